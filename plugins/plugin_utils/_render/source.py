@@ -48,6 +48,22 @@ class SourceEntry:
     executable: bool = False
 
 
+def find_source(src: str, bases: Sequence[str]) -> str:
+    """The folder that a relative `src` means: the first of these bases that has it.
+
+    Raises:
+        RenderError: None has; the message names every place that was looked at.
+
+    """
+    if os.path.isabs(src):
+        return src
+    places = [os.path.normpath(os.path.join(base, src)) for base in dict.fromkeys(bases)]
+    for place in places:
+        if os.path.isdir(place):
+            return place
+    raise RenderError(f"{src}: no such source folder; looked for {' and '.join(places)}.")
+
+
 def scan_source(src: str, *, exclude: Sequence[str] = DEFAULT_EXCLUDE) -> list[SourceEntry]:
     """Every file, link and folder below `src`, parents first, sorted by the path it gets.
 

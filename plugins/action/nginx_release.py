@@ -1,0 +1,133 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's half of nginx_release: render, lint, ship; then lint what nginx really read."""
+
+from __future__ import annotations
+
+import base64
+import os
+import typing as t
+import zlib
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import LintError, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
+    DEFAULT_EXCLUDE,
+    RenderError,
+    find_source,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probes import default_probes
+
+MODULE = "failsafe.nginx.nginx_release"
+
+#: Options that only the controller needs.
+_CONTROLLER_OPTIONS = ("src", "exclude", "lint_fail_on", "lint_ignore", "probe_limit")
+
+
+class ActionModule(ActionBase):
+    """See plugins/modules/nginx_release.py for the documentation."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Render and lint before the host is asked, then run the module and judge what it read."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        try:
+            if self._task.args.get("state") == "staged":
+                return self._stage(variables)
+            redact = Redactor(vaulted_values(variables, self._loader))
+            return t.cast("dict[str, t.Any]", redact(self._call(variables, {})))
+        except (RenderError, ConfigError, LintError, RouteError) as error:
+            raise AnsibleActionFail(str(error)) from error
+
+    def _stage(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        candidate = self._render(variables)
+        redact = Redactor(candidate.secrets)
+        findings = self._lint_source(candidate)
+        refusal = self._refusal(findings, candidate)
+        if refusal is None:
+            result = self._call(variables, {"_payload": candidate.payload()})
+            findings = self._judge_what_nginx_read(result, findings)
+            refusal = None if result.get("failed") else self._refusal(findings, candidate)
+        else:
+            result = {"changed": False}
+        result["findings"] = findings
+        if refusal is not None:
+            result.update(failed=True, changed=False, msg=refusal)
+        elif self._task.check_mode and result.get("state") == "staged":
+            result["state"] = "planned"
+        return t.cast("dict[str, t.Any]", redact(result))
+
+    def _render(self, variables: dict[str, t.Any]) -> Candidate:
+        src = self._task.args.get("src")
+        if not src:
+            raise RenderError("state=staged needs src, a folder laid out as below the config folder.")
+        return render_source(
+            find_source(str(src), (self._loader.get_basedir(), os.getcwd())),
+            templar=self._templar,
+            loader=self._loader,
+            task_vars=variables,
+            exclude=self._list("exclude", DEFAULT_EXCLUDE),
+        )
+
+    def _lint_source(self, candidate: Candidate) -> list[dict[str, t.Any]]:
+        """Findings over what is deployed, before any host is asked; files of the host are not there to be judged."""
+        config = load_files(
+            candidate.files(),
+            config_dir=str(self._task.args.get("config_dir") or "/etc/nginx"),
+            main=str(self._task.args.get("main") or "nginx.conf"),
+            partial=True,
+        )
+        return [finding.as_dict() for finding in lint(config, ignore=self._list("lint_ignore"))]
+
+    def _judge_what_nginx_read(
+        self, result: dict[str, t.Any], findings: list[dict[str, t.Any]]
+    ) -> list[dict[str, t.Any]]:
+        """Lint the dump that the host's own nginx wrote and take the default probes out of it."""
+        dump = _unpack(result.pop("_dump", None))
+        result.pop("_dump_current", None)
+        if dump is None:
+            return findings
+        config = load_dump(dump)
+        limit = int(self._task.args.get("probe_limit", 40))
+        result["probes"] = default_probes(config, limit=limit) if limit else []
+        return [finding.as_dict() for finding in lint(config, ignore=self._list("lint_ignore"))]
+
+    def _refusal(self, findings: list[dict[str, t.Any]], candidate: Candidate) -> str | None:
+        """The text with which the candidate is refused, or None."""
+        guilty = gate(findings, str(self._task.args.get("lint_fail_on") or "error"))
+        if not guilty:
+            return None
+        return f"The configuration is refused; nothing was changed.\n{report(guilty, sources=candidate.sources)}"
+
+    def _call(self, variables: dict[str, t.Any], extra: dict[str, t.Any]) -> dict[str, t.Any]:
+        arguments = {name: value for name, value in self._task.args.items() if name not in _CONTROLLER_OPTIONS}
+        arguments.update(extra, _owner=str(variables.get("inventory_hostname", "")))
+        return t.cast(
+            "dict[str, t.Any]",
+            self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables),
+        )
+
+    def _list(self, option: str, default: t.Iterable[str] = ()) -> list[str]:
+        value = self._task.args.get(option)
+        if value is None:
+            return list(default)
+        if not isinstance(value, (list, tuple)):
+            raise RenderError(f"{option} has to be a list, not {value!r}.")
+        return [str(item) for item in value]
+
+
+def _unpack(packed: str | None) -> bytes | None:
+    return None if packed is None else zlib.decompress(base64.b64decode(packed))

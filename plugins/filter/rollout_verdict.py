@@ -1,0 +1,76 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: rollout_verdict
+short_description: Tell what became of a rollout
+version_added: 0.1.0
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+description:
+  - Reads what P(failsafe.nginx.nginx_deploy#role) registered on every host of a play and tells whether the next batch may start,
+    whether every host runs the candidate, and why a host does not.
+  - The playbook P(failsafe.nginx.deploy#playbook) uses it as the guard of every batch and for its exit status.
+positional: hosts
+options:
+  _input:
+    description: Ansible's C(hostvars).
+    type: dictionary
+    required: true
+  hosts:
+    description: The names of the targeted hosts, usually C(ansible_play_hosts_all).
+    type: list
+    elements: string
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Start no further batch once a host has failed
+  ansible.builtin.meta: end_batch
+  when: (hostvars | failsafe.nginx.rollout_verdict(ansible_play_hosts_all)).stop
+"""
+
+RETURN = r"""
+_value:
+  description: The state of the rollout.
+  type: dictionary
+  contains:
+    stop:
+      description: Whether no further batch may start.
+      type: bool
+    ok:
+      description: Whether every host runs the candidate, confirmed.
+      type: bool
+    hosts:
+      description: Per host its C(host), C(outcome), C(release) and C(reason).
+      type: list
+      elements: dict
+    counts:
+      description: How many hosts came to which outcome.
+      type: dict
+    text:
+      description: The lines of a summary for people.
+      type: list
+      elements: str
+"""
+
+import typing as t
+from collections.abc import Callable, Mapping
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet
+
+
+def rollout_verdict(hostvars: Mapping[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
+    """The verdict over these hosts, see `judge_fleet`."""
+    return judge_fleet(hosts, hostvars)
+
+
+class FilterModule:
+    """The filter under its name."""
+
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
+        """Filter names and their functions."""
+        return {"rollout_verdict": rollout_verdict}

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: targets
+short_description: Refuse an empty set of target hosts
+version_added: 0.1.0
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+description:
+  - Returns the host pattern it was given, or fails when that pattern, or the pattern together with C(--limit), selects no host.
+  - Ansible itself skips a play without hosts and exits with 0, so that a deploy that reached nobody looks like a success.
+  - Meant for the C(hosts) keyword of a play.
+options:
+  _terms:
+    description: One host pattern.
+    type: string
+    required: true
+notes:
+  - C(--limit) is taken from the variable C(ansible_limit), which Ansible sets.
+"""
+
+EXAMPLES = r"""
+- name: Never succeed without a host
+  hosts: "{{ lookup('failsafe.nginx.targets', nginx_deploy_hosts | default('all')) }}"
+  tasks: []
+"""
+
+RETURN = r"""
+_raw:
+  description: The pattern, unchanged.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.plugins.lookup import LookupBase
+
+
+class LookupModule(LookupBase):
+    """See DOCUMENTATION."""
+
+    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+        """The pattern in `terms`, once it is known to select a host."""
+        self.set_options(var_options=variables, direct=kwargs)
+        variables = variables or {}
+        if len(terms) != 1 or not isinstance(terms[0], str) or not terms[0].strip():
+            raise AnsibleError(
+                f"The target hosts have to be one host pattern, not {terms!r}. Set nginx_deploy_hosts to a pattern such"
+                " as 'webservers'."
+            )
+        pattern = terms[0]
+        limit = variables.get("ansible_limit")
+        inventory = _inventory(self._loader, variables.get("groups") or {})
+        matched = [str(host) for host in inventory.get_hosts(pattern)]
+        if not matched:
+            raise AnsibleError(
+                f"No target host: the pattern {pattern!r} selects none of the {len(inventory.get_hosts('all'))} hosts of"
+                " the inventory. Nothing was changed. Check nginx_deploy_hosts and the inventory."
+            )
+        if limit:
+            inventory.subset(limit)
+            if not inventory.get_hosts(pattern):
+                raise AnsibleError(
+                    f"No target host: --limit {limit!r} leaves none of the {len(matched)} hosts that {pattern!r} selects."
+                    " Nothing was changed."
+                )
+        return [pattern]
+
+
+def _inventory(loader: t.Any, groups: dict[str, list[str]]) -> InventoryManager:
+    """An inventory with these groups, since a lookup plugin is not handed the real one."""
+    inventory = InventoryManager(loader, parse=False)
+    for group, hosts in groups.items():
+        inventory.add_group(group)
+        for host in hosts:
+            inventory.add_host(host, group=group)
+    return inventory
