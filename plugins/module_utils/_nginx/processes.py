@@ -1,0 +1,280 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The running nginx, read from /proc alone: its master, its workers, what it was started with."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from .instance import Build, Instance, NginxError, read_build
+
+# The titles that nginx gives its processes: src/os/unix/ngx_process_cycle.c. A worker carries its own only once its
+# init is over; until then it looks like the master that it was forked from.
+_MASTER = "nginx: master process"
+_WORKER = "nginx: worker process"
+_SHUTTING_DOWN = "nginx: worker process is"  # cut short where the command line left no more room
+_OPTIONS = "cpge"  # those of nginx's options that take a value and that a running master can have had
+_FLAG = re.compile(r"-[a-zA-Z?]")
+
+
+class Options(t.NamedTuple):
+    """What a master was started with; a field is None where the option was not given."""
+
+    conf: t.Optional[str] = None
+    prefix: t.Optional[str] = None
+    globals_: t.Optional[str] = None
+    error_log: t.Optional[str] = None
+
+
+class _Process(t.NamedTuple):
+    pid: int
+    parent: int
+    state: str
+    start_time: int
+    title: str
+
+
+class Master:
+    """One nginx master process, told apart from a later one with its pid by its start time.
+
+    Attributes:
+        pid: as seen from here.
+        start_time: clock ticks since boot (field 22 of /proc/<pid>/stat).
+        argv: its command line, split at spaces as far as the title tells.
+        binary: path of its executable, None where it cannot be read (another user's process).
+        exe_deleted: that file was replaced or removed since, as a package upgrade does.
+        workers: accepting workers, pid -> start time.
+        shutting_down: old workers that only finish their requests, pid -> start time.
+        starting: children without a title of their own yet, pid -> start time.
+    """
+
+    def __init__(self, process: _Process) -> None:
+        self.pid = process.pid
+        self.start_time = process.start_time
+        self.argv = tuple(process.title[len(_MASTER) :].split())
+        self.options = parse_options(process.title[len(_MASTER) :])
+        self.binary, self.exe_deleted = _executable(process.pid)
+        self.workers: t.Dict[int, int] = {}
+        self.shutting_down: t.Dict[int, int] = {}
+        self.starting: t.Dict[int, int] = {}
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Reads the workers again. False: this master is gone (then it has no workers)."""
+        self.workers, self.shutting_down, self.starting = {}, {}, {}
+        now = _read(self.pid)
+        if not now or now.start_time != self.start_time or now.state in "ZX":
+            return False
+        for child in _children(self.pid):
+            if child.state in "ZX":
+                continue
+            if child.title.startswith(_SHUTTING_DOWN):
+                self.shutting_down[child.pid] = child.start_time
+            elif child.title.startswith(_WORKER):
+                self.workers[child.pid] = child.start_time
+            elif child.title.startswith(_MASTER):
+                self.starting[child.pid] = child.start_time
+        return True
+
+    def instance(self, instance: Instance) -> Instance:
+        """`instance` as this master runs it: with its binary, prefix and globals."""
+        binary = self.binary or instance.binary
+        if self.exe_deleted:
+            # The running code is what a reload uses; the kernel keeps it reachable here.
+            binary = f"/proc/{self.pid}/exe"
+        prefix = self.options.prefix
+        return instance.at(binary=binary, prefix=_absolute(self.pid, prefix), globals_=self.options.globals_)
+
+
+def find_master(instance: Instance, pid_file: t.Optional[str] = None) -> t.Optional[Master]:
+    """The master that runs `instance`, or None.
+
+    A master is ours when its configuration file (`-c`, else the compiled-in one, below `-p` or the compiled-in prefix)
+    is ours and its root is our root: a container's nginx is seen from its host too. Mount namespaces are not compared,
+    since systemd gives services of this very host their own (PrivateTmp=). Where a title was cut short, the process
+    that the pid file names is taken.
+
+    Args:
+        instance: which nginx.
+        pid_file: its pid file, if known; else the compiled-in one.
+
+    Raises:
+        NginxError: several masters run it (a binary upgrade under way), or it runs without a master process.
+    """
+    processes = {process.pid: process for process in _all() if process.title.startswith("nginx:")}
+    masters = [process for process in processes.values() if process.title.startswith(_MASTER)]
+    masters = [process for process in masters if process.state not in "ZX" and _same_root(process.pid)]
+    ours = [process for process in masters if _runs(process, instance)]
+    # A child that looks like its master is a worker being born, or the new master of a binary upgrade.
+    pids = {process.pid for process in ours}
+    named = _pid_file(pid_file or instance.build().pid_path)
+    roots = [process for process in ours if process.parent not in pids]
+    if len(roots) > 1:
+        roots = [process for process in roots if process.pid == named] or roots
+    if len(roots) > 1:
+        found = ", ".join(str(process.pid) for process in roots)
+        raise NginxError(f"several nginx masters (pids {found}) run {instance.conf}: stop all but one")
+    upgraded = [process for process in ours if process.pid == named and process.parent in pids]
+    if upgraded and _has_own_workers(upgraded[0].pid):
+        raise NginxError(
+            f"a binary upgrade of nginx is under way (masters {upgraded[0].parent} and {named} run {instance.conf}):"
+            " finish it (QUIT to the old master) first"
+        )
+    if roots:
+        return Master(roots[0])
+    return _by_pid_file(named, masters, instance, trusted=pid_file is not None)
+
+
+def _by_pid_file(
+    named: t.Optional[int], masters: t.List[_Process], instance: Instance, *, trusted: bool
+) -> t.Optional[Master]:
+    if named is None:
+        return None
+    for process in masters:
+        if process.pid == named and trusted and not parse_options(process.title[len(_MASTER) :]).conf:
+            return Master(process)
+    process_ = _read(named)
+    if not process_ or not _same_root(named) or process_.title.startswith("nginx:"):
+        return None
+    binary, _deleted = _executable(named)
+    if binary and os.path.basename(binary) == os.path.basename(instance.binary) and instance.conf in process_.title:
+        raise NginxError(
+            f"nginx (pid {named}) runs {instance.conf} without a master process (master_process off):"
+            " such an nginx cannot be reloaded safely; switch master_process on"
+        )
+    return None
+
+
+def parse_options(title: str) -> Options:
+    """The options out of a master's title, in which nginx joined its arguments by spaces.
+
+    A value goes on to the next word that looks like an option; both `-c file` and `-cfile` are nginx's syntax
+    (ngx_get_options in src/core/nginx.c).
+    """
+    found: t.Dict[str, t.List[str]] = {}
+    current: t.Optional[str] = None
+    for word in title.split(" ")[2:]:
+        if _FLAG.match(word):
+            current = word[1] if word[1] in _OPTIONS else None
+            if current:
+                found[current] = [word[2:]] if word[2:] else []
+        elif current:
+            found[current].append(word)
+    values = {name: " ".join(words).strip() or None for name, words in found.items()}
+    return Options(values.get("c"), values.get("p"), values.get("g"), values.get("e"))
+
+
+def open_logs(master: Master) -> t.List[str]:
+    """The regular files that the master keeps open for appending: its logs. Empty where that may not be read."""
+    folder = f"/proc/{master.pid}"
+    logs = []
+    try:
+        for number in os.listdir(folder + "/fd"):
+            with open(f"{folder}/fdinfo/{number}", encoding="ascii") as info:
+                flags = re.search(r"^flags:\s*(\d+)$", info.read(), re.MULTILINE)
+            path = os.readlink(f"{folder}/fd/{number}")
+            if flags and int(flags.group(1), 8) & os.O_APPEND and os.path.isfile(path):
+                logs.append(path)
+    except OSError:
+        return logs
+    return logs
+
+
+def _runs(process: _Process, instance: Instance) -> bool:
+    options = parse_options(process.title[len(_MASTER) :])
+    if options.conf is None or not os.path.isabs(options.conf):
+        build = _build_of(process.pid, instance)
+        prefix = _absolute(process.pid, options.prefix) or build.prefix
+        conf = options.conf or (build.conf_path if options.prefix is None else _compiled_conf(build))
+        conf = os.path.join(prefix, conf)
+    else:
+        conf = options.conf
+    return os.path.normpath(conf) == os.path.normpath(instance.conf) or os.path.realpath(conf) == os.path.realpath(
+        instance.conf
+    )
+
+
+def _compiled_conf(build: Build) -> str:
+    # With -p, NGX_CONF_PATH is still what the build says; it moves along only where it was configured as relative.
+    for argument in build.arguments:
+        if argument.startswith("--conf-path="):
+            return argument.partition("=")[2]
+    return "conf/nginx.conf"
+
+
+def _build_of(pid: int, instance: Instance) -> Build:
+    binary, deleted = _executable(pid)
+    if binary is None or deleted or os.path.realpath(instance.binary) == binary:
+        return instance.build()
+    return read_build(binary)
+
+
+def _absolute(pid: int, path: t.Optional[str]) -> t.Optional[str]:
+    if path is None or os.path.isabs(path):
+        return path
+    try:
+        return os.path.join(os.readlink(f"/proc/{pid}/cwd"), path)
+    except OSError:
+        return path
+
+
+def _executable(pid: int) -> t.Tuple[t.Optional[str], bool]:
+    try:
+        path = os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None, False
+    suffix = " (deleted)"
+    return (path[: -len(suffix)], True) if path.endswith(suffix) else (path, False)
+
+
+def _same_root(pid: int) -> bool:
+    try:
+        theirs = os.stat(f"/proc/{pid}/root/")
+    except OSError:
+        return True  # another user's process: it cannot be told, and it cannot be signalled either
+    ours = os.stat("/")
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _has_own_workers(pid: int) -> bool:
+    return any(child.title.startswith(_WORKER) for child in _children(pid))
+
+
+def _pid_file(path: str) -> t.Optional[int]:
+    try:
+        with open(path, "rb") as file:
+            return int(file.read(20))
+    except (OSError, ValueError):
+        return None
+
+
+def _all() -> t.Iterator[_Process]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            process = _read(int(name))
+            if process:
+                yield process
+
+
+def _children(pid: int) -> t.Iterator[_Process]:
+    return (process for process in _all() if process.parent == pid)
+
+
+def _read(pid: int) -> t.Optional[_Process]:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            title = os.fsdecode(file.read()).replace("\0", " ").strip()
+    except OSError:
+        return None
+    # The command's name in parentheses may hold anything; what follows the last one does not (proc(5)).
+    fields = stat[stat.rfind(b")") + 2 :].split()
+    return _Process(pid, int(fields[1]), fields[0].decode(), int(fields[19]), title)
