@@ -1,0 +1,218 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Asking a server one question: `run_check`."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+import typing as t
+from urllib.parse import unquote_to_bytes, urljoin
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._health import client
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.certificate import read_certificate
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.client import Answer, Deadline, Failure
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import (
+    Check,
+    HealthError,
+    Url,
+    mask,
+    parse_address,
+    parse_check,
+    parse_url,
+)
+
+__all__ = ["Check", "HealthError", "parse_check", "run_check"]
+
+_SECRET_FIELDS = re.compile(r"(?i)cookie|auth|token|secret|key|session")
+_DAY = 86400
+
+
+def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = None) -> dict[str, t.Any]:
+    """Ask once; an unhealthy server is a result.
+
+    Args:
+        check: A check, or its definition.
+        limit: Seconds that the check may take even if its own timeout is longer.
+
+    Returns:
+        `name, ok, reason, failure, status, location, latency_ms, address, url` and, where the definition had them,
+        `origin, file, line`. `failure` is None or the kind of a `client.Failure`; `latency_ms` runs from connecting to the
+        end of the response's header. Bodies, cookies and credentials are never part of it.
+
+    Raises:
+        HealthError: when the definition is wrong.
+    """
+    if not isinstance(check, Check):
+        check = parse_check(check)
+    result: dict[str, t.Any] = {
+        "name": check.name,
+        "ok": False,
+        "reason": "",
+        "failure": None,
+        "status": None,
+        "location": None,
+        "latency_ms": None,
+        "address": str(check.address),
+        "url": check.url.text if check.url else None,
+        **check.origin,
+    }
+    deadline = Deadline(check.timeout if limit is None else max(0.0, min(check.timeout, limit)))
+    try:
+        said = {"url": _ask_url, "tcp": _ask_tcp, "certificate": _ask_certificate}[check.kind](check, deadline, result)
+        latency = result["latency_ms"] / 1000
+        if check.max_latency is not None and latency > check.max_latency:
+            raise Failure("slow", f"expected an answer within {check.max_latency:g} s, got it after {latency:.3f} s")
+        result.update(ok=True, reason=f"{check.label}: {said} in {latency * 1000:.0f} ms")
+    except Failure as exc:
+        result.update(failure=exc.kind, reason=f"{check.label}: {exc}")
+    return result
+
+
+def _ask_tcp(check: Check, deadline: Deadline, result: dict[str, t.Any]) -> str:
+    with client.connected(check.address, deadline):
+        result["latency_ms"] = round(deadline.elapsed * 1000, 1)
+    return "connected"
+
+
+def _ask_certificate(check: Check, deadline: Deadline, result: dict[str, t.Any]) -> str:
+    with client.connected(check.address, deadline) as sock, client.tls(
+        sock, deadline, sni=check.sni, verify=False
+    ) as stream:
+        result["latency_ms"] = round(deadline.elapsed * 1000, 1)
+        certificate = read_certificate(stream.getpeercert(binary_form=True) or b"")
+    now, end = time.time(), time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(certificate.not_after))
+    days = (certificate.not_after - now) / _DAY
+    if certificate.not_before > now:
+        raise Failure("wrong", "expected a certificate that is valid now, got one that is not valid yet")
+    if days <= 0:
+        raise Failure("wrong", f"expected a certificate that is valid now, got one that expired on {end}")
+    if days < check.min_days:
+        raise Failure("wrong", f"expected a certificate good for {check.min_days:g} days, got {days:.1f} (until {end})")
+    if check.sni and not certificate.matches(check.sni):
+        names = ", ".join(certificate.names[:8]) or "no name at all"
+        raise Failure("wrong", f"expected a certificate for {check.sni}, got one for {names}")
+    if check.verify:
+        # OpenSSL stops at the first fault, so the chain is asked about only when the plainer questions are answered.
+        with client.connected(check.address, deadline) as sock:
+            client.tls(sock, deadline, sni=check.sni, verify=True, ca=check.ca).close()
+    return f"certificate good for {days:.0f} days"
+
+
+def _ask_url(check: Check, deadline: Deadline, result: dict[str, t.Any]) -> str:
+    url, method, seen = t.cast("Url", check.url), check.method, []
+    while True:
+        answer = _request(check, url, method, deadline)
+        location = ", ".join(answer.fields("Location")) or None
+        result.update(
+            status=answer.status,
+            location=mask(location) if location else None,
+            latency_ms=round(answer.latency * 1000, 1),
+        )
+        if not check.redirects or not location or answer.status not in (301, 302, 303, 307, 308):
+            break
+        seen.append((method, url.text))
+        if method != "HEAD" and answer.status <= 303:  # noqa: PLR2004  # RFC 9110 15.4: a browser goes on with GET
+            method = "GET"
+        url = _next(url, location)
+        chain = " -> ".join([text for _method, text in seen] + [url.text])
+        if (method, url.text) in seen:
+            raise Failure("wrong", f"expected an end of redirects, got a loop: {chain}")
+        if len(seen) > check.redirects:
+            raise Failure("wrong", f"expected at most {check.redirects} redirects, got more: {chain}")
+    fault = _judge(check, answer, location)
+    if fault:
+        raise Failure("wrong", fault)
+    return f"status {answer.status}"
+
+
+def _next(url: Url, location: str) -> Url:
+    try:
+        return parse_url(urljoin(f"{url.scheme}://{url.authority}{url.target}", location))
+    except ValueError as exc:
+        raise Failure("wrong", f"expected a redirect that can be followed, got {mask(location)!r}") from exc
+
+
+def _request(check: Check, url: Url, method: str, deadline: Deadline) -> Answer:
+    own = t.cast("Url", check.url)
+    # What the user said about address, Host, SNI and credentials was said about the URL's own origin only.
+    home = url.origin == own.origin
+    fields = {"Host": check.host if home else url.authority, "User-Agent": "failsafe.nginx", "Accept": "*/*"}
+    fields.update({"Accept-Encoding": "identity", "Connection": "close"})
+    if method in ("POST", "PUT", "PATCH"):
+        fields["Content-Length"] = "0"
+    if home and own.userinfo:
+        fields["Authorization"] = "Basic " + base64.b64encode(unquote_to_bytes(own.userinfo)).decode("ascii")
+    if home:
+        mine = {name.lower() for name in check.request_headers}
+        fields = {name: value for name, value in fields.items() if name.lower() not in mine}
+        fields.update(check.request_headers)
+    lines = [f"{method} {url.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    request = "\r\n".join(lines).encode("utf-8")
+    address = check.address if home else parse_address(f"{_bracketed(url.host)}:{url.port}")
+    with client.connected(address, deadline) as sock:
+        if url.scheme == "https":
+            sni = check.sni if home else url.host
+            sock = client.tls(sock, deadline, sni=sni, verify=check.verify, ca=check.ca)  # noqa: PLW2901
+        with sock:
+            return client.exchange(sock, deadline, method=method, request=request, want_body=check.body is not None)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _judge(check: Check, answer: Answer, location: str | None) -> str:
+    """What is wrong with an answer: what was expected, what came; empty when nothing is."""
+    if not any(low <= answer.status <= high for low, high in check.status):
+        wanted = " or ".join(str(low) if low == high else f"{low}-{high}" for low, high in check.status)
+        at = f" with Location {_shown(location)}" if location else ""
+        return f"expected status {wanted}, got {answer.status}{at}"
+    for name, expected in [("Location", check.location)] if check.location is not None else []:
+        if not _fits(expected, [location] if location else []):
+            return f"expected {name} {_wanted(expected)}, got {_shown(location) if location else 'none'}"
+    for name, expected in check.headers.items():
+        values = answer.fields(name)
+        if expected is None and values:
+            return f"expected no {name} header, got one"
+        if expected is not None and not _fits(expected, values):
+            secret = _SECRET_FIELDS.search(name)
+            got = "another value" if secret else _shown(", ".join(values))
+            wanted = "the configured value" if secret else _wanted(expected)
+            return f"expected {name} {wanted}, got {got if values else 'none'}"
+    return _judge_body(check, answer) if check.body else ""
+
+
+def _judge_body(check: Check, answer: Answer) -> str:
+    pattern, body = t.cast("t.Pattern[str]", check.body), answer.body or b""
+    coding = ", ".join(answer.fields("Content-Encoding")).lower()
+    if coding not in ("", "identity"):
+        return f"expected a body as it is, got Content-Encoding {_shown(coding)}, which cannot be searched"
+    charset = re.search(r"(?i)charset=\"?([\w.:-]+)", ", ".join(answer.fields("Content-Type")))
+    try:
+        text = body.decode(charset.group(1) if charset else "utf-8", "replace")
+    except LookupError:
+        text = body.decode("utf-8", "replace")
+    if pattern.search(text):
+        return ""
+    which = f"the first {len(body)}" if len(body) == client.BODY_LIMIT else str(len(body))
+    return f"expected a body that matches {pattern.pattern!r}, got {which} bytes without it"
+
+
+def _fits(expected: t.Any, values: list[str]) -> bool:
+    candidates = [*values, ", ".join(values)] if values else []
+    return any(value == expected if isinstance(expected, str) else expected.search(value) for value in candidates)
+
+
+def _wanted(expected: t.Any) -> str:
+    return mask(repr(expected) if isinstance(expected, str) else f"matching {expected.pattern!r}")
+
+
+def _shown(text: str) -> str:
+    return repr(mask(text)[:200])

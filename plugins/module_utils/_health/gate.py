@@ -1,0 +1,266 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The gate: the checks between a reload and its confirmation, and the error-log lines that appear meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import run_check
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import Check, HealthError, parse_check
+
+Definitions = t.Sequence[t.Mapping[str, t.Any]]
+Result = t.Dict[str, t.Any]
+
+_CONFIRMATIONS = 3  # rounds in a row in which a definite failure must be seen
+_WORKERS = 8
+# ngx_log_error_core(): time, level, pid#tid, then "*connection" where a request is to blame.
+_ALARM = re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:emerg|alert|crit)\] \d+#\d+: (?!\*\d)")
+
+
+class _Question(t.NamedTuple):
+    check: Check
+    probe: bool
+
+    @property
+    def key(self) -> tuple[bool, str]:
+        return self.probe, self.check.name
+
+
+def record_baseline(checks: Definitions, probes: Definitions, *, timeout: float = 10) -> list[Result]:
+    """Ask everything once, before the switch: the results of `run_check`, each with `probe: true | false`.
+
+    Raises:
+        HealthError: when a definition is wrong.
+    """
+    questions = _questions(checks, probes)
+    results = _ask(questions, time.monotonic() + timeout)
+    return [dict(result, probe=question.probe) for question, result in zip(questions, results)]
+
+
+class Gate:
+    """Checks and default probes, asked in rounds until the answer is sure.
+
+    A *round* asks everything once, eight at a time; rounds start `interval` seconds apart. What blocks:
+
+    - a check that fails, even if it failed before the switch (its reason says so then);
+    - a probe that passed in the baseline and fails now;
+    - probes with no record, or to which nobody listened when it was taken: only if each of them fails and no probe that
+      passed before vouches for the server.
+
+    A probe that failed in the baseline otherwise is not asked again; it is named in `already_failing`.
+
+    The gate passes after `successes` rounds in a row in which nothing blocked, followed by `soak` seconds of rounds. It
+    fails
+
+    - when one check or probe gives a wrong answer in three rounds in a row (at most 0.4 s with the default interval and a
+      quick server): an answer that contradicts the expectation, a certificate, something that is not HTTP;
+    - when `timeout` seconds are over: connections refused, reset or without an answer, and slow answers, may end until then;
+    - at the first failure during the soak;
+    - at a new `[emerg]`, `[alert]` or `[crit]` line in one of `error_logs`. A line with a connection number (`*123`) is about
+      one request and does not count.
+
+    Raises:
+        HealthError: when a check or a setting is wrong.
+    """
+
+    def __init__(
+        self,
+        checks: Definitions,
+        probes: Definitions = (),
+        baseline: t.Sequence[Result] | None = None,
+        *,
+        interval: float = 0.2,
+        successes: int = 2,
+        timeout: float = 10,
+        soak: float = 0,
+        error_logs: t.Sequence[str] = (),
+    ) -> None:
+        if successes < 1 or interval < 0 or soak < 0 or timeout <= (successes - 1) * interval:
+            raise HealthError(f"{successes} successes at an interval of {interval:g} s cannot pass within {timeout:g} s")
+        self._interval, self._successes, self._timeout, self._soak = interval, successes, timeout, soak
+        self._logs = error_logs
+        before = {(bool(record.get("probe")), record.get("name")): record for record in baseline or ()}
+        self._before = {key: record["ok"] for key, record in before.items()}
+        heard = {key for key, record in before.items() if record.get("failure") != "refused"}
+        everything = _questions(checks, probes)
+        self._questions = [one for one in everything if not one.probe or self._before.get(one.key) or one.key not in heard]
+        self._already = [one.check.name for one in everything if one.probe and self._before.get(one.key) is False]
+        self._rounds = 0
+        self.results: list[Result] = []  # of the last round
+
+    def run(self) -> Result:
+        """Ask until the answer is sure.
+
+        Returns:
+            `ok, reason, skipped, failed` (results that blocked), `already_failing` and `unjudged` (names of probes that fail
+            and do not block: known from the baseline, without a record), `unwatched` (error logs that could not be read, each
+            with its reason), `passed` (number of checks and probes that passed last), `rounds, seconds`.
+        """
+        start = time.monotonic()
+        logs = [_LogWatch(path) for path in self._logs]
+        reason, failed = self._verdict(start, logs)
+        skipped = not reason and not self._questions
+        if skipped and self._already:
+            reason = f"all {len(self._already)} probes failed before the switch too: nothing was asked"
+        elif skipped:
+            reason = "no checks and no probes: nothing was asked"
+        blocking = {result["name"] for result in failed}
+        return {
+            "ok": skipped or not reason,
+            "reason": reason or f"{len(self._questions)} checks and probes passed",
+            "skipped": skipped,
+            "failed": failed,
+            "already_failing": self._already,
+            "unjudged": [r["name"] for r in self.results if not r["ok"] and r["name"] not in blocking.union(self._already)],
+            "unwatched": [f"{log.path}: {log.problem}" for log in logs if log.problem],
+            "passed": sum(result["ok"] for result in self.results),
+            "rounds": self._rounds,
+            "seconds": round(time.monotonic() - start, 3),
+        }
+
+    def _verdict(self, start: float, logs: list[_LogWatch]) -> tuple[str, list[Result]]:
+        """Why the gate fails, and the results that say so; an empty reason when it passes."""
+        end = start + self._timeout
+        streaks: dict[tuple[bool, str], int] = {}
+        good, soaking = 0, False
+        while True:
+            began = time.monotonic()
+            if not soaking and (good >= self._successes or not self._questions):
+                soaking, end = True, began + self._soak
+            if soaking and began >= end:
+                return self._alarm(logs), []
+            # A soak's round may end after the soak; a check's own timeout holds it.
+            failed = self._round(float("inf") if soaking else end, streaks)
+            alarm = self._alarm(logs)
+            if alarm:
+                return alarm, []
+            good = 0 if failed else good + 1
+            sure = [result for key, result in failed.items() if streaks[key] >= _CONFIRMATIONS]
+            if failed and (soaking or sure):
+                return self._reason(failed, sure, "in the soak: " if soaking else ""), list(failed.values())
+            pause = max(0.0, began + self._interval - time.monotonic())
+            if not soaking and good < self._successes and time.monotonic() + pause >= end:
+                late = f"not passed {self._successes} times in a row within {self._timeout:g} s"
+                return self._reason(failed, [], late + (": " if failed else "")), list(failed.values())
+            time.sleep(max(0.0, min(pause, end - time.monotonic())) if soaking else pause)
+
+    def _round(self, end: float, streaks: dict[tuple[bool, str], int]) -> dict[tuple[bool, str], Result]:
+        """The results that block, by question."""
+        self.results = _ask(self._questions, end)
+        self._rounds += 1
+        wrong = {one.key: result for one, result in zip(self._questions, self.results) if not result["ok"]}
+        for one in self._questions:
+            definite = wrong.get(one.key, {}).get("failure") == "wrong"
+            streaks[one.key] = streaks.get(one.key, 0) + 1 if definite else 0
+        probes = [one.key for one in self._questions if one.probe]
+        down = bool(probes) and all(key in wrong and not self._before.get(key) for key in probes)
+        return {key: result for key, result in wrong.items() if not key[0] or self._before.get(key) or down}
+
+    def _reason(self, failed: dict[tuple[bool, str], Result], sure: list[Result], prefix: str) -> str:
+        if not failed:
+            return prefix
+        first = (sure or list(failed.values()))[0]
+        key = next(key for key, result in failed.items() if result is first)
+        before = " (already failed before the switch)" if self._before.get(key) is False else ""
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        return f"{prefix}{first['name']}: {first['reason']}{before}{more}"
+
+    def _alarm(self, logs: list[_LogWatch]) -> str:
+        return next((f"new line in {log.path}: {line}" for log in logs for line in log.alarms()), "")
+
+
+def _questions(checks: Definitions, probes: Definitions) -> list[_Question]:
+    questions: dict[tuple[bool, str], _Question] = {}
+    for definition in checks:
+        one = _Question(parse_check(definition), probe=False)
+        if one.key in questions:
+            raise HealthError(f"check {one.check.name!r}: two checks have this name")
+        questions[one.key] = one
+    for definition in probes:
+        check, number = parse_check(definition), 1
+        name = check.name
+        while (True, check.name) in questions:  # generated: told apart in their order, the same in the baseline
+            number += 1
+            check = check._replace(name=f"{name} #{number}")
+        questions[True, check.name] = _Question(check, probe=True)
+    return list(questions.values())
+
+
+def _ask(questions: list[_Question], end: float) -> list[Result]:
+    if not questions:
+        return []
+
+    def ask(question: _Question) -> Result:
+        return run_check(question.check, limit=end - time.monotonic())
+
+    if len(questions) == 1:
+        return [ask(questions[0])]
+    with ThreadPoolExecutor(min(_WORKERS, len(questions))) as pool:
+        return list(pool.map(ask, questions))
+
+
+class _LogWatch:
+    """The lines that nginx adds to one error log from now on, through truncation and rotation."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problem = ""
+        self._file: t.IO[bytes] | None = None
+        self._open(os.SEEK_END)
+
+    def alarms(self) -> list[str]:
+        """New alarming lines. The old file is read to its end before the one that replaced it."""
+        lines = self._read()
+        try:
+            there = os.stat(self.path)
+            if self._file is None or not os.path.samestat(there, os.fstat(self._file.fileno())):
+                self._open(os.SEEK_SET)
+                lines += self._read()
+        except FileNotFoundError:
+            pass  # between rename and reopen, or not written to yet
+        except (OSError, ValueError) as exc:
+            self.problem = getattr(exc, "strerror", None) or str(exc)
+        return lines
+
+    def _open(self, whence: int) -> None:
+        if self.problem:
+            return
+        try:
+            # Opening a FIFO without O_NONBLOCK would wait for a writer.
+            file = os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as exc:
+            self.problem = getattr(exc, "strerror", None) or str(exc)
+            return
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            self.problem = "not a regular file"
+            return
+        file.seek(0, whence)
+        self._file = file
+
+    def _read(self) -> list[str]:
+        if self._file is None:
+            return []
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():
+            self._file.seek(0)
+        alarms = []
+        for line in iter(lambda: self._file.readline(1 << 16), b""):
+            if not line.endswith(b"\n") and len(line) < 1 << 16:
+                self._file.seek(-len(line), os.SEEK_CUR)  # still being written
+                break
+            if _ALARM.match(line):
+                alarms.append(line[:500].decode("utf-8", "replace").strip())
+        return alarms
