@@ -1,0 +1,65 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shwitter's application, as small as it can be: answers every request with what it was asked.
+
+Usage: backend.py NAME=ADDRESS:PORT ... It ends when its standard input is closed, so it never outlives its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import typing as t
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Application(BaseHTTPRequestHandler):
+    """Answers 200 with the path and the Host header it received, as JSON."""
+
+    protocol_version = "HTTP/1.1"
+    name: t.ClassVar[str] = ""
+
+    def do_GET(self) -> None:
+        """Answer one request; its body, if any, is not looked at."""
+        answer = {
+            "service": "shwitter",
+            "server": self.name,
+            "path": self.path,
+            "host": self.headers.get("Host"),
+            "user": self.headers.get("X-Shwitter-User"),
+            "forwarded_for": self.headers.get("X-Forwarded-For"),
+            "forwarded_proto": self.headers.get("X-Forwarded-Proto"),
+            "connection": self.headers.get("Connection"),
+        }
+        body = (json.dumps(answer) + "\n").encode()
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Shwitter-User", "alice")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_POST = do_GET  # noqa: N815  http.server finds methods by these names
+
+    def log_message(self, *_: t.Any) -> None:
+        """Say nothing: nginx's access log knows more."""
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until standard input ends."""
+    for argument in arguments:
+        name, _, place = argument.partition("=")
+        address, _, port = place.rpartition(":")
+        handler = type(name, (Application,), {"name": name})
+        server = ThreadingHTTPServer((address, int(port)), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
