@@ -63,12 +63,14 @@ class Directive:
     `block` is None for a simple directive and a list for a block. `include` is None but for an
     `include` directive, whose list holds what the included files contribute, in nginx's order.
     `parent` is the enclosing *block* (never an include), None at main level. The same snippet
-    included twice gives two sets of Directive objects, each with its own parent.
+    included twice gives two sets of Directive objects, each with its own parent. The args of an `if`
+    are its condition without the outer parentheses (`["$a", "=", "b"]`), as crossplane gives them; the
+    last arg of a `*_by_lua_block` is its code, and its block is None.
     """
 
     __slots__ = ("args", "block", "column", "file", "include", "line", "name", "parent", "raw_args")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - a hundred thousand are made
         self,
         name: str,
         args: list[str],
@@ -133,7 +135,10 @@ class Comment:
 
 @dataclass
 class Config:
-    """A loaded configuration. `root` holds the main-level directives of the main file."""
+    """A loaded configuration. `root` holds the main-level directives of the main file.
+
+    Blocks made up around snippets stand in `root` like written ones, at line 1 of the first snippet in them.
+    """
 
     root: list[Directive] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

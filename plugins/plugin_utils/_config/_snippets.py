@@ -1,0 +1,153 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Files without a main file around them: which context they were written for, and made-up blocks to judge them in."""
+
+from __future__ import annotations
+
+import posixpath
+import typing as t
+
+from ._build import Builder, includes
+from ._crossplane import Context
+from ._files import ReadError, below, expand
+from ._lexer import Syntax
+from .model import Directive
+
+_HTTP_FOLDERS = frozenset({"conf.d", "http.d", "sites-enabled"})
+_STREAM_FOLDERS = frozenset({"stream.conf.d", "stream.d", "streams-enabled", "streams.d"})
+_PARKED = ("sites-available", "streams-available", "modules-available")
+
+_HTTP: tuple[Context, ...] = (("http",), ("http", "server"), ("http", "location"), (), ("http", "upstream"))
+_STREAM: tuple[Context, ...] = (("stream",), ("stream", "server"), (), ("stream", "upstream"))
+
+#: The blocks to make up around a context, outermost first.
+_WRAPPERS: dict[Context, tuple[tuple[str, list[str]], ...]] = {
+    (): (),
+    ("http",): (("http", []),),
+    ("http", "server"): (("http", []), ("server", [])),
+    ("http", "location"): (("http", []), ("server", []), ("location", ["/"])),
+    ("http", "upstream"): (("http", []), ("upstream", ["snippet"])),
+    ("stream",): (("stream", []),),
+    ("stream", "server"): (("stream", []), ("server", [])),
+    ("stream", "upstream"): (("stream", []), ("upstream", ["snippet"])),
+}
+
+
+def load_snippets(builder: Builder, config_dir: str) -> list[Directive]:
+    """The main level of a folder without its main file; raises ReadError where the folder cannot be listed.
+
+    Loaded are what `candidates` names and nothing in the folder includes. Files of one context share
+    one made-up `http` or `stream` block.
+    """
+    root: list[Directive] = []
+    chosen = candidates(builder.source.files(), config_dir)
+    named = _named(builder, chosen)
+    outermost: dict[str, Directive] = {}
+    for path in chosen:
+        if path not in named:
+            _load(builder, path, root, outermost)
+    # What is left includes each other in a circle: entering it anywhere reports the cycle.
+    for path in chosen:
+        if path in named and builder.source.shown(path) not in builder.loaded:
+            _load(builder, path, root, outermost)
+    return root
+
+
+def load_snippet(builder: Builder, path: str) -> list[Directive]:
+    """The main level of a single file, with the blocks made up around it that its directives need."""
+    root: list[Directive] = []
+    _load(builder, path, root, {})
+    return root
+
+
+def candidates(files: list[str], config_dir: str) -> list[str]:
+    """The files that a usual main file would include.
+
+    That is `*.conf` in the folder itself, `*.conf` below `conf.d/` and `stream.d/` (and their like), and everything
+    below `sites-enabled/` and `streams-enabled/`. Where there is none of these, every file that is not parked in a
+    `*-available` folder.
+    """
+    chosen = []
+    for path in files:
+        parts = (below(path, config_dir) or "").split("/")
+        if any(part.startswith(".") for part in parts):
+            continue
+        enabled = parts[0].endswith("-enabled") and len(parts) > 1
+        configs = len(parts) == 1 or parts[0] in _HTTP_FOLDERS | _STREAM_FOLDERS
+        if (enabled and not parts[-1].endswith("~")) or (configs and parts[-1].endswith(".conf")):
+            chosen.append(path)
+    return chosen or [path for path in files if (below(path, config_dir) or "").split("/")[0] not in _PARKED]
+
+
+def guess(builder: Builder, syntax: Syntax, *, stream: bool = False) -> Context:
+    """The first context that allows every directive at the top of a file, else the one that allows most."""
+    order = _STREAM if stream else _HTTP
+    best: Context = order[0]
+    best_refused = -1
+    top = list(_top(syntax))
+    if not any(builder.grammar.knows(name) and name != "include" for name, _args, _term in top):
+        return order[0]
+    for context in order:
+        refused = sum(builder.grammar.fits(name, args, term, context) is False for name, args, term in top)
+        if best_refused < 0 or refused < best_refused:
+            best, best_refused = context, refused
+    return best
+
+
+def _top(syntax: Syntax) -> t.Iterator[tuple[str, list[str], t.Any]]:
+    depth = 0
+    for statement in syntax.statements:
+        if statement.term == "}":
+            depth -= 1
+            continue
+        if not depth:
+            yield statement.name, statement.args, statement.term
+        depth += statement.term == "{"
+
+
+def _load(builder: Builder, path: str, root: list[Directive], outermost: dict[str, Directive]) -> None:
+    syntax = builder.syntax(path)
+    folder = posixpath.basename(posixpath.dirname(path))
+    context: Context = ()
+    if not isinstance(syntax, ReadError):
+        context = guess(builder, syntax, stream=folder in _STREAM_FOLDERS)
+    parent: Directive | None = None
+    siblings = root
+    for name, args in _WRAPPERS[context]:
+        block = outermost.get(name) if parent is None else None
+        if block is None:
+            block = Directive(name, list(args), builder.source.shown(path), 1, 1, parent)
+            block.block = []
+            siblings.append(block)
+            if parent is None:
+                outermost[name] = block
+        parent = block
+        siblings = t.cast("list[Directive]", block.block)
+    siblings += builder.load(path, parent, context)
+
+
+def _named(builder: Builder, chosen: list[str]) -> set[str]:
+    """The files that the chosen ones include, directly or not; a file that only names itself is not among them."""
+    named: set[str] = set()
+    seen: set[str] = set()
+    todo = list(chosen)
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        syntax = builder.syntax(path)
+        if isinstance(syntax, ReadError):
+            continue
+        for argument in includes(syntax):
+            target, pattern = builder.resolve(argument)
+            targets = expand(builder.source, target) if pattern else [target]
+            targets = [each for each in targets if each != path]
+            named.update(targets)
+            todo += targets
+    return named
