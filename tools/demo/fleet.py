@@ -27,6 +27,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 EXAMPLE = ROOT / "examples" / "shwitter"
 NAMES = ("web1", "web2", "web3", "web4", "web5")
+#: An instance that no inventory knows, to show what a careless change does.
+OUTSIDER = "web6"
 DEBIAN_WORKER_USER = "www-data"
 
 _FIRST_CONFIG = """\
@@ -77,7 +79,7 @@ class Ports:
         raise DemoError(f"no ten free ports in a row between {cls.FIRST} and {cls.LAST} on the loopback addresses")
 
     def _wanted(self) -> Iterator[tuple[str, int]]:
-        for name in NAMES:
+        for name in (*NAMES, OUTSIDER):
             yield address_of(name), self.http
             yield address_of(name), self.https
         for port in (*self.apps.values(), self.profiles):
@@ -270,6 +272,18 @@ class Fleet:
             shutil.copytree(EXAMPLE / "changes" / change, copy, dirs_exist_ok=True)
         return copy
 
+    def outsider(self, change: str) -> Host:
+        """A sixth instance with the first one's live configuration and the plain files of a change copied over it."""
+        first, other = self.hosts[0], Host(OUTSIDER, self.work / OUTSIDER, self.ports)
+        shutil.copytree(first.config_dir, other.config_dir)
+        for name in ("run", "log", "cache"):
+            (other.root / name).mkdir()
+        shutil.copytree(EXAMPLE / "changes" / change, other.config_dir, dirs_exist_ok=True)
+        for path in other.config_dir.rglob("*.conf"):
+            text = path.read_text().replace(str(first.root), str(other.root)).replace(first.address, other.address)
+            path.write_text(text)
+        return other
+
     def _make_certificate(self) -> None:
         self.certificate.parent.mkdir()
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -285,15 +299,19 @@ class Fleet:
         try:
             self._start_backend()
             for host in hosts or self.hosts:
-                run_quietly(self.command(host))
-                wait_for(lambda host=host: len(host.workers) > 0, f"{host.name}'s workers")
+                self.start(host)
             yield
         finally:
             self.stop()
 
+    def start(self, host: Host) -> None:
+        """Start one instance; `running` stops it."""
+        run_quietly(self.command(host))
+        wait_for(lambda: len(host.workers) > 0, f"{host.name}'s workers")
+
     def command(self, host: Host, *arguments: str) -> list[str]:
         """What runs this instance's nginx."""
-        return [self.nginx, "-p", f"{host.root}/", "-c", f"{host.config_dir}/nginx.conf", *arguments]
+        return [self.nginx, "-p", str(host.root), "-c", f"{host.config_dir}/nginx.conf", *arguments]
 
     def _start_backend(self) -> None:
         places = [f"{name}=127.0.0.1:{port}" for name, port in self.ports.apps.items()]
@@ -303,7 +321,8 @@ class Fleet:
 
     def stop(self) -> None:
         """Stop what was started, each process by its pid, and give the ports back."""
-        masters = [host.master for host in self.hosts if host.master]
+        hosts = (*self.hosts, Host(OUTSIDER, self.work / OUTSIDER, self.ports))
+        masters = [host.master for host in hosts if host.master]
         workers = [pid for pid, parent, _ in _processes() if parent in masters]
         for pid in masters:
             os.kill(pid, signal.SIGTERM)

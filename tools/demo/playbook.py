@@ -1,0 +1,93 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the collection's playbooks against the example's inventory, with the whole output in a log file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet import EXAMPLE, ROOT, DemoError
+from machine import VENV
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished ansible-playbook."""
+
+    output: str
+    status: int
+    seconds: float
+
+    @property
+    def verdict(self) -> list[str]:
+        """The lines of the verdict that playbooks/deploy.yml prints."""
+        lines = iter(self.output.splitlines())
+        for line in lines:
+            if line.startswith("TASK [Tell what became of the rollout]"):
+                break
+        found = []
+        for line in lines:
+            if not line.strip():
+                break
+            found.append(line)
+        return found
+
+
+class Playbooks:
+    """ansible-playbook of the checkout, for one fleet."""
+
+    def __init__(self, work: Path, variables: dict[str, t.Any], *, verbose: bool) -> None:
+        self.log = work / "ansible.log"
+        self._variables = work / "variables.json"
+        self._variables.write_text(json.dumps(variables, indent=2))
+        self._verbose = verbose
+
+    def command(self, playbook: str, source: Path) -> list[str]:
+        """The command line, as a user would type it in the checkout."""
+        return [
+            str((VENV / "bin" / "ansible-playbook").relative_to(ROOT)),
+            f"playbooks/{playbook}.yml",
+            "-i",
+            str((EXAMPLE / "inventory").relative_to(ROOT)),
+            "-e",
+            f"@{self._variables}",
+            "-e",
+            f"nginx_deploy_src={source}",
+        ]
+
+    def run(self, playbook: str, source: Path) -> Run:
+        """Run a playbook to its end, whatever comes of it."""
+        command = self.command(playbook, source)
+        started = time.monotonic()
+        environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+        lines = []
+        with self.log.open("a") as log:
+            log.write(f"$ {' '.join(command)}\n")
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            except OSError as error:
+                raise DemoError(f"{command[0]}: {error.strerror}") from error
+            with process:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    log.write(line)
+                    if self._verbose:
+                        sys.stdout.write(f"    | {line}")
+        return Run("".join(lines), process.returncode, time.monotonic() - started)
