@@ -108,8 +108,7 @@ def find_master(instance: Instance, pid_file: t.Optional[str] = None) -> t.Optio
     Raises:
         NginxError: several masters run it (a binary upgrade under way), or it runs without a master process.
     """
-    processes = {process.pid: process for process in _all() if process.title.startswith("nginx:")}
-    masters = [process for process in processes.values() if process.title.startswith(_MASTER)]
+    masters = [process for process in _titled() if process.title.startswith(_MASTER)]
     masters = [process for process in masters if process.state not in "ZX" and _same_root(process.pid)]
     ours = [process for process in masters if _runs(process, instance)]
     # A child that looks like its master is a worker being born, or the new master of a binary upgrade.
@@ -188,6 +187,8 @@ def open_logs(master: Master) -> t.List[str]:
 
 
 def _runs(process: _Process, instance: Instance) -> bool:
+    if f" -c {instance.conf} " in process.title + " ":
+        return True
     options = parse_options(process.title[len(_MASTER) :])
     if options.conf is None or not os.path.isabs(options.conf):
         build = _build_of(process.pid, instance)
@@ -255,26 +256,39 @@ def _pid_file(path: str) -> t.Optional[int]:
         return None
 
 
-def _all() -> t.Iterator[_Process]:
+def _titled() -> t.Iterator[_Process]:
+    # Every process with a title of nginx's.
     for name in os.listdir("/proc"):
-        if name.isdigit():
+        if name.isdigit() and _title(int(name)).startswith("nginx:"):
             process = _read(int(name))
             if process:
                 yield process
 
 
-def _children(pid: int) -> t.Iterator[_Process]:
-    return (process for process in _all() if process.parent == pid)
+def _children(pid: int) -> t.List[_Process]:
+    try:
+        # Much cheaper than looking at every process; absent without CONFIG_PROC_CHILDREN.
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = [_read(int(child)) for child in file.read().split()]
+    except OSError:
+        return [process for process in _titled() if process.parent == pid]
+    return [child for child in children if child]
+
+
+def _title(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return os.fsdecode(file.read()).replace("\0", " ").strip()
+    except OSError:
+        return ""
 
 
 def _read(pid: int) -> t.Optional[_Process]:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             stat = file.read()
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            title = os.fsdecode(file.read()).replace("\0", " ").strip()
     except OSError:
         return None
     # The command's name in parentheses may hold anything; what follows the last one does not (proc(5)).
     fields = stat[stat.rfind(b")") + 2 :].split()
-    return _Process(pid, int(fields[1]), fields[0].decode(), int(fields[19]), title)
+    return _Process(pid, int(fields[1]), fields[0].decode(), int(fields[19]), _title(pid))

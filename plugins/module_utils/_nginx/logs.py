@@ -1,0 +1,143 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Follows nginx's error logs from a recorded place on, and knows which of their lines speak of a load that failed."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import typing as t
+
+#: `time [level] pid#tid: *connection text`; the connection is absent from lines of the load: ngx_log_error_core.
+_LINE = re.compile(r"^\S+ \S+ \[(emerg|alert|crit)\] (\d+)#\d+: (\*\d+ )?(.*)$")
+#: Tried again five times, half a second apart, before "still could not bind()": ngx_open_listening_sockets.
+_RETRIED = re.compile(r"(?:bind|listen)\(\) to .* failed \(98:")
+_ABOUT_WORKER = re.compile(r"\bprocess (\d+) exited\b")
+#: Logged without a connection although it is traffic that causes it: ngx_get_connection.
+_TRAFFIC = re.compile(r"worker_connections are not enough(?:$|,)")
+_MAX_READ = 4 << 20  # bytes of one log per look; a log that grows faster than this holds traffic
+
+
+class Line(t.NamedTuple):
+    """One emerg, alert or crit line."""
+
+    level: str
+    pid: int
+    connection: bool
+    words: str
+
+    def __str__(self) -> str:
+        return f"[{self.level}] {self.words}"
+
+
+class Log:
+    """One error log from now on. Rotation (a new inode) and truncation are followed; the old file is read to its end."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.limit: t.Optional[str] = None
+        self.offset = 0
+        self._file: t.Optional[t.BinaryIO] = None
+        self._rest = b""
+        self._open(at_end=True)
+
+    def read(self) -> t.List[Line]:
+        """The lines of interest since the last call."""
+        data = self._more()
+        if self._replaced():
+            data += self._more()
+            self.close()
+            self._rest += data
+            self._open(at_end=False)
+            data = self._more()
+        whole, newline, rest = (self._rest + data).rpartition(b"\n")
+        self._rest = rest
+        return parse_lines(whole + newline)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def _open(self, *, at_end: bool) -> None:
+        try:
+            status = os.stat(self.path)
+            if not stat.S_ISREG(status.st_mode):
+                self.limit = f"{self.path} is no regular file and cannot be followed"
+                return
+            self._file = open(self.path, "rb")  # noqa: SIM115
+            self.offset = self._file.seek(0, os.SEEK_END) if at_end else 0
+        except FileNotFoundError:
+            return  # nginx makes it when it needs it
+        except OSError as error:
+            self.limit = f"{self.path} cannot be read: {error.strerror}"
+
+    def _more(self) -> bytes:
+        if not self._file:
+            return b""
+        size = os.fstat(self._file.fileno()).st_size
+        if size < self.offset:
+            self.offset = 0
+        self.offset = max(self.offset, size - _MAX_READ)
+        self._file.seek(self.offset)
+        data = self._file.read(size - self.offset)
+        self.offset += len(data)
+        return data
+
+    def _replaced(self) -> bool:
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            return False
+        if not self._file:
+            return self.limit is None
+        then = os.fstat(self._file.fileno())
+        return (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino)
+
+
+def parse_lines(data: bytes) -> t.List[Line]:
+    """The emerg, alert and crit lines of log text."""
+    lines = []
+    for text in data.decode("utf-8", "backslashreplace").splitlines():
+        found = _LINE.match(text)
+        if found:
+            lines.append(Line(found.group(1), int(found.group(2)), bool(found.group(3)), found.group(4)))
+    return lines
+
+
+def fatal(lines: t.Sequence[Line], *, master: int, workers: t.Container[int], old: t.Container[int]) -> t.List[Line]:
+    """Those lines that say that the load failed.
+
+    Not so: what another nginx wrote into the same file, what an old worker says while it ends, what a connection
+    caused, and a port that is tried again.
+
+    Args:
+        lines: of all logs.
+        master: its pid.
+        workers: pids of the workers that it started since.
+        old: pids of those that it had before.
+    """
+    final = []
+    for line in lines:
+        about = _ABOUT_WORKER.search(line.words)
+        ours = line.pid == master or line.pid in workers
+        if not ours or line.pid in old or (about and int(about.group(1)) in old):
+            continue
+        if not line.connection and not _RETRIED.search(line.words) and not _TRAFFIC.search(line.words):
+            final.append(line)
+    return final
+
+
+def reason(final: t.Sequence[Line], lines: t.Sequence[Line]) -> str:
+    """The words of nginx for a failed load: the first final line, and for a port the line that names it."""
+    words = str(final[0])
+    if "still could not bind()" in words:
+        ports = dict.fromkeys(str(line) for line in lines if _RETRIED.search(line.words))
+        words = "; ".join([*ports, final[0].words])
+    return words

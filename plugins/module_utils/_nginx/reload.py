@@ -1,0 +1,244 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Reloads nginx and proves that the new configuration is what runs; starts and stops it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import typing as t
+
+from .facts import RuntimeFacts
+from .instance import Instance, NginxError
+from .logs import Line, Log, fatal, reason
+from .processes import Master, find_master
+from .service import Service
+
+_POLL = 0.025  # seconds; old workers are told to quit 100 ms after the new ones were started (ngx_master_process_cycle)
+
+
+class Before:
+    """What ran before a reload: the master, its workers and the ends of its logs. Belongs to one process, one reload."""
+
+    def __init__(self, master: Master, logs: t.Sequence[Log], limits: t.Sequence[str]) -> None:
+        self.master = master
+        self.workers = {**master.workers, **master.shutting_down}
+        self.logs = tuple(logs)
+        self.limits = tuple(limits)
+
+
+class Proof(t.NamedTuple):
+    """Whether nginx runs what it should. `reason` is nginx's own line where it wrote one, empty if `ok`."""
+
+    ok: bool
+    reason: str
+    seconds: float
+    master_pid: t.Optional[int]
+    workers: t.Tuple[int, ...]
+    old_workers_left: int
+    log_lines: t.Tuple[str, ...]
+    limits: t.Tuple[str, ...]
+
+
+def snapshot(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> Before:
+    """Records what runs, right before a reload.
+
+    Args:
+        instance: which nginx.
+        facts_list: of the old and the new configuration: nginx writes syntax errors to the old error log, and what
+            happens after it opened its files to the new one.
+
+    Raises:
+        NginxError: no master runs it, or it runs or shall run without one.
+    """
+    _refuse_single(instance, facts_list)
+    master = None
+    for pid_path in dict.fromkeys([facts.pid_path for facts in facts_list] or [instance.build().pid_path]):
+        master = master or find_master(instance, pid_path)
+    if not master:
+        raise NginxError(f"no nginx master runs {instance.conf}: start it first")
+    logs, limits = _follow(facts_list)
+    return Before(master, logs, limits)
+
+
+def reload_and_prove(instance: Instance, before: Before, *, facts: RuntimeFacts, timeout: float = 10.0) -> Proof:
+    """Sends HUP to the recorded master and waits until the new configuration is proven to run, or to have failed.
+
+    The signal goes to the master itself, whatever manages the service: `nginx -s reload`, init scripts and systemd's
+    `ExecReload=` look for the master in the pid file that the *new* configuration names, and return 0 before anything
+    happened.
+
+    Proven is: the same master, none of the old workers accepts, as many new ones accept as the configuration asks for,
+    and the logs, old and new, have no emerg, alert or crit line of the load. A worker accepts from when it has its own
+    title, which nginx gives it after its init.
+
+    Args:
+        instance: which nginx; for messages.
+        before: from `snapshot`.
+        facts: of the configuration that is now on disk.
+        timeout: seconds. nginx alone takes 2.5 for a port that stays taken.
+    """
+    watch = _Watch(instance, before.master, before.workers, before.logs, before.limits, facts)
+    if not before.master.refresh():
+        return watch.proof("the nginx master that was recorded is gone")
+    try:
+        os.kill(before.master.pid, signal.SIGHUP)
+    except OSError as error:
+        return watch.proof(f"the nginx master (pid {before.master.pid}) cannot be signalled: {error.strerror}")
+    return watch.until(timeout)
+
+
+def start(
+    instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 10.0
+) -> Proof:
+    """Starts nginx and waits for its workers. An nginx that runs already is left alone and only looked at.
+
+    Raises:
+        NginxError: the service manager cannot be run.
+    """
+    facts_list = [facts] if facts else []
+    _refuse_single(instance, facts_list)
+    pid_path = facts.pid_path if facts else None
+    logs, limits = _follow(facts_list)
+    began = time.monotonic()
+    master = find_master(instance, pid_path)
+    failure = "" if master else service.start(instance, timeout)
+    while not master and not failure and time.monotonic() - began < timeout:
+        time.sleep(_POLL)
+        master = find_master(instance, pid_path)
+    if not master:
+        lines = [str(line) for log in logs for line in log.read()]
+        why = failure or f"no nginx master runs {instance.conf} after {timeout:g} s"
+        return Proof(False, why, time.monotonic() - began, None, (), 0, tuple(lines), tuple(limits))
+    return _Watch(instance, master, {}, logs, limits, facts).until(timeout)
+
+
+def stop(
+    instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 30.0
+) -> Proof:
+    """Stops nginx gracefully and waits until its master is gone.
+
+    Raises:
+        NginxError: the service manager cannot be run.
+    """
+    began = time.monotonic()
+    master = find_master(instance, facts.pid_path if facts else None)
+    failure = service.stop(instance, master.pid if master else None, timeout)
+    while master and not failure and master.refresh():
+        if time.monotonic() - began > timeout:
+            failure = f"the nginx master (pid {master.pid}) still runs after {timeout:g} s"
+        time.sleep(_POLL)
+    pid = master.pid if master else None
+    left = len(master.workers) + len(master.shutting_down) if master else 0
+    return Proof(not failure, failure, time.monotonic() - began, pid, (), left, (), ())
+
+
+def expected_workers(facts: t.Optional[RuntimeFacts], master: Master) -> int:
+    """How many workers the master must have at least.
+
+    `auto` is the number of CPUs online (ngx_os_init); musl counts those that the process may use instead, so the
+    smaller number is asked for.
+    """
+    if facts is None:
+        return 1
+    if facts.worker_processes is not None:
+        return max(facts.worker_processes, 1)
+    try:
+        return max(min(os.sysconf("SC_NPROCESSORS_ONLN"), len(os.sched_getaffinity(master.pid))), 1)
+    except OSError:
+        return 1
+
+
+class _Watch:
+    """Looks at the master, its workers and its logs until they prove one thing or the other."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        instance: Instance,
+        master: Master,
+        old: t.Dict[int, int],
+        logs: t.Sequence[Log],
+        limits: t.Sequence[str],
+        facts: t.Optional[RuntimeFacts],
+    ) -> None:
+        self._instance = instance
+        self._master = master
+        self._old = old
+        self._logs = logs
+        self._limits = limits
+        self._expected = expected_workers(facts, master)
+        self._began = time.monotonic()
+        self._lines: t.List[Line] = []
+        self._born: t.Set[int] = set()
+
+    def until(self, timeout: float) -> Proof:
+        while True:
+            # Processes first: what made a worker end was written before it ended.
+            alive = self._master.refresh()
+            for log in self._logs:
+                self._lines += log.read()
+            if not alive:
+                return self.proof(self._words("the nginx master is gone"))
+            fresh = self._fresh(self._master.workers)
+            self._born.update(fresh, self._fresh(self._master.starting))
+            final = self._fatal()
+            if final:
+                return self.proof(reason(final, self._lines))
+            if len(fresh) >= self._expected and not self._old_accepting():
+                return self.proof("")
+            if time.monotonic() - self._began > timeout:
+                return self.proof(self._words(self._late(len(fresh), timeout)))
+            time.sleep(_POLL)
+
+    def proof(self, why: str) -> Proof:
+        """The result, `why` being empty for a success."""
+        old = self._old.items() & {**self._master.workers, **self._master.shutting_down}.items()
+        return Proof(
+            ok=not why,
+            reason=why,
+            seconds=time.monotonic() - self._began,
+            master_pid=self._master.pid,
+            workers=tuple(sorted(self._fresh(self._master.workers))),
+            old_workers_left=len(old),
+            log_lines=tuple(str(line) for line in self._lines),
+            limits=(*self._limits, *(log.limit for log in self._logs if log.limit)),
+        )
+
+    def _fresh(self, workers: t.Mapping[int, int]) -> t.Set[int]:
+        return {pid for pid, started in workers.items() if self._old.get(pid) != started}
+
+    def _old_accepting(self) -> int:
+        return len(self._old.items() & self._master.workers.items())
+
+    def _fatal(self) -> t.List[Line]:
+        return fatal(self._lines, master=self._master.pid, workers=self._born, old=self._old)
+
+    def _words(self, otherwise: str) -> str:
+        # nginx's own line if there is one, also one that would not decide anything by itself.
+        final = self._fatal() or [line for line in self._lines if not line.connection]
+        return f"{otherwise}: {reason(final, self._lines)}" if final else otherwise
+
+    def _late(self, fresh: int, timeout: float) -> str:
+        if self._old_accepting():
+            return f"after {timeout:g} s nginx still runs its old workers: it did not load the configuration"
+        return f"after {timeout:g} s nginx has {fresh} of {self._expected} workers"
+
+
+def _refuse_single(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> None:
+    if not all(facts.master_process for facts in facts_list):
+        raise NginxError(
+            f"{instance.conf} has master_process off: an nginx without a master cannot be reloaded safely;"
+            " remove that directive"
+        )
+
+
+def _follow(facts_list: t.Sequence[RuntimeFacts]) -> t.Tuple[t.List[Log], t.List[str]]:
+    logs = [Log(path) for path in dict.fromkeys(path for facts in facts_list for path in facts.error_logs)]
+    limits = dict.fromkeys(f"{name} cannot be followed" for facts in facts_list for name in facts.untailable)
+    return logs, list(limits)

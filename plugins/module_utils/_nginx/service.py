@@ -1,0 +1,140 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Starting and stopping nginx through what manages it on this host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import typing as t
+
+from .instance import Instance, NginxError, environment
+
+MANAGERS = ("auto", "systemd", "sysvinit", "none")
+
+
+class Service:
+    """What starts and stops nginx.
+
+    Args:
+        manager: `auto` is systemd where it runs (sd_booted(3)), else an init script with that name, else none.
+        name: of the unit or the init script.
+
+    Raises:
+        NginxError: no such manager.
+    """
+
+    def __init__(self, manager: str = "auto", name: str = "nginx") -> None:
+        if manager not in MANAGERS:
+            raise NginxError(f"no service manager {manager!r}: one of {', '.join(MANAGERS)}")
+        if manager == "auto":
+            if os.path.isdir("/run/systemd/system"):
+                manager = "systemd"
+            else:
+                manager = "sysvinit" if os.access(f"/etc/init.d/{name}", os.X_OK) else "none"
+        self.manager = manager
+        self.name = name
+
+    def start(self, instance: Instance, timeout: float) -> str:
+        """Starts nginx. Returns the reason why it did not start, else an empty string."""
+        if self.manager == "none":
+            return _launch(instance, timeout)
+        failure = _run(self._command("start"), timeout)
+        return failure and (self._story() or failure)
+
+    def stop(self, instance: Instance, master_pid: t.Optional[int], timeout: float) -> str:
+        """Asks nginx to stop gracefully. Returns the reason why that was not possible, else an empty string."""
+        if self.manager != "none":
+            return _run(self._command("stop"), timeout)
+        if master_pid is None:
+            return ""
+        try:
+            os.kill(master_pid, signal.SIGQUIT)
+        except ProcessLookupError:
+            return ""
+        except OSError as error:
+            return f"the master of {instance.conf} (pid {master_pid}) cannot be signalled: {error.strerror}"
+        return ""
+
+    def _command(self, verb: str) -> t.List[str]:
+        if self.manager == "systemd":
+            return ["systemctl", verb, self.name]
+        return [f"/etc/init.d/{self.name}", verb]
+
+    def _story(self) -> str:
+        # nginx's own words are in the journal; systemctl itself says only that the control process failed.
+        if self.manager != "systemd":
+            return ""
+        try:
+            journal = _output(["journalctl", "-u", self.name, "-n", "30", "-o", "cat", "--no-pager"])
+            status = _output(["systemctl", "status", "-n", "0", "--no-pager", self.name])
+        except NginxError:
+            return ""
+        words = [line for line in journal.splitlines() if "[emerg]" in line or "[alert]" in line]
+        return (words[-1] if words else "; ".join(line.strip() for line in status.splitlines()[:6])).strip()
+
+
+def _launch(instance: Instance, timeout: float) -> str:
+    # A file, not a pipe: a daemon keeps its standard error open. With `daemon off` nginx stays in the foreground of
+    # its own session, and going on to live is the sign that it started.
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(
+                instance.argv(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=environment(),
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NginxError(f"{instance.binary} cannot be run: {error}") from error
+        foreground = time.monotonic() + min(timeout, 3.5)  # a taken port takes nginx 2.5 s
+        while process.poll() is None and time.monotonic() < foreground:
+            time.sleep(0.01)
+        if not process.returncode:
+            return ""
+        errors.seek(0)
+        text = errors.read().decode("utf-8", "backslashreplace").strip()
+        return text or f"nginx ended with status {process.returncode}"
+
+
+def _run(argv: t.List[str], timeout: float) -> str:
+    done = _call(argv, timeout)
+    if isinstance(done, str):
+        return done
+    if done.returncode == 0:
+        return ""
+    text = (done.stderr or done.stdout).decode("utf-8", "backslashreplace").strip()
+    return text or f"{' '.join(argv)} ended with status {done.returncode}"
+
+
+def _output(argv: t.List[str]) -> str:
+    done = _call(argv, 10.0)
+    return "" if isinstance(done, str) else done.stdout.decode("utf-8", "backslashreplace")
+
+
+def _call(argv: t.List[str], timeout: float) -> t.Union[str, subprocess.CompletedProcess[bytes]]:
+    try:
+        return subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{' '.join(argv)} did not finish within {timeout:g} s"
+    except OSError as error:
+        raise NginxError(f"{argv[0]} cannot be run: {error}") from error

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The steps by which a forked child builds its private mounts: namespaces, overlays, binds."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import re
+import stat
+import typing as t
+
+# <linux/sched.h>, <linux/mount.h>
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
+MS_RDONLY = 1
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+
+#: Folders of `/` that hold the kernel's views, not files.
+_KERNEL = ("/proc", "/sys", "/dev")
+#: File systems that hold no files of nginx's, and those of containers, of which a host can have hundreds.
+_NO_FILES = re.compile(
+    "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|hugetlbfs|mqueue|nsfs|overlay"
+    "|proc|pstore|ramfs|rpc_pipefs|securityfs|squashfs|sysfs|tracefs"
+)
+#: Upper bound for what nginx may write while it tests: names of folders and empty files, in the normal case.
+_TMPFS = "size=256m,mode=0755"
+
+
+class _StepError(Exception):
+    pass
+
+
+class World:
+    """What `enter` will build; made before the fork, so that the child allocates and imports little.
+
+    Args: as those of `mounts.run_in_private_mounts`.
+    """
+
+    def __init__(
+        self, binds: t.Sequence[t.Tuple[str, str]], *, overlay: bool, user: bool, emptied: t.Sequence[str]
+    ) -> None:
+        self._binds = [(os.path.abspath(source), os.path.abspath(target)) for source, target in binds]
+        self._overlay = overlay
+        self._user = user
+        self._emptied = emptied
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._layers = 0
+        self._tmpfs = ""
+        self._mount_ids: t.Set[bytes] = set()
+
+    def enter(self, report: int) -> None:
+        """Moves this process (a forked child) into the private world.
+
+        Args:
+            report: a descriptor that takes the failed step and its reason as text.
+
+        Raises:
+            _StepError: a step failed; it was reported.
+        """
+        try:
+            self._build()
+        except Exception as error:
+            # subprocess keeps the type and the text of what is raised here to itself.
+            os.write(report, f"{error}".encode("utf-8", "replace"))
+            raise
+
+    def _build(self) -> None:
+        self._unshare()
+        self._mount("make mounts private", None, "/", None, MS_REC | MS_PRIVATE)
+        # Opened before anything is covered, and after unshare: the kernel takes only mounts of this namespace.
+        sources = [(os.open(source, os.O_PATH | os.O_DIRECTORY), target) for source, target in self._binds]
+        folders, nested = self._places()
+        self._make_tmpfs()
+        if self._overlay:
+            for path, handle in folders:
+                self._cover(path, handle, nested)
+            for path, handle in nested.items():
+                self._cover_nested(path, handle)
+        for handle, target in sources:
+            os.makedirs(target, exist_ok=True)
+            self._lay(handle, target, f"show {os.readlink(_fd(handle))} at {target}")
+        for path in self._emptied:
+            self._empty(path)
+        os.chdir("/")
+
+    def _unshare(self) -> None:
+        uid, gid = os.geteuid(), os.getegid()
+        if self._libc.unshare(CLONE_NEWNS | (CLONE_NEWUSER if self._user else 0)):
+            self._fail("unshare of the mount namespace" + (" in a user namespace" if self._user else ""))
+        if self._user:
+            # The ids stay what they are: nginx then behaves as it does for this user outside (no chown, no setuid,
+            # keys with mode 0600 readable), and exec drops the capabilities that this namespace gave.
+            for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+                with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                    file.write(text)
+
+    def _places(self) -> t.Tuple[t.List[t.Tuple[str, int]], t.Dict[str, int]]:
+        # The top-level folders, and the mount points below them (parents first), with a handle on what is there now.
+        folders = []
+        for name in sorted(os.listdir("/")):
+            path = "/" + name
+            if path not in _KERNEL and stat.S_ISDIR(os.lstat(path).st_mode):
+                folders.append((path, os.open(path, os.O_PATH)))
+        tops = {path for path, _handle in folders}
+        nested: t.Dict[str, int] = {}
+        for path in mount_points():
+            if path in tops or path in nested or any(_below(path, target) for _source, target in self._binds):
+                continue
+            if path != "/" and (not path.startswith(tuple(top + "/" for top in _KERNEL)) or path == "/dev/shm"):  # noqa: S108
+                with contextlib.suppress(OSError):  # hidden under another mount, or of a user we may not look at
+                    nested[path] = os.open(path, os.O_PATH)
+        return folders, nested
+
+    def _make_tmpfs(self) -> None:
+        # Any folder does: the handle keeps it reachable after it was covered.
+        self._mount("mount a tmpfs for the overlays", "tmpfs", "/tmp", "tmpfs", 0, _TMPFS)  # noqa: S108
+        self._tmpfs = _fd(os.open("/tmp", os.O_PATH))  # noqa: S108
+
+    def _cover(self, path: str, handle: int, nested: t.Mapping[str, int]) -> None:
+        with contextlib.suppress(_StepError):
+            self._lay(handle, path, f"overlay on {path}")
+            return
+        # A file system that cannot be a lower layer; or, in a user namespace, a folder with mounts of the outer
+        # namespace below it, since an overlay would uncover what they hide. Then forbid writes there, and cover what
+        # lies between those mounts.
+        self._keep(path, handle)
+        if self._user and any(_below(mount, path) for mount in nested):
+            for entry in sorted(os.listdir(path)):
+                inner = os.path.join(path, entry)
+                if inner not in nested and stat.S_ISDIR(os.lstat(inner).st_mode):
+                    with contextlib.suppress(PermissionError):  # not searchable for this user: not writable either
+                        self._cover(inner, os.open(inner, os.O_PATH), nested)
+
+    def _cover_nested(self, path: str, handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            self._cover(path, handle, {})
+        elif os.path.lexists(path):
+            self._keep(path, handle)  # a file that is a mount point, such as a container's /etc/resolv.conf
+
+    def _keep(self, path: str, handle: int) -> None:
+        self._mount(f"keep {path}", _fd(handle), path, None, MS_BIND | MS_REC)
+        # A user namespace may not drop the flags that a mount has.
+        flags = os.statvfs(path).f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME)
+        self._mount(f"make {path} read-only", None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
+
+    def _lay(self, handle: int, target: str, step: str) -> None:
+        # An overlay of `handle` on `target`, its root as accessible for us as the original.
+        self._layers += 1
+        upper, work = f"{self._tmpfs}/u{self._layers}", f"{self._tmpfs}/w{self._layers}"
+        seen = os.fstat(handle)
+        os.mkdir(upper)
+        os.mkdir(work)
+        if self._user:
+            writable = os.access(_fd(handle), os.W_OK, effective_ids=True)
+            os.chmod(upper, stat.S_IMODE(seen.st_mode) | 0o500 if writable else 0o555)
+        else:
+            os.chown(upper, seen.st_uid, seen.st_gid)
+            os.chmod(upper, stat.S_IMODE(seen.st_mode))
+        options = f"lowerdir={_fd(handle)},upperdir={upper},workdir={work}"
+        options += ",userxattr" if self._user else ""
+        self._mount(step, "overlay", target, "overlay", 0, options)
+        top = os.open(target, os.O_PATH)
+        self._mount_ids.add(_mount_id(top))
+        os.close(top)
+
+    def _empty(self, path: str) -> None:
+        with contextlib.suppress(OSError):
+            handle = os.open(path, os.O_PATH)
+            # Only ever truncate what lies in one of our overlays: anywhere else it would be the live file.
+            if stat.S_ISREG(os.fstat(handle).st_mode) and _mount_id(handle) in self._mount_ids:
+                os.close(os.open(_fd(handle), os.O_WRONLY | os.O_TRUNC))
+            os.close(handle)
+
+    def _mount(  # noqa: PLR0917
+        self, step: str, source: t.Optional[str], target: str, kind: t.Optional[str], flags: int, options: str = ""
+    ) -> None:
+        arguments = [None if value is None else os.fsencode(value) for value in (source, target, kind)]
+        if self._libc.mount(*arguments, ctypes.c_ulong(flags), os.fsencode(options) or None):
+            self._fail(step)
+
+    def _fail(self, step: str) -> t.NoReturn:
+        number = ctypes.get_errno()
+        raise _StepError(f"{step}: {os.strerror(number)} ({errno.errorcode.get(number, number)})")
+
+
+def mount_points() -> t.List[str]:
+    """Where file systems with files of ours are mounted, parents first (proc(5), mountinfo)."""
+    points = []
+    with open("/proc/self/mountinfo", "rb") as file:
+        for line in file:
+            fields, _, rest = line.partition(b" - ")
+            if not _NO_FILES.fullmatch(rest.split()[0].decode()):
+                point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal.group(1), 8)]), fields.split()[4])
+                points.append(os.fsdecode(point))
+    return sorted(points)
+
+
+def _fd(handle: int) -> str:
+    return f"/proc/self/fd/{handle}"
+
+
+def _mount_id(handle: int) -> bytes:
+    with open(f"/proc/self/fdinfo/{handle}", "rb") as file:
+        for line in file:
+            if line.startswith(b"mnt_id:"):
+                return line.split()[1]
+    raise OSError(errno.ENOENT, "no mnt_id in fdinfo")
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Runs a command in a private mount namespace: it sees folders in other places, and nothing that it writes stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import typing as t
+
+from . import _world
+
+
+class SandboxError(Exception):
+    """The private world could not be made. The message names the step and the system's reason."""
+
+
+class Completed(t.NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool = False
+
+
+def run_in_private_mounts(
+    binds: t.Sequence[t.Tuple[str, str]],
+    argv: t.Sequence[str],
+    *,
+    env: t.Optional[t.Mapping[str, str]] = None,
+    timeout: float = 30.0,
+    overlay: bool = True,
+    user: bool = False,
+    emptied: t.Sequence[str] = (),
+) -> Completed:
+    """Runs `argv` where each `(source, target)` of `binds` shows the source folder at the target.
+
+    The sources are shown as overlays too, so that they stay as they are. Nothing is shared with other processes but
+    the network, /proc, /sys, /dev and abstract sockets.
+
+    Args:
+        binds: absolute paths. A target that does not exist is made, in the overlay only.
+        argv: the command.
+        env: its environment; this process's own by default.
+        timeout: seconds; then its whole process group is killed.
+        overlay: put an overlay over every writable file system, so that what is written vanishes.
+        user: make a user namespace as well, for a caller without CAP_SYS_ADMIN.
+        emptied: files that the command may append to, shown empty: an overlay copies a file before its first write,
+            which for a log of many gigabytes would fill the memory.
+
+    Raises:
+        SandboxError: the system denies one of the steps.
+    """
+    try:
+        world = _world.World(binds, overlay=overlay, user=user, emptied=emptied)
+    except (OSError, AttributeError, ImportError) as error:
+        raise SandboxError(f"the C library cannot be called: {error}") from error
+    receiver, sender = os.pipe()
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=None if env is None else dict(env),
+            cwd="/",
+            start_new_session=True,
+            # Unsafe only where another thread holds a lock at the fork; modules have no threads at this point.
+            preexec_fn=lambda: world.enter(sender),  # noqa: PLW1509
+        )
+    except OSError as error:
+        raise SandboxError(f"{argv[0]} cannot be run in the private mount namespace: {error}") from error
+    except subprocess.SubprocessError as error:
+        os.close(sender)
+        sender = -1
+        raise SandboxError(_reason(receiver)) from error
+    finally:
+        if sender >= 0:
+            os.close(sender)
+        os.close(receiver)
+    return _wait(process, timeout)
+
+
+def _reason(receiver: int) -> str:
+    return os.read(receiver, 4096).decode("utf-8", "replace") or "the child of the sandbox died without a reason"
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> Completed:
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        stdout, stderr = process.communicate()
+        return Completed(process.returncode, stdout, stderr, timed_out=True)
+    return Completed(process.returncode, stdout, stderr)
