@@ -25,6 +25,10 @@ options:
     type: list
     elements: string
     required: true
+  preflight_only:
+    description: Whether the run was not asked to roll out, so that a host which is staged and valid is fine.
+    type: boolean
+    default: false
 """
 
 EXAMPLES = r"""
@@ -54,7 +58,7 @@ _value:
     text:
       description: The lines of a summary for people.
       type: list
-      elements: str
+      elements: string
 """
 
 import typing as t
@@ -63,9 +67,11 @@ from collections.abc import Callable, Mapping
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet
 
 
-def rollout_verdict(hostvars: Mapping[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
+def rollout_verdict(
+    hostvars: Mapping[str, t.Any], hosts: list[str], *, preflight_only: bool = False
+) -> dict[str, t.Any]:
     """The verdict over these hosts, see `judge_fleet`."""
-    return judge_fleet(hosts, hostvars)
+    return judge_fleet(hosts, hostvars, preflight_only=preflight_only)
 
 
 class FilterModule:

@@ -46,9 +46,8 @@ from ansible.plugins.lookup import LookupBase
 class LookupModule(LookupBase):
     """See DOCUMENTATION."""
 
-    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **_: t.Any) -> list[str]:
         """The pattern in `terms`, once it is known to select a host."""
-        self.set_options(var_options=variables, direct=kwargs)
         variables = variables or {}
         if len(terms) != 1 or not isinstance(terms[0], str) or not terms[0].strip():
             raise AnsibleError(

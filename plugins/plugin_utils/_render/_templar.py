@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import is_encrypted
+from jinja2 import Environment, TemplateError, nodes
 
 from .candidate import Candidate, Rendered, holds_private_key
 from .source import DEFAULT_EXCLUDE, RenderError, SourceEntry, scan_source
@@ -35,6 +37,12 @@ _VAULTED_TYPES = ("AnsibleVaultEncryptedUnicode", "EncryptedString")
 _REPEATING = frozenset({"hostvars", "vars", "groups", "environment"})
 
 _NEW_FILE_EXECUTABLE = 0o755
+
+#: Jinja2's "'x' is undefined" and "object of type 'y' has no attribute 'x'".
+_UNDEFINED = re.compile(r"(?:'(?P<first>\w+)' is undefined|has no attribute '(?P<second>\w+)')")
+
+#: The extensions that Ansible's templates may use.
+_EXTENSIONS = ("jinja2.ext.do", "jinja2.ext.loopcontrols")
 
 
 def render_source(
@@ -121,33 +129,34 @@ class _Templates:
                 escape_backslashes=False,
                 overrides={"trim_blocks": True, "lstrip_blocks": False},
             )
-        except AnsibleError as error:
-            raise RenderError(f"{_where(entry.source, error)}: {_reason(error)}") from error
+        except Exception as error:  # before ansible-core 2.19 whatever a template raises comes through as it is
+            line = _line(text, error)
+            where = entry.source if line is None else f"{entry.source}:{line}"
+            message = str(getattr(error, "message", error)).strip()
+            raise RenderError(f"{where}: cannot render the template: {message}") from error
         return str(result).encode("utf-8")
 
 
-def _where(source: str, error: BaseException) -> str:
-    """`source` with the line that Jinja2 names, where one is known."""
+def _line(text: str, error: BaseException) -> int | None:
+    """The line of a template that an error is about, where Jinja2 or the template's own syntax tree tells it."""
     cause: BaseException | None = error
     while cause is not None:
         line = getattr(cause, "lineno", None)
         if isinstance(line, int):
-            return f"{source}:{line}"
-        traceback = cause.__traceback__
-        found = None
-        while traceback is not None:
-            if traceback.tb_frame.f_code.co_filename in ("<template>", "<unknown>"):
-                found = traceback.tb_lineno
-            traceback = traceback.tb_next
-        if found is not None:
-            return f"{source}:{found}"
+            return line
         cause = cause.__cause__ or cause.__context__
-    return source
-
-
-def _reason(error: AnsibleError) -> str:
-    message = str(getattr(error, "message", error)).strip()
-    return f"cannot render the template: {message}"
+    # An undefined variable is noticed when it is printed, without its line: look for its name.
+    missing = _UNDEFINED.search(str(error))
+    if missing is None:
+        return None
+    try:
+        tree = Environment(autoescape=True, extensions=_EXTENSIONS).parse(text)
+    except TemplateError:
+        return None
+    name = missing["first"] or missing["second"]
+    lines = [node.lineno for node in tree.find_all(nodes.Name) if node.name == name]
+    lines += [node.lineno for node in tree.find_all(nodes.Getattr) if node.attr == name]
+    return min(lines, default=None)
 
 
 def vaulted_values(task_vars: Mapping[str, t.Any], loader: t.Any) -> Iterator[str]:

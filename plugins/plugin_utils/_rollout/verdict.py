@@ -39,10 +39,10 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
     """What one host has come to, from the results that the role registered on it.
 
     `variables` holds `__nginx_deploy_staged`, `_activated`, `_gated`, `_confirmed` and `_rolled_back`,
-    each the result of one task, or lacks those that did not run. A host that registered nothing was
-    never reached.
+    each the result of one task, or lacks those that did not run, and `__nginx_deploy_failure`, the result
+    of whatever task sent the host to its rescue. A host that registered nothing was never reached.
     """
-    steps = {name: _result(variables, name) for name in (*_STEPS, "rolled_back")}
+    steps = {name: _result(variables, name) for name in (*_STEPS, "failure", "rolled_back")}
     staged = steps["staged"]
     release = staged.get("release")
     if not staged:
@@ -55,17 +55,21 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
         return HostVerdict(host, "unchanged", release)
     if staged.get("state") == "planned":
         return HostVerdict(host, "planned", release)
+    if steps["failure"]:
+        return _failed(host, release, steps)
     if not steps["activated"]:
-        return HostVerdict(host, "pending", release, "the rollout stopped before this host's batch")
-    confirmed = steps["confirmed"]
-    if confirmed.get("state") == "confirmed" and not confirmed.get("failed"):
+        return HostVerdict(host, "pending", release, "staged and valid; no batch with this host was started")
+    if steps["confirmed"].get("state") == "confirmed" and not _bad(steps["confirmed"]):
         return HostVerdict(host, "confirmed", release)
     return _failed(host, release, steps)
 
 
 def _failed(host: str, release: str | None, steps: Mapping[str, Mapping[str, t.Any]]) -> HostVerdict:
-    reason = next((_reason(steps[name]) for name in _STEPS if _bad(steps[name])), "the release was not confirmed")
+    reasons = (_reason(steps[name]) for name in (*_STEPS, "failure") if _bad(steps[name]))
+    reason = next(reasons, "the release was not confirmed")
     rolled_back = steps["rolled_back"]
+    if steps["confirmed"].get("state") == "confirmed" and not _bad(steps["confirmed"]):
+        return HostVerdict(host, "failed", release, f"runs the release, confirmed, but: {reason}")
     if rolled_back and not _bad(rolled_back):
         return HostVerdict(host, "rolled_back", release, reason)
     if rolled_back:
@@ -75,8 +79,10 @@ def _failed(host: str, release: str | None, steps: Mapping[str, Mapping[str, t.A
     return HostVerdict(host, "failed", release, reason)
 
 
-def judge_fleet(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """The state of a whole rollout.
+def judge_fleet(
+    hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]], *, preflight_only: bool = False
+) -> dict[str, t.Any]:
+    """The state of a whole rollout, or with `preflight_only` of a run that was not asked to roll out.
 
     Returns:
         A dictionary with `stop` (bool: no further batch may start), `ok` (bool: every host runs the
@@ -90,7 +96,7 @@ def judge_fleet(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]
         number = sum(verdict.outcome == outcome for verdict in verdicts)
         if number:
             counts[outcome] = number
-    good = {"confirmed", "unchanged", "planned"}
+    good = {"confirmed", "unchanged", "planned"} | ({"pending"} if preflight_only else set())
     return {
         "stop": any(verdict.outcome in _STOPPING for verdict in verdicts),
         "ok": bool(verdicts) and all(verdict.outcome in good for verdict in verdicts),

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stands in the place of the nginx_release action: does what a host's variable `script` says, and writes down who was asked.
+
+The playbooks, the role, its handler and the verdict are the real ones; only the hosts are made up.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+GOOD: dict[str, dict[str, t.Any]] = {
+    "staged": {"changed": True, "state": "staged", "release": "r-new"},
+    "activated": {"changed": True, "state": "active", "reload_needed": True},
+    "gated": {"changed": True, "state": "active"},
+    "confirmed": {"changed": True, "state": "confirmed"},
+    "rolled_back": {"changed": True, "state": "rolled_back"},
+}
+
+
+class ActionModule(ActionBase):
+    """The scripted action."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Answer as the script of this host says."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        state = self._task.args["state"]
+        step = {"active": "gated" if self._task.args.get("reload", True) else "activated"}.get(state, state)
+        with open(os.environ["FAILSAFE_SCRIPT_LOG"], "a", encoding="utf-8") as log:
+            log.write(f"{variables['inventory_hostname']} {step}\n")
+        what = (variables.get("script") or {}).get(step)
+        if what == "unreachable":
+            raise AnsibleConnectionFailure("no route to host")
+        if isinstance(what, str):
+            return {"failed": True, "msg": what}
+        return {**GOOD[step], **(what or {})}

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet, judge_host
+
+STAGED = {"state": "staged", "release": "r-1", "changed": True}
+DONE = {"state": "confirmed"}
+ACTIVE = {"state": "active", "changed": True}
+BACK = {"state": "rolled_back", "changed": True}
+GONE = {"unreachable": True, "msg": "no route to host", "changed": False}
+
+
+def bad(message: str) -> dict:
+    return {"failed": True, "msg": message}
+
+
+CASES = [
+    ("nothing ran", {}, "failed", "never staged"),
+    ("skipped", {"staged": {"skipped": True, "changed": False}}, "failed", "never staged"),
+    ("unreachable in preflight", {"staged": GONE}, "unreachable", "no route to host"),
+    ("refused", {"staged": bad("lint says no")}, "refused", "lint says no"),
+    ("already there", {"staged": {"state": "confirmed", "release": "r-1"}}, "unchanged", ""),
+    (
+        "already there, but nginx runs something else",
+        {"staged": {"state": "confirmed", "reload_needed": True}},
+        "pending",
+        "no batch",
+    ),
+    ("check mode", {"staged": {"state": "planned"}}, "planned", ""),
+    ("not its turn yet", {"staged": STAGED}, "pending", "no batch"),
+    ("all went well", {"staged": STAGED, "activated": ACTIVE, "gated": ACTIVE, "confirmed": DONE}, "confirmed", ""),
+    (
+        "drift at activation",
+        {"staged": STAGED, "activated": bad("drift"), "failure": bad("drift"), "rolled_back": {"changed": False}},
+        "rolled_back",
+        "drift",
+    ),
+    (
+        "gate failed",
+        {"staged": STAGED, "activated": ACTIVE, "gated": bad("500"), "failure": bad("handler"), "rolled_back": BACK},
+        "rolled_back",
+        "500",
+    ),
+    (
+        "gate failed before ansible-core 2.19, which knows no failed task then",
+        {"staged": STAGED, "activated": ACTIVE, "gated": bad("500"), "rolled_back": BACK},
+        "rolled_back",
+        "500",
+    ),
+    (
+        "the rollback failed too",
+        {"staged": STAGED, "activated": ACTIVE, "gated": bad("500"), "rolled_back": bad("no space")},
+        "failed",
+        "500; the rollback failed too: no space",
+    ),
+    (
+        "the drain hook failed",
+        {"staged": STAGED, "failure": bad("balancer"), "rolled_back": {"changed": False}},
+        "rolled_back",
+        "balancer",
+    ),
+    (
+        "the undrain hook failed after the confirm",
+        {
+            "staged": STAGED,
+            "activated": ACTIVE,
+            "confirmed": DONE,
+            "failure": bad("balancer"),
+            "rolled_back": {"changed": False},
+        },
+        "failed",
+        "runs the release, confirmed, but: balancer",
+    ),
+    ("lost while activating", {"staged": STAGED, "activated": GONE, "confirmed": GONE}, "unreachable", "no route"),
+    ("lost before the confirm", {"staged": STAGED, "activated": ACTIVE, "confirmed": GONE}, "unreachable", "no route"),
+    ("confirm never ran", {"staged": STAGED, "activated": ACTIVE}, "failed", "not confirmed"),
+]
+
+
+def variables(steps: dict) -> dict:
+    return {f"__nginx_deploy_{name}": result for name, result in steps.items()}
+
+
+@pytest.mark.parametrize(("steps", "outcome", "reason"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_host_comes_to_one_outcome(steps: dict, outcome: str, reason: str) -> None:
+    verdict = judge_host("web1", variables(steps))
+    assert verdict.outcome == outcome
+    assert reason in verdict.reason
+    assert bool(reason) == bool(verdict.reason)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "stop", "ok"),
+    [
+        (["all went well", "already there"], False, True),
+        (["all went well", "not its turn yet"], False, False),
+        (["all went well", "refused"], True, False),
+        (["lost before the confirm", "not its turn yet"], True, False),
+        (["gate failed", "not its turn yet"], True, False),
+        (["nothing ran"], True, False),
+        ([], False, False),
+    ],
+)
+def test_a_fleet_goes_on_only_while_nothing_failed(outcomes: list[str], stop: bool, ok: bool) -> None:  # noqa: FBT001 - a table
+    steps = {case[0]: case[1] for case in CASES}
+    hostvars = {f"web{number}": variables(steps[name]) for number, name in enumerate(outcomes)}
+    verdict = judge_fleet(hostvars, hostvars)
+    assert (verdict["stop"], verdict["ok"]) == (stop, ok)
+
+
+def test_a_preflight_alone_is_fine_when_every_host_is_staged() -> None:
+    hostvars = {"web1": variables({"staged": STAGED})}
+    assert judge_fleet(hostvars, hostvars, preflight_only=True)["ok"]
+    assert not judge_fleet(hostvars, hostvars)["ok"]
+
+
+def test_what_hosts_share_is_told_once() -> None:
+    hostvars = {name: variables({"staged": bad("one reason")}) for name in ("web1", "web2", "web3")}
+    assert judge_fleet(hostvars, hostvars)["text"] == ["3 refused", "refused: web1, web2, web3: one reason"]
+
+
+RESULTS = st.one_of(
+    st.sampled_from([STAGED, DONE, ACTIVE, BACK, GONE, bad("x"), {"skipped": True}]), st.none(), st.just("garbage")
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["staged", "activated", "gated", "confirmed", "rolled_back", "failure"]), RESULTS)
+)
+def test_no_host_is_confirmed_without_a_confirmation(steps: dict) -> None:
+    verdict = judge_host("web1", variables(steps))
+    if verdict.outcome == "confirmed":
+        assert steps["confirmed"] == DONE
+        assert not any(isinstance(result, dict) and result.get("failed") for result in (steps.get("failure"),))
