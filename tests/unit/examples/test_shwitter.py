@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import json
 import sys
 import typing as t
@@ -26,21 +25,12 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar im
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "shwitter"
 
-
-def _load_fleet() -> t.Any:
-    spec = importlib.util.spec_from_file_location("demo_fleet", ROOT / "tools" / "demo" / "fleet.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+sys.path.insert(0, str(ROOT / "tools" / "demo"))
+from shwitter.fleet import Fleet, run_quietly  # noqa: E402
+from shwitter.host import Answer, Host  # noqa: E402
 
 
-demo = _load_fleet()
-
-
-def _render(fleet: t.Any, host: t.Any, change: str | None) -> t.Any:
+def _render(fleet: Fleet, host: Host, change: str | None) -> t.Any:
     loader = DataLoader()
     inventory = InventoryManager(loader=loader, sources=[str(EXAMPLE / "inventory")])
     variables = VariableManager(loader=loader, inventory=inventory)
@@ -53,7 +43,7 @@ class Site:
     """One instance that runs the site with one change."""
 
     def __init__(self, work: Path, change: str | None) -> None:
-        self.fleet = demo.Fleet(work)
+        self.fleet = Fleet(work)
         self.fleet.prepare()
         self.host = self.fleet.hosts[1]
         self.candidate = _render(self.fleet, self.host, change)
@@ -63,10 +53,10 @@ class Site:
                 path.mkdir(exist_ok=True)
             else:
                 path.write_bytes(entry.content)
-        self.tested = demo.run_quietly(self.fleet.command(self.host, "-t"))
+        self.tested = run_quietly(self.fleet.command(self.host, "-t"))
 
-    def get(self, url: str, **options: str) -> t.Any:
-        return self.host.ask(url, certificate=self.fleet.certificate, **options)
+    def get(self, url: str, **options: str) -> Answer:
+        return self.host.ask(url, **options)
 
     def error_log(self) -> str:
         return (self.host.root / "log" / "error.log").read_text()

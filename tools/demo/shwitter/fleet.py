@@ -6,14 +6,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
 import pwd
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -23,8 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .host import DemoError, Host, address_of, has_ended, processes
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 EXAMPLE = ROOT / "examples" / "shwitter"
 NAMES = ("web1", "web2", "web3", "web4", "web5")
 #: An instance that no inventory knows, to show what a careless change does.
@@ -49,10 +48,6 @@ http {{
     }}
 }}
 """
-
-
-class DemoError(Exception):
-    """Something did not go as told. The message is for people."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +82,12 @@ class Ports:
 
     @property
     def http(self) -> int:
+        """Where every instance serves plain HTTP, each on its own address."""
         return self.base
 
     @property
     def https(self) -> int:
+        """Where every instance serves TLS, each on its own address."""
         return self.base + 1
 
     @property
@@ -104,111 +101,6 @@ class Ports:
         return self.base + 5
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What one request got."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-
-    @property
-    def summary(self) -> str:
-        """The status and what matters most beside it, in one line."""
-        if "location" in self.headers:
-            return f"{self.status} -> {self.headers['location']}"
-        first = next((line for line in self.body.splitlines() if line.strip()), "")
-        return f"{self.status} {first.strip()}"[:110]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What must not change on an instance that a deployment did not touch."""
-
-    config: str
-    master: int
-    workers: frozenset[int]
-
-
-@dataclass(frozen=True)
-class Host:
-    """One instance: its folders, its address, what runs."""
-
-    name: str
-    root: Path
-    ports: Ports
-
-    @property
-    def address(self) -> str:
-        return address_of(self.name)
-
-    @property
-    def config_dir(self) -> Path:
-        return self.root / "conf"
-
-    @property
-    def store(self) -> Path:
-        return self.root / "store"
-
-    @property
-    def journal(self) -> str:
-        """The store's journal as it stands, empty before the first deployment."""
-        path = self.store / "journal.jsonl"
-        return path.read_text() if path.exists() else ""
-
-    @property
-    def master(self) -> int:
-        """The master's pid, 0 when none runs."""
-        try:
-            pid = int((self.root / "run" / "nginx.pid").read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return 0
-        return pid if os.fsencode(self.root) in command else 0
-
-    @property
-    def workers(self) -> frozenset[int]:
-        """The pids of the master's workers that are not on their way out."""
-        return frozenset(
-            pid for pid, parent, title in _processes() if parent == self.master and "shutting down" not in title
-        )
-
-    def snapshot(self) -> Snapshot:
-        """Digest of the configuration folder and the processes, as they are now."""
-        digest = hashlib.sha256()
-        for path in sorted(self.config_dir.rglob("*")):
-            digest.update(f"{path.relative_to(self.config_dir)} {path.lstat().st_mode:o}\n".encode())
-            if path.is_file():
-                digest.update(path.read_bytes())
-        return Snapshot(digest.hexdigest(), self.master, self.workers)
-
-    def ask(self, url: str, *, certificate: Path | None = None, source: str = "", **headers: str) -> Answer:
-        """Send GET for `http(s)://name/path` to this instance, whatever the name resolves to.
-
-        Args:
-            url: scheme, name and path; the port is this fleet's.
-            certificate: PEM file to trust; required for https, whose certificate is checked against the name.
-            source: client address, empty for the system's choice.
-            headers: more request headers, `_` for `-`.
-
-        """
-        scheme, _, rest = url.partition("://")
-        name, _, path = rest.partition("/")
-        port = self.ports.https if scheme == "https" else self.ports.http
-        connection = http.client.HTTPConnection(name, port, timeout=10)
-        connection.sock = socket.create_connection((self.address, port), timeout=10, source_address=(source, 0))
-        try:
-            if scheme == "https":
-                context = ssl.create_default_context(cafile=str(certificate))
-                connection.sock = context.wrap_socket(connection.sock, server_hostname=name)
-            connection.request("GET", f"/{path}", headers={k.replace("_", "-"): v for k, v in headers.items()})
-            response = connection.getresponse()
-            body = response.read().decode()
-            return Answer(response.status, {key.lower(): value for key, value in response.getheaders()}, body)
-        finally:
-            connection.close()
-
-
 class Fleet:
     """Everything that runs: started by `running()`, stopped when its block ends, whatever happens there."""
 
@@ -216,9 +108,12 @@ class Fleet:
         self.work = work
         self.nginx = nginx
         self.ports = Ports.choose()
-        self.hosts = tuple(Host(name, work / name, self.ports) for name in NAMES)
         self.certificate = work / "tls" / "shwitter.example.crt"
+        self.hosts = tuple(self._host(name) for name in NAMES)
         self._backend: subprocess.Popen[bytes] | None = None
+
+    def _host(self, name: str) -> Host:
+        return Host(name, self.work / name, self.ports.http, self.ports.https, self.certificate)
 
     @property
     def worker_user(self) -> str:
@@ -274,7 +169,7 @@ class Fleet:
 
     def outsider(self, change: str) -> Host:
         """A sixth instance with the first one's live configuration and the plain files of a change copied over it."""
-        first, other = self.hosts[0], Host(OUTSIDER, self.work / OUTSIDER, self.ports)
+        first, other = self.hosts[0], self._host(OUTSIDER)
         shutil.copytree(first.config_dir, other.config_dir)
         for name in ("run", "log", "cache"):
             (other.root / name).mkdir()
@@ -321,22 +216,17 @@ class Fleet:
 
     def stop(self) -> None:
         """Stop what was started, each process by its pid, and give the ports back."""
-        hosts = (*self.hosts, Host(OUTSIDER, self.work / OUTSIDER, self.ports))
+        hosts = (*self.hosts, self._host(OUTSIDER))
         masters = [host.master for host in hosts if host.master]
-        workers = [pid for pid, parent, _ in _processes() if parent in masters]
+        workers = [pid for pid, parent, _ in processes() if parent in masters]
         for pid in masters:
             os.kill(pid, signal.SIGTERM)
         if self._backend is not None and self._backend.stdin is not None:
             self._backend.stdin.close()
             self._backend.wait(timeout=10)
         for pid in (*masters, *workers):
-            wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists() or _is_zombie(pid), f"the end of process {pid}")
+            wait_for(lambda pid=pid: has_ended(pid), f"the end of process {pid}")
         self.ports.claim.close()
-
-
-def address_of(name: str) -> str:
-    """The loopback address of an instance: web1 has 127.0.0.11."""
-    return f"127.0.0.1{name.removeprefix('web')}"
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
@@ -383,22 +273,3 @@ def _is_free(address: str, port: int) -> bool:
         return False
     server.close()
     return True
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def _processes() -> Iterator[tuple[int, int, str]]:
-    """Pid, parent's pid and title of every process (proc(5))."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            yield int(entry.name), parent, title

@@ -15,8 +15,9 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet import EXAMPLE, ROOT, DemoError
-from machine import VENV
+from .fleet import EXAMPLE, ROOT
+from .host import DemoError
+from .machine import ANSIBLE_PLAYBOOK
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,16 @@ class Run:
 class Playbooks:
     """ansible-playbook of the checkout, for one fleet."""
 
-    def __init__(self, work: Path, variables: dict[str, t.Any], *, verbose: bool) -> None:
-        self.log = work / "ansible.log"
-        self._variables = work / "variables.json"
+    def __init__(self, log: Path, variables: dict[str, t.Any], *, verbose: bool) -> None:
+        self.log = log
+        self._variables = log.parent / "variables.json"
         self._variables.write_text(json.dumps(variables, indent=2))
         self._verbose = verbose
 
     def command(self, playbook: str, source: Path) -> list[str]:
         """The command line, as a user would type it in the checkout."""
         return [
-            str((VENV / "bin" / "ansible-playbook").relative_to(ROOT)),
+            str(ANSIBLE_PLAYBOOK.relative_to(ROOT)),
             f"playbooks/{playbook}.yml",
             "-i",
             str((EXAMPLE / "inventory").relative_to(ROOT)),

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The demo's command line, its work folder, and the promise that nothing of it is left behind."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+from .fleet import Fleet
+from .host import DemoError
+from .machine import make_ready
+from .playbook import Playbooks
+from .story import Story
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; the exit status is 0 only when everything happened as told."""
+    parser = argparse.ArgumentParser(
+        prog="tools/demo/run", description="The outage, replayed on five nginx instances on this machine."
+    )
+    parser.add_argument("--verbose", action="store_true", help="show all of ansible-playbook's output")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the work folder (the processes are stopped all the same)"
+    )
+    options = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        make_ready()
+        return _in_a_work_folder(verbose=options.verbose, keep=options.keep)
+    except DemoError as error:
+        print(f"\ndemo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr)
+        return 130
+
+
+def _in_a_work_folder(*, verbose: bool, keep: bool) -> int:
+    work = Path(tempfile.mkdtemp(prefix="failsafe-demo-"))
+    log = work / "ansible.log"
+    try:
+        fleet = Fleet(work)
+        Story(fleet, Playbooks(log, fleet.variables(), verbose=verbose)).tell()
+    except DemoError:
+        if log.exists() and not verbose:
+            print(f"\n{log.read_text()}", file=sys.stderr)
+        raise
+    finally:
+        if keep:
+            print(f"\nkept: {work}")
+        else:
+            shutil.rmtree(work)
+    return 0
+
+
+def _interrupt(*_: t.Any) -> None:
+    raise KeyboardInterrupt
