@@ -68,7 +68,7 @@ class Ports:
             if claim is None:
                 continue
             ports = cls(base, claim)
-            if all(_is_free(address, port) for address, port in ports._wanted()):
+            if all(is_free(address, port) for address, port in ports._wanted()):
                 return ports
             claim.close()
         raise DemoError(f"no ten free ports in a row between {cls.FIRST} and {cls.LAST} on the loopback addresses")
@@ -212,7 +212,7 @@ class Fleet:
         places = [f"{name}=127.0.0.1:{port}" for name, port in self.ports.apps.items()]
         self._backend = subprocess.Popen([sys.executable, str(HERE / "backend.py"), *places], stdin=subprocess.PIPE)
         for port in self.ports.apps.values():
-            wait_for(lambda port=port: not _is_free("127.0.0.1", port), f"the application on port {port}")
+            wait_for(lambda port=port: not is_free("127.0.0.1", port), f"the application on port {port}")
 
     def stop(self) -> None:
         """Stop what was started, each process by its pid, and give the ports back."""
@@ -267,7 +267,8 @@ def _listen(address: str, port: int) -> socket.socket | None:
         return None
 
 
-def _is_free(address: str, port: int) -> bool:
+def is_free(address: str, port: int) -> bool:
+    """Whether nobody listens there."""
     server = _listen(address, port)
     if server is None:
         return False

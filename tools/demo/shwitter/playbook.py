@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +20,10 @@ from pathlib import Path
 from .fleet import EXAMPLE, ROOT
 from .host import DemoError
 from .machine import ANSIBLE_PLAYBOOK
+
+#: The task of playbooks/deploy.yml that tells what became of every host, and the YAML around its text.
+VERDICT = "Tell what became of the rollout"
+_YAML_MARK = re.compile(r"^ *(?:- )?(?:[|>][-+]?$)?")
 
 
 @dataclass(frozen=True)
@@ -30,17 +36,12 @@ class Run:
 
     @property
     def verdict(self) -> list[str]:
-        """The lines of the verdict that playbooks/deploy.yml prints."""
-        lines = iter(self.output.splitlines())
-        for line in lines:
-            if line.startswith("TASK [Tell what became of the rollout]"):
-                break
-        found = []
-        for line in lines:
-            if not line.strip():
-                break
-            found.append(line)
-        return found
+        """The lines of the verdict that playbooks/deploy.yml prints, without YAML's marks."""
+        _, _, rest = self.output.partition(f"TASK [{VERDICT}]")
+        _, _, message = rest.partition("    msg:\n")
+        lines = itertools.takewhile(str.strip, message.splitlines())
+        texts = [_YAML_MARK.sub("", line) for line in lines]
+        return [text for text in texts if text]
 
 
 class Playbooks:

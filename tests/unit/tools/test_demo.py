@@ -1,0 +1,98 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `make demo` promises beside its story: nothing left behind, no collisions, no claim that did not hold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools" / "demo"))
+from shwitter import machine  # noqa: E402
+from shwitter.fleet import Fleet, Ports, is_free  # noqa: E402
+from shwitter.host import DemoError, processes  # noqa: E402
+from shwitter.playbook import Run  # noqa: E402
+from shwitter.telling import Teller  # noqa: E402
+
+OUTPUT = """\
+TASK [Tell what became of the rollout] *****************************************
+ok: [web1] =>
+    msg:
+    - 4 pending, 1 rolled back
+    - |-
+        rolled back: web1: gate failed
+        check profile: 502
+
+PLAY RECAP *********************************************************************
+web1                       : ok=3    changed=1
+"""
+
+
+def test_the_verdict_is_read_from_the_output() -> None:
+    assert Run(OUTPUT, 2, 1.0).verdict == [
+        "4 pending, 1 rolled back",
+        "rolled back: web1: gate failed",
+        "check profile: 502",
+    ]
+
+
+def test_a_run_without_verdict_has_none() -> None:
+    assert Run("ERROR! the playbook could not be found\n", 1, 0.1).verdict == []
+
+
+def test_two_fleets_have_different_ports() -> None:
+    one, other = Ports.choose(), Ports.choose()
+    try:
+        assert one.base != other.base
+    finally:
+        one.claim.close()
+        other.claim.close()
+
+
+def test_a_claim_that_does_not_hold_ends_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    teller = Teller()
+    with pytest.raises(DemoError, match="not as told: water is dry"), teller.step("Water", "dry"):
+        teller.must("water is dry", holds=False)
+    teller.sum_up()
+    assert "dry" not in capsys.readouterr().out
+
+
+def test_hosts_with_the_same_answer_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = {"http://a/": "200 fine"}, {"http://a/": "502 not fine"}
+    Teller().served("after", {"web1": bad, "web2": good, "web3": good, "web5": good})
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert lines == [
+        ["web1", "http://a/", "502", "not", "fine"],
+        ["web2,web3,web5", "http://a/", "200", "fine"],
+    ]
+
+
+def _fail_with_everything_running(fleet: Fleet) -> None:
+    with fleet.running():
+        assert all(host.workers for host in fleet.hosts)
+        raise DemoError("not as told")
+
+
+@pytest.mark.nginx
+def test_nothing_runs_after_a_failure(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path)
+    fleet.prepare()
+    with pytest.raises(DemoError):
+        _fail_with_everything_running(fleet)
+    assert not [title for _, _, title in processes() if str(tmp_path) in title]
+    assert not any(host.master for host in fleet.hosts)
+    assert all(is_free(host.address, fleet.ports.http) for host in fleet.hosts)
+    assert all(is_free("127.0.0.1", port) for port in fleet.ports.apps.values())
+
+
+def test_without_nginx_an_ordinary_user_is_told_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(DemoError, match="sudo apt-get install nginx-light openssl"):
+        machine.make_ready()
