@@ -34,6 +34,7 @@ class Build(t.NamedTuple):
     version_info: t.Tuple[int, ...]
     prefix: str
     conf_path: str
+    conf_name: str  # conf_path as configured, maybe relative to the prefix
     pid_path: str
     error_log_path: str
     modules_path: str
@@ -184,6 +185,7 @@ def parse_build(binary: str, text: str) -> Build:
         version_info=tuple(int(part) for part in version.group(2).split(".")),
         prefix=prefix,
         conf_path=path("conf-path", "conf/nginx.conf"),
+        conf_name=options.get("conf-path") or "conf/nginx.conf",
         pid_path=path("pid-path", "logs/nginx.pid"),
         error_log_path=path("error-log-path", "logs/error.log"),
         modules_path=path("modules-path", "modules"),

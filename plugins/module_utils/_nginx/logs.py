@@ -134,6 +134,12 @@ def fatal(lines: t.Sequence[Line], *, master: int, workers: t.Container[int], ol
     return final
 
 
+def named_workers(lines: t.Iterable[Line], master: int) -> t.Set[int]:
+    """The workers that the master says have ended: such a one may have been too short-lived to be seen."""
+    found = (_ABOUT_WORKER.search(line.words) for line in lines if line.pid == master)
+    return {int(about.group(1)) for about in found if about}
+
+
 def reason(final: t.Sequence[Line], lines: t.Sequence[Line]) -> str:
     """The words of nginx for a failed load: the first final line, and for a port the line that names it."""
     words = str(final[0])

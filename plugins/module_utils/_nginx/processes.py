@@ -13,6 +13,7 @@ import os
 import re
 import typing as t
 
+from .facts import scan
 from .instance import Build, Instance, NginxError, read_build
 
 # The titles that nginx gives its processes: src/os/unix/ngx_process_cycle.c. A worker carries its own only once its
@@ -89,8 +90,8 @@ class Master:
         if self.exe_deleted:
             # The running code is what a reload uses; the kernel keeps it reachable here.
             binary = f"/proc/{self.pid}/exe"
-        prefix = self.options.prefix
-        return instance.at(binary=binary, prefix=_absolute(self.pid, prefix), globals_=self.options.globals_)
+        prefix = _absolute(self.pid, self.options.prefix)
+        return instance.at(binary=binary, prefix=prefix, globals_=self.options.globals_)
 
 
 def find_master(instance: Instance, pid_file: t.Optional[str] = None) -> t.Optional[Master]:
@@ -98,57 +99,58 @@ def find_master(instance: Instance, pid_file: t.Optional[str] = None) -> t.Optio
 
     A master is ours when its configuration file (`-c`, else the compiled-in one, below `-p` or the compiled-in prefix)
     is ours and its root is our root: a container's nginx is seen from its host too. Mount namespaces are not compared,
-    since systemd gives services of this very host their own (PrivateTmp=). Where a title was cut short, the process
-    that the pid file names is taken.
+    since systemd gives services of this very host their own (PrivateTmp=). Where a title was cut short for want of
+    room, the process in the pid file is taken.
 
     Args:
         instance: which nginx.
-        pid_file: its pid file, if known; else the compiled-in one.
+        pid_file: its pid file; else the one that the main file names, else the compiled-in one.
 
     Raises:
-        NginxError: several masters run it (a binary upgrade under way), or it runs without a master process.
+        NginxError: several masters run it, or it runs without a master process.
     """
-    masters = [process for process in _titled() if process.title.startswith(_MASTER)]
-    masters = [process for process in masters if process.state not in "ZX" and _same_root(process.pid)]
-    ours = [process for process in masters if _runs(process, instance)]
-    # A child that looks like its master is a worker being born, or the new master of a binary upgrade.
+    masters = [process for process in _titled() if process.title.startswith(_MASTER) and _same_root(process.pid)]
+    ours = [process for process in masters if process.state not in "ZX" and _runs(process, instance)]
     pids = {process.pid for process in ours}
-    named = _pid_file(pid_file or instance.build().pid_path)
     roots = [process for process in ours if process.parent not in pids]
-    if len(roots) > 1:
-        roots = [process for process in roots if process.pid == named] or roots
+    # A child that looks like its master is a worker being born, unless it has workers itself.
+    roots += [process for process in ours if process.parent in pids and _children(process.pid)]
     if len(roots) > 1:
         found = ", ".join(str(process.pid) for process in roots)
-        raise NginxError(f"several nginx masters (pids {found}) run {instance.conf}: stop all but one")
-    upgraded = [process for process in ours if process.pid == named and process.parent in pids]
-    if upgraded and _has_own_workers(upgraded[0].pid):
         raise NginxError(
-            f"a binary upgrade of nginx is under way (masters {upgraded[0].parent} and {named} run {instance.conf}):"
-            " finish it (QUIT to the old master) first"
+            f"several nginx masters (pids {found}) run {instance.conf}: stop all but one; if a binary upgrade is under"
+            " way, finish it first"
         )
-    if roots:
-        return Master(roots[0])
-    return _by_pid_file(named, masters, instance, trusted=pid_file is not None)
+    return Master(roots[0]) if roots else _by_pid_file(pid_file or _pid_path(instance), instance)
 
 
-def _by_pid_file(
-    named: t.Optional[int], masters: t.List[_Process], instance: Instance, *, trusted: bool
-) -> t.Optional[Master]:
-    if named is None:
+def _by_pid_file(path: str, instance: Instance) -> t.Optional[Master]:
+    try:
+        with open(path, "rb") as file:
+            process = _read(int(file.read(20)))
+    except (OSError, ValueError):
         return None
-    for process in masters:
-        if process.pid == named and trusted and not parse_options(process.title[len(_MASTER) :]).conf:
-            return Master(process)
-    process_ = _read(named)
-    if not process_ or not _same_root(named) or process_.title.startswith("nginx:"):
+    if not process or process.state in "ZX" or not _same_root(process.pid):
         return None
-    binary, _deleted = _executable(named)
-    if binary and os.path.basename(binary) == os.path.basename(instance.binary) and instance.conf in process_.title:
+    if process.title.startswith(_MASTER):
+        cut_short = parse_options(process.title[len(_MASTER) :]).conf is None
+        return Master(process) if cut_short else None
+    binary, _deleted = _executable(process.pid)
+    if instance.conf in process.title and os.path.realpath(instance.binary) == binary:
         raise NginxError(
-            f"nginx (pid {named}) runs {instance.conf} without a master process (master_process off):"
+            f"nginx (pid {process.pid}) runs {instance.conf} without a master process (master_process off):"
             " such an nginx cannot be reloaded safely; switch master_process on"
         )
     return None
+
+
+def _pid_path(instance: Instance) -> str:
+    try:
+        with open(instance.conf, "rb") as file:
+            text = file.read()
+    except OSError:
+        text = b""
+    return scan(text, instance.build(), prefix=instance.prefix, globals_=instance.globals_).pid_path
 
 
 def parse_options(title: str) -> Options:
@@ -190,24 +192,12 @@ def _runs(process: _Process, instance: Instance) -> bool:
     if f" -c {instance.conf} " in process.title + " ":
         return True
     options = parse_options(process.title[len(_MASTER) :])
-    if options.conf is None or not os.path.isabs(options.conf):
+    conf = options.conf or ""
+    if not os.path.isabs(conf):
         build = _build_of(process.pid, instance)
-        prefix = _absolute(process.pid, options.prefix) or build.prefix
-        conf = options.conf or (build.conf_path if options.prefix is None else _compiled_conf(build))
-        conf = os.path.join(prefix, conf)
-    else:
-        conf = options.conf
-    return os.path.normpath(conf) == os.path.normpath(instance.conf) or os.path.realpath(conf) == os.path.realpath(
-        instance.conf
-    )
-
-
-def _compiled_conf(build: Build) -> str:
-    # With -p, NGX_CONF_PATH is still what the build says; it moves along only where it was configured as relative.
-    for argument in build.arguments:
-        if argument.startswith("--conf-path="):
-            return argument.partition("=")[2]
-    return "conf/nginx.conf"
+        # Relative names start at the prefix, the compiled-in one's too (ngx_process_options).
+        conf = os.path.join(_absolute(process.pid, options.prefix) or build.prefix, conf or build.conf_name)
+    return os.path.realpath(conf) == os.path.realpath(instance.conf)
 
 
 def _build_of(pid: int, instance: Instance) -> Build:
@@ -242,18 +232,6 @@ def _same_root(pid: int) -> bool:
         return True  # another user's process: it cannot be told, and it cannot be signalled either
     ours = os.stat("/")
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
-
-
-def _has_own_workers(pid: int) -> bool:
-    return any(child.title.startswith(_WORKER) for child in _children(pid))
-
-
-def _pid_file(path: str) -> t.Optional[int]:
-    try:
-        with open(path, "rb") as file:
-            return int(file.read(20))
-    except (OSError, ValueError):
-        return None
 
 
 def _titled() -> t.Iterator[_Process]:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reloads nginx and proves that the new configuration is what runs; starts and stops it."""
+"""Reloads nginx and proves that the new configuration is what runs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ import typing as t
 
 from .facts import RuntimeFacts
 from .instance import Instance, NginxError
-from .logs import Line, Log, fatal, reason
+from .logs import Line, Log, fatal, named_workers, reason
 from .processes import Master, find_master
-from .service import Service
 
-_POLL = 0.025  # seconds; old workers are told to quit 100 ms after the new ones were started (ngx_master_process_cycle)
+POLL = 0.025  # seconds; old workers are told to quit 100 ms after the new ones were started (ngx_master_process_cycle)
 
 
 class Before:
@@ -28,7 +27,7 @@ class Before:
 
     def __init__(self, master: Master, logs: t.Sequence[Log], limits: t.Sequence[str]) -> None:
         self.master = master
-        self.workers = {**master.workers, **master.shutting_down}
+        self.workers = {**master.workers, **master.shutting_down, **master.starting}
         self.logs = tuple(logs)
         self.limits = tuple(limits)
 
@@ -57,17 +56,17 @@ def snapshot(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> Before
     Raises:
         NginxError: no master runs it, or it runs or shall run without one.
     """
-    _refuse_single(instance, facts_list)
-    master = None
-    for pid_path in dict.fromkeys([facts.pid_path for facts in facts_list] or [instance.build().pid_path]):
-        master = master or find_master(instance, pid_path)
+    refuse_single(instance, facts_list)
+    master = find_master(instance, facts_list[0].pid_path if facts_list else None)
     if not master:
         raise NginxError(f"no nginx master runs {instance.conf}: start it first")
-    logs, limits = _follow(facts_list)
+    logs, limits = follow_logs(facts_list)
     return Before(master, logs, limits)
 
 
-def reload_and_prove(instance: Instance, before: Before, *, facts: RuntimeFacts, timeout: float = 10.0) -> Proof:
+def reload_and_prove(
+    instance: Instance, before: Before, *, facts: t.Optional[RuntimeFacts], timeout: float = 10.0
+) -> Proof:
     """Sends HUP to the recorded master and waits until the new configuration is proven to run, or to have failed.
 
     The signal goes to the master itself, whatever manages the service: `nginx -s reload`, init scripts and systemd's
@@ -79,64 +78,23 @@ def reload_and_prove(instance: Instance, before: Before, *, facts: RuntimeFacts,
     title, which nginx gives it after its init.
 
     Args:
-        instance: which nginx; for messages.
+        instance: which nginx.
         before: from `snapshot`.
-        facts: of the configuration that is now on disk.
+        facts: of the configuration that is now on disk; without them one worker is enough.
         timeout: seconds. nginx alone takes 2.5 for a port that stays taken.
     """
-    watch = _Watch(instance, before.master, before.workers, before.logs, before.limits, facts)
-    if not before.master.refresh():
-        return watch.proof("the nginx master that was recorded is gone")
+    master = before.master
+    alive = master.refresh()
+    # A worker that died since the snapshot and was born again still has the old configuration.
+    old = {**before.workers, **master.workers, **master.shutting_down, **master.starting}
+    watch = Watch(master, old, before.logs, before.limits, facts)
+    if not alive:
+        return watch.proof(f"the nginx master of {instance.conf} (pid {master.pid}) is gone")
     try:
-        os.kill(before.master.pid, signal.SIGHUP)
+        os.kill(master.pid, signal.SIGHUP)
     except OSError as error:
-        return watch.proof(f"the nginx master (pid {before.master.pid}) cannot be signalled: {error.strerror}")
+        return watch.proof(f"the nginx master (pid {master.pid}) cannot be signalled: {error.strerror}")
     return watch.until(timeout)
-
-
-def start(
-    instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 10.0
-) -> Proof:
-    """Starts nginx and waits for its workers. An nginx that runs already is left alone and only looked at.
-
-    Raises:
-        NginxError: the service manager cannot be run.
-    """
-    facts_list = [facts] if facts else []
-    _refuse_single(instance, facts_list)
-    pid_path = facts.pid_path if facts else None
-    logs, limits = _follow(facts_list)
-    began = time.monotonic()
-    master = find_master(instance, pid_path)
-    failure = "" if master else service.start(instance, timeout)
-    while not master and not failure and time.monotonic() - began < timeout:
-        time.sleep(_POLL)
-        master = find_master(instance, pid_path)
-    if not master:
-        lines = [str(line) for log in logs for line in log.read()]
-        why = failure or f"no nginx master runs {instance.conf} after {timeout:g} s"
-        return Proof(False, why, time.monotonic() - began, None, (), 0, tuple(lines), tuple(limits))
-    return _Watch(instance, master, {}, logs, limits, facts).until(timeout)
-
-
-def stop(
-    instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 30.0
-) -> Proof:
-    """Stops nginx gracefully and waits until its master is gone.
-
-    Raises:
-        NginxError: the service manager cannot be run.
-    """
-    began = time.monotonic()
-    master = find_master(instance, facts.pid_path if facts else None)
-    failure = service.stop(instance, master.pid if master else None, timeout)
-    while master and not failure and master.refresh():
-        if time.monotonic() - began > timeout:
-            failure = f"the nginx master (pid {master.pid}) still runs after {timeout:g} s"
-        time.sleep(_POLL)
-    pid = master.pid if master else None
-    left = len(master.workers) + len(master.shutting_down) if master else 0
-    return Proof(not failure, failure, time.monotonic() - began, pid, (), left, (), ())
 
 
 def expected_workers(facts: t.Optional[RuntimeFacts], master: Master) -> int:
@@ -155,19 +113,17 @@ def expected_workers(facts: t.Optional[RuntimeFacts], master: Master) -> int:
         return 1
 
 
-class _Watch:
+class Watch:
     """Looks at the master, its workers and its logs until they prove one thing or the other."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
-        instance: Instance,
         master: Master,
         old: t.Dict[int, int],
         logs: t.Sequence[Log],
         limits: t.Sequence[str],
         facts: t.Optional[RuntimeFacts],
     ) -> None:
-        self._instance = instance
         self._master = master
         self._old = old
         self._logs = logs
@@ -186,7 +142,7 @@ class _Watch:
             if not alive:
                 return self.proof(self._words("the nginx master is gone"))
             fresh = self._fresh(self._master.workers)
-            self._born.update(fresh, self._fresh(self._master.starting))
+            self._born.update(fresh, self._fresh(self._master.starting), named_workers(self._lines, self._master.pid))
             final = self._fatal()
             if final:
                 return self.proof(reason(final, self._lines))
@@ -194,10 +150,12 @@ class _Watch:
                 return self.proof("")
             if time.monotonic() - self._began > timeout:
                 return self.proof(self._words(self._late(len(fresh), timeout)))
-            time.sleep(_POLL)
+            time.sleep(POLL)
 
     def proof(self, why: str) -> Proof:
-        """The result, `why` being empty for a success."""
+        """The result, `why` being empty for a success. The logs are followed no longer."""
+        for log in self._logs:
+            log.close()
         old = self._old.items() & {**self._master.workers, **self._master.shutting_down}.items()
         return Proof(
             ok=not why,
@@ -230,7 +188,7 @@ class _Watch:
         return f"after {timeout:g} s nginx has {fresh} of {self._expected} workers"
 
 
-def _refuse_single(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> None:
+def refuse_single(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> None:
     if not all(facts.master_process for facts in facts_list):
         raise NginxError(
             f"{instance.conf} has master_process off: an nginx without a master cannot be reloaded safely;"
@@ -238,7 +196,7 @@ def _refuse_single(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> 
         )
 
 
-def _follow(facts_list: t.Sequence[RuntimeFacts]) -> t.Tuple[t.List[Log], t.List[str]]:
+def follow_logs(facts_list: t.Sequence[RuntimeFacts]) -> t.Tuple[t.List[Log], t.List[str]]:
     logs = [Log(path) for path in dict.fromkeys(path for facts in facts_list for path in facts.error_logs)]
     limits = dict.fromkeys(f"{name} cannot be followed" for facts in facts_list for name in facts.untailable)
     return logs, list(limits)

@@ -16,7 +16,10 @@ import tempfile
 import time
 import typing as t
 
+from .facts import RuntimeFacts
 from .instance import Instance, NginxError, environment
+from .processes import find_master
+from .reload import POLL, Proof, Watch, follow_logs, refuse_single
 
 MANAGERS = ("auto", "systemd", "sysvinit", "none")
 
@@ -80,6 +83,51 @@ class Service:
             return ""
         words = [line for line in journal.splitlines() if "[emerg]" in line or "[alert]" in line]
         return (words[-1] if words else "; ".join(line.strip() for line in status.splitlines()[:6])).strip()
+
+
+def start(
+    instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 10.0
+) -> Proof:
+    """Starts nginx and waits for its workers. An nginx that runs already is left alone and only looked at.
+
+    Raises:
+        NginxError: the service manager cannot be run.
+    """
+    facts_list = [facts] if facts else []
+    refuse_single(instance, facts_list)
+    pid_path = facts.pid_path if facts else None
+    logs, limits = follow_logs(facts_list)
+    began = time.monotonic()
+    master = find_master(instance, pid_path)
+    failure = "" if master else service.start(instance, timeout)
+    while not master and not failure and time.monotonic() - began < timeout:
+        time.sleep(POLL)
+        master = find_master(instance, pid_path)
+    if not master:
+        lines = [str(line) for log in logs for line in log.read()]
+        why = failure or f"no nginx master runs {instance.conf} after {timeout:g} s"
+        return Proof(False, why, time.monotonic() - began, None, (), 0, tuple(lines), tuple(limits))
+    return Watch(master, {}, logs, limits, facts).until(timeout)
+
+
+def stop(
+    instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 30.0
+) -> Proof:
+    """Stops nginx gracefully and waits until its master is gone.
+
+    Raises:
+        NginxError: the service manager cannot be run.
+    """
+    began = time.monotonic()
+    master = find_master(instance, facts.pid_path if facts else None)
+    failure = service.stop(instance, master.pid if master else None, timeout)
+    while master and not failure and master.refresh():
+        if time.monotonic() - began > timeout:
+            failure = f"the nginx master (pid {master.pid}) still runs after {timeout:g} s"
+        time.sleep(POLL)
+    pid = master.pid if master else None
+    left = len(master.workers) + len(master.shutting_down) if master else 0
+    return Proof(not failure, failure, time.monotonic() - began, pid, (), left, (), ())
 
 
 def _launch(instance: Instance, timeout: float) -> str:

@@ -40,7 +40,8 @@ class Validation(t.NamedTuple):
     """What nginx said about a tree.
 
     `message` holds nginx's own words, `file` and `line` the place that it named. `limits` says what this validation
-    could not do or what it may have touched; empty for the best method.
+    could not do or what it may have touched; empty for the best method. `dump` is what `nginx -T` wrote, None where it was
+    not asked for or nginx refused the tree.
     """
 
     ok: bool
@@ -50,7 +51,7 @@ class Validation(t.NamedTuple):
     line: t.Optional[int]
     warnings: t.Tuple[str, ...]
     limits: t.Tuple[str, ...]
-    dump: bytes
+    dump: t.Optional[bytes]
 
 
 def validate(
@@ -93,7 +94,7 @@ def validate(
         except SandboxError as error:
             limits.append(f"{method}: {error}")
             continue
-        return _judge(done, method, limits, timeout)
+        return _judge(done, method, limits, timeout, dump=dump)
     raise NginxError(f"{tree} cannot be validated here: {'; '.join(limits)}")
 
 
@@ -116,13 +117,12 @@ def _in_namespace(
             break
         # A huge file that no running master holds open: shown empty in the next round.
         emptied.append(full.group(1))
-    artifact = _ARTIFACT.search(text)
-    if done.returncode and artifact:
-        raise SandboxError(f"nginx met what only the private mounts cause: {_messages(text)[0] or text.strip()}")
+    if done.returncode and _ARTIFACT.search(text):
+        raise SandboxError(f"nginx met what only the private mounts cause: {'; '.join(_messages(text)[0])}")
     return done
 
 
-def _judge(done: Completed, method: str, limits: t.Sequence[str], timeout: float) -> Validation:
+def _judge(done: Completed, method: str, limits: t.Sequence[str], timeout: float, *, dump: bool) -> Validation:
     ok = done.returncode == 0 and not done.timed_out
     text = _text(done.stderr)
     errors, warnings = _messages(text)
@@ -141,7 +141,7 @@ def _judge(done: Completed, method: str, limits: t.Sequence[str], timeout: float
         line=int(place.group(2)) if place and not ok else None,
         warnings=tuple(warnings if not ok else [*warnings, *errors]),
         limits=tuple(limits),
-        dump=done.stdout if ok else b"",
+        dump=done.stdout if ok and dump else None,
     )
 
 
