@@ -18,6 +18,7 @@ import typing as t
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .host import DemoError, Host, address_of, has_ended, processes
@@ -212,7 +213,7 @@ class Fleet:
         places = [f"{name}=127.0.0.1:{port}" for name, port in self.ports.apps.items()]
         self._backend = subprocess.Popen([sys.executable, str(HERE / "backend.py"), *places], stdin=subprocess.PIPE)
         for port in self.ports.apps.values():
-            wait_for(lambda port=port: not is_free("127.0.0.1", port), f"the application on port {port}")
+            wait_for(partial(_accepts, port), f"the application on port {port}")
 
     def stop(self) -> None:
         """Stop what was started, each process by its pid, and give the ports back."""
@@ -225,7 +226,7 @@ class Fleet:
             self._backend.stdin.close()
             self._backend.wait(timeout=10)
         for pid in (*masters, *workers):
-            wait_for(lambda pid=pid: has_ended(pid), f"the end of process {pid}")
+            wait_for(partial(has_ended, pid), f"the end of process {pid}")
         self.ports.claim.close()
 
 
@@ -273,4 +274,12 @@ def is_free(address: str, port: int) -> bool:
     if server is None:
         return False
     server.close()
+    return True
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
     return True

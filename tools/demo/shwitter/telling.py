@@ -51,8 +51,8 @@ class Teller:
             by_answer: dict[str, list[str]] = {}
             for host, answer in answers.items():
                 by_answer.setdefault(answer[url], []).append(host)
-            for answer, hosts in by_answer.items():
-                print(f"     {_range(hosts):9}  {url:{width}}  {answer}"[:WIDTH], flush=True)
+            for text, names in by_answer.items():
+                print(f"     {_range(names):9}  {url:{width}}  {text}"[:WIDTH], flush=True)
 
     def must(self, claim: str, holds: bool) -> None:  # noqa: FBT001  reads as a sentence
         """Print a claim that holds.
