@@ -7,10 +7,11 @@
 
 """The only file that touches crossplane: which directive may stand where, with which arguments.
 
-crossplane's directive table is of 2022 and is asked, never its parser. What it gets wrong is repaired here:
-`include` is forbidden in `if` and `limit_except`, contexts and arguments that nginx allowed later are refused,
-and directives that came later are unknown. An unknown directive is therefore information, not an error: nginx
-itself judges it when the candidate is validated on the host.
+crossplane's directive table is asked, never its parser. For `http` it agrees with nginx 1.22 in every context.
+What it gets wrong is repaired here: `include` is forbidden in `if` and `limit_except`, contexts and arguments that
+nginx allowed later are refused, and directives that came later are unknown. An unknown directive is therefore
+information, not an error: nginx itself judges it when the candidate is validated on the host. The same holds for
+directives that came to `stream` or `mail` after the table was made.
 """
 
 from __future__ import annotations
@@ -33,21 +34,17 @@ DATA_BLOCKS = frozenset({"charset_map", "geo", "map", "split_clients", "types"})
 _OLDEST = (0, 5, 8)
 _INSTALL = "install it where Ansible runs: python3 -m pip install 'crossplane>=0.5.8'"
 
-#: Where nginx allows more than crossplane's table knows: (block context, directive). Sources: nginx's CHANGES
-#: (1.25.5: virtual servers in stream; 1.27.3: resolver in upstream) and njs's (0.7.7: imports below http).
+#: Where nginx allows more than crossplane's table knows (1.27.3: `resolver` in upstreams, see its CHANGES).
 _ALSO_ALLOWED = frozenset(
-    [(context, "resolver") for context in (("http", "upstream"), ("stream", "upstream"))]
-    + [(context, "resolver_timeout") for context in (("http", "upstream"), ("stream", "upstream"))]
-    + [(("stream", "server"), "server_name")]
-    + [(("stream",), name) for name in ("server_names_hash_bucket_size", "server_names_hash_max_size")]
-    + [
-        (context, name)
-        for context in (("http", "server"), ("http", "location"), ("stream", "server"))
-        for name in ("js_import", "js_path", "js_set", "js_var")
-    ],
+    (context, name)
+    for context in (("http", "upstream"), ("stream", "upstream"))
+    for name in ("resolver", "resolver_timeout")
 )
-#: Directives that take more arguments than crossplane's table knows (nginx 1.29 `keepalive 32 local`, njs 0.8.6 `js_set $v f nocache`).
-_MORE_ARGUMENTS = {"js_set": (2, 3), "keepalive": (1, 2)}
+#: Directives that take more arguments than crossplane's table knows (`keepalive 32 local` of nginx 1.29).
+_MORE_ARGUMENTS = {"keepalive": (1, 2)}
+
+#: njs has versions of its own and allowed its directives in more places with nearly each: known, but not judged.
+_NJS = "js_"
 
 #: Unknown names looked up for a similar known one; the rest of a hostile file goes without a hint.
 _HINTS = 50
@@ -83,7 +80,7 @@ class Grammar:
         """What is wrong with this directive in this context; None where nothing is, or where the table cannot tell."""
         if name == "include":
             return _check_include(args, term)
-        if context not in self._analyzer.CONTEXTS or term == "lua":
+        if context not in self._analyzer.CONTEXTS or term == "lua" or name.startswith(_NJS):
             return None
         if not self.knows(name):
             return Complaint("unknown-directive", f'unknown directive "{shorten(name)}"{self._hint(name)}')
@@ -94,11 +91,10 @@ class Grammar:
             self._asked[key] = self._ask(name, args, term, context)
         return self._asked[key]
 
-    def fits(self, name: str, args: list[str], term: Term, context: Context) -> bool | None:
-        """Whether the directive may stand in this context; None where the table does not know it."""
-        if not self.knows(name) or name == "include":
-            return None
-        return self.check(name, args, term, context) is None
+    def strangeness(self, name: str, args: list[str], term: Term, context: Context) -> int:
+        """How much speaks against the directive having been written for this context: 2 its context, 1 its arguments."""
+        complaint = self.check(name, args, term, context)
+        return {"context": 2, "arguments": 1}.get(complaint.kind, 0) if complaint else 0
 
     def _ask(self, name: str, args: list[str], term: Term, context: Context) -> Complaint | None:
         statement = {"directive": name, "args": args, "line": 0}
@@ -116,10 +112,17 @@ class Grammar:
             )
         except self._errors.NgxParserDirectiveContextError:
             where = f'"{context[-1]}"' if context else "the main level"
+            if context and context[0] != "http" and not self._in_family(name, context[0]):
+                return Complaint("unknown-directive", f'directive "{name}" is not known in {where}')
             return Complaint("context", f'directive "{name}" is not allowed in {where}')
         except self._errors.NgxParserDirectiveError as error:
             return Complaint("arguments", shorten(str(error.strerror), 200))
         return None
+
+    def _in_family(self, name: str, family: str) -> bool:
+        """Whether the table allows the directive anywhere in `stream` or `mail`."""
+        bits = [bit for context, bit in self._analyzer.CONTEXTS.items() if context[:1] == (family,)]
+        return any(mask & bit for mask in self._analyzer.DIRECTIVES[name] for bit in bits)
 
     def _hint(self, name: str) -> str:
         if name not in self._hints and len(self._hints) < _HINTS:

@@ -136,11 +136,21 @@ class DiskSource:
             raise ReadError(_reason(error)) from error
 
     def files(self) -> list[str]:
-        found = []
-        for folder, _folders, names in os.walk(self.root, onerror=_refuse):
-            relative = os.path.relpath(folder, self.root)
-            parts = [] if relative == "." else [relative]
-            found += [posixpath.join(self._config_dir, *parts, name) for name in names]
+        found: list[str] = []
+        visited: set[str] = set()
+        todo = [self._config_dir]
+        while todo:
+            path = todo.pop()
+            try:
+                real = self._locate(path)
+            except ReadError:
+                found.append(path)  # reading it will say why
+                continue
+            if not os.path.isdir(real):
+                found.append(path)
+            elif real not in visited:
+                visited.add(real)
+                todo += [posixpath.join(path, name) for name in self.names(path)]
         return sorted(found, key=os.fsencode)
 
     def covers(self, path: str) -> bool:
@@ -152,7 +162,7 @@ class DiskSource:
             raise ReadError("its name holds a NUL byte", missing=True)
         relative = below(path, self._config_dir)
         if self._outside:
-            return os.path.realpath(path if relative is None else os.path.join(self.root, relative))
+            return _real(path if relative is None else os.path.join(self.root, relative))
         if relative is None:
             raise ReadError(f"it lies outside {self._config_dir}", missing=True, elsewhere=True)
         return self._resolve(relative)
@@ -177,7 +187,7 @@ class DiskSource:
                 continue
             links += 1
             if links > _MAX_LINKS:
-                raise ReadError("it is a link that leads back to itself")
+                raise ReadError(_reason(OSError(errno.ELOOP, "")))
             if target.startswith("/"):
                 inside = below(posixpath.normpath(target), self._config_dir)
                 inside = below(posixpath.normpath(target), self.root) if inside is None else inside
@@ -186,6 +196,15 @@ class DiskSource:
                 done, target = [], inside
             todo += [step for step in target.split("/") if step][::-1]
         return os.path.join(self.root, *done)
+
+
+def _real(path: str) -> str:
+    try:
+        return os.path.realpath(path, strict=True)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise ReadError("there is no such file", missing=True) from error
+        raise ReadError(_reason(error)) from error
 
 
 def _readlink(path: str) -> str | None:
@@ -198,11 +217,9 @@ def _readlink(path: str) -> str | None:
 
 
 def _reason(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "it is a link that leads back to itself"
     return (error.strerror or str(error)).lower()
-
-
-def _refuse(error: OSError) -> None:
-    raise ReadError(f'"{shorten(str(error.filename), 200)}": {_reason(error)}') from error
 
 
 def _read_regular(path: str) -> bytes:

@@ -78,25 +78,22 @@ def candidates(files: list[str], config_dir: str) -> list[str]:
         if any(part.startswith(".") for part in parts):
             continue
         enabled = parts[0].endswith("-enabled") and len(parts) > 1
-        configs = len(parts) == 1 or parts[0] in _HTTP_FOLDERS | _STREAM_FOLDERS
-        if (enabled and not parts[-1].endswith("~")) or (configs and parts[-1].endswith(".conf")):
+        folder = parts[0] in _HTTP_FOLDERS | _STREAM_FOLDERS
+        config = (len(parts) == 1 or folder) and parts[-1].endswith(".conf")
+        # A folder that cannot be listed stands here itself, so that reading it says so.
+        if config or (enabled and not parts[-1].endswith("~")) or (folder and len(parts) == 1):
             chosen.append(path)
     return chosen or [path for path in files if (below(path, config_dir) or "").split("/")[0] not in _PARKED]
 
 
 def guess(builder: Builder, syntax: Syntax, *, stream: bool = False) -> Context:
-    """The first context that allows every directive at the top of a file, else the one that allows most."""
-    order = _STREAM if stream else _HTTP
-    best: Context = order[0]
-    best_refused = -1
+    """The first context that allows every directive at the top of a file, else the one that most speaks for."""
     top = list(_top(syntax))
-    if not any(builder.grammar.knows(name) and name != "include" for name, _args, _term in top):
-        return order[0]
-    for context in order:
-        refused = sum(builder.grammar.fits(name, args, term, context) is False for name, args, term in top)
-        if best_refused < 0 or refused < best_refused:
-            best, best_refused = context, refused
-    return best
+
+    def strangeness(context: Context) -> int:
+        return sum(builder.grammar.strangeness(name, args, term, context) for name, args, term in top)
+
+    return min(_STREAM if stream else _HTTP, key=strangeness)
 
 
 def _top(syntax: Syntax) -> t.Iterator[tuple[str, list[str], t.Any]]:
