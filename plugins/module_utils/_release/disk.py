@@ -1,0 +1,343 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Files below one folder: read and written without following links, every write durable."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import stat
+import typing as t
+
+from .errors import ReleaseError
+
+#: Names with this prefix are ours and half-written; no sane include glob matches them (a leading dot, no .conf).
+TEMPORARY = ".failsafe-"
+
+_CHUNK = 1 << 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CONTEXT = "security.selinux"
+
+
+class Entry(t.NamedTuple):
+    """One path of a tree. `digest` is the content's SHA-256, or a link's target, or empty for a directory."""
+
+    path: str
+    type: str
+    mode: int
+    uid: int
+    gid: int
+    digest: str
+    size: int = 0
+    managed: bool = False
+    secret: bool = False
+    context: t.Optional[str] = None
+
+    def same(self, other: Entry | None) -> bool:
+        """Whether type, content, mode and owner agree (a link has no mode of its own)."""
+        if other is None or (self.type, self.digest) != (other.type, other.digest):
+            return False
+        return self.type == "link" or (self.mode, self.uid, self.gid) == (other.mode, other.uid, other.gid)
+
+
+def raw(path: str) -> bytes:
+    """The path as the kernel has it: UTF-8 whatever the locale says, other bytes survive."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def parents(path: str) -> t.Iterator[str]:
+    """The folders above a relative path, outermost first."""
+    parts = path.split("/")
+    for depth in range(1, len(parts)):
+        yield "/".join(parts[:depth])
+
+
+def _mount_of(path: str) -> str:
+    path = os.path.realpath(path)
+    while not os.path.ismount(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _no_hook(_step: str) -> None:
+    pass
+
+
+class Folder:
+    """A tree below `path`. `before` is called ahead of every write with a description of it."""
+
+    def __init__(self, path: str, before: t.Callable[[str], None] = _no_hook) -> None:
+        self.path = path
+        self.before = before
+
+    def below(self, path: str) -> Folder:
+        """The folder at a path in this one."""
+        return Folder(os.path.join(self.path, path), self.before)
+
+    @contextlib.contextmanager
+    def _doing(self, what: str, path: str) -> t.Iterator[None]:
+        where = os.path.join(self.path, path)
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                mount = _mount_of(self.path)
+                raise ReleaseError(
+                    f"no space left on the file system mounted at {mount}: cannot {what} {where}; free some and run again",
+                    "no_space",
+                ) from error
+            raise ReleaseError(f"cannot {what} {where}: {error.strerror}", "file") from error
+
+    @contextlib.contextmanager
+    def _write(self, what: str, path: str) -> t.Iterator[tuple[int, bytes]]:
+        self.before(f"{what} {path}")
+        with self._doing(what, path), self._parent(path) as place:
+            yield place
+
+    @contextlib.contextmanager
+    def _open(self, path: str) -> t.Iterator[int]:
+        """A descriptor of the folder at `path`; no part below this folder's own path may be a link."""
+        handle = os.open(raw(self.path), _FOLDER & ~os.O_NOFOLLOW)
+        try:
+            for part in path.split("/") if path else ():
+                inner = os.open(raw(part), _FOLDER, dir_fd=handle)
+                os.close(handle)
+                handle = inner
+            yield handle
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def _parent(self, path: str) -> t.Iterator[tuple[int, bytes]]:
+        folder, _slash, name = path.rpartition("/")
+        with self._open(folder) as handle:
+            yield handle, raw(name)
+
+    # Reading
+
+    def names(self, folder: str = "") -> list[str]:
+        """The names in a folder, sorted, without our half-written ones."""
+        with self._doing("read folder", folder), self._open(folder) as handle:
+            names = (os.fsencode(name).decode("utf-8", "surrogateescape") for name in os.listdir(handle))
+            return sorted(name for name in names if not name.startswith(TEMPORARY))
+
+    def scan(self) -> tuple[dict[str, Entry], list[str]]:
+        """Every entry by path, and the paths of sockets, devices and FIFOs.
+
+        Raises `ReleaseError` for a folder or file that cannot be read: a snapshot with a hole restores nothing.
+        """
+        found: dict[str, Entry] = {}
+        special: list[str] = []
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            for name in self.names(folder):
+                path = f"{folder}/{name}" if folder else name
+                entry = self.entry(path)
+                if entry is None:
+                    continue
+                if entry.type == "special":
+                    special.append(path)
+                    continue
+                found[path] = entry
+                if entry.type == "directory":
+                    waiting.append(path)
+        return found, sorted(special)
+
+    def entry(self, path: str) -> Entry | None:
+        """What is at a path; None if nothing is, or nothing that is reached without following a link."""
+        with self._doing("read", path):
+            try:
+                with self._parent(path) as (folder, name):
+                    return _entry(path, folder, name)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    return None
+                raise
+
+    def chunks(self, path: str) -> t.Iterator[bytes]:
+        """The content of a regular file, a mebibyte at a time."""
+        with self._doing("read", path), self._parent(path) as (folder, name):
+            handle = os.open(name, _READ, dir_fd=folder)
+            with os.fdopen(handle, "rb") as file:
+                yield from iter(lambda: file.read(_CHUNK), b"")
+
+    def read(self, path: str) -> bytes:
+        """The whole content of a regular file."""
+        return b"".join(self.chunks(path))
+
+    # Writing
+
+    def create(self, entry: Entry, content: t.Iterable[bytes], path: str | None = None, *, strict: bool = True) -> None:
+        """Write a file or link that is not there yet, at `path` or the entry's own, with its mode, owner and context.
+
+        Without `strict` an owner that an ordinary user may not set is left out (copies in the store).
+        """
+        path = path or entry.path
+        with self._write("write", path) as (folder, name):
+            if entry.type == "link":
+                os.symlink(raw(entry.digest), name, dir_fd=folder)
+                return
+            handle = os.open(name, _CREATE, 0o600, dir_fd=folder)
+            with os.fdopen(handle, "wb") as file:
+                for chunk in content:
+                    file.write(chunk)
+                file.flush()
+                _dress(handle, entry, strict=strict)
+                os.fsync(handle)
+            os.fsync(folder)
+
+    def put(self, path: str, content: bytes, mode: int = 0o600) -> None:
+        """Replace a whole file in one rename."""
+        temporary = self.temporary(path)
+        try:
+            self.create(Entry(path, "file", mode, os.geteuid(), os.getegid(), ""), [content], temporary)
+            self.rename(temporary, path)
+        except ReleaseError:
+            self.discard(temporary)
+            raise
+
+    def append(self, path: str, content: bytes) -> int:
+        """Append durably, all or nothing; returns the size before."""
+        with self._write("append to", path) as (folder, name):
+            handle = os.open(
+                name, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+            )
+            with os.fdopen(handle, "r+b", buffering=0) as file:
+                size = file.seek(0, os.SEEK_END)
+                try:
+                    if size and os.pread(handle, 1, size - 1) != b"\n":
+                        content = b"\n" + content
+                    while content:
+                        content = content[os.write(handle, content) :]
+                    os.fsync(handle)
+                except OSError:
+                    os.ftruncate(handle, size)
+                    raise
+                return size
+
+    def truncate(self, path: str, size: int) -> None:
+        """Cut a file back to a size."""
+        with self._write("truncate", path) as (folder, name):
+            handle = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            with os.fdopen(handle, "wb") as file:
+                file.truncate(size)
+                os.fsync(handle)
+
+    def temporary(self, path: str) -> str:
+        """An unused path of ours in the nearest folder above `path` that exists: the same file system, the same label."""
+        above = [folder for folder in parents(path) if self._is_folder(folder)]
+        return (above[-1] + "/" if above else "") + TEMPORARY + secrets.token_hex(6)
+
+    def _is_folder(self, path: str) -> bool:
+        entry = self.entry(path)
+        return entry is not None and entry.type == "directory"
+
+    def rename(self, path: str, target: str) -> None:
+        """Move a path over another one in this folder, durably."""
+        with self._write("replace", target) as (folder, name), self._parent(path) as (origin, old):
+            os.rename(old, name, src_dir_fd=origin, dst_dir_fd=folder)
+            os.fsync(folder)
+
+    def adopt(self, path: str, target: str) -> None:
+        """Move something from anywhere on the same file system into this folder, durably."""
+        with self._write("move in", target) as (folder, name):
+            os.rename(raw(path), name, dst_dir_fd=folder)
+            os.fsync(folder)
+
+    def make(self, path: str, mode: int = 0o700) -> None:
+        """Make a folder; its parent must exist."""
+        with self._write("make folder", path) as (folder, name):
+            os.mkdir(name, mode, dir_fd=folder)
+            os.fsync(folder)
+
+    def dress(self, entry: Entry, *, strict: bool = True) -> None:
+        """Give a folder the entry's mode, owner and context."""
+        self.before(f"set mode of {entry.path}")
+        with self._doing("set mode of", entry.path), self._open(entry.path) as handle:
+            _dress(handle, entry, strict=strict)
+            os.fsync(handle)
+
+    def delete(self, path: str) -> None:
+        """Delete a file or link; one that is gone already is fine."""
+        with self._write("delete", path) as (folder, name), contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+
+    def delete_folder(self, path: str) -> bool:
+        """Delete a folder if nothing is in it; whether it is gone."""
+        with self._write("delete folder", path) as (folder, name):
+            try:
+                os.rmdir(name, dir_fd=folder)
+                os.fsync(folder)
+            except FileNotFoundError:
+                return True
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                return False
+        return True
+
+    def discard(self, path: str) -> None:
+        """Delete a file as far as possible."""
+        with contextlib.suppress(OSError), self._parent(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+
+    def sweep(self, folder: str) -> None:
+        """Delete our half-written files in a folder, if the folder is there."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._open(folder) as handle:
+            for name in os.listdir(handle):
+                if name.startswith(TEMPORARY):
+                    with contextlib.suppress(OSError):
+                        os.unlink(name, dir_fd=handle)
+
+
+def _entry(path: str, folder: int, name: bytes) -> Entry:
+    info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    kind, digest, context = "special", "", None
+    if stat.S_ISLNK(info.st_mode):
+        kind, digest = "link", os.readlink(name, dir_fd=folder).decode("utf-8", "surrogateescape")
+    elif stat.S_ISDIR(info.st_mode):
+        kind = "directory"
+    elif stat.S_ISREG(info.st_mode):
+        handle = os.open(name, _READ, dir_fd=folder)
+        with os.fdopen(handle, "rb") as file:
+            content = hashlib.sha256()
+            for chunk in iter(lambda: file.read(_CHUNK), b""):
+                content.update(chunk)
+            kind, digest, context = "file", content.hexdigest(), _context(handle)
+    size = info.st_size if kind == "file" else 0
+    return Entry(path, kind, stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, digest, size, context=context)
+
+
+def _context(handle: int) -> str | None:
+    try:
+        return os.getxattr(handle, _CONTEXT).decode("ascii", "replace")
+    except OSError:
+        return None
+
+
+def _dress(handle: int, entry: Entry, *, strict: bool) -> None:
+    info = os.fstat(handle)
+    if (info.st_uid, info.st_gid) != (entry.uid, entry.gid):
+        try:
+            os.fchown(handle, entry.uid, entry.gid)
+        except PermissionError:
+            if strict:
+                raise
+    os.fchmod(handle, entry.mode)
+    if entry.context is not None and _context(handle) not in (None, entry.context):
+        try:
+            os.setxattr(handle, _CONTEXT, entry.context.encode("ascii"))
+        except OSError:
+            if strict:
+                raise

@@ -1,0 +1,360 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""The release engine: the states of one host and the way between them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import typing as t
+
+from .candidate import Candidate, Wanted, check, identity
+from .core import Core, Result, needed, summary
+from .disk import Folder
+from .errors import ReleaseError
+from .host import clock
+from .show import Redactor
+from .staging import Goal, Staging, drifted
+from .store import Release, State, now
+from .switch import Changes, at, changes, differing, managed, switch
+
+_GATE = "gate.json"
+
+
+class Engine(Core):
+    """One host's releases. Every method takes the lock, recovers nothing but what it says, and raises `ReleaseError`."""
+
+    # Stage
+
+    def stage(self, candidate: Candidate, *, check_only: bool = False) -> Result:
+        """Build and validate what the live folder would be, and keep it as a release.
+
+        A refused candidate leaves the store as it was. `check_only` leaves everything as it was. What an earlier run
+        left behind (an interrupted switch, an unconfirmed release) is rolled back first.
+        """
+        goal = self._goal(candidate)
+        if not os.path.isdir(self.live.path):
+            raise ReleaseError(
+                f"there is no configuration folder {self.settings.config_dir}: is nginx installed?", "folder"
+            )
+        if check_only:
+            return self._foresee(goal)
+        with self.store.lock(f"stage {goal.id}", create=True):
+            state = self._state()
+            recovered = self._settle(state) if state else []
+            result = self._stage(goal, state)
+        if recovered:
+            result.update(changed=True, recovered=recovered)
+        return result
+
+    def _goal(self, candidate: Candidate) -> Goal:
+        self.redact = self.store.redact = Redactor(candidate.secrets)
+        check(candidate)
+        modes = {"file": self.settings.file_mode, "directory": self.settings.directory_mode}
+
+        def moded(entry: Wanted) -> Wanted:
+            wanted = None if entry.secret or entry.mode is not None else modes.get(entry.type)
+            return entry if wanted is None else entry._replace(mode=wanted)
+
+        wanted = tuple(moded(entry) for entry in candidate.entries)
+        return Goal(identity(wanted), wanted)
+
+    def _stage(self, goal: Goal, state: State | None) -> Result:
+        work = self.store.work()
+        try:
+            staging = Staging(self.settings, self.store, self.host, state=state, live=self.live, work=work)
+            result = staging.run(goal, self._running)
+            staging.commit(result)
+        finally:
+            shutil.rmtree(work.path, ignore_errors=True)
+        return result
+
+    def _foresee(self, goal: Goal) -> Result:
+        with tempfile.TemporaryDirectory(prefix="failsafe-nginx-") as path:
+            work, live, state = Folder(path), self.live, self._state()
+            pending = bool(state and (state["txn"] or state["active"]))
+            if state and pending:
+                live = self._recovered_copy(state, work)
+            staging = Staging(self.settings, self.store, self.host, state=state, live=live, work=work)
+            result = staging.run(goal, (lambda known: known["confirmed"]) if pending else self._running)
+            return {**result, "changed": True, "recovered": ["would be rolled back first"]} if pending else result
+
+    def _recovered_copy(self, state: State, work: Folder) -> Folder:
+        tree = self.live.scan()[0]
+        copy = self.store.build(work, Release("live", "", "", "tree", tree), lambda entry: self.live.chunks(entry.path))
+        goal = self.store.release(state["confirmed"])
+        switch(copy, self.store.files(goal), goal.tree, self._touched(state))
+        return copy
+
+    # Activate
+
+    def activate(
+        self,
+        release: str,
+        *,
+        reload: bool,
+        gate: t.Mapping[str, t.Any] | None = None,
+        rollback_on_failure: bool = False,
+    ) -> Result:
+        """Make a staged release the live one; with `reload` also the running one, proven and gated.
+
+        Raises `ReleaseError` without rolling back, unless `rollback_on_failure`.
+        """
+        with self._locked(f"activate {release}") as state:
+            try:
+                return self._activate(state, release, reload=reload, gate=dict(gate or {}))
+            except ReleaseError as error:
+                if rollback_on_failure and state["active"]:
+                    error.details["rollback"] = self._back(state)
+                raise
+
+    def _activate(self, state: State, release: str, *, reload: bool, gate: dict[str, t.Any]) -> Result:
+        self._recover(state)
+        result: Result = {"release": release, "state": "active", "changed": False}
+        active = state["active"]
+        if not active or active["id"] != release:
+            if state["staged"] and state["staged"]["id"] == release:
+                plan = self._switch_to_staged(state, gate)
+                result.update(changed=True, added=plan.added, modified=plan.changed, removed=plan.removed)
+            elif not active and state["confirmed"] == release and self._running(state) == release:
+                return {**result, "state": "confirmed", "reload_needed": False}
+            else:
+                raise ReleaseError(
+                    f"{release} is neither staged nor active here ({summary(state)}): stage it first", "order"
+                )
+        wanted = self._running(state) == release
+        if reload and not (wanted and state["active"]["phase"] == "gated"):
+            result.update(changed=True, **self._reload_and_gate(state, gate, wanted=wanted))
+            wanted = True
+        return {**result, "phase": state["active"]["phase"], "reload_needed": not wanted}
+
+    def _switch_to_staged(self, state: State, gate: dict[str, t.Any]) -> Changes:
+        staged = state["staged"]
+        base, target = self.store.release(staged["base"]), self.store.release(staged["id"])
+        touched = managed(base.tree, target.tree, self.store.release(state["confirmed"]).tree)
+        edited = differing(at(self.live, touched), base.tree, touched)
+        if edited:
+            names = ", ".join(edited)
+            raise ReleaseError(
+                f"changed on the host since it was staged, nothing was touched: {names}", "edited", drift=edited
+            )
+        self.host.check_gate(gate)
+        running = self.host.master() is not None
+        baseline = self.host.baseline(gate) if running else []
+        state["txn"] = {"kind": "activate", "from": base.id, "to": target.id, "time": now()}
+        self.store.save(state)
+        try:
+            self._record("activating", target.id, must=True)
+            plan = switch(self.live, self.store.files(target), target.tree, touched)
+            done = {
+                "active": {
+                    "id": target.id, "phase": "switched", "since": now(), "was_running": running,
+                    "started": False, "before": base.facts, "baseline": baseline, "gate": gate,
+                },
+                "staged": None, "txn": None, "switched": clock(),
+            }  # fmt: skip
+            self.store.save({**state, **done})
+        except ReleaseError:
+            self._recover(state)
+            raise
+        state.update(done)
+        self._record("activated", target.id, added=plan.added, modified=plan.changed, removed=plan.removed)
+        return plan
+
+    def _reload_and_gate(self, state: State, gate: dict[str, t.Any], *, wanted: bool) -> Result:
+        active = state["active"]
+        if gate.get("checks") or gate.get("probes"):
+            active["gate"] = gate
+        release = self.store.release(active["id"])
+        result: Result = {}
+        if not wanted:
+            active.update(phase="switched", started=active["started"] or self.host.master() is None)
+            result["proof"] = self._prove(state, release, active["before"])
+        active["phase"] = "running"
+        self.store.save(state)
+        result["gate"] = self.host.gate(active["gate"], active["baseline"], release.facts)
+        self._judge("gate", release.id, result["gate"])
+        self.store.folder.put(f"releases/{release.id}/{_GATE}", json.dumps(active["gate"]).encode("ascii"))
+        active["phase"] = "gated"
+        self.store.save(state)
+        return result
+
+    # Confirm
+
+    def confirm(self, release: str) -> Result:
+        """End the trial of an active release that was proven and gated; prunes old releases."""
+        with self._locked(f"confirm {release}") as state:
+            return self._confirm(state, release)
+
+    def _confirm(self, state: State, release: str) -> Result:
+        active, result = state["active"], {"release": release, "state": "confirmed"}
+        if not active and state["confirmed"] == release:
+            return {**result, "changed": False}
+        if state["txn"] or not active or active["id"] != release:
+            raise ReleaseError(f"cannot confirm {release}: it is not active here ({summary(state)})", "order")
+        if active["phase"] != "gated":
+            raise ReleaseError(
+                f"cannot confirm {release}: it is {active['phase']}, and only what was reloaded, proven and passed its gate"
+                " is confirmed",
+                "order",
+            )
+        if self._running(state) != release:
+            raise ReleaseError(
+                f"cannot confirm {release}: nginx stopped or was reloaded since the gate passed", "order"
+            )
+        state.update(confirmed=release, active=None)
+        self.store.save(state)
+        self._record("confirmed", release)
+        return {**result, "changed": True, "pruned": self._prune(state, self.settings.keep)}
+
+    # Roll back
+
+    def rollback(self, release: str | None = None) -> Result:
+        """Return to the confirmed release, or to another stored one, which is confirmed then. Restores, reloads, proves."""
+        if self.store.state() is None:
+            if release:
+                raise ReleaseError(f"release {release} is not in the store {self.settings.store}", "unknown_release")
+            return {"release": None, "state": "absent", "changed": False}
+        with self._locked(f"rollback {release or ''}".strip()) as state:
+            if release in (None, state["confirmed"]):
+                return self._back(state)
+            return self._back_to(state, self.store.release(t.cast("str", release)))
+
+    def _back(self, state: State) -> Result:
+        target = self.store.release(state["confirmed"])
+        result: Result = {"release": target.id, "state": "rolled_back", "changed": bool(state["txn"])}
+        self._recover(state)
+        active = state["active"]
+        if active:
+            result.update(self._restore(state, target), changed=True)
+        elif state["staged"]:
+            state["staged"] = None
+            self.store.save(state)
+            result["changed"] = True
+        try:
+            self._return_running(state, target, active or {}, result)
+        except ReleaseError as error:
+            self._record("rollback_failed", target.id, reason=str(error))
+            raise ReleaseError(
+                f"ROLLBACK FAILED: the files of {target.id} are restored, but {error}; look at this host now",
+                "rollback_failed",
+                **error.details,
+            ) from error
+        if result["changed"]:
+            self._record("rolled_back", target.id, abandoned=active["id"] if active else None)
+        return result
+
+    def _return_running(self, state: State, target: Release, active: Result, result: Result) -> None:
+        running = self.host.master() is not None
+        if running and active.get("started"):
+            self.host.stop()
+            state["running"] = None
+            self.store.save(state)
+            result["stopped"] = True
+        elif (running or active.get("was_running")) and self._running(state) != target.id:
+            abandoned = self.store.release(active["id"]).facts if active else None
+            result.update(changed=True, proof=self._prove(state, target, abandoned))
+            if active:
+                gate = self.host.former(active["gate"], active["baseline"])
+                result["gate"] = self.host.gate(gate, active["baseline"], target.facts)
+                self._judge("gate", target.id, result["gate"])
+
+    def _restore(self, state: State, target: Release) -> Result:
+        """Put the confirmed release's files back; what was edited meanwhile is kept as a release of its own."""
+        active = self.store.release(state["active"]["id"])
+        touched = managed(active.tree, target.tree)
+        edited = differing(at(self.live, touched), active.tree, touched)
+        result: Result = {"edited": edited} if edited else {}
+        if edited:
+            with contextlib.suppress(ReleaseError):
+                result["kept"] = self._keep_live(touched)
+        state["txn"] = {"kind": "rollback", "from": active.id, "to": target.id, "time": now()}
+        self.store.save(state)
+        plan = changes(at(self.live, touched), target.tree, touched)
+        self._recover(state)
+        return {**result, "added": plan.added, "modified": plan.changed, "removed": plan.removed}
+
+    def _keep_live(self, touched: set[str]) -> str:
+        work = self.store.work()
+        try:
+            release = drifted(self.live.scan()[0], touched, self.settings.metadata)
+            self.store.build(work, release, lambda entry: self.live.chunks(entry.path))
+            self.store.install(work, release, contextlib.ExitStack())
+            return release.id
+        finally:
+            shutil.rmtree(work.path, ignore_errors=True)
+
+    def _back_to(self, state: State, stored: Release) -> Result:
+        self._settle(state)
+        result = self._stage(Goal(stored.id, (), stored), state)
+        if not result["changed"]:
+            return {**result, "state": "rolled_back"}
+        place = f"releases/{stored.id}/{_GATE}"
+        gate = json.loads(self.store.folder.read(place).decode("utf-8")) if self.store.folder.entry(place) else {}
+        fresh = t.cast("State", self._state())
+        try:
+            result.update(self._activate(fresh, stored.id, reload=True, gate=gate))
+        except ReleaseError as error:
+            error.details["rollback"] = self._back(fresh)
+            raise
+        return {**result, **self._confirm(fresh, stored.id), "state": "rolled_back"}
+
+    # Recover
+
+    def recover(self) -> Result:
+        """Complete an interrupted switch: files only, exactly one of the two trees. Nothing to do is fine."""
+        if self.store.state() is None:
+            return {"changed": False, "recovered": []}
+        with self._locked("recover") as state:
+            recovered = self._recover(state)
+            return {"changed": bool(recovered), "recovered": recovered}
+
+    def _settle(self, state: State) -> list[str]:
+        """Roll back what a run that died has left."""
+        recovered = self._recover(state)
+        active, running = state["active"], self._running(state)
+        if active or running not in (None, state["confirmed"]):
+            self._back(state)
+            left = active["id"] if active else running
+            recovered.append(f"{left} was left unconfirmed: rolled back to {state['confirmed']}")
+        return recovered
+
+    # Keep house
+
+    def remove(self, release: str) -> Result:
+        """Delete a stored release."""
+        result = {"release": release, "state": "absent"}
+        if self.store.state() is None or not self.store.has(release):
+            return {**result, "changed": False}
+        with self._locked(f"remove {release}") as state:
+            if state["staged"] and state["staged"]["id"] == release and not state["txn"]:
+                self.store.save({**state, "staged": None})
+                state["staged"] = None
+            if release in needed(state):
+                raise ReleaseError(f"cannot delete {release}: it is needed ({summary(state)})", "order")
+            self.store.delete(release)
+            self._record("removed", release)
+            return {**result, "changed": True}
+
+    def prune(self, keep: int) -> Result:
+        """Delete all but the newest `keep` releases; the adopted, confirmed, active and staged ones stay."""
+        with self._locked("prune") as state:
+            pruned = self._prune(state, keep)
+            return {"changed": bool(pruned), "pruned": pruned}
+
+    def _prune(self, state: State, keep: int) -> list[str]:
+        stored = [self.store.release(name) for name in self.store.releases()]
+        stored.sort(key=lambda release: release.created, reverse=True)
+        old = [release.id for release in stored[keep:] if release.id not in needed(state)]
+        for release in old:
+            self.store.delete(release)
+        if old:
+            self._record("pruned", None, releases=old)
+        return old

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""What may be shown of a change: diffs without secrets."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .candidate import Tree
+from .disk import Entry
+from .switch import Changes
+
+HIDDEN = "********"
+_LARGEST = 256 * 1024
+_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+
+Reader = t.Callable[[Entry], bytes]
+
+
+class Redactor:
+    """Replaces every secret value in whatever is shown."""
+
+    def __init__(self, secrets: t.Iterable[str] = ()) -> None:
+        words = {word for secret in secrets for word in (secret, secret.strip()) if word.strip()}
+        pattern = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+        self._pattern = re.compile(pattern) if pattern else None
+
+    def __call__(self, value: t.Any) -> t.Any:
+        """The same plain data without the secrets."""
+        if self._pattern is None:
+            return value
+        if isinstance(value, str):
+            return self._pattern.sub(HIDDEN, value)
+        if isinstance(value, dict):
+            return {self(key): self(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self(item) for item in value]
+        return value
+
+
+def diff(plan: Changes, before: tuple[Tree, Reader], after: tuple[Tree, Reader]) -> list[dict[str, str]]:
+    """The changes as Ansible shows them; a folder shows only where it comes or goes with a mode of its own."""
+    rows = []
+    for path in sorted(plan.added + plan.changed + plan.removed):
+        old, new = before[0].get(path), after[0].get(path)
+        secret = any(entry is not None and entry.secret for entry in (old, new))
+        rows.append(
+            {
+                "before_header": _header(path, old, new),
+                "after_header": _header(path, new, old),
+                "before": _text(old, before[1], secret=secret),
+                "after": _text(new, after[1], secret=secret),
+            }
+        )
+    return rows
+
+
+def _header(path: str, entry: Entry | None, other: Entry | None) -> str:
+    if entry is None or other is None or (entry[2:5] == other[2:5]):
+        return path
+    return f"{path} (mode {entry.mode:04o}, owner {entry.uid}:{entry.gid})"
+
+
+def _text(entry: Entry | None, read: Reader, *, secret: bool) -> str:
+    if entry is None:
+        return ""
+    if entry.type != "file":
+        return f"{entry.type}{' to ' + entry.digest if entry.digest else ''}\n"
+    fingerprint = f"(not shown: {entry.size} bytes, sha256 {entry.digest[:12]})\n"
+    if secret or entry.size > _LARGEST:
+        return fingerprint
+    data = read(entry)
+    if b"\0" in data or _PRIVATE_KEY.search(data):
+        return fingerprint
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return fingerprint

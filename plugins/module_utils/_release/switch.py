@@ -1,0 +1,131 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Turning the touched paths of a live folder into what a release says, file by file."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .candidate import Tree
+from .disk import Entry, Folder, parents
+from .errors import ReleaseError
+
+
+class Changes(t.NamedTuple):
+    """Paths by what happens to them, sorted."""
+
+    added: t.List[str]
+    changed: t.List[str]
+    removed: t.List[str]
+
+
+def at(folder: Folder, paths: t.Iterable[str]) -> Tree:
+    """What a folder holds at these paths."""
+    found = ((path, folder.entry(path)) for path in paths)
+    return {path: entry for path, entry in found if entry is not None}
+
+
+def managed(*trees: Tree) -> set[str]:
+    """The paths that any of these trees manages."""
+    return {path for tree in trees for path, entry in tree.items() if entry.managed}
+
+
+def differing(now: Tree, target: Tree, paths: t.Iterable[str]) -> list[str]:
+    """The paths at which two trees differ, sorted."""
+    return sorted(path for path in paths if not _same(now.get(path), target.get(path)))
+
+
+def _same(one: Entry | None, other: Entry | None) -> bool:
+    return one is other or (one is not None and one.same(other))
+
+
+def changes(now: Tree, target: Tree, paths: t.Iterable[str]) -> Changes:
+    """What a switch from one tree to the other does at these paths."""
+    paths = differing(now, target, paths)
+    return Changes(
+        [path for path in paths if path not in now],
+        [path for path in paths if path in now and path in target],
+        [path for path in paths if path not in target],
+    )
+
+
+def switch(live: Folder, source: Folder, target: Tree, touched: t.Iterable[str]) -> Changes:
+    """Give every touched path of `live` what `target` says (contents from `source`), or delete it.
+
+    All new contents are on the disk beside their places before the first one is renamed, so that a full disk changes
+    nothing; deletions come last. Interrupted anywhere, the same call with either tree completes that tree.
+    Raises `ReleaseError`; when `live` was not changed yet, nothing is left behind.
+    """
+    touched = set(touched)
+    now = at(live, touched)
+    plan = changes(now, target, touched)
+    wanted = [target[path] for path in plan.added + plan.changed]
+    writes = [entry for entry in wanted if entry.type != "directory"]
+    folders = {entry.path: entry for entry in wanted if entry.type == "directory"}
+    for folder in {folder for entry in wanted for folder in parents(entry.path)}:
+        if folder in target and live.entry(folder) is None:
+            folders[folder] = target[folder]
+    clashes = [path for path in plan.changed if (now[path].type == "directory") != (target[path].type == "directory")]
+    ready, late = _prepare(live, source, writes, folders, clashes)
+    _clear(live, now, plan.removed, clashes)
+    for path in sorted(late):
+        live.make(path, 0o700 | folders[path].mode)
+    for temporary, path in ready:
+        live.rename(temporary, path)
+    for path in sorted(plan.removed, reverse=True):
+        _remove(live, now[path])
+    for path in sorted(folders, reverse=True):
+        live.dress(folders[path])
+    return plan
+
+
+def _clear(live: Folder, now: Tree, removed: list[str], clashes: list[str]) -> None:
+    """Take away files where folders come, and folders with all that goes with them where files come."""
+    inside = [path for path in removed if any(folder in clashes for folder in parents(path))]
+    for path in sorted(inside + clashes, reverse=True):
+        if not _remove(live, now[path]) and path in clashes:
+            raise ReleaseError(f"cannot replace folder {path}: something that no release manages is in it", "conflict")
+
+
+def _prepare(
+    live: Folder, source: Folder, writes: list[Entry], folders: Tree, clashes: list[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Make the folders that can be made already and write every content beside its place."""
+    made: list[str] = []
+    late: list[str] = []
+    ready: list[tuple[str, str]] = []
+    try:
+        for path in sorted(folders):
+            if path in clashes or any(folder in clashes for folder in parents(path)):
+                late.append(path)
+            elif live.entry(path) is None:
+                live.make(path, 0o700 | folders[path].mode)
+                made.append(path)
+        for entry in writes:
+            temporary = live.temporary(entry.path)
+            ready.append((temporary, entry.path))
+            live.create(entry, source.chunks(entry.path) if entry.type == "file" else (), temporary)
+    except ReleaseError:
+        for temporary, _path in ready:
+            live.discard(temporary)
+        for path in reversed(made):
+            live.delete_folder(path)
+        raise
+    return ready, late
+
+
+def _remove(live: Folder, entry: Entry) -> bool:
+    if entry.type == "directory":
+        return live.delete_folder(entry.path)
+    live.delete(entry.path)
+    return True
+
+
+def sweep(live: Folder, touched: t.Iterable[str]) -> None:
+    """Delete what an interrupted switch left half-written."""
+    for folder in {""} | {folder for path in touched for folder in parents(path)}:
+        live.sweep(folder)
