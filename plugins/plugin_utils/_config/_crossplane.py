@@ -31,6 +31,9 @@ Context = tuple[str, ...]
 #: Blocks whose entries are data, not directives.
 DATA_BLOCKS = frozenset({"charset_map", "geo", "map", "split_clients", "types"})
 
+#: How directives are named, those of modules that nobody here knows included.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
 _OLDEST = (0, 5, 8)
 _INSTALL = "install it where Ansible runs: python3 -m pip install 'crossplane>=0.5.8'"
 
@@ -83,6 +86,8 @@ class Grammar:
         if context not in self._analyzer.CONTEXTS or term == "lua" or name.startswith(_NJS):
             return None
         if not self.knows(name):
+            if not _NAME.fullmatch(name):
+                return Complaint("syntax", f'"{shorten(name)}" cannot be the name of a directive')
             return Complaint("unknown-directive", f'unknown directive "{shorten(name)}"{self._hint(name)}')
         if name == "if" and term == "{" and (complaint := _check_condition(args)):
             return complaint
