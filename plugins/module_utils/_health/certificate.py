@@ -34,8 +34,10 @@ class Certificate(t.NamedTuple):
     def matches(self, name: str) -> bool:
         """Whether the certificate is for a host name or an IP address (RFC 9525 6.3; the subject is never looked at)."""
         name = name.lower().rstrip(".")
-        parent = "*." + name.partition(".")[2]
-        return _packed(name) in map(_packed, self.names) if _packed(name) else bool({name, parent} & set(self.names))
+        address, parent = _packed(name), name.partition(".")[2]
+        if address:
+            return address in map(_packed, self.names)
+        return name in self.names or (bool(parent) and f"*.{parent}" in self.names)
 
 
 def read_certificate(der: bytes) -> Certificate:
@@ -47,7 +49,9 @@ def read_certificate(der: bytes) -> Certificate:
     try:
         fields = _items(_items(_items(der)[0][1])[0][1])
         validity = next(
-            _items(value) for tag, value in fields if tag == _SEQUENCE and re.match(rb"[\x17\x18][\x0d\x0f]\d{12}", value)
+            _items(value)
+            for tag, value in fields
+            if tag == _SEQUENCE and re.match(rb"[\x17\x18][\x0d\x0f]\d{12}", value)
         )
         names = [name for tag, value in fields if tag == _EXTENSIONS for name in _alternative_names(value)]
         return Certificate(_seconds(*validity[0]), _seconds(*validity[1]), tuple(names))
@@ -91,9 +95,8 @@ def _seconds(tag: int, value: bytes) -> float:
 
 
 def _packed(name: str) -> bytes:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            return socket.inet_pton(family, name)
-        except (OSError, ValueError):
-            continue
-    return b""
+    """An IP address in its one binary form; empty for a host name."""
+    try:
+        return socket.inet_pton(socket.AF_INET6 if ":" in name else socket.AF_INET, name)
+    except (OSError, ValueError):
+        return b""

@@ -23,18 +23,20 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition 
     HealthError,
     Url,
     mask,
-    parse_address,
     parse_check,
     parse_url,
 )
 
 __all__ = ["Check", "HealthError", "parse_check", "run_check"]
 
+Result = t.Dict[str, t.Any]
+
 _SECRET_FIELDS = re.compile(r"(?i)cookie|auth|token|secret|key|session")
+_REDIRECTS = (301, 302, 303, 307, 308)
 _DAY = 86400
 
 
-def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = None) -> dict[str, t.Any]:
+def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = None) -> Result:
     """Ask once; an unhealthy server is a result.
 
     Args:
@@ -49,52 +51,44 @@ def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = Non
     Raises:
         HealthError: when the definition is wrong.
     """
-    if not isinstance(check, Check):
-        check = parse_check(check)
-    result: dict[str, t.Any] = {
-        "name": check.name,
-        "ok": False,
-        "reason": "",
-        "failure": None,
-        "status": None,
-        "location": None,
-        "latency_ms": None,
-        "address": str(check.address),
-        "url": check.url.text if check.url else None,
-        **check.origin,
-    }
+    check = check if isinstance(check, Check) else parse_check(check)
+    result: Result = {"name": check.name, "ok": False, "reason": "", "failure": None, "status": None, "location": None}
+    result.update(latency_ms=None, address=str(check.address), url=None, **check.origin)
     deadline = Deadline(check.timeout if limit is None else max(0.0, min(check.timeout, limit)))
     try:
         said = {"url": _ask_url, "tcp": _ask_tcp, "certificate": _ask_certificate}[check.kind](check, deadline, result)
-        latency = result["latency_ms"] / 1000
-        if check.max_latency is not None and latency > check.max_latency:
-            raise Failure("slow", f"expected an answer within {check.max_latency:g} s, got it after {latency:.3f} s")
-        result.update(ok=True, reason=f"{check.label}: {said} in {latency * 1000:.0f} ms")
+        _judge_latency(check, result["latency_ms"] / 1000)
+        result.update(ok=True, reason=f"{check.label}: {said} in {result['latency_ms']:.0f} ms")
     except Failure as exc:
         result.update(failure=exc.kind, reason=f"{check.label}: {exc}")
     return result
 
 
-def _ask_tcp(check: Check, deadline: Deadline, result: dict[str, t.Any]) -> str:
+def _ask_tcp(check: Check, deadline: Deadline, result: Result) -> str:
     with client.connected(check.address, deadline):
         result["latency_ms"] = round(deadline.elapsed * 1000, 1)
     return "connected"
 
 
-def _ask_certificate(check: Check, deadline: Deadline, result: dict[str, t.Any]) -> str:
-    with client.connected(check.address, deadline) as sock, client.tls(
-        sock, deadline, sni=check.sni, verify=False
-    ) as stream:
+def _ask_certificate(check: Check, deadline: Deadline, result: Result) -> str:
+    with client.connected(check.address, deadline) as sock:
+        with client.tls(sock, deadline, sni=check.sni, verify=False) as stream:
+            der = stream.getpeercert(binary_form=True) or b""
         result["latency_ms"] = round(deadline.elapsed * 1000, 1)
-        certificate = read_certificate(stream.getpeercert(binary_form=True) or b"")
-    now, end = time.time(), time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(certificate.not_after))
-    days = (certificate.not_after - now) / _DAY
-    if certificate.not_before > now:
+    try:
+        certificate = read_certificate(der)
+    except ValueError as exc:
+        raise Failure("wrong", f"expected a certificate, got {len(der)} bytes that are none") from exc
+    days = (certificate.not_after - time.time()) / _DAY
+    until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(certificate.not_after))
+    if certificate.not_before > time.time():
         raise Failure("wrong", "expected a certificate that is valid now, got one that is not valid yet")
     if days <= 0:
-        raise Failure("wrong", f"expected a certificate that is valid now, got one that expired on {end}")
+        raise Failure("wrong", f"expected a certificate that is valid now, got one that expired on {until}")
     if days < check.min_days:
-        raise Failure("wrong", f"expected a certificate good for {check.min_days:g} days, got {days:.1f} (until {end})")
+        raise Failure(
+            "wrong", f"expected a certificate good for {check.min_days:g} days, got {days:.1f} (until {until})"
+        )
     if check.sni and not certificate.matches(check.sni):
         names = ", ".join(certificate.names[:8]) or "no name at all"
         raise Failure("wrong", f"expected a certificate for {check.sni}, got one for {names}")
@@ -105,28 +99,24 @@ def _ask_certificate(check: Check, deadline: Deadline, result: dict[str, t.Any])
     return f"certificate good for {days:.0f} days"
 
 
-def _ask_url(check: Check, deadline: Deadline, result: dict[str, t.Any]) -> str:
-    url, method, seen = t.cast("Url", check.url), check.method, []
+def _ask_url(check: Check, deadline: Deadline, result: Result) -> str:
+    url, method, seen = t.cast("Url", check.target), check.method, []
+    result["url"] = url.text
     while True:
         answer = _request(check, url, method, deadline)
-        location = ", ".join(answer.fields("Location")) or None
-        result.update(
-            status=answer.status,
-            location=mask(location) if location else None,
-            latency_ms=round(answer.latency * 1000, 1),
-        )
-        if not check.redirects or not location or answer.status not in (301, 302, 303, 307, 308):
+        location = ", ".join(answer.fields("Location"))
+        result.update(status=answer.status, location=mask(location) or None, latency_ms=round(answer.latency * 1000, 1))
+        if not check.follow_redirects or not location or answer.status not in _REDIRECTS:
             break
         seen.append((method, url.text))
-        if method != "HEAD" and answer.status <= 303:  # noqa: PLR2004  # RFC 9110 15.4: a browser goes on with GET
-            method = "GET"
+        method = method if method == "HEAD" or answer.status in (307, 308) else "GET"  # RFC 9110 15.4
         url = _next(url, location)
         chain = " -> ".join([text for _method, text in seen] + [url.text])
         if (method, url.text) in seen:
             raise Failure("wrong", f"expected an end of redirects, got a loop: {chain}")
-        if len(seen) > check.redirects:
-            raise Failure("wrong", f"expected at most {check.redirects} redirects, got more: {chain}")
-    fault = _judge(check, answer, location)
+        if len(seen) > check.follow_redirects:
+            raise Failure("wrong", f"expected at most {check.follow_redirects} redirects, got more: {chain}")
+    fault = _judge(check, answer)
     if fault:
         raise Failure("wrong", fault)
     return f"status {answer.status}"
@@ -136,61 +126,63 @@ def _next(url: Url, location: str) -> Url:
     try:
         return parse_url(urljoin(f"{url.scheme}://{url.authority}{url.target}", location))
     except ValueError as exc:
-        raise Failure("wrong", f"expected a redirect that can be followed, got {mask(location)!r}") from exc
+        raise Failure("wrong", f"expected a redirect that can be followed, got {_shown(location)}") from exc
 
 
 def _request(check: Check, url: Url, method: str, deadline: Deadline) -> Answer:
-    own = t.cast("Url", check.url)
-    # What the user said about address, Host, SNI and credentials was said about the URL's own origin only.
-    home = url.origin == own.origin
-    fields = {"Host": check.host if home else url.authority, "User-Agent": "failsafe.nginx", "Accept": "*/*"}
-    fields.update({"Accept-Encoding": "identity", "Connection": "close"})
-    if method in ("POST", "PUT", "PATCH"):
-        fields["Content-Length"] = "0"
+    own = t.cast("Url", check.target)
+    # What the user said about address, Host, SNI and credentials was said about the URL's own origin (RFC 6454 4) only.
+    home = (url.scheme, url.address) == (own.scheme, own.address)
+    fields = {"User-Agent": "failsafe.nginx", "Accept": "*/*", "Accept-Encoding": "identity"}
     if home and own.userinfo:
         fields["Authorization"] = "Basic " + base64.b64encode(unquote_to_bytes(own.userinfo)).decode("ascii")
     if home:
         mine = {name.lower() for name in check.request_headers}
         fields = {name: value for name, value in fields.items() if name.lower() not in mine}
         fields.update(check.request_headers)
+    fields.update({"Host": check.host if home else url.authority, "Connection": "close"})
+    if method in ("POST", "PUT", "PATCH"):
+        fields["Content-Length"] = "0"  # RFC 9110 8.6
     lines = [f"{method} {url.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-    request = "\r\n".join(lines).encode("utf-8")
-    address = check.address if home else parse_address(f"{_bracketed(url.host)}:{url.port}")
-    with client.connected(address, deadline) as sock:
+    with client.connected(check.address if home else url.address, deadline) as sock:
         if url.scheme == "https":
-            sni = check.sni if home else url.host
+            sni = check.sni if home else url.address.host
             sock = client.tls(sock, deadline, sni=sni, verify=check.verify, ca=check.ca)  # noqa: PLW2901
         with sock:
+            request = "\r\n".join(lines).encode()
             return client.exchange(sock, deadline, method=method, request=request, want_body=check.body is not None)
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _judge(check: Check, answer: Answer, location: str | None) -> str:
-    """What is wrong with an answer: what was expected, what came; empty when nothing is."""
+def _judge(check: Check, answer: Answer) -> str:
+    """What was expected and what came; empty when they agree."""
+    locations = answer.fields("Location")
     if not any(low <= answer.status <= high for low, high in check.status):
         wanted = " or ".join(str(low) if low == high else f"{low}-{high}" for low, high in check.status)
-        at = f" with Location {_shown(location)}" if location else ""
+        at = f" with Location {_shown(', '.join(locations))}" if locations else ""
         return f"expected status {wanted}, got {answer.status}{at}"
-    for name, expected in [("Location", check.location)] if check.location is not None else []:
-        if not _fits(expected, [location] if location else []):
-            return f"expected {name} {_wanted(expected)}, got {_shown(location) if location else 'none'}"
-    for name, expected in check.headers.items():
+    expectations = dict(check.headers)
+    if check.location is not None:
+        expectations = {"Location": check.location, **expectations}
+    for name, expected in expectations.items():
         values = answer.fields(name)
+        joined = ", ".join(values)
         if expected is None and values:
-            return f"expected no {name} header, got one"
-        if expected is not None and not _fits(expected, values):
-            secret = _SECRET_FIELDS.search(name)
-            got = "another value" if secret else _shown(", ".join(values))
-            wanted = "the configured value" if secret else _wanted(expected)
-            return f"expected {name} {wanted}, got {got if values else 'none'}"
-    return _judge_body(check, answer) if check.body else ""
+            return f"expected no {name} field, got one"
+        if expected is None or (values and any(_fits(expected, value) for value in [joined, *values])):
+            continue
+        secret = _SECRET_FIELDS.search(name)
+        wanted = "as configured" if secret else _wanted(expected)
+        return f"expected {name} {wanted}, got {('another' if secret else _shown(joined)) if values else 'none'}"
+    return _judge_body(check.body, answer) if check.body else ""
 
 
-def _judge_body(check: Check, answer: Answer) -> str:
-    pattern, body = t.cast("t.Pattern[str]", check.body), answer.body or b""
+def _judge_latency(check: Check, latency: float) -> None:
+    if check.max_latency is not None and latency > check.max_latency:
+        raise Failure("slow", f"expected an answer within {check.max_latency:g} s, got it after {latency:.3f} s")
+
+
+def _judge_body(pattern: t.Pattern[str], answer: Answer) -> str:
+    body = answer.body or b""
     coding = ", ".join(answer.fields("Content-Encoding")).lower()
     if coding not in ("", "identity"):
         return f"expected a body as it is, got Content-Encoding {_shown(coding)}, which cannot be searched"
@@ -201,17 +193,16 @@ def _judge_body(check: Check, answer: Answer) -> str:
         text = body.decode("utf-8", "replace")
     if pattern.search(text):
         return ""
-    which = f"the first {len(body)}" if len(body) == client.BODY_LIMIT else str(len(body))
-    return f"expected a body that matches {pattern.pattern!r}, got {which} bytes without it"
+    which = "the first " if len(body) == client.BODY_LIMIT else ""
+    return f"expected a body that matches {pattern.pattern!r}, got {which}{len(body)} bytes without it"
 
 
-def _fits(expected: t.Any, values: list[str]) -> bool:
-    candidates = [*values, ", ".join(values)] if values else []
-    return any(value == expected if isinstance(expected, str) else expected.search(value) for value in candidates)
+def _fits(expected: str | t.Pattern[str], value: str) -> bool:
+    return value == expected if isinstance(expected, str) else bool(expected.search(value))
 
 
-def _wanted(expected: t.Any) -> str:
-    return mask(repr(expected) if isinstance(expected, str) else f"matching {expected.pattern!r}")
+def _wanted(expected: str | t.Pattern[str]) -> str:
+    return _shown(expected) if isinstance(expected, str) else f"matching {_shown(expected.pattern)}"
 
 
 def _shown(text: str) -> str:

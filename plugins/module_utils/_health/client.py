@@ -110,7 +110,12 @@ def tls(sock: socket.socket, deadline: Deadline, *, sni: str, verify: bool, ca: 
     except OSError as exc:
         raise Failure("wrong", f"cannot use the CA file {ca}: {exc.strerror or exc}") from exc
     sock.settimeout(deadline.left())
-    return context.wrap_socket(sock, server_hostname=sni or None)
+    try:
+        return context.wrap_socket(sock, server_hostname=sni or None)
+    except ssl.SSLError:
+        raise
+    except ValueError as exc:
+        raise Failure("wrong", f"cannot ask for the server name {sni!r}: {exc}") from exc
 
 
 def exchange(sock: socket.socket, deadline: Deadline, *, method: str, request: bytes, want_body: bool) -> Answer:
@@ -148,7 +153,7 @@ class _Stream:
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._reader = io.BufferedReader(_Reader(sock, deadline))
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
+    def makefile(self, _mode: str) -> t.Any:
         return self._reader
 
 
@@ -185,7 +190,7 @@ def _connect(address: Address, deadline: Deadline) -> socket.socket:
     for family, where in _resolve(address, deadline):
         try:
             return _open(family, where, deadline)
-        except OSError as exc:
+        except OSError as exc:  # noqa: PERF203
             error = exc
     raise error
 

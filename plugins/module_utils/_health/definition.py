@@ -19,40 +19,8 @@ class HealthError(Exception):
 
 
 Pattern = t.Pattern[str]
-
-# The keys of a check as an Ansible argument specification: modules that take checks share it.
-CHECK_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "name": {"type": "str"},
-    "url": {"type": "str"},
-    "tcp": {"type": "str"},
-    "certificate": {"type": "str"},
-    "address": {"type": "str"},
-    "host": {"type": "str"},
-    "sni": {"type": "str"},
-    "method": {"type": "str"},
-    "request_headers": {"type": "dict", "no_log": True},
-    "status": {"type": "raw"},
-    "location": {"type": "str"},
-    "headers": {"type": "dict"},
-    "body": {"type": "str"},
-    "max_latency": {"type": "float"},
-    "follow_redirects": {"type": "raw"},
-    "verify": {"type": "bool"},
-    "ca": {"type": "path"},
-    "min_days": {"type": "int"},
-    "timeout": {"type": "float"},
-}
-_ORIGIN = ("origin", "file", "line")
-_EVERY_KIND = {"name", "address", "timeout", "max_latency"}.union(_ORIGIN)
-_KIND_KEYS = {
-    "url": set(CHECK_OPTIONS) - {"tcp", "certificate", "min_days"},
-    "tcp": {"tcp"},
-    "certificate": {"certificate", "sni", "verify", "ca", "min_days"},
-}
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
-_OWN_HEADERS = {"host", "connection", "content-length", "transfer-encoding"}
-_FALSE = ("false", "no", "off", "0")
-_TRUE = ("true", "yes", "on", "1")
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # RFC 9110 5.6.2
+_PORT_LIMIT = 0x10000
 
 
 class Address(t.NamedTuple):
@@ -69,57 +37,49 @@ class Address(t.NamedTuple):
 
 
 class Url(t.NamedTuple):
-    """A URL in the parts that a client needs; `target` is the request target exactly as it is sent."""
+    """A URL in the parts that a client needs: `target` is sent as it stands, `text` is fit to be shown."""
 
     scheme: str
     userinfo: str
-    host: str
-    port: int
+    address: Address
     target: str
     text: str
 
     @property
-    def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port: what RFC 6454 calls the origin."""
-        return self.scheme, self.host, self.port
-
-    @property
     def authority(self) -> str:
-        """The Host header field's value: the port only where it is not the scheme's own (RFC 9110 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _default_port(self.scheme) else f"{host}:{self.port}"
+        """The Host field's value: the port only where it is not the scheme's own (RFC 9110 7.2)."""
+        return re.sub(r":443$" if self.scheme == "https" else r":80$", "", str(self.address))
 
 
 class Check(t.NamedTuple):
-    """A valid check. Times are in seconds; `status` holds inclusive ranges; a text expectation is a string or a regex."""
+    """A valid check. Times are in seconds, status ranges inclusive; an expected text is a string or a regex."""
 
     name: str
     kind: str
-    target: str
+    target: Address | Url
     address: Address
-    url: Url | None
+    origin: dict[str, t.Any]
     host: str
     sni: str
-    method: str
     request_headers: dict[str, str]
-    status: tuple[tuple[int, int], ...]
-    location: str | Pattern | None
     headers: dict[str, str | Pattern | None]
-    body: Pattern | None
-    max_latency: float | None
-    redirects: int
-    verify: bool
-    ca: str
-    min_days: float
-    timeout: float
-    origin: dict[str, t.Any]
+    method: str = "GET"
+    status: tuple[tuple[int, int], ...] = ((200, 399),)
+    location: str | Pattern | None = None
+    body: Pattern | None = None
+    max_latency: float | None = None
+    follow_redirects: int = 0
+    verify: bool = True
+    ca: str = ""
+    min_days: float = 7
+    timeout: float = 3
 
     @property
     def label(self) -> str:
-        """How results name what was asked."""
-        verb = self.method if self.kind == "url" else self.kind
-        via = str(self.address)
-        return f"{verb} {self.target}" + ("" if via in (self.target, _url_address(self.url)) else f" via {via}")
+        """What was asked, as results name it."""
+        url = self.target if isinstance(self.target, Url) else None
+        via = "" if self.address in (self.target, url and url.address) else f" via {self.address}"
+        return f"{self.method} {url.text}{via}" if url else f"{self.kind} {self.target}{via}"
 
 
 def mask(text: str) -> str:
@@ -127,35 +87,11 @@ def mask(text: str) -> str:
     return re.sub(r"(?<=//)[^/?#\s]*@", "***@", text)
 
 
-def parse_check(definition: t.Mapping[str, t.Any]) -> Check:
-    """Validate one check. A key whose value is None counts as absent.
-
-    Raises:
-        HealthError: naming the check, the key and what is wrong with it.
-    """
-    if not isinstance(definition, t.Mapping):
-        raise HealthError(f"a check is a dictionary, not {type(definition).__name__}")
-    keys = {str(key): value for key, value in definition.items() if value is not None}
-    kinds = [kind for kind in _KIND_KEYS if kind in keys]
-    name = mask(str(keys.get("name") or (keys[kinds[0]] if kinds else "without a name")))
-    reader = _Reader(name, keys)
-    if len(kinds) != 1:
-        raise HealthError(f"check {name!r}: give one of url, tcp and certificate, not {' and '.join(kinds) or 'none'}")
-    reader.check_keys(kinds[0])
-    return _parse(reader, kinds[0])
-
-
 def parse_status(value: t.Any) -> tuple[tuple[int, int], ...]:
-    """Inclusive ranges out of a status (200, "200"), a range ("200-399") or a list of those.
-
-    Raises:
-        ValueError: when it is none of them.
-    """
-    if isinstance(value, (list, tuple)):
-        if not value:
-            raise ValueError("the list is empty")
+    """Inclusive ranges out of a status (200, "200"), a range ("200-399") or a list of those; ValueError for others."""
+    if isinstance(value, (list, tuple)) and value:
         return tuple(span for item in value for span in parse_status(item))
-    match = None if isinstance(value, bool) else re.fullmatch(r"\s*([1-9]\d\d)\s*(?:-\s*([1-9]\d\d)\s*)?", str(value))
+    match = re.fullmatch(r"\s*([1-9]\d\d)\s*(?:-\s*([1-9]\d\d)\s*)?", str(value), re.ASCII)
     if not match:
         raise ValueError(f"{value!r} is neither a status such as 200 nor a range such as 200-399 nor a list of those")
     low, high = int(match.group(1)), int(match.group(2) or match.group(1))
@@ -164,143 +100,36 @@ def parse_status(value: t.Any) -> tuple[tuple[int, int], ...]:
     return ((low, high),)
 
 
-def parse_address(value: str) -> Address:
-    """`host:port`, `[IPv6]:port` or `unix:/path`.
-
-    Raises:
-        ValueError: when it is none of them.
-    """
-    if value.startswith("unix:"):
-        path = value[len("unix:") :]
-        if not path.startswith("/") or "\0" in path:
-            raise ValueError(f"{value!r} does not name a socket by its absolute path")
-        return Address("", 0, path)
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:/@\[\]]+)):(\d{1,5})", value, re.ASCII)
-    if not match or not 0 < int(match.group(3)) <= 0xFFFF:
-        raise ValueError(f"{mask(value)!r} is none of host:port, [IPv6 address]:port and unix:/path")
+def parse_address(value: t.Any) -> Address:
+    """`host:port`, `[IPv6]:port` or `unix:/path`; ValueError for others."""
+    text = _line(value)
+    if text.startswith("unix:/"):
+        return Address("", 0, text[len("unix:") :])
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:/@\[\]]+)):(\d{1,5})", text, re.ASCII)
+    if not match or not 0 < int(match.group(3)) < _PORT_LIMIT:
+        raise ValueError(f"{mask(text)!r} is none of host:port, [IPv6 address]:port and unix:/path")
     return Address(match.group(1) or match.group(2), int(match.group(3)))
 
 
-def parse_url(value: str) -> Url:
-    """Split an absolute http or https URL; nothing in it is normalised.
-
-    Raises:
-        ValueError: when a client could not send it as it stands.
-    """
-    if re.search(r"[^\x21-\x7e]", value):
+def parse_url(value: t.Any) -> Url:
+    """Split an absolute http or https URL, nothing normalised; ValueError if a client could not send it as it stands."""
+    text = _line(value)
+    if re.search(r"[^\x21-\x7e]", text):
         raise ValueError("a URL holds visible ASCII only: percent-encode the rest")
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{mask(value)!r} is not an absolute http:// or https:// URL")
-    port = _default_port(parts.scheme) if parts.port is None else parts.port
-    userinfo = parts.netloc.rpartition("@")[0]
+    try:
+        parts = urlsplit(text)
+        port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
+    except ValueError:
+        port = 0
+    if not port or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{mask(text)!r} is not an absolute http:// or https:// URL")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Url(parts.scheme, userinfo, parts.hostname, port, target, mask(value))
-
-
-class _Reader:
-    """The keys of one check, read by type; every error names the check and the key."""
-
-    def __init__(self, name: str, keys: dict[str, t.Any]) -> None:
-        self.name = name
-        self.keys = keys
-
-    def check_keys(self, kind: str) -> None:
-        known = _KIND_KEYS[kind] | _EVERY_KIND
-        for key in self.keys:
-            if key in known:
-                continue
-            if key in CHECK_OPTIONS:
-                raise self.error(key, f"does not belong to a {kind} check")
-            import difflib  # noqa: PLC0415  # only a mistake pays for it
-
-            near = difflib.get_close_matches(key, sorted(known), 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(sorted(known))}"
-            raise HealthError(f"check {self.name!r}: unknown key {key!r}: {hint}")
-
-    def error(self, key: str, text: str) -> HealthError:
-        return HealthError(f"check {self.name!r}: {key}: {text}")
-
-    def by(self, key: str, parse: t.Callable[[t.Any], t.Any], default: t.Any = None) -> t.Any:
-        try:
-            return parse(self.keys[key]) if key in self.keys else default
-        except (ValueError, re.error) as exc:
-            raise self.error(key, str(exc)) from exc
-
-    def text(self, key: str, default: str = "") -> str:
-        return t.cast("str", self.by(key, _line, default))
-
-    def number(self, key: str, default: t.Any, low: float, high: float) -> t.Any:
-        def parse(value: t.Any) -> float:
-            try:
-                number = float("nan" if isinstance(value, bool) else value)
-            except (TypeError, ValueError):
-                number = float("nan")
-            if not low <= number <= high:
-                raise ValueError(f"{value!r} is not a number between {low:g} and {high:g}")
-            return number
-
-        return self.by(key, parse, default)
-
-    def mapping(self, key: str, value: t.Callable[[t.Any], t.Any]) -> dict[str, t.Any]:
-        given = self.keys.get(key, {})
-        if not isinstance(given, t.Mapping):
-            raise self.error(key, "not a dictionary of header fields")
-        for name in given:
-            if not _TOKEN.fullmatch(str(name)):
-                raise self.error(key, f"{name!r} is not a header field's name")
-        try:
-            return {str(name): value(item) for name, item in given.items()}
-        except (ValueError, re.error) as exc:
-            raise self.error(key, str(exc)) from exc
-
-
-def _parse(reader: _Reader, kind: str) -> Check:
-    url = reader.by("url", lambda value: parse_url(_line(value)))
-    default = parse_address(_url_address(url)) if url else reader.by(kind, lambda value: parse_address(_line(value)))
-    method = reader.by("method", _method, "GET")
-    body = reader.by("body", lambda value: re.compile(str(value)))
-    if body and method == "HEAD":
-        raise reader.error("body", "an answer to HEAD has none")
-    headers = reader.mapping("request_headers", _line)
-    own = sorted(_OWN_HEADERS.intersection(map(str.lower, headers)))
-    if own:
-        raise reader.error("request_headers", f"{own[0]} is set by the check itself (host has its own key)")
-    return Check(
-        name=reader.name,
-        kind=kind,
-        target=url.text if url else str(default),
-        address=reader.by("address", lambda value: parse_address(_line(value)), default),
-        url=url,
-        host=reader.by("host", _authority, url.authority if url else default.host),
-        sni=reader.by("sni", _server_name, url.host if url else default.host),
-        method=method,
-        request_headers=headers,
-        status=reader.by("status", parse_status, ((200, 399),)),
-        location=reader.by("location", _expected),
-        headers=reader.mapping("headers", lambda value: None if value is None else _expected(value)),
-        body=body,
-        max_latency=reader.number("max_latency", None, 0.001, 3600),
-        redirects=reader.by("follow_redirects", _redirects, 0),
-        verify=reader.by("verify", _flag, True),
-        ca=reader.text("ca"),
-        min_days=reader.number("min_days", 7, 0, 36500),
-        timeout=reader.number("timeout", 3, 0.01, 300),
-        origin={key: reader.keys[key] for key in _ORIGIN if key in reader.keys},
-    )
-
-
-def _default_port(scheme: str) -> int:
-    return 443 if scheme == "https" else 80
-
-
-def _url_address(url: Url | None) -> str:
-    return str(Address(url.host, url.port)) if url else ""
+    return Url(parts.scheme, parts.netloc.rpartition("@")[0], Address(parts.hostname, port), target, mask(text))
 
 
 def _line(value: t.Any) -> str:
-    if isinstance(value, (bool, dict, list, type(None))):
-        raise ValueError(f"a {type(value).__name__} where a text is wanted: quote it")  # noqa: TRY004  # caught above
+    if isinstance(value, (bool, dict, list)):
+        raise ValueError(f"a {type(value).__name__} where a text is wanted: quote it")  # noqa: TRY004
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", str(value)):
         raise ValueError("holds control characters")
     return str(value)
@@ -311,35 +140,129 @@ def _expected(value: t.Any) -> str | Pattern:
     return re.compile(text[1:]) if text.startswith("~") else text
 
 
-def _method(value: t.Any) -> str:
-    if not _TOKEN.fullmatch(str(value)):
-        raise ValueError(f"{value!r} is not a method")
-    return str(value)
+def _matching(pattern: str, what: str) -> t.Callable[[t.Any], str]:
+    def parse(value: t.Any) -> str:
+        if not re.fullmatch(pattern, _line(value), re.ASCII):
+            raise ValueError(f"{value!r} is not {what}")
+        return str(value)
+
+    return parse
 
 
-def _authority(value: t.Any) -> str:
-    if re.search(r"[^\x21-\x7e]|[/@]", str(value)):
-        raise ValueError(f"{value!r} is not a Host header field's value")
-    return str(value)
+def _number(low: float, high: float) -> t.Callable[[t.Any], float]:
+    def parse(value: t.Any) -> float:
+        number = float(_line(value))
+        if not low <= number <= high:
+            raise ValueError(f"{value!r} is not between {low:g} and {high:g}")
+        return number
+
+    return parse
 
 
-def _server_name(value: t.Any) -> str:
-    if not re.fullmatch(r"|[0-9A-Za-z_:-][0-9A-Za-z_.:-]*", str(value)):
-        raise ValueError(f"{value!r} is not a server name")
-    return str(value)
+def _fields(parse: t.Callable[[t.Any], t.Any]) -> t.Callable[[t.Any], dict[str, t.Any]]:
+    def parse_all(value: t.Any) -> dict[str, t.Any]:
+        if not isinstance(value, t.Mapping):
+            raise ValueError("not a dictionary of header fields")  # noqa: TRY004
+        return {_matching(_TOKEN, "a header field's name")(name): parse(item) for name, item in value.items()}
+
+    return parse_all
+
+
+def _request_fields(value: t.Any) -> dict[str, str]:
+    fields = _fields(_line)(value)
+    for name in fields:
+        if name.lower() in ("host", "connection", "content-length", "transfer-encoding"):
+            raise ValueError(f"{name} is set by the check itself (host has its own key)")
+    return fields
 
 
 def _flag(value: t.Any) -> bool:
     text = str(value).lower()
-    if text not in _TRUE + _FALSE:
+    if text not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
         raise ValueError(f"{value!r} is neither true nor false")
-    return text in _TRUE
+    return text in ("true", "yes", "on", "1")
 
 
 def _redirects(value: t.Any) -> int:
-    text = str(value).lower()
-    if text in _FALSE:
-        return 0
-    if not re.fullmatch(r"[1-9]|1\d|20", text):
-        raise ValueError(f"{value!r} is neither false nor a number of redirects up to 20")
-    return int(text)
+    text = "0" if str(value).lower() in ("false", "no") else str(value)
+    return int(_matching(r"\d|1\d|20", "false or a number up to 20")(text))
+
+
+_URL, _TLS, _ALL = ("url",), ("url", "certificate"), ("url", "tcp", "certificate")
+# Every key: its type in an Ansible argument specification, the kinds of checks that have it, how it is read.
+_KEYS: dict[str, tuple[str, tuple[str, ...], t.Callable[[t.Any], t.Any]]] = {
+    "name": ("str", _ALL, str),
+    "url": ("str", _URL, parse_url),
+    "tcp": ("str", ("tcp",), parse_address),
+    "certificate": ("str", ("certificate",), parse_address),
+    "address": ("str", _ALL, parse_address),
+    "host": ("str", _URL, _matching(r"[^\s/@]+", "a Host header field's value")),
+    "sni": ("str", _TLS, _matching(r"|[\w:-]+(\.[\w:-]+)*\.?", "a server name")),
+    "method": ("str", _URL, _matching(_TOKEN, "a method")),
+    "request_headers": ("dict", _URL, _request_fields),
+    "status": ("raw", _URL, parse_status),
+    "location": ("str", _URL, _expected),
+    "headers": ("dict", _URL, _fields(lambda value: None if value is None else _expected(value))),
+    "body": ("str", _URL, lambda value: re.compile(_line(value))),
+    "max_latency": ("float", _ALL, _number(0.001, 3600)),
+    "follow_redirects": ("raw", _URL, _redirects),
+    "verify": ("bool", _TLS, _flag),
+    "ca": ("path", _TLS, _line),
+    "min_days": ("int", ("certificate",), _number(0, 36500)),
+    "timeout": ("float", _ALL, _number(0.01, 300)),
+}
+_ORIGIN = ("origin", "file", "line")
+
+# Modules that take checks share this; the values of request_headers are credentials more often than not.
+CHECK_OPTIONS = {
+    key: {"type": kind, "no_log": True} if key == "request_headers" else {"type": kind}
+    for key, (kind, _kinds, _parse) in _KEYS.items()
+}
+
+
+def parse_check(definition: t.Mapping[str, t.Any]) -> Check:
+    """Validate one check. A key whose value is None counts as absent.
+
+    Raises:
+        HealthError: naming the check, the key and what is wrong with it.
+    """
+    if not isinstance(definition, t.Mapping):
+        raise HealthError(f"a check is a dictionary, not a {type(definition).__name__}")
+    keys = {str(key): value for key, value in definition.items() if value is not None}
+    kinds = [kind for kind in _ALL if kind in keys]
+    name = mask(str(keys.get("name") or (keys[kinds[0]] if kinds else "without a name")))
+    if len(kinds) != 1:
+        raise HealthError(f"check {name!r}: give one of url, tcp and certificate, not {' and '.join(kinds) or 'none'}")
+    values = {key: _read(name, kinds[0], key, value) for key, value in keys.items() if key not in _ORIGIN}
+    target = values.pop(kinds[0])
+    address = target.address if isinstance(target, Url) else target
+    defaults: dict[str, t.Any] = {
+        "address": address,
+        "host": target.authority if isinstance(target, Url) else "",
+        "sni": address.host,
+        "request_headers": {},
+        "headers": {},
+    }
+    origin = {key: keys[key] for key in _ORIGIN if key in keys}
+    check = Check(kind=kinds[0], target=target, origin=origin, **{**defaults, **values, "name": name})
+    if not check.sni and check.verify and getattr(target, "scheme", kinds[0]) in ("https", "certificate"):
+        raise HealthError(f"check {name!r}: sni: without a name there is nothing to verify: set verify to false")
+    if check.body and check.method == "HEAD":
+        raise HealthError(f"check {name!r}: body: an answer to HEAD has none")
+    return check
+
+
+def _read(name: str, kind: str, key: str, value: t.Any) -> t.Any:
+    known = sorted(key for key, (_type, kinds, _parse) in _KEYS.items() if kind in kinds)
+    if key in known:
+        try:
+            return _KEYS[key][2](value)
+        except (ValueError, re.error) as exc:
+            raise HealthError(f"check {name!r}: {key}: {exc}") from exc
+    if key in _KEYS:
+        raise HealthError(f"check {name!r}: {key}: does not belong to a {kind} check")
+    import difflib  # noqa: PLC0415  # only a mistake pays for it
+
+    near = difflib.get_close_matches(key, known, 1, 0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(known)}"
+    raise HealthError(f"check {name!r}: unknown key {key!r}: {hint}")

@@ -24,6 +24,7 @@ Result = t.Dict[str, t.Any]
 
 _CONFIRMATIONS = 3  # rounds in a row in which a definite failure must be seen
 _WORKERS = 8
+_LINE_LIMIT = 65536  # bytes
 # ngx_log_error_core(): time, level, pid#tid, then "*connection" where a request is to blame.
 _ALARM = re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:emerg|alert|crit)\] \d+#\d+: (?!\*\d)")
 
@@ -87,14 +88,18 @@ class Gate:
         error_logs: t.Sequence[str] = (),
     ) -> None:
         if successes < 1 or interval < 0 or soak < 0 or timeout <= (successes - 1) * interval:
-            raise HealthError(f"{successes} successes at an interval of {interval:g} s cannot pass within {timeout:g} s")
+            raise HealthError(
+                f"{successes} successes at an interval of {interval:g} s cannot pass within {timeout:g} s"
+            )
         self._interval, self._successes, self._timeout, self._soak = interval, successes, timeout, soak
         self._logs = error_logs
         before = {(bool(record.get("probe")), record.get("name")): record for record in baseline or ()}
         self._before = {key: record["ok"] for key, record in before.items()}
         heard = {key for key, record in before.items() if record.get("failure") != "refused"}
         everything = _questions(checks, probes)
-        self._questions = [one for one in everything if not one.probe or self._before.get(one.key) or one.key not in heard]
+        self._questions = [
+            one for one in everything if not one.probe or self._before.get(one.key) or one.key not in heard
+        ]
         self._already = [one.check.name for one in everything if one.probe and self._before.get(one.key) is False]
         self._rounds = 0
         self.results: list[Result] = []  # of the last round
@@ -122,7 +127,9 @@ class Gate:
             "skipped": skipped,
             "failed": failed,
             "already_failing": self._already,
-            "unjudged": [r["name"] for r in self.results if not r["ok"] and r["name"] not in blocking.union(self._already)],
+            "unjudged": [
+                r["name"] for r in self.results if not r["ok"] and r["name"] not in blocking.union(self._already)
+            ],
             "unwatched": [f"{log.path}: {log.problem}" for log in logs if log.problem],
             "passed": sum(result["ok"] for result in self.results),
             "rounds": self._rounds,
@@ -174,7 +181,8 @@ class Gate:
         key = next(key for key, result in failed.items() if result is first)
         before = " (already failed before the switch)" if self._before.get(key) is False else ""
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        return f"{prefix}{first['name']}: {first['reason']}{before}{more}"
+        name = "" if first["name"] in (first["url"], first["address"]) else f"{first['name']}: "
+        return f"{prefix}{name}{first['reason']}{before}{more}"
 
     def _alarm(self, logs: list[_LogWatch]) -> str:
         return next((f"new line in {log.path}: {line}" for log in logs for line in log.alarms()), "")
@@ -222,6 +230,8 @@ class _LogWatch:
     def alarms(self) -> list[str]:
         """New alarming lines. The old file is read to its end before the one that replaced it."""
         lines = self._read()
+        if self.problem:
+            return lines
         try:
             there = os.stat(self.path)
             if self._file is None or not os.path.samestat(there, os.fstat(self._file.fileno())):
@@ -234,22 +244,20 @@ class _LogWatch:
         return lines
 
     def _open(self, whence: int) -> None:
-        if self.problem:
-            return
         try:
             # Opening a FIFO without O_NONBLOCK would wait for a writer.
-            file = os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+            handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return
         except (OSError, ValueError) as exc:
             self.problem = getattr(exc, "strerror", None) or str(exc)
             return
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            file.close()
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            self._file = os.fdopen(handle, "rb")
+            self._file.seek(0, whence)
+        else:
+            os.close(handle)
             self.problem = "not a regular file"
-            return
-        file.seek(0, whence)
-        self._file = file
 
     def _read(self) -> list[str]:
         if self._file is None:
@@ -257,8 +265,9 @@ class _LogWatch:
         if os.fstat(self._file.fileno()).st_size < self._file.tell():
             self._file.seek(0)
         alarms = []
-        for line in iter(lambda: self._file.readline(1 << 16), b""):
-            if not line.endswith(b"\n") and len(line) < 1 << 16:
+        while True:
+            line = self._file.readline(_LINE_LIMIT)
+            if not line.endswith(b"\n") and len(line) < _LINE_LIMIT:
                 self._file.seek(-len(line), os.SEEK_CUR)  # still being written
                 break
             if _ALARM.match(line):
