@@ -86,10 +86,16 @@ class Playbooks:
                 )
             except OSError as error:
                 raise DemoError(f"{command[0]}: {error.strerror}") from error
-            with process:
+            try:
                 for line in process.stdout or ():
                     lines.append(line)
                     log.write(line)
                     if self._verbose:
                         sys.stdout.write(f"    | {line}")
+            except BaseException:
+                # Ctrl-C reaches it too, a signal to the demo alone does not.
+                process.terminate()
+                raise
+            finally:
+                process.wait()
         return Run("".join(lines), process.returncode, time.monotonic() - started)
