@@ -1,0 +1,39 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What the rules share: the configuration, indexed for routing once."""
+
+from __future__ import annotations
+
+import typing as t
+from functools import cached_property
+
+from .._routes.chain import Follower
+from .._routes.select import Router
+from .._routes.variables import Definitions
+
+if t.TYPE_CHECKING:
+    from .._config.model import Config
+
+
+class Context:
+    """One lint run over one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def router(self) -> Router:
+        return Router(self.config)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        return Definitions(self.config)
+
+    @cached_property
+    def follower(self) -> Follower:
+        return Follower(self.router, self.definitions)

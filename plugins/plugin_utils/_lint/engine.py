@@ -1,0 +1,59 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Runs the rules over a configuration."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import loops, named, servers, suppression, unreadable
+from .context import Context
+from .finding import LintError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from .._config.model import Config
+    from .finding import Finding, Rule
+
+_FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
+    unreadable.check,
+    servers.check,
+    named.check,
+    loops.check,
+)
+#: Every rule by its id. Ids never change their meaning.
+RULES: t.Final[dict[str, Rule]] = {
+    rule.id: rule
+    for rule in (*unreadable.RULES, *servers.RULES, *named.RULES, *loops.RULES, *suppression.RULES)
+}
+
+
+def lint(config: Config, *, ignore: Collection[str] = ()) -> list[Finding]:
+    """Everything there is to say about a configuration, sorted by file, line and rule.
+
+    Args:
+        config: a loaded configuration, whatever is wrong with it.
+        ignore: ids of rules that are left out.
+
+    Raises:
+        LintError: `ignore` names an unknown rule, or one about input that could not be read.
+    """
+    for rule in ignore:
+        if rule not in RULES:
+            msg = f'there is no rule "{rule}", the rules are: {", ".join(sorted(RULES))}'
+            raise LintError(msg)
+        if RULES[rule].unreadable:
+            msg = f"{rule} cannot be ignored: what was not read was not checked"
+            raise LintError(msg)
+    context = Context(config)
+    found = (finding for family in _FAMILIES for finding in family(context) if finding.rule not in ignore)
+    kept = suppression.apply(found, config.comments, RULES, ignore)
+    # A snippet that is included twice says the same thing once.
+    unique = dict.fromkeys(finding for finding in kept if finding.rule not in ignore)
+    return sorted(unique, key=lambda finding: (finding.file, finding.line, finding.rule, finding.column, finding.message))

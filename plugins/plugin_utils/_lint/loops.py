@@ -1,0 +1,153 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Rules on requests that never end: redirect loops, and what nginx calls rewrite or internal redirection cycles."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from .._routes.outcome import Request
+from .._routes.samples import sample_hosts, sample_uris, uses_host
+from .finding import Rule, related
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._config.model import Directive
+    from .._routes.blocks import Scope
+    from .._routes.chain import Chain, Hop
+    from .._routes.select import Listener, Server
+    from .context import Context
+    from .finding import Finding, Related
+
+REWRITE_CYCLE: t.Final = Rule("rewrite-cycle", "error", "Rewrites send a request in a circle until nginx answers 500")
+TRY_FILES_CYCLE: t.Final = Rule("try-files-cycle", "error", "try_files falls back to itself until nginx answers 500")
+ERROR_PAGE_CYCLE: t.Final = Rule("error-page-cycle", "error", "An error page ends in the error that it stands for")
+REDIRECT_LOOP: t.Final = Rule("redirect-loop", "error", "Redirects lead a client in a circle, or on without an end")
+UNDEFINED: t.Final = "named-location-undefined"
+RULES: t.Final = (REWRITE_CYCLE, TRY_FILES_CYCLE, ERROR_PAGE_CYCLE, REDIRECT_LOOP)
+
+_SHOWN: t.Final = 3
+_ACTIVE: t.Final = ("error_page", "index")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Simulates requests for every server on every socket, and follows their redirects."""
+    seen: set[tuple[t.Any, ...]] = set()
+    for request in _requests(context):
+        chain = context.follower.follow(request)
+        for hop in chain.hops:
+            if hop.outcome.kind == "internal-cycle":
+                yield from _once(seen, *_internal(hop))
+        if chain.loops:
+            yield from _once(seen, *_redirects(chain))
+
+
+def _once(seen: set[tuple[t.Any, ...]], key: tuple[t.Any, ...], finding: Finding) -> Iterator[Finding]:
+    if key not in seen:
+        seen.add(key)
+        yield finding
+
+
+def _requests(context: Context) -> Iterator[Request]:
+    twins: set[tuple[t.Any, ...]] = set()
+    for listener in context.router.listeners.values():
+        for server in listener.servers:
+            if _is_active(server) and _is_new(twins, listener, server):
+                yield from _requests_of(context, listener, server)
+
+
+def _is_new(twins: set[tuple[t.Any, ...]], listener: Listener, server: Server) -> bool:
+    """False for `[::]:80` beside a `*:80` with the very same servers."""
+    socket = listener.socket
+    if socket.is_unix or not socket.is_wildcard:
+        return True
+    key = (socket.port, listener.ssl, id(server), tuple(id(each) for each in listener.servers[:64]), len(listener.servers))
+    if key in twins:
+        return False
+    twins.add(key)
+    return True
+
+
+def _requests_of(context: Context, listener: Listener, server: Server) -> Iterator[Request]:
+    hosts = sample_hosts(server, context.definitions, default=listener.default is server)
+    if not uses_host(server, context.definitions):
+        hosts = hosts[:1]
+    uris = sample_uris(server, context.definitions)
+    for host in hosts:
+        for sample in uris:
+            yield Request(listener, host, sample.uri, sample.args, sample.missing)
+
+
+def _is_active(scope: Scope) -> bool:
+    return bool(
+        scope.program
+        or scope.try_files is not None
+        or any(scope.effective(name) for name in _ACTIVE)
+        or any(_is_active(location) for location in scope.locations.all)
+    )
+
+
+def _internal(hop: Hop) -> tuple[tuple[t.Any, ...], Finding]:
+    trace = hop.outcome.trace
+    counts = Counter(id(step.directive) for step in trace)
+    cycle = list({id(s.directive): s.directive for s in trace if counts[id(s.directive)] > 1}.values())
+    names = {directive.name for directive in cycle}
+    rule = REWRITE_CYCLE
+    if "try_files" in names:
+        rule = TRY_FILES_CYCLE
+    elif "error_page" in names:
+        rule = ERROR_PAGE_CYCLE
+    targets = [step.to for step in trace[:_SHOWN]]
+    shown = " -> ".join([f"GET {hop.request.url}", *targets, "...", "500"])
+    message = f"{shown}: nginx gives up after ten changes of the URI (rewrite or internal redirection cycle)"
+    main = next(directive for directive in cycle if directive.name in _OWN[rule.id])
+    key = (rule.id, frozenset(_place(directive) for directive in cycle))
+    return key, rule.at(main.place, message, _others(main, [(step.directive, step.to) for step in trace]))
+
+
+_OWN: t.Final = {
+    REWRITE_CYCLE.id: ("rewrite", "index", "return", "location"),
+    TRY_FILES_CYCLE.id: ("try_files",),
+    ERROR_PAGE_CYCLE.id: ("error_page",),
+}
+
+
+def _redirects(chain: Chain) -> tuple[tuple[t.Any, ...], Finding]:
+    hops = chain.hops[chain.loop_start or 0 :]
+    shown = [f"GET {hops[0].request.url}"]
+    shown += [f"{hop.outcome.status} {hop.outcome.location}" for hop in (hops[:_SHOWN] if chain.endless else hops)]
+    end = "and so on, every redirect leads to the next" if chain.endless else "which is where it began"
+    message = f"{' -> '.join(shown)}{' -> ...' if chain.endless else ''}: {end}, browsers give up"
+    if chain.endless:
+        # The last hops are the part that repeats; what led there does not.
+        hops = hops[len(hops) // 2 :]
+    main = hops[0].outcome.trace[-1].directive
+    steps = [(step.directive, step.to) for hop in hops for step in hop.outcome.trace]
+    key = (REDIRECT_LOOP.id, frozenset(_place(hop.outcome.trace[-1].directive) for hop in hops))
+    return key, REDIRECT_LOOP.at(main.place, message, _others(main, steps))
+
+
+def _others(main: Directive, steps: list[tuple[Directive, str]]) -> list[Related]:
+    """Every other line of the circle, with the first place that it leads to, and the conditions around all of them."""
+    places: dict[tuple[str, int], Related] = {}
+    for directive, to in steps:
+        if directive is not main:
+            places.setdefault((directive.file, directive.line), related(f"{directive.name}: to {to}", directive.place))
+    for directive in [main, *(directive for directive, _to in steps)]:
+        outer = directive.parent
+        if outer is not None and outer.name in ("if", "location"):
+            what = " ".join([outer.name, *outer.raw_args])
+            places.setdefault((outer.file, outer.line), related(f"inside {what}", outer.place))
+    places.pop((main.file, main.line), None)
+    return list(places.values())
+
+
+def _place(directive: Directive) -> tuple[str, int, int]:
+    return directive.file, directive.line, directive.column

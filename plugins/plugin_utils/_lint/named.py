@@ -1,0 +1,84 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Rules on named locations."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._routes.blocks import Scope
+from .finding import Rule, related
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._config.model import Directive
+    from .._routes.select import Server
+    from .context import Context
+    from .finding import Finding
+
+NAMED_LOCATION_UNDEFINED: t.Final = Rule(
+    "named-location-undefined", "error", "A named location is used in a server that does not define it"
+)
+RULES: t.Final = (NAMED_LOCATION_UNDEFINED,)
+_REDIRECT_CODES: t.Final = 400
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Uses of `@name` in `try_files` and `error_page`, judged in every server that they reach."""
+    for server in context.router.servers:
+        if server.incomplete:
+            continue
+        for directive, name in dict.fromkeys(_uses(server)):
+            if name not in server.locations.named:
+                yield _finding(server, directive, name)
+
+
+def _finding(server: Server, directive: Directive, name: str) -> Finding:
+    known = ", ".join(server.locations.named) or "none"
+    message = (
+        f'{directive.name} sends requests to "{name}", which server "{server.first_name}" does not define '
+        f"(it has: {known}): nginx answers them with 500. Named locations are looked up in the same server only"
+    )
+    return NAMED_LOCATION_UNDEFINED.at(directive.place, message, [related("the server", server.directive.place)])
+
+
+def _uses(server: Server) -> Iterator[tuple[Directive, str]]:
+    for scope in _scopes(server):
+        if scope.try_files is not None and scope.try_files.args:
+            yield from _named(scope.try_files)
+        for page in scope.own.get("error_page", ()):
+            yield from _named(page)
+    outer = server.parent
+    for page in outer.own.get("error_page", ()) if outer is not None else ():
+        if any(_may_fail(scope) and page in scope.effective("error_page") for scope in _scopes(server)):
+            yield from _named(page)
+
+
+def _named(directive: Directive) -> Iterator[tuple[Directive, str]]:
+    target = directive.args[-1] if directive.args else ""
+    if target.startswith("@") and "$" not in target:
+        yield directive, target
+
+
+def _scopes(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for directive in scope.program:
+        if directive.name == "if":
+            yield scope.branch(directive)
+    for location in scope.locations.all:
+        yield from _scopes(location)
+
+
+def _may_fail(scope: Scope) -> bool:
+    """Whether requests end here in other ways than an unconditional redirect or answer."""
+    for directive in (*(scope.parent.program if scope.parent is not None else ()), *scope.program):
+        if directive.name == "return" and directive.args:
+            first = directive.args[0]
+            return first.isdecimal() and int(first) >= _REDIRECT_CODES and len(directive.args) == 1
+    return True

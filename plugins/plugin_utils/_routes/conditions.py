@@ -1,0 +1,83 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The conditions of `if`, as ngx_http_rewrite_if_condition() reads them: true, false or not to be told."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .files import below_root, is_file, is_folder
+from .pattern import compile_pattern
+
+if t.TYPE_CHECKING:
+    from .._config.model import Directive
+    from .variables import State
+
+_PAIR: t.Final = 2
+_COMPARISON: t.Final = 3
+
+
+def condition_args(directive: Directive) -> list[str]:
+    """The words between the parentheses, wherever spaces stand around these."""
+    args = list(directive.args)
+    if args and args[0].startswith("("):
+        args[0] = args[0][1:]
+        if args[-1].endswith(")"):
+            args[-1] = args[-1][:-1]
+        if not args[0]:
+            del args[0]
+        if args and not args[-1] and len(args) != _COMPARISON:
+            del args[-1]
+    return args
+
+
+def evaluate(directive: Directive, state: State, missing: frozenset[str]) -> bool | None:
+    """Whether the condition holds; None when the configuration alone does not tell. A regex sets the captures."""
+    args = condition_args(directive)
+    if len(args) == _PAIR and args[0].lstrip("!").startswith("-"):
+        return _file_test(args[0], args[1], state, missing)
+    if not args or not args[0].startswith("$"):
+        return None
+    value = state.value(args[0][1:].strip("{}").lower())
+    if value is None:
+        return None
+    if len(args) == 1:
+        return value not in ("", "0")
+    if len(args) != _COMPARISON:
+        return None
+    operator, operand = args[1], args[2]
+    if operator in ("=", "!="):
+        expected = state.text(operand)
+        return None if expected is None else (value == expected) is (operator == "=")
+    return _regex_test(operator, operand, value, state)
+
+
+def _regex_test(operator: str, operand: str, value: str, state: State) -> bool | None:
+    if operator not in ("~", "~*", "!~", "!~*"):
+        return None
+    pattern = compile_pattern(operand, caseless=operator.endswith("*"))
+    if pattern is None:
+        return None
+    match = pattern.search(value)
+    if match is None:
+        state.captures = ()
+    else:
+        state.matched(match)
+    return (match is not None) is not operator.startswith("!")
+
+
+def _file_test(operator: str, operand: str, state: State, missing: frozenset[str]) -> bool | None:
+    path = below_root(operand, state)
+    if path is None:
+        return None
+    found = {
+        "f": is_file(path, missing),
+        "d": is_folder(path, missing),
+        "e": is_file(path, missing) or is_folder(path, missing),
+    }.get(operator[-1])
+    return None if found is None else found is not operator.startswith("!")

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What is assumed of files that nobody can see from the configuration.
+
+A simulated request asks for something that does not exist, so paths with one of its made-up segments do not exist. Of
+what the configuration itself names, the last segment decides: with an extension it is a file that exists, ending in
+a slash it is a folder that exists, anything else is neither. docs/rules/try-files-cycle.md tells users so.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .template import Part, parse_template
+
+if t.TYPE_CHECKING:
+    from .variables import State
+
+_ROOTS: t.Final = frozenset({"document_root", "realpath_root"})
+
+
+def is_missing(path: str, missing: frozenset[str]) -> bool:
+    """Whether a path contains a made-up segment, by itself or with an extension put behind it."""
+    if not missing:
+        return False
+    return any(
+        segment in missing or any(segment.startswith(f"{name}.") for name in missing) for segment in path.split("/")
+    )
+
+
+def is_file(path: str, missing: frozenset[str]) -> bool:
+    """Whether a path below the root is taken for an existing file."""
+    return not is_missing(path, missing) and "." in path.rsplit("/", 1)[-1].strip(".")
+
+
+def is_folder(path: str, missing: frozenset[str]) -> bool:
+    """Whether a path below the root is taken for an existing folder."""
+    return not is_missing(path, missing) and path.endswith("/")
+
+
+def below_root(template: str, state: State) -> str | None:
+    """The path below the root that an `if (-f ...)` tests; None when it is another file, or unknown."""
+    parts: list[Part] = []
+    rooted = False
+    for part in parse_template(template):
+        if part.variable in _ROOTS:
+            rooted = True
+        elif part.variable == "request_filename":
+            rooted = True
+            parts.append(Part(variable="uri"))
+        else:
+            parts.append(part)
+    return state.join(parts) if rooted else None
