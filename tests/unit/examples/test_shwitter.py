@@ -20,6 +20,8 @@ from ansible.template import Templar
 from ansible.utils.vars import combine_vars
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, lint
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -229,6 +231,31 @@ class TestFix:
     @pytest.mark.parametrize(("url", "status", "location"), GOOD)
     def test_nothing_else_changes(self, site: Site, url: str, status: int, location: str) -> None:
         _check(site, url, status, location)
+
+
+def _findings(work: Path, change: str | None) -> list[Finding]:
+    """What lint finds before any host is asked, advice left out."""
+    fleet = Fleet(work)
+    try:
+        fleet.prepare()
+        candidate = _render(fleet, fleet.hosts[0], change)
+    finally:
+        fleet.ports.claim.close()
+    config = load_files(candidate.files(), config_dir=str(fleet.hosts[0].config_dir), partial=True)
+    return [finding for finding in lint(config) if finding.severity != "advice"]
+
+
+@pytest.mark.parametrize("change", [None, "early-cutover", "fix"])
+def test_lint_is_silent_about_what_loads_and_routes(tmp_path: Path, change: str | None) -> None:
+    assert _findings(tmp_path, change) == []
+
+
+def test_lint_refuses_the_outage_and_names_its_line(tmp_path: Path) -> None:
+    (finding,) = _findings(tmp_path, "outage")
+    lines = (EXAMPLE / "changes" / "outage" / "snippets" / "api.conf").read_text().splitlines()
+    assert (finding.severity, finding.rule, finding.file) == ("error", "rewrite-cycle", "snippets/api.conf")
+    assert lines[finding.line - 1].strip() == "rewrite ^/api/profile /api/profile_list last;"
+    assert "/api/profile -> /api/profile_list -> /api/profile_list" in finding.message
 
 
 @pytest.mark.parametrize(
