@@ -133,8 +133,11 @@ def _by_pid_file(path: str, instance: Instance) -> t.Optional[Master]:
     if not process or process.state in "ZX" or not _same_root(process.pid):
         return None
     if process.title.startswith(_MASTER):
-        cut_short = parse_options(process.title[len(_MASTER) :]).conf is None
-        return Master(process) if cut_short else None
+        master = Master(process)
+        if not instance.conf.startswith(master.options.conf or ""):
+            return None
+        master.options = Options(instance.conf, instance.prefix, instance.globals_)
+        return master
     binary, _deleted = _executable(process.pid)
     if instance.conf in process.title and os.path.realpath(instance.binary) == binary:
         raise NginxError(

@@ -131,8 +131,8 @@ def stop(
 
 
 def _launch(instance: Instance, timeout: float) -> str:
-    # A file, not a pipe: a daemon keeps its standard error open. With `daemon off` nginx stays in the foreground of
-    # its own session, and going on to live is the sign that it started.
+    # A file, not a pipe: a daemon keeps its standard error open. With `daemon off` nginx stays in the foreground of a
+    # session of its own.
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
@@ -146,9 +146,9 @@ def _launch(instance: Instance, timeout: float) -> str:
             )
         except OSError as error:
             raise NginxError(f"{instance.binary} cannot be run: {error}") from error
-        foreground = time.monotonic() + min(timeout, 3.5)  # a taken port takes nginx 2.5 s
-        while process.poll() is None and time.monotonic() < foreground:
-            time.sleep(0.01)
+        end = time.monotonic() + timeout
+        while process.poll() is None and not find_master(instance) and time.monotonic() < end:
+            time.sleep(POLL)
         if not process.returncode:
             return ""
         errors.seek(0)
