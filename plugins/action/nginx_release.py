@@ -15,16 +15,17 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import LintError, lint
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import refusing, to_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
     DEFAULT_EXCLUDE,
+    TEMPLATE_SUFFIX,
     RenderError,
     find_source,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probes import default_probes
 
 MODULE = "failsafe.nginx.nginx_release"
@@ -54,21 +55,22 @@ class ActionModule(ActionBase):
 
     def _stage(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         candidate = self._render(variables)
-        redact = Redactor(candidate.secrets)
         findings = self._lint_source(candidate)
         refusal = self._refusal(findings, candidate)
+        result: dict[str, t.Any] = {"changed": False}
         if refusal is None:
             result = self._call(variables, {"_payload": candidate.payload()})
-            findings = self._judge_what_nginx_read(result, findings)
-            refusal = None if result.get("failed") else self._refusal(findings, candidate)
-        else:
-            result = {"changed": False}
-        result["findings"] = findings
+            dump = _unpack(result.pop("_dump", None))
+            result.pop("_dump_current", None)
+            if dump is not None:
+                findings, result["probes"] = self._judge_what_nginx_read(dump)
+                refusal = self._refusal(findings, candidate)
+        result["findings"] = [finding.as_dict() for finding in findings]
         if refusal is not None:
             result.update(failed=True, changed=False, msg=refusal)
         elif self._task.check_mode and result.get("state") == "staged":
             result["state"] = "planned"
-        return t.cast("dict[str, t.Any]", redact(result))
+        return t.cast("dict[str, t.Any]", Redactor(candidate.secrets)(result))
 
     def _render(self, variables: dict[str, t.Any]) -> Candidate:
         src = self._task.args.get("src")
@@ -82,7 +84,7 @@ class ActionModule(ActionBase):
             exclude=self._list("exclude", DEFAULT_EXCLUDE),
         )
 
-    def _lint_source(self, candidate: Candidate) -> list[dict[str, t.Any]]:
+    def _lint_source(self, candidate: Candidate) -> list[Finding]:
         """Findings over what is deployed, before any host is asked; files of the host are not there to be judged."""
         config = load_files(
             candidate.files(),
@@ -90,27 +92,28 @@ class ActionModule(ActionBase):
             main=str(self._task.args.get("main") or "nginx.conf"),
             partial=True,
         )
-        return [finding.as_dict() for finding in lint(config, ignore=self._list("lint_ignore"))]
+        return lint(config, ignore=self._list("lint_ignore"))
 
-    def _judge_what_nginx_read(
-        self, result: dict[str, t.Any], findings: list[dict[str, t.Any]]
-    ) -> list[dict[str, t.Any]]:
-        """Lint the dump that the host's own nginx wrote and take the default probes out of it."""
-        dump = _unpack(result.pop("_dump", None))
-        result.pop("_dump_current", None)
-        if dump is None:
-            return findings
+    def _judge_what_nginx_read(self, dump: bytes) -> tuple[list[Finding], list[dict[str, t.Any]]]:
+        """Findings over the whole tree as the host's own nginx dumped it, and the default probes out of it."""
         config = load_dump(dump)
         limit = int(self._task.args.get("probe_limit", 40))
-        result["probes"] = default_probes(config, limit=limit) if limit else []
-        return [finding.as_dict() for finding in lint(config, ignore=self._list("lint_ignore"))]
+        probes = default_probes(config, limit=limit) if limit else []
+        return lint(config, ignore=self._list("lint_ignore")), probes
 
-    def _refusal(self, findings: list[dict[str, t.Any]], candidate: Candidate) -> str | None:
+    def _refusal(self, findings: list[Finding], candidate: Candidate) -> str | None:
         """The text with which the candidate is refused, or None."""
-        guilty = gate(findings, str(self._task.args.get("lint_fail_on") or "error"))
+        guilty = refusing(findings, self._task.args.get("lint_fail_on") or "error")
         if not guilty:
             return None
-        return f"The configuration is refused; nothing was changed.\n{report(guilty, sources=candidate.sources)}"
+        lines = ["The configuration is refused; nothing was changed.", to_text(guilty)]
+        files = {place.file for finding in guilty for place in (finding, *finding.related)}
+        lines += [
+            f"    {path} is rendered from {source}"
+            for path, source in candidate.sources.items()
+            if path in files and source.endswith(TEMPLATE_SUFFIX)
+        ]
+        return "\n".join(lines)
 
     def _call(self, variables: dict[str, t.Any], extra: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = {name: value for name, value in self._task.args.items() if name not in _CONTROLLER_OPTIONS}
