@@ -114,7 +114,11 @@ class Gate:
         """
         start = time.monotonic()
         logs = [_LogWatch(path) for path in self._logs]
-        reason, failed = self._verdict(start, logs)
+        try:
+            reason, failed = self._verdict(start, logs)
+        finally:
+            for log in logs:
+                log.close()
         skipped = not reason and not self._questions
         if skipped and self._already:
             reason = f"all {len(self._already)} probes failed before the switch too: nothing was asked"
@@ -227,6 +231,10 @@ class _LogWatch:
         self._file: t.IO[bytes] | None = None
         self._open(os.SEEK_END)
 
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
     def alarms(self) -> list[str]:
         """New alarming lines. The old file is read to its end before the one that replaced it."""
         lines = self._read()
@@ -253,6 +261,7 @@ class _LogWatch:
             self.problem = getattr(exc, "strerror", None) or str(exc)
             return
         if stat.S_ISREG(os.fstat(handle).st_mode):
+            self.close()
             self._file = os.fdopen(handle, "rb")
             self._file.seek(0, whence)
         else:
@@ -263,7 +272,7 @@ class _LogWatch:
         if self._file is None:
             return []
         if os.fstat(self._file.fileno()).st_size < self._file.tell():
-            self._file.seek(0)
+            self._open(os.SEEK_SET)  # anew: a seek may stay inside what is buffered of the old content
         alarms = []
         while True:
             line = self._file.readline(_LINE_LIMIT)

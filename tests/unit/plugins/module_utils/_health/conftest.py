@@ -8,6 +8,7 @@ import socket
 import typing as t
 
 import pytest
+
 from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import (
     Handler,
     Server,
@@ -37,5 +38,3 @@ def closed_port() -> t.Iterator[int]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
-
-

@@ -9,6 +9,7 @@ import time
 import typing as t
 
 import pytest
+
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import run_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.client import BODY_LIMIT
 from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import (
@@ -34,7 +35,11 @@ ANSWERS: dict[str, tuple[dict[str, t.Any], bytes, str]] = {
     "a list": ({"status": [301, "400-404"]}, status(404), "status 404"),
     "the default range": ({}, status(302, "Location: /a"), "status 302"),
     "HTTP/1.0": ({"body": "^end$"}, b"HTTP/1.0 200 OK\r\n\r\nend", "status 200"),
-    "interim responses": ({"status": 200, "body": "x"}, head(100) + head(103, "Link: </a>") + status(200, body="x"), "status 200"),
+    "interim responses": (
+        {"status": 200, "body": "x"},
+        head(100) + head(103, "Link: </a>") + status(200, body="x"),
+        "status 200",
+    ),
     "exact Location": ({"location": "/a?b=%20"}, status(302, "Location: /a?b=%20"), "status 302"),
     "Location by regex": ({"location": "~^https://"}, status(301, "Location: https://a/"), "status 301"),
     "a header": ({"headers": {"x-a": "1"}}, status(200, "X-A: 1"), "status 200"),
@@ -44,24 +49,64 @@ ANSWERS: dict[str, tuple[dict[str, t.Any], bytes, str]] = {
     "an absent header": ({"headers": {"X-A": None}}, OK, "status 200"),
     "a body": ({"body": "w.rld"}, status(200, body="hello world"), "status 200"),
     "a chunked body": ({"body": "^abcdef$"}, CHUNKED + b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n", "status 200"),
-    "a body in Latin-1": ({"body": "é"}, b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n\xe9", "status 200"),
-    "an unknown charset": ({"body": "é"}, "HTTP/1.1 200 OK\r\nContent-Type: a/b; charset=klingon\r\n\r\né".encode(), "status 200"),
+    "a body in Latin-1": (
+        {"body": "é"},
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n\xe9",
+        "status 200",
+    ),
+    "an unknown charset": (
+        {"body": "é"},
+        "HTTP/1.1 200 OK\r\nContent-Type: a/b; charset=klingon\r\n\r\né".encode(),
+        "status 200",
+    ),
     "a huge body that nobody asked for": ({}, head(200) + b"x" * 3_000_000, "status 200"),
-    "a match in the first part of a huge body": ({"body": "^begin"}, b"HTTP/1.1 200 OK\r\n\r\nbegin" + b"x" * 3_000_000, "status 200"),
+    "a match in the first part of a huge body": (
+        {"body": "^begin"},
+        b"HTTP/1.1 200 OK\r\n\r\nbegin" + b"x" * 3_000_000,
+        "status 200",
+    ),
     # wrong
     "another status": ({"status": 200}, status(500), "expected status 200, got 500"),
-    "a redirect instead": ({"status": "200-299"}, status(301, "Location: /x"), "expected status 200-299, got 301 with Location '/x'"),
+    "a redirect instead": (
+        {"status": "200-299"},
+        status(301, "Location: /x"),
+        "expected status 200-299, got 301 with Location '/x'",
+    ),
     "several wanted": ({"status": [200, "301-302"]}, status(404), "expected status 200 or 301-302, got 404"),
     "Location differs": ({"location": "/a"}, status(302, "Location: /A"), "expected Location '/a', got '/A'"),
-    "Location with userinfo": ({"location": "/a"}, status(302, "Location: http://u:p@h/"), "expected Location '/a', got 'http://***@h/'"),
+    "Location with userinfo": (
+        {"location": "/a"},
+        status(302, "Location: http://u:p@h/"),
+        "expected Location '/a', got 'http://***@h/'",
+    ),
     "no Location": ({"location": "~."}, OK, "expected Location matching '.', got none"),
     "a header differs": ({"headers": {"X-A": "1"}}, status(200, "X-A: 2"), "expected X-A '1', got '2'"),
     "no header": ({"headers": {"X-A": "~^a"}}, OK, "expected X-A matching '^a', got none"),
-    "a header too many": ({"headers": {"Server": None}}, status(200, "Server: nginx/1.0"), "expected no Server field, got one"),
-    "a cookie": ({"headers": {"Set-Cookie": "~hidden"}}, status(200, "Set-Cookie: sid=hush"), "expected Set-Cookie as configured, got another"),
-    "no match in the body": ({"body": "y"}, status(200, body="secret"), "expected a body that matches 'y', got 6 bytes without it"),
-    "no match in the first part": ({"body": "end$"}, b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2_000_000 + b"end", f"expected a body that matches 'end$', got the first {BODY_LIMIT} bytes without it"),
-    "gzip though nobody asked": ({"body": "a"}, head(200, "Content-Encoding: gzip") + gzip.compress(b"a"), "expected a body as it is, got Content-Encoding 'gzip', which cannot be searched"),
+    "a header too many": (
+        {"headers": {"Server": None}},
+        status(200, "Server: nginx/1.0"),
+        "expected no Server field, got one",
+    ),
+    "a cookie": (
+        {"headers": {"Set-Cookie": "~hidden"}},
+        status(200, "Set-Cookie: sid=hush"),
+        "expected Set-Cookie as configured, got another",
+    ),
+    "no match in the body": (
+        {"body": "y"},
+        status(200, body="secret"),
+        "expected a body that matches 'y', got 6 bytes without it",
+    ),
+    "no match in the first part": (
+        {"body": "end$"},
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2_000_000 + b"end",
+        f"expected a body that matches 'end$', got the first {BODY_LIMIT} bytes without it",
+    ),
+    "gzip though nobody asked": (
+        {"body": "a"},
+        head(200, "Content-Encoding: gzip") + gzip.compress(b"a"),
+        "expected a body as it is, got Content-Encoding 'gzip', which cannot be searched",
+    ),
     "garbage": ({}, b"\x00\x01SSH-2.0-OpenSSH\r\n\r\n", "the answer is not HTTP/1: BadStatusLine"),
     "HTTP/0.9": ({}, b"hello", "the answer is not HTTP/1: BadStatusLine"),
     "an endless line": ({}, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "the answer is not HTTP/1: LineTooLong"),
@@ -69,7 +114,11 @@ ANSWERS: dict[str, tuple[dict[str, t.Any], bytes, str]] = {
     "a status that is no number": ({}, b"HTTP/1.1 abc OK\r\n\r\n", "the answer is not HTTP/1: BadStatusLine"),
     # no answer
     "closed at once": ({}, b"", "connection closed before the answer's end"),
-    "closed in the body": ({"body": "x"}, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxx", "connection closed before the answer's end"),
+    "closed in the body": (
+        {"body": "x"},
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxx",
+        "connection closed before the answer's end",
+    ),
     "closed in a chunk": ({"body": "x"}, CHUNKED + b"a\r\nxxx", "connection closed before the answer's end"),
 }
 GOOD = {name for name, (_keys, _bytes, reason) in ANSWERS.items() if reason.startswith("status ")}
@@ -274,7 +323,10 @@ def test_another_origin_gets_neither_credentials_nor_overrides(serve: Serve) -> 
     ("pages", "reason"),
     [
         ({"/a": status(302, "Location: /a")}, "got a loop: {url}/a -> {url}/a"),
-        ({"/a": status(302, "Location: /b"), "/b": status(302, "Location: /a")}, "got a loop: {url}/a -> {url}/b -> {url}/a"),
+        (
+            {"/a": status(302, "Location: /b"), "/b": status(302, "Location: /a")},
+            "got a loop: {url}/a -> {url}/b -> {url}/a",
+        ),
         ({"/a": status(302, "Location: ftp://x/")}, "expected a redirect that can be followed, got 'ftp://x/'"),
         ({"/a": status(302, "Location: /\xfc")}, "expected a redirect that can be followed"),
     ],

@@ -6,14 +6,15 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import HealthError, parse_check, run_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import (
     CHECK_OPTIONS,
     mask,
     parse_status,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 URL = "https://www.example.com/login"
 
@@ -149,7 +150,11 @@ def test_a_range_holds_its_ends_and_what_is_between(one: int, other: int) -> Non
     assert parse_status(low) == parse_status(str(low)) == ((low, low),)
 
 
-@given(st.lists(st.one_of(CODES, CODES.map(str), st.tuples(CODES, CODES).map(lambda two: f"{min(two)}-{max(two)}")), min_size=1))
+@given(
+    st.lists(
+        st.one_of(CODES, CODES.map(str), st.tuples(CODES, CODES).map(lambda two: f"{min(two)}-{max(two)}")), min_size=1
+    )
+)
 def test_a_list_is_the_union_of_its_items(items: list[t.Any]) -> None:
     assert parse_status(items) == tuple(span for item in items for span in parse_status(item))
 

@@ -10,6 +10,7 @@ import time
 import typing as t
 
 import pytest
+
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import HealthError
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
 from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import (
@@ -67,7 +68,9 @@ def probe(server: Server, path: str = "/") -> dict[str, t.Any]:
         ([CLOSE] * 5 + [BAD], False, 8),
         ([BAD, OK, BAD, BAD, BAD, OK], False, 5),
     ],
-    ids=lambda value: "".join({OK: "+", BAD: "-", CLOSE: "?"}[one] for one in value) if isinstance(value, list) else None,
+    ids=lambda value: (
+        "".join({OK: "+", BAD: "-", CLOSE: "?"}[one] for one in value) if isinstance(value, list) else None
+    ),
 )
 def test_rounds(serve: Serve, script: list[Handler], ok: bool, rounds: int) -> None:  # noqa: FBT001
     """Two good rounds in a row pass, three definite failures in a row fail, lost connections wait."""
@@ -162,37 +165,29 @@ PASSED = {"probe": True, "ok": True, "failure": None}
 FAILED = {"probe": True, "ok": False, "failure": "wrong"}
 RESET = {"probe": True, "ok": False, "failure": "connection"}
 REFUSED = {"probe": True, "ok": False, "failure": "refused"}
-BASELINES: list[tuple[str, t.Any, t.Any, Handler, Handler, dict[str, t.Any]]] = [
-    ("both still pass", PASSED, PASSED, OK, OK, {"ok": True}),
-    ("one got worse", PASSED, PASSED, OK, BAD, {"ok": False, "failed": ["/b"]}),
-    ("one is closed now", PASSED, PASSED, OK, CLOSE, {"ok": False, "failed": ["/b"]}),
-    ("404 is an answer", PASSED, PASSED, OK, reply(status(404)), {"ok": True}),
-    ("one failed before and does now", PASSED, FAILED, OK, BAD, {"ok": True, "already_failing": ["/b"], "passed": 1}),
-    ("one was reset before", PASSED, RESET, OK, CLOSE, {"ok": True, "already_failing": ["/b"]}),
-    ("one failed before and is fine now", PASSED, FAILED, OK, OK, {"ok": True, "already_failing": ["/b"]}),
-    ("one failed before, the other does now", PASSED, FAILED, BAD, OK, {"ok": False, "failed": ["/a"]}),
-    ("both failed before", FAILED, FAILED, BAD, BAD, {"ok": True, "skipped": True, "already_failing": ["/a", "/b"]}),
-    ("nobody listened, one fails now", REFUSED, REFUSED, OK, BAD, {"ok": True, "already_failing": ["/a", "/b"]}),
-    ("nobody listened, both fail now", REFUSED, REFUSED, BAD, BAD, {"ok": False, "failed": ["/a", "/b"]}),
-    ("a new port fails, the server is fine", PASSED, REFUSED, OK, BAD, {"ok": True, "already_failing": ["/b"]}),
-    ("no record, all pass", None, None, OK, OK, {"ok": True, "unjudged": []}),
-    ("no record, one fails", None, None, OK, BAD, {"ok": True, "unjudged": ["/b"], "passed": 1}),
-    ("no record, all fail", None, None, BAD, BAD, {"ok": False, "failed": ["/a", "/b"], "unjudged": []}),
-    ("one record, the other fails", PASSED, None, OK, BAD, {"ok": True, "unjudged": ["/b"]}),
+BASELINES: list[tuple[str, t.Any, t.Any, list[Handler], dict[str, t.Any]]] = [
+    ("both still pass", PASSED, PASSED, [OK, OK], {"ok": True}),
+    ("one got worse", PASSED, PASSED, [OK, BAD], {"ok": False, "failed": ["/b"]}),
+    ("one is closed now", PASSED, PASSED, [OK, CLOSE], {"ok": False, "failed": ["/b"]}),
+    ("404 is an answer", PASSED, PASSED, [OK, reply(status(404))], {"ok": True}),
+    ("one failed before and does now", PASSED, FAILED, [OK, BAD], {"ok": True, "already_failing": ["/b"], "passed": 1}),
+    ("one was reset before", PASSED, RESET, [OK, CLOSE], {"ok": True, "already_failing": ["/b"]}),
+    ("one failed before and is fine now", PASSED, FAILED, [OK, OK], {"ok": True, "already_failing": ["/b"]}),
+    ("one failed before, the other does now", PASSED, FAILED, [BAD, OK], {"ok": False, "failed": ["/a"]}),
+    ("both failed before", FAILED, FAILED, [BAD, BAD], {"ok": True, "skipped": True, "already_failing": ["/a", "/b"]}),
+    ("nobody listened, one fails now", REFUSED, REFUSED, [OK, BAD], {"ok": True, "already_failing": ["/a", "/b"]}),
+    ("nobody listened, both fail now", REFUSED, REFUSED, [BAD, BAD], {"ok": False, "failed": ["/a", "/b"]}),
+    ("a new port fails, the server is fine", PASSED, REFUSED, [OK, BAD], {"ok": True, "already_failing": ["/b"]}),
+    ("no record, all pass", None, None, [OK, OK], {"ok": True, "unjudged": []}),
+    ("no record, one fails", None, None, [OK, BAD], {"ok": True, "unjudged": ["/b"], "passed": 1}),
+    ("no record, all fail", None, None, [BAD, BAD], {"ok": False, "failed": ["/a", "/b"], "unjudged": []}),
+    ("one record, the other fails", PASSED, None, [OK, BAD], {"ok": True, "unjudged": ["/b"]}),
 ]
 
 
-@pytest.mark.parametrize(("title", "a", "b", "now_a", "now_b", "expected"), BASELINES, ids=[row[0] for row in BASELINES])
-def test_baseline(
-    serve: Serve,
-    title: str,
-    a: t.Any,
-    b: t.Any,
-    now_a: Handler,
-    now_b: Handler,
-    expected: dict[str, t.Any],
-) -> None:
-    server = serve(site({"/a": now_a, "/b": now_b}))
+@pytest.mark.parametrize(("title", "a", "b", "now", "expected"), BASELINES, ids=[row[0] for row in BASELINES])
+def test_baseline(serve: Serve, title: str, a: t.Any, b: t.Any, now: list[Handler], expected: dict[str, t.Any]) -> None:
+    server = serve(site({"/a": now[0], "/b": now[1]}))
     baseline = [{"name": name, **record} for name, record in (("/a", a), ("/b", b)) if record]
     keys = {"interval": 0.01, "timeout": 0.3}
     result = Gate([], [probe(server, "/a"), probe(server, "/b")], baseline or None, **keys).run()

@@ -12,6 +12,7 @@ import time
 import typing as t
 
 import pytest
+
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.certificate import (
     Certificate,
     read_certificate,
@@ -144,7 +145,11 @@ CERTIFICATES = [
     ("wild.example", {}, "expected a certificate for wild.example, got one for *.wild.example"),
     ("a.b.wild.example", {}, "expected a certificate for a.b.wild.example, got one for *.wild.example"),
     ("nameless.example", {}, "expected a certificate for nameless.example, got one for no name at all"),
-    ("expired.example", {}, "expected a certificate that is valid now, got one that expired on 2021-01-01 00:00:00 UTC"),
+    (
+        "expired.example",
+        {},
+        "expected a certificate that is valid now, got one that expired on 2021-01-01 00:00:00 UTC",
+    ),
     ("future.example", {}, "expected a certificate that is valid now, got one that is not valid yet"),
     ("soon.example", {}, "expected a certificate good for 7 days, got 3.0 (until "),
     ("soon.example", {"min_days": 2}, "certificate good for 3 days"),

@@ -1,0 +1,348 @@
+#!/usr/bin/python
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_health
+short_description: Ask a web server for its health
+version_added: 0.1.0
+description:
+  - Sends requests from the host it runs on, compares the answers with what is expected, and fails when they differ.
+  - The checks are asked in rounds. The module succeeds when all of them passed O(successes) times in a row and then went on
+    passing for O(soak) seconds.
+  - It fails early when one check gets the same kind of wrong answer in three rounds in a row; a refused or lost connection,
+    a missing answer and a slow answer may end until O(timeout).
+  - The module M(failsafe.nginx.nginx_release) runs the same checks after a reload. This module asks for them at any other time,
+    for example after an upgrade or from a load balancer's point of view.
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+requirements:
+  - Python 3.7 or newer on the host
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    details:
+      - The module only reads, so it does the same in check mode.
+  diff_mode:
+    support: N/A
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    details:
+      - The module changes nothing.
+  idempotent:
+    support: full
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+  action_group:
+    support: full
+    membership:
+      - failsafe.nginx.nginx
+    description: Use C(group/failsafe.nginx.nginx) in C(module_defaults) to set defaults for this module.
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS/families that can be operated against.
+options:
+  checks:
+    description:
+      - What to ask.
+      - Each check has exactly one of O(checks[].url), O(checks[].tcp) and O(checks[].certificate).
+      - An empty list passes with a warning.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - What results and messages call the check. Two checks cannot have the same name.
+          - The default is the O(checks[].url), O(checks[].tcp) or O(checks[].certificate) itself.
+        type: str
+      url:
+        description:
+          - Send an HTTP/1.1 request to this C(http://) or C(https://) URL. The request target is sent exactly as written.
+          - A user name and password in the URL are sent as basic authentication, and left out of all results. They do appear in
+            the invocation that Ansible shows at high verbosity, so O(checks[].request_headers) is the better place.
+        type: str
+      tcp:
+        description:
+          - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path), and nothing else.
+        type: str
+      certificate:
+        description:
+          - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path), shake hands, and look at the certificate.
+          - It must be valid now and for O(checks[].min_days) more, and name O(checks[].sni).
+        type: str
+      address:
+        description:
+          - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path) instead.
+          - The C(Host) header and the name sent in TLS still come from the URL, so one host of many can be asked for what the
+            URL's name serves.
+        type: str
+      host:
+        description:
+          - The C(Host) header, instead of the URL's.
+          - For O(checks[].url) only.
+        type: str
+      sni:
+        description:
+          - The name sent in the TLS handshake and looked for in the certificate, instead of the host that was asked.
+          - An empty string sends none. Nothing can be verified then.
+        type: str
+      method:
+        description:
+          - The request's method.
+          - The default is V(GET). For O(checks[].url) only.
+        type: str
+      request_headers:
+        description:
+          - More header fields to send.
+          - Their values never appear in results or logs. Ansible replaces them wherever they occur in the module's output, so a
+            value as short as a digit hides more than itself.
+          - For O(checks[].url) only.
+        type: dict
+      status:
+        description:
+          - The expected status code, such as V(200), a range of them, such as V(200-399), or a list of both.
+          - The default is V(200-399). For O(checks[].url) only.
+        type: raw
+      location:
+        description:
+          - The expected C(Location) header, compared as the server sent it.
+          - After V(~) it is a Python regular expression that has to match somewhere in it.
+          - For O(checks[].url) only.
+        type: str
+      headers:
+        description:
+          - Expected header fields. A value is the exact text, a regular expression after V(~), or V(null) for a field that must not
+            be there.
+          - Where a field comes on several lines, one of them or all of them joined by a comma and a space have to match.
+          - For O(checks[].url) only.
+        type: dict
+      body:
+        description:
+          - A Python regular expression that has to match somewhere in the first MiB of the decoded body.
+          - The body is read for this only. Compressed bodies are not asked for.
+          - For O(checks[].url) only.
+        type: str
+      max_latency:
+        description:
+          - Seconds from connecting to the end of the answer's header that are still good. In the case of O(checks[].tcp) and
+            O(checks[].certificate), until the connection or the handshake is complete.
+        type: float
+      follow_redirects:
+        description:
+          - V(false), or how many redirects to follow, up to 20. All expectations then apply to the last answer.
+          - At another scheme, host or port, O(checks[].address), O(checks[].host), O(checks[].sni) and
+            O(checks[].request_headers) no longer apply; the connection goes where the redirect says.
+          - The default is V(false). For O(checks[].url) only.
+        type: raw
+      verify:
+        description:
+          - Whether the certificate must be trusted and be for the right name.
+          - In the case of O(checks[].certificate) this is about the chain of trust; its dates and its name are always looked at.
+          - The default is V(true).
+        type: bool
+      ca:
+        description:
+          - A file on the host with the certificates to trust, instead of the system's.
+        type: path
+      min_days:
+        description:
+          - How many days the certificate has to be valid yet.
+          - The default is V(7). For O(checks[].certificate) only.
+        type: int
+      timeout:
+        description:
+          - Seconds for the whole check, redirects included.
+          - The default is V(3).
+        type: float
+  interval:
+    description:
+      - Seconds from the beginning of one round to the beginning of the next.
+    type: float
+    default: 0.2
+  successes:
+    description:
+      - How many rounds in a row have to pass.
+    type: int
+    default: 2
+  timeout:
+    description:
+      - Seconds within which they have to. The O(soak) begins afterwards.
+    type: float
+    default: 10
+  soak:
+    description:
+      - Seconds for which the checks have to go on passing. The first failure is final here.
+    type: float
+    default: 0
+  error_logs:
+    description:
+      - Error logs of nginx on the host. A line of level C(emerg), C(alert) or C(crit) that is added to one of them while the
+        module runs is a failure.
+      - Lines about one connection, which have its number after a C(*), don't count.
+      - A log that is not there yet is watched for. One that cannot be read is a warning and part of RV(unwatched).
+    type: list
+    elements: path
+    default: []
+seealso:
+  - module: failsafe.nginx.nginx_release
+"""
+
+EXAMPLES = r"""
+- name: The login page answers on this host, whatever DNS says
+  failsafe.nginx.nginx_health:
+    checks:
+      - name: login page
+        url: https://www.example.com/login
+        address: 127.0.0.1:443
+        status: 200
+        body: '<form[^>]+action="/login"'
+        headers:
+          Strict-Transport-Security: "~max-age="
+          X-Powered-By: null
+
+- name: Plain HTTP redirects, the API answers quickly, the certificate lasts
+  failsafe.nginx.nginx_health:
+    checks:
+      - url: http://www.example.com/a?b=c
+        address: 127.0.0.1:80
+        status: 301
+        location: https://www.example.com/a?b=c
+      - url: https://api.example.com/api/profile
+        address: 127.0.0.1:443
+        request_headers:
+          Authorization: "Bearer {{ api_token }}"
+        max_latency: 0.5
+      - certificate: 127.0.0.1:443
+        sni: www.example.com
+        min_days: 14
+      - tcp: 127.0.0.1:9000
+    soak: 30
+    error_logs:
+      - /var/log/nginx/error.log
+"""
+
+RETURN = r"""
+reason:
+  description: One sentence, why the module fails or how much passed.
+  returned: always
+  type: str
+  sample: "login page: GET https://www.example.com/login via 127.0.0.1:443: expected status 200, got 500"
+failures:
+  description: Those of RV(results) that made the module fail.
+  returned: always
+  type: list
+  elements: dict
+results:
+  description: What came of each check in the last round.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The check's name.
+      type: str
+      returned: always
+      sample: login page
+    ok:
+      description: Whether everything was as expected.
+      type: bool
+      returned: always
+    reason:
+      description: What was expected and what came.
+      type: str
+      returned: always
+      sample: "GET https://www.example.com/login via 127.0.0.1:443: expected status 200, got 500"
+    failure:
+      description:
+        - The kind of failure, V(null) if there is none.
+        - V(wrong) is an answer other than expected, V(slow) one that took too long, V(connection) is none at all,
+          V(refused) means that nobody listened.
+      type: str
+      returned: always
+      sample: wrong
+    status:
+      description: The last answer's status code, V(null) without an answer.
+      type: int
+      returned: always
+      sample: 500
+    location:
+      description: The last answer's C(Location) header, V(null) without one.
+      type: str
+      returned: always
+      sample: https://www.example.com/a?b=c
+    latency_ms:
+      description: Milliseconds from connecting to the end of the answer's header, V(null) without an answer.
+      type: float
+      returned: always
+      sample: 12.3
+    address:
+      description: Where the check connected to.
+      type: str
+      returned: always
+      sample: 127.0.0.1:443
+    url:
+      description: The check's URL, V(null) if it has none.
+      type: str
+      returned: always
+      sample: https://www.example.com/login
+unwatched:
+  description: The O(error_logs) that could not be read, each with the reason.
+  returned: always
+  type: list
+  elements: str
+  sample: ["/var/log/nginx/error.log: Permission denied"]
+rounds:
+  description: How many times the checks were asked.
+  returned: always
+  type: int
+  sample: 2
+seconds:
+  description: How long it took.
+  returned: always
+  type: float
+  sample: 0.21
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import HealthError
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import CHECK_OPTIONS
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate
+
+
+def main() -> None:
+    """Run a gate without probes and without a baseline."""
+    module = AnsibleModule(
+        argument_spec={
+            "checks": {"type": "list", "elements": "dict", "required": True, "options": CHECK_OPTIONS},
+            "interval": {"type": "float", "default": 0.2},
+            "successes": {"type": "int", "default": 2},
+            "timeout": {"type": "float", "default": 10},
+            "soak": {"type": "float", "default": 0},
+            "error_logs": {"type": "list", "elements": "path", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    settings = {key: module.params[key] for key in ("interval", "successes", "timeout", "soak", "error_logs")}
+    try:
+        gate = Gate(module.params["checks"], **settings)
+        verdict = gate.run()
+    except HealthError as exc:
+        module.fail_json(msg=str(exc))
+    result = {key: verdict[key] for key in ("reason", "unwatched", "rounds", "seconds")}
+    result.update(failures=verdict["failed"], results=gate.results)
+    for warning in [*verdict["unwatched"], *([verdict["reason"]] if verdict["skipped"] else [])]:
+        module.warn(warning)
+    if not verdict["ok"]:
+        module.fail_json(msg=verdict["reason"], **result)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
