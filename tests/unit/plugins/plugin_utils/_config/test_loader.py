@@ -4,10 +4,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,13 +12,11 @@ from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     Config,
-    ConfigError,
     Directive,
     Place,
     _build,
     load_dump,
     load_files,
-    load_path,
 )
 
 MAIN = "events {}\nhttp {\n  include conf.d/*.conf;\n}\n"
@@ -42,21 +37,6 @@ def problems(config: Config) -> list[tuple[str, str]]:
     return [(problem.kind, str(problem.place)) for problem in config.problems]
 
 
-def write(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
-def tree(directives: list[Directive]) -> list[object]:
-    return [
-        (d.name, d.args, d.raw_args, d.line, d.column, d.block and tree(d.block), d.include and tree(d.include))
-        for d in directives
-    ]
-
-
 def parents_are_right(config: Config) -> bool:
     def check(directives: list[Directive], parent: Directive | None) -> bool:
         return all(
@@ -64,9 +44,6 @@ def parents_are_right(config: Config) -> bool:
         )
 
     return check(config.root, None)
-
-
-# -- the tree
 
 
 def test_includes_are_resolved_in_byte_order_with_their_own_places() -> None:
@@ -178,9 +155,6 @@ def test_patterns_find_what_glob_finds(pattern: str, names: list[str]) -> None:
     assert config.problems == []
 
 
-# -- what cannot be read
-
-
 def test_a_missing_include_is_a_problem_with_the_nearest_name() -> None:
     config = load_set({"nginx.conf": "events {}\nhttp {\n  include mime.typs;\n}\n", "mime.types": ""})
     (problem,) = config.problems
@@ -257,282 +231,6 @@ def test_a_hundred_thousand_directives_take_seconds() -> None:
     assert sum(1 for _ in config.walk()) == 100_002
     assert config.problems == []
 
-
-# -- folders on disk
-
-
-def test_a_folder_and_the_same_set_in_memory_are_the_same(tmp_path: Path) -> None:
-    files = {"nginx.conf": MAIN, "conf.d/a.conf": "server {\n  listen 80\n}\n", "conf.d/b.conf": "server { foo; }"}
-    disk = load_path(write(tmp_path, files), config_dir="/etc/nginx")
-    memory = load_set(files)
-    assert tree(disk.root) == tree(memory.root)
-    assert (disk.problems, disk.texts, disk.comments) == (memory.problems, memory.texts, memory.comments)
-
-
-def test_what_is_no_regular_file_is_never_opened(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        {"nginx.conf": "events {} http {\ninclude fifo;\ninclude socket;\ninclude dir;\ninclude /dev/zero;\n}"},
-    )
-    os.mkfifo(tmp_path / "fifo")
-    (tmp_path / "dir").mkdir()
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "socket"))
-        config = load_path(tmp_path)
-    assert [(p.kind, p.message, p.place.line) for p in config.problems] == [
-        ("unreadable", '"fifo" cannot be read: it is not a regular file', 2),
-        ("unreadable", '"socket" cannot be read: it is not a regular file', 3),
-        ("unreadable", '"dir" cannot be read: it is a folder', 4),
-        ("unreadable", '"/dev/zero" cannot be read: it is not a regular file', 5),
-    ]
-
-
-def test_links_inside_the_folder_are_followed_even_by_their_path_on_the_host(tmp_path: Path) -> None:
-    write(tmp_path, {"nginx.conf": "events {} http { include sites-enabled/*; }", "sites-available/a": "gzip on;"})
-    (tmp_path / "sites-enabled").mkdir()
-    (tmp_path / "sites-enabled" / "relative").symlink_to("../sites-available/a")
-    (tmp_path / "sites-enabled" / "absolute").symlink_to("/etc/nginx/sites-available/a")
-    config = load_path(tmp_path, config_dir="/etc/nginx")
-    assert config.problems == []
-    assert [d.file for d in next(config.http()).children] == ["sites-enabled/absolute", "sites-enabled/relative"]
-
-
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../secret", "../out/secret", "/etc/nginx/../passwd"])
-def test_a_link_that_leaves_the_folder_is_a_problem(tmp_path: Path, target: str) -> None:
-    write(tmp_path, {"secret": "user secret;", "out/secret": "user secret;", "src/nginx.conf": "\ninclude link.conf;"})
-    (tmp_path / "src" / "link.conf").symlink_to(target)
-    config = load_path(tmp_path / "src", config_dir="/etc/nginx")
-    assert problems(config) == [("unreadable", "nginx.conf:2")]
-    assert list(config.texts) == ["nginx.conf"]
-
-
-def test_a_folder_judged_in_place_is_read_as_nginx_reads_it(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        {
-            "out/mod.conf": "gzip on;",
-            "etc/nginx.conf": f"events {{}} http {{ include l.conf; include {tmp_path}/out/*.conf; }}",
-        },
-    )
-    (tmp_path / "etc" / "l.conf").symlink_to(tmp_path / "out" / "mod.conf")
-    config = load_path(tmp_path / "etc")
-    assert config.problems == []
-    assert [d.file for d in next(config.http()).children] == ["l.conf", f"{tmp_path}/out/mod.conf"]
-
-
-@pytest.mark.parametrize("config_dir", [None, "/etc/nginx"])
-def test_link_loops_end(tmp_path: Path, config_dir: str | None) -> None:
-    write(tmp_path, {"nginx.conf": "events {}\ninclude a.conf;\ninclude d/d/d/x.conf;\n", "x.conf": ""})
-    (tmp_path / "a.conf").symlink_to("b.conf")
-    (tmp_path / "b.conf").symlink_to("a.conf")
-    (tmp_path / "d").symlink_to(".")
-    config = load_path(tmp_path, config_dir=config_dir)
-    assert [(p.kind, p.message) for p in config.problems] == [
-        ("unreadable", '"a.conf" cannot be read: it is a link that leads back to itself'),
-    ]
-
-
-def test_a_dangling_link_that_a_pattern_finds_is_missing(tmp_path: Path) -> None:
-    write(tmp_path, {"nginx.conf": "include conf.d/*.conf;"})
-    (tmp_path / "conf.d").mkdir()
-    (tmp_path / "conf.d" / "a.conf").symlink_to("gone")
-    for config_dir in (None, "/etc/nginx"):
-        assert problems(load_path(tmp_path, config_dir=config_dir)) == [("include-missing", "nginx.conf:1")]
-
-
-def test_names_that_are_no_text_are_read_and_shown(tmp_path: Path) -> None:
-    write(tmp_path, {"nginx.conf": "events {} http { include conf.d/*; }", "conf.d/a": "gzip on;"})
-    os.rename(tmp_path / "conf.d" / "a", os.fsencode(tmp_path / "conf.d") + b"/\xff\x1b[31m")
-    config = load_path(tmp_path)
-    (gzip,) = next(config.http()).children
-    assert gzip.file == "conf.d/\ufffd\x1b[31m"
-    gzip.file.encode()
-
-
-@pytest.mark.root
-def test_an_unreadable_file_is_a_problem(tmp_path: Path) -> None:
-    write(tmp_path, {"nginx.conf": "events {}\ninclude secret.conf;\ninclude dir/*;\n", "secret.conf": "", "dir/x": ""})
-    (tmp_path / "secret.conf").chmod(0)
-    (tmp_path / "dir").chmod(0)
-    os.chown(tmp_path, 65534, 65534)
-    for folder in tmp_path.parents:
-        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    os.seteuid(65534)
-    try:
-        config = load_path(tmp_path, config_dir="/etc/nginx")
-    finally:
-        os.seteuid(0)
-        (tmp_path / "dir").chmod(0o700)
-    assert [(p.kind, str(p.place)) for p in config.problems] == [
-        ("unreadable", "nginx.conf:2"),
-        ("unreadable", "nginx.conf:3"),
-    ]
-
-
-@pytest.mark.parametrize("given", ["missing", "fifo", "empty", "no-main", "a\0b"])
-def test_what_cannot_be_loaded_at_all_is_an_error_that_names_it(tmp_path: Path, given: str) -> None:
-    (tmp_path / "empty").mkdir()
-    write(tmp_path, {"no-main/conf.d/a.conf": ""})
-    os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(ConfigError) as error:
-        load_path(f"{tmp_path}/{given}")
-    assert given.replace("\0", "?") in str(error.value)
-
-
-def test_an_empty_folder_is_an_error_even_when_partial(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no files"):
-        load_path(tmp_path, partial=True)
-
-
-@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x", ".", ""])
-def test_paths_of_a_set_stay_below_the_folder(name: str) -> None:
-    with pytest.raises(ConfigError, match="is not a path below"):
-        load_files({name: b""}, config_dir="/etc/nginx")
-
-
-def test_config_dir_must_be_absolute() -> None:
-    with pytest.raises(ConfigError, match="absolute"):
-        load_files({"nginx.conf": b""}, config_dir="etc/nginx")
-
-
-# -- snippets
-
-
-def test_a_partial_folder_without_a_main_file_gets_made_up_blocks() -> None:
-    config = load_set(
-        {
-            "upstreams.conf": "upstream u { server 127.0.0.1; }",
-            "conf.d/b.conf": "server { include snippets/x.conf; }",
-            "conf.d/a.conf": "map $a $b { c d; }",
-            "conf.d/notes.txt": "not { a config",
-            "conf.d/locations.conf": "location / { }",
-            "sites-enabled/s": "server { }",
-            "sites-available/off": "broken {",
-            "snippets/x.conf": "listen 80;",
-            "stream.d/t.conf": "server { listen 53 udp; proxy_pass x; }",
-        },
-        partial=True,
-    )
-    assert config.problems == []
-    assert parents_are_right(config)
-    http, stream = config.root
-    assert (http.name, stream.name) == ("http", "stream")
-    assert [(d.name, d.file) for d in http.children] == [
-        ("map", "conf.d/a.conf"),
-        ("server", "conf.d/b.conf"),
-        ("server", "conf.d/locations.conf"),
-        ("server", "sites-enabled/s"),
-        ("upstream", "upstreams.conf"),
-    ]
-    assert [d.name for d in stream.children] == ["server"]
-
-
-def test_snippets_that_include_each_other_in_a_circle_are_still_read() -> None:
-    config = load_set(
-        {"conf.d/a.conf": "include conf.d/b.conf;", "conf.d/b.conf": "include conf.d/a.conf;"}, partial=True
-    )
-    assert [p.kind for p in config.problems] == ["include-cycle"]
-
-
-def test_a_partial_set_of_nothing_but_snippets_is_still_judged() -> None:
-    config = load_set({"snippets/ssl.conf": "ssl_protocols TLSv1.2;", "snippets/l.conf": "proxy_pass"}, partial=True)
-    assert problems(config) == [("syntax", "snippets/l.conf:1"), ("arguments", "snippets/l.conf:1")]
-
-
-@pytest.mark.parametrize(
-    ("text", "outer"),
-    [
-        ("server { listen 80; }", ["http"]),
-        ("map $a $b { c d; }\nserver { listen 80; }", ["http"]),
-        ("upstream u { server 127.0.0.1; }", ["http"]),
-        ("location / { return 200; }", ["http", "server"]),
-        ("if ($a) { return 200; }", ["http", "server"]),
-        ("internal;", ["http", "server", "location"]),
-        ("server 10.0.0.1:80;\nserver 10.0.0.2:80;", ["http", "upstream"]),
-        ("user www-data;\nevents {}\nhttp { }", []),
-        ("load_module modules/x.so;", []),
-        ("", ["http"]),
-    ],
-)
-def test_a_single_snippet_is_judged_in_the_context_it_was_written_for(
-    tmp_path: Path, text: str, outer: list[str]
-) -> None:
-    (tmp_path / "snippet").write_text(text)
-    config = load_path(tmp_path / "snippet")
-    assert config.problems == []
-    directives = config.root
-    for name in outer:
-        (block,) = directives
-        assert block.name == name
-        directives = block.block or []
-    assert all(d.file == "snippet" for d in config.walk())
-    assert parents_are_right(config)
-
-
-def test_a_single_files_includes_start_from_its_configuration_folder(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        {"nginx.conf": MAIN, "conf.d/a.conf": "server { include snippets/x.conf; }", "snippets/x.conf": "listen 1;"},
-    )
-    config = load_path(tmp_path / "conf.d" / "a.conf")
-    assert config.problems == []
-    assert list(config.texts) == ["conf.d/a.conf", "snippets/x.conf"]
-    (tmp_path / "nginx.conf").unlink()
-    alone = write(tmp_path / "alone", {"b.conf": "include c.conf;", "c.conf": "gzip on;"})
-    assert list(load_path(alone / "b.conf").texts) == ["b.conf", "c.conf"]
-
-
-# -- dumps
-
-
-def dump(*files: tuple[str, str]) -> bytes:
-    return "".join(f"# configuration file {name}:\n{text}\n" for name, text in files).encode()
-
-
-def test_a_dump_shows_absolute_paths() -> None:
-    data = b"nginx: test is successful\n" + dump(("/e/nginx.conf", MAIN), ("/e/conf.d/a.conf", "server { listen 80 }"))
-    config = load_dump(data)
-    assert problems(config) == [("syntax", "/e/conf.d/a.conf:1")]
-    assert config.texts["/e/nginx.conf"] == MAIN
-
-
-def test_a_marker_inside_a_file_is_a_comment_of_that_file() -> None:
-    marker = "# configuration file /e/conf.d/a.conf:\n"
-    config = load_dump(
-        dump(
-            ("/e/nginx.conf", "events {}\n# configuration file /x/y.conf:\nhttp {\ninclude conf.d/*.conf;\n}"),
-            ("/e/conf.d/a.conf", f"{marker}server {{\n listen 80\n}}"),
-        ),
-    )
-    assert problems(config) == [("syntax", "/e/conf.d/a.conf:3")]
-    assert list(config.texts) == ["/e/nginx.conf", "/e/conf.d/a.conf"]
-    assert len(list(config.http())) == 1
-
-
-def test_two_names_of_one_file_are_one_file() -> None:
-    config = load_dump(
-        dump(
-            ("/e/nginx.conf", "include a.conf;\ninclude ./a.conf;"),
-            ("/e/a.conf", "user x;"),
-            ("/e/./a.conf", "user x;"),
-        ),
-    )
-    assert [d.args for d in config.walk()] == [["x"], ["x"]]
-
-
-@pytest.mark.parametrize("data", [b"", b"nginx: [emerg] no\n", b"# configuration file relative:\n", b"\0\xff"])
-def test_what_is_no_dump_is_an_error(data: bytes) -> None:
-    with pytest.raises(ConfigError, match="nginx -T"):
-        load_dump(data)
-
-
-def test_a_dump_without_the_main_file_asked_for_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r'no file "/x/nginx\.conf"'):
-        load_dump(dump(("/e/nginx.conf", "")), main="/x/nginx.conf")
-
-
-# -- laws
 
 NOISE = st.one_of(
     st.binary(max_size=80),
