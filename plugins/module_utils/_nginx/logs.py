@@ -36,69 +36,65 @@ class Line(t.NamedTuple):
         return f"[{self.level}] {self.words}"
 
 
+class _File:
+    """One open file and how far it was read."""
+
+    def __init__(self, path: str, *, at_end: bool) -> None:
+        self.file = open(path, "rb")  # noqa: SIM115
+        status = os.fstat(self.file.fileno())
+        self.identity = (status.st_dev, status.st_ino)
+        self._offset = status.st_size if at_end else 0
+        self._rest = b""
+
+    def read(self) -> bytes:
+        """The whole lines since the last call."""
+        size = os.fstat(self.file.fileno()).st_size
+        if size < self._offset:
+            self._offset = 0  # truncated
+        self._offset = max(self._offset, size - _MAX_READ)
+        self.file.seek(self._offset)
+        data = self.file.read(size - self._offset)
+        self._offset += len(data)
+        whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+        return whole + newline
+
+
 class Log:
-    """One error log from now on. Rotation (a new inode) and truncation are followed; the old file is read to its end."""
+    """One error log from now on, through truncation and rotation.
+
+    A rotated file is followed to the end too: nginx goes on writing there until it reopens its logs.
+    `limit` says why it cannot be followed, if so.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.limit: t.Optional[str] = None
-        self.offset = 0
-        self._file: t.Optional[t.BinaryIO] = None
-        self._rest = b""
+        self._files: t.List[_File] = []
         self._open(at_end=True)
 
     def read(self) -> t.List[Line]:
         """The lines of interest since the last call."""
-        data = self._more()
-        if self._replaced():
-            data += self._more()
-            self.close()
-            self._rest += data
-            self._open(at_end=False)
-            data = self._more()
-        whole, newline, rest = (self._rest + data).rpartition(b"\n")
-        self._rest = rest
-        return parse_lines(whole + newline)
+        self._open(at_end=False)
+        return [line for file in self._files for line in parse_lines(file.read())]
 
     def close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
+        """Ends it."""
+        for file in self._files:
+            file.file.close()
+        self._files = []
 
     def _open(self, *, at_end: bool) -> None:
+        # Opens what is at the path now, unless that is open already.
         try:
             status = os.stat(self.path)
             if not stat.S_ISREG(status.st_mode):
                 self.limit = f"{self.path} is no regular file and cannot be followed"
-                return
-            self._file = open(self.path, "rb")  # noqa: SIM115
-            self.offset = self._file.seek(0, os.SEEK_END) if at_end else 0
+            elif (status.st_dev, status.st_ino) not in [file.identity for file in self._files]:
+                self._files.append(_File(self.path, at_end=at_end))
         except FileNotFoundError:
             return  # nginx makes it when it needs it
         except OSError as error:
             self.limit = f"{self.path} cannot be read: {error.strerror}"
-
-    def _more(self) -> bytes:
-        if not self._file:
-            return b""
-        size = os.fstat(self._file.fileno()).st_size
-        if size < self.offset:
-            self.offset = 0
-        self.offset = max(self.offset, size - _MAX_READ)
-        self._file.seek(self.offset)
-        data = self._file.read(size - self.offset)
-        self.offset += len(data)
-        return data
-
-    def _replaced(self) -> bool:
-        try:
-            now = os.stat(self.path)
-        except OSError:
-            return False
-        if not self._file:
-            return self.limit is None
-        then = os.fstat(self._file.fileno())
-        return (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino)
 
 
 def parse_lines(data: bytes) -> t.List[Line]:
