@@ -12,12 +12,12 @@ from __future__ import annotations
 import typing as t
 from functools import cached_property
 
-from .._routes.chain import Follower
-from .._routes.select import Router
-from .._routes.variables import Definitions
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain import Follower
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import Definitions
 
 if t.TYPE_CHECKING:
-    from .._config.model import Config
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
 
 class Context:

@@ -18,7 +18,8 @@ from .finding import LintError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from .._config.model import Config
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
+
     from .finding import Finding, Rule
 
 _FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
@@ -29,8 +30,7 @@ _FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
 )
 #: Every rule by its id. Ids never change their meaning.
 RULES: t.Final[dict[str, Rule]] = {
-    rule.id: rule
-    for rule in (*unreadable.RULES, *servers.RULES, *named.RULES, *loops.RULES, *suppression.RULES)
+    rule.id: rule for rule in (*unreadable.RULES, *servers.RULES, *named.RULES, *loops.RULES, *suppression.RULES)
 }
 
 
@@ -56,4 +56,6 @@ def lint(config: Config, *, ignore: Collection[str] = ()) -> list[Finding]:
     kept = suppression.apply(found, config.comments, RULES, ignore)
     # A snippet that is included twice says the same thing once.
     unique = dict.fromkeys(finding for finding in kept if finding.rule not in ignore)
-    return sorted(unique, key=lambda finding: (finding.file, finding.line, finding.rule, finding.column, finding.message))
+    return sorted(
+        unique, key=lambda finding: (finding.file, finding.line, finding.rule, finding.column, finding.message)
+    )

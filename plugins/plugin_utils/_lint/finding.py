@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
-    from .._config.model import Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 
 Severity = t.Literal["error", "warning", "advice"]
 SEVERITIES: t.Final[tuple[Severity, ...]] = ("error", "warning", "advice")

@@ -12,17 +12,19 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from .._routes.outcome import Request
-from .._routes.samples import sample_hosts, sample_uris, uses_host
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.outcome import Request
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import sample_hosts, sample_uris, uses_host
+
 from .finding import Rule, related
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._config.model import Directive
-    from .._routes.blocks import Scope
-    from .._routes.chain import Chain, Hop
-    from .._routes.select import Listener, Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain import Chain, Hop
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Listener, Server
+
     from .context import Context
     from .finding import Finding, Related
 
@@ -68,7 +70,13 @@ def _is_new(twins: set[tuple[t.Any, ...]], listener: Listener, server: Server) -
     socket = listener.socket
     if socket.is_unix or not socket.is_wildcard:
         return True
-    key = (socket.port, listener.ssl, id(server), tuple(id(each) for each in listener.servers[:64]), len(listener.servers))
+    key = (
+        socket.port,
+        listener.ssl,
+        id(server),
+        tuple(id(each) for each in listener.servers[:64]),
+        len(listener.servers),
+    )
     if key in twins:
         return False
     twins.add(key)

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import typing as t
 
-from .._routes.blocks import Scope
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
+
 from .finding import Rule, related
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._config.model import Directive
-    from .._routes.select import Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Server
+
     from .context import Context
     from .finding import Finding
 

@@ -16,7 +16,8 @@ from .finding import Rule, related
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._routes.select import Conflict, Listener, Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Conflict, Listener, Server
+
     from .context import Context
     from .finding import Finding
 

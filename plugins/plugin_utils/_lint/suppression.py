@@ -18,7 +18,8 @@ from .finding import Rule
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from .._config.model import Comment, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Comment, Place
+
     from .finding import Finding
 
 INVALID: t.Final = Rule("suppression-invalid", "warning", "A failsafe:ignore comment that does nothing")

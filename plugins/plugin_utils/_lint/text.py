@@ -12,42 +12,58 @@ from __future__ import annotations
 import typing as t
 
 from .engine import RULES
-from .finding import SEVERITIES
+from .finding import SEVERITIES, LintError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from .finding import Finding
-
-FailOn = t.Literal["error", "warning", "advice", "never"]
+FAIL_ON: t.Final = (*SEVERITIES, "never")
 
 
-def summary(findings: Iterable[Finding]) -> dict[str, int]:
+def gate(findings: Iterable[Mapping[str, t.Any]], fail_on: str = "error") -> list[dict[str, t.Any]]:
+    """The findings that stop a deploy: those of `fail_on` and worse, and always what could not be read.
+
+    Args:
+        findings: findings as `Finding.as_dict()` gives them.
+        fail_on: `error`, `warning`, `advice` or `never`.
+
+    Raises:
+        LintError: `fail_on` is something else.
+    """
+    if fail_on not in FAIL_ON:
+        msg = f'fail_on has to be one of {", ".join(FAIL_ON)}, not "{fail_on}"'
+        raise LintError(msg)
+    severities = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    return [dict(each) for each in findings if each["severity"] in severities or RULES[each["rule"]].unreadable]
+
+
+def report(findings: Iterable[Mapping[str, t.Any]], sources: Mapping[str, str] | None = None) -> str:
+    """One paragraph per finding: severity, rule, place, message, and every other line involved.
+
+    Args:
+        findings: findings as `Finding.as_dict()` gives them.
+        sources: path below the config folder -> the file on the controller that it came from, named beside it.
+    """
+    return "\n".join(line for finding in findings for line in _lines(finding, sources or {}))
+
+
+def _lines(finding: Mapping[str, t.Any], sources: Mapping[str, str]) -> Iterator[str]:
+    source = sources.get(finding["file"])
+    origin = f" (from {source})" if source and not source.endswith(finding["file"]) else ""
+    yield f"{finding['severity']} {finding['rule']} {finding['file']}:{finding['line']}{origin}"
+    yield f"    {finding['message']}"
+    for place in finding["related"]:
+        yield f"    {place['file']}:{place['line']} {place['message']}"
+
+
+def count(findings: Iterable[Mapping[str, t.Any]]) -> dict[str, int]:
     """How many findings there are of each severity."""
     counts: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
     for finding in findings:
-        counts[finding.severity] += 1
+        counts[finding["severity"]] += 1
     return counts
 
 
-def refusing(findings: Iterable[Finding], fail_on: FailOn = "error") -> list[Finding]:
-    """The findings that stop a deploy: those of `fail_on` and worse, and always what could not be read."""
-    severities = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
-    return [each for each in findings if each.severity in severities or RULES[each.rule].unreadable]
-
-
-def to_text(findings: Iterable[Finding]) -> str:
-    """One paragraph per finding: severity, rule, place, message, and every other line involved."""
-    return "\n".join(line for finding in findings for line in _lines(finding))
-
-
-def _lines(finding: Finding) -> list[str]:
-    head = f"{finding.severity} {finding.rule} {finding.file}:{finding.line}"
-    places = [f"    {place.file}:{place.line} {place.message}" for place in finding.related]
-    return [head, f"    {finding.message}", *places]
-
-
-def summary_line(counts: dict[str, int]) -> str:
+def count_text(counts: Mapping[str, int]) -> str:
     """`2 errors, 1 warning, 0 advice`."""
-    words = (f"{counts[s]} {s}{'s' if counts[s] != 1 and s != 'advice' else ''}" for s in SEVERITIES)
-    return ", ".join(words)
+    return ", ".join(f"{counts[s]} {s}{'s' if counts[s] != 1 and s != 'advice' else ''}" for s in SEVERITIES)

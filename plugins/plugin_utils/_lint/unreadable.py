@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import typing as t
 
-from .._config.model import Place
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
+
 from .finding import Rule, related
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._config.model import ProblemKind
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import ProblemKind
+
     from .context import Context
     from .finding import Finding
 

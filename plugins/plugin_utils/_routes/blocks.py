@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator
 
-    from .._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
 #: The directives of ngx_http_rewrite_module that run in order (src/http/modules/ngx_http_rewrite_module.c).
 REWRITE: t.Final = frozenset({"set", "if", "rewrite", "return", "break"})
@@ -27,7 +27,15 @@ UPSTREAM_PASS: t.Final = frozenset(
 )
 HANDLERS: t.Final = UPSTREAM_PASS | {
     *("stub_status", "empty_gif", "flv", "mp4", "hls", "f4f", "perl", "js_content", "api", "random_index", "autoindex"),
-    *("content_by_lua", "content_by_lua_block", "content_by_lua_file", "dav_methods", "echo", "return_json", "passenger_enabled"),
+    *(
+        "content_by_lua",
+        "content_by_lua_block",
+        "content_by_lua_file",
+        "dav_methods",
+        "echo",
+        "return_json",
+        "passenger_enabled",
+    ),
 }
 #: Inherited from the enclosing block when the block itself has none of that name.
 INHERITED: t.Final = frozenset(
@@ -126,9 +134,7 @@ class Location(Scope):
         if self.is_regex:
             self.pattern = compile_pattern(self.name, caseless=self.modifier == "~*")
         super().__init__(directive, parent, partial=parent.partial)
-        self.auto_redirect = (
-            self.name.endswith("/") and self.handler is not None and self.handler.name in UPSTREAM_PASS
-        )
+        self.auto_redirect = self.name.endswith("/") and self.handler is not None and self.handler.name in UPSTREAM_PASS
 
     @property
     def is_regex(self) -> bool:

@@ -15,7 +15,8 @@ from .files import below_root, is_file, is_folder
 from .pattern import compile_pattern
 
 if t.TYPE_CHECKING:
-    from .._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
     from .variables import State
 
 _PAIR: t.Final = 2
@@ -27,8 +28,7 @@ def condition_args(directive: Directive) -> list[str]:
     args = list(directive.args)
     if args and args[0].startswith("("):
         args[0] = args[0][1:]
-        if args[-1].endswith(")"):
-            args[-1] = args[-1][:-1]
+        args[-1] = args[-1].removesuffix(")")
         if not args[0]:
             del args[0]
         if args and not args[-1] and len(args) != _COMPARISON:

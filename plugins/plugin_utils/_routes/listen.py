@@ -22,7 +22,7 @@ from .errors import RouteError
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
 ANY_V4: t.Final = "*"
 ANY_V6: t.Final = "[::]"

@@ -13,7 +13,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
-    from .._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
     from .select import Listener
 
 Kind = t.Literal["redirect", "return", "content", "internal-cycle", "missing-named-location", "unknown"]

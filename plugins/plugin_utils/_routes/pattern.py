@@ -47,7 +47,7 @@ def compile_pattern(pattern: str, *, caseless: bool = False) -> re.Pattern[str] 
 
 
 def adapt(pattern: str) -> str:
-    """PCRE spelling turned into Python's: named groups, `\\z`, `\\h` and POSIX classes."""
+    """PCRE spelling turned into Python's: named groups, end of string, horizontal space, POSIX classes."""
     out: list[str] = []
     depth_class = False
     quoted_name = False

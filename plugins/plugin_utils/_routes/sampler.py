@@ -9,8 +9,7 @@
 
 from __future__ import annotations
 
-import re._constants as sre
-import re._parser as parser
+import importlib
 import typing as t
 from functools import lru_cache
 
@@ -18,6 +17,10 @@ from .pattern import adapt, compile_pattern
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Private to CPython, and the only parse of a regular expression in the standard library. `sre_parse` is deprecated.
+sre: t.Any = importlib.import_module("re._constants")
+parser: t.Any = importlib.import_module("re._parser")
 
 #: Stands for a character that the pattern leaves open until the sample is finished.
 _OPEN: t.Final = "\ue000"

@@ -18,7 +18,8 @@ from .template import variables_of
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
     from .blocks import Location, Scope
     from .select import Server
     from .variables import Definitions, MapTable

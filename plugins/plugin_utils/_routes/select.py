@@ -20,7 +20,7 @@ from .names import NameTable
 if t.TYPE_CHECKING:
     import re
 
-    from .._config.model import Config, Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
 
 class Server(Scope):

@@ -28,7 +28,8 @@ from .variables import State
 if t.TYPE_CHECKING:
     import re
 
-    from .._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
     from .blocks import Scope
     from .outcome import Kind
     from .variables import Definitions
@@ -66,9 +67,7 @@ def simulate(router: Router, definitions: Definitions, request: Request) -> Outc
 
 
 class _Simulation:
-    def __init__(
-        self, server: Server, definitions: Definitions, request: Request, match: re.Match[str] | None
-    ) -> None:
+    def __init__(self, server: Server, definitions: Definitions, request: Request, match: re.Match[str] | None) -> None:
         self.server = server
         self.request = request
         self.scope: Scope = server
@@ -266,7 +265,8 @@ class _Simulation:
             return _STOP
         if name == "include":
             return self.unknown("an included file is not at hand")
-        return self.assign(directive)
+        self.assign(directive)
+        return None
 
     def assign(self, directive: Directive) -> None:
         variable = directive.args[0].lstrip("$").lower()

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
-    from .._config.model import Config, Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
 #: A map whose value is a map whose value ...: nginx stops such a circle too (src/http/ngx_http_variables.c, "cycle").
 _MAX_DEPTH: t.Final = 16
@@ -175,7 +175,10 @@ def _attribute(name: str, state: State) -> str:
 
 
 _BUILTIN: t.Final[dict[str, t.Callable[[State], str]]] = {
-    **{name: partial(_attribute, name) for name in ("host", "http_host", "uri", "args", "scheme", "request_uri", "server_name")},
+    **{
+        name: partial(_attribute, name)
+        for name in ("host", "http_host", "uri", "args", "scheme", "request_uri", "server_name")
+    },
     "document_uri": partial(_attribute, "uri"),
     "query_string": partial(_attribute, "args"),
     "server_port": partial(_attribute, "port"),
