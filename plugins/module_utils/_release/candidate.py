@@ -43,23 +43,23 @@ class Candidate(t.NamedTuple):
     secrets: t.Tuple[str, ...] = ()
 
 
-def encode(candidate: Candidate) -> str:
-    """The candidate as the module's internal argument: base64 of zlib of JSON, contents in base64."""
-    rows = [
-        {**entry._asdict(), "content": base64.b64encode(entry.content).decode("ascii")} for entry in candidate.entries
-    ]
-    text = json.dumps({"entries": rows, "secrets": list(candidate.secrets)})
-    return base64.b64encode(zlib.compress(text.encode("ascii"))).decode("ascii")
-
-
 def decode(payload: str) -> Candidate:
-    """The opposite of `encode`. Raises `ReleaseError` for anything else."""
+    """What the action plugin ships: base64 of zlib of JSON. Raises `ReleaseError` for anything else.
+
+    A row has `path, type, mode, content` (base64, files only), `target` (links only) and `secret`.
+    """
     try:
         data = json.loads(zlib.decompress(base64.b64decode(payload, validate=True)).decode("utf-8"))
-        rows = [{**row, "content": base64.b64decode(row.get("content", ""), validate=True)} for row in data["entries"]]
-        return Candidate(tuple(Wanted(**row) for row in rows), tuple(data.get("secrets", ())))
+        return Candidate(tuple(_wanted(row) for row in data["entries"]), tuple(data.get("secrets", ())))
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReleaseError(f"the candidate that the controller sent cannot be read: {error}", "payload") from None
+
+
+def _wanted(row: dict[str, t.Any]) -> Wanted:
+    content = (row.get("target") or "").encode("utf-8", "surrogateescape")
+    if row["type"] == "file":
+        content = base64.b64decode(row["content"], validate=True)
+    return Wanted(row["path"], row["type"], row.get("mode"), content, bool(row.get("secret")))
 
 
 def identity(wanted: t.Iterable[Wanted], kind: str = "candidate") -> str:
@@ -129,16 +129,24 @@ def unmanaged(live: Tree, owned: set[str], recorded: Tree) -> Tree:
     return kept
 
 
-def merge(wanted: t.Iterable[Wanted], kept: Tree, replaced: Tree, special: t.Container[str]) -> Tree:
+def merge(
+    wanted: t.Iterable[Wanted],
+    kept: Tree,
+    replaced: Tree,
+    special: t.Container[str],
+    *,
+    modes: tuple[int, int] = (0o644, 0o755),
+) -> Tree:
     """The whole tree as it would be: wanted entries over the kept ones.
 
-    `replaced` says what stands at the paths now (mode, owner and context are kept), `special` what cannot be replaced.
+    `replaced` says what stands at the paths now (mode, owner and context are kept), `special` what cannot be replaced,
+    `modes` what new files and folders get.
     Raises `ReleaseError` for type conflicts and for links on the way.
     """
     tree = dict(kept)
     wanted = sorted(wanted)
     kinds = {entry.path: entry.type for entry in wanted}
-    modes = {entry.path: entry.mode for entry in wanted}
+    asked = {entry.path: entry.mode for entry in wanted}
     for entry in wanted:
         for folder in parents(entry.path):
             above = kept.get(folder)
@@ -147,13 +155,13 @@ def merge(wanted: t.Iterable[Wanted], kept: Tree, replaced: Tree, special: t.Con
                 _conflict(entry.path, f"{folder} is a {'special file' if folder in special else kind}, not a folder")
             made = replaced.get(folder)
             if folder not in tree or (made is not None and made.managed):
-                tree[folder] = _dressed(Wanted(folder, "directory", modes.get(folder)), made)
+                tree[folder] = _dressed(Wanted(folder, "directory", asked.get(folder)), made, modes)
         there = kept.get(entry.path)
         if entry.path in special:
             _conflict(entry.path, "a socket, device or FIFO is there")
         if there and (there.type == "directory") != (entry.type == "directory"):
             _conflict(entry.path, f"a {there.type} that this release does not manage is there")
-        tree[entry.path] = _dressed(entry, replaced.get(entry.path))
+        tree[entry.path] = _dressed(entry, replaced.get(entry.path), modes)
     return tree
 
 
@@ -161,9 +169,9 @@ def _conflict(path: str, why: str) -> t.NoReturn:
     raise ReleaseError(f"cannot manage {path}: {why} in the configuration folder", "conflict", paths=[path])
 
 
-def _dressed(entry: Wanted, replaced: Entry | None) -> Entry:
+def _dressed(entry: Wanted, replaced: Entry | None, modes: tuple[int, int]) -> Entry:
     if replaced is None or replaced.type != entry.type:
-        mode = 0o755 if entry.type == "directory" else 0o600 if entry.secret else 0o644
+        mode = modes[1] if entry.type == "directory" else 0o600 if entry.secret else modes[0]
         replaced = Entry("", "", 0o777 if entry.type == "link" else mode, os.geteuid(), os.getegid(), "")
     digest, size = "", 0
     if entry.type == "file":

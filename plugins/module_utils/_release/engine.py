@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import typing as t
 
-from .candidate import Candidate, Wanted, check, identity
+from .candidate import Candidate, check, identity
 from .core import Core, Result, needed, summary
 from .disk import Folder
 from .errors import ReleaseError
@@ -57,14 +57,7 @@ class Engine(Core):
     def _goal(self, candidate: Candidate) -> Goal:
         self.redact = self.store.redact = Redactor(candidate.secrets)
         check(candidate)
-        modes = {"file": self.settings.file_mode, "directory": self.settings.directory_mode}
-
-        def moded(entry: Wanted) -> Wanted:
-            wanted = None if entry.secret or entry.mode is not None else modes.get(entry.type)
-            return entry if wanted is None else entry._replace(mode=wanted)
-
-        wanted = tuple(moded(entry) for entry in candidate.entries)
-        return Goal(identity(wanted), wanted)
+        return Goal(identity(candidate.entries), candidate.entries)
 
     def _stage(self, goal: Goal, state: State | None) -> Result:
         work = self.store.work()
@@ -116,6 +109,7 @@ class Engine(Core):
                 raise
 
     def _activate(self, state: State, release: str, *, reload: bool, gate: dict[str, t.Any]) -> Result:
+        self.host.check_gate(gate)
         self._recover(state)
         result: Result = {"release": release, "state": "active", "changed": False}
         active = state["active"]
@@ -145,7 +139,6 @@ class Engine(Core):
             raise ReleaseError(
                 f"changed on the host since it was staged, nothing was touched: {names}", "edited", drift=edited
             )
-        self.host.check_gate(gate)
         running = self.host.master() is not None
         baseline = self.host.baseline(gate) if running else []
         state["txn"] = {"kind": "activate", "from": base.id, "to": target.id, "time": now()}
@@ -223,32 +216,34 @@ class Engine(Core):
                 raise ReleaseError(f"release {release} is not in the store {self.settings.store}", "unknown_release")
             return {"release": None, "state": "absent", "changed": False}
         with self._locked(f"rollback {release or ''}".strip()) as state:
-            if release in (None, state["confirmed"]):
+            if release is None or release == state["confirmed"]:
                 return self._back(state)
-            return self._back_to(state, self.store.release(t.cast("str", release)))
+            return self._back_to(state, self.store.release(release))
 
     def _back(self, state: State) -> Result:
         target = self.store.release(state["confirmed"])
         result: Result = {"release": target.id, "state": "rolled_back", "changed": bool(state["txn"])}
-        self._recover(state)
-        active = state["active"]
-        if active:
-            result.update(self._restore(state, target), changed=True)
-        elif state["staged"]:
-            state["staged"] = None
-            self.store.save(state)
-            result["changed"] = True
+        active: Result = {}
         try:
-            self._return_running(state, target, active or {}, result)
+            self._recover(state)
+            active = state["active"] or {}
+            if active:
+                result.update(self._restore(state, target), changed=True)
+            elif state["staged"]:
+                state["staged"] = None
+                self.store.save(state)
+                result["changed"] = True
+            self._return_running(state, target, active, result)
         except ReleaseError as error:
             self._record("rollback_failed", target.id, reason=str(error))
+            files = "not " if state["txn"] or state["active"] else ""
             raise ReleaseError(
-                f"ROLLBACK FAILED: the files of {target.id} are restored, but {error}; look at this host now",
+                f"ROLLBACK FAILED: the files of {target.id} are {files}restored; {error}; look at this host now",
                 "rollback_failed",
                 **error.details,
             ) from error
         if result["changed"]:
-            self._record("rolled_back", target.id, abandoned=active["id"] if active else None)
+            self._record("rolled_back", target.id, abandoned=active.get("id"))
         return result
 
     def _return_running(self, state: State, target: Release, active: Result, result: Result) -> None:

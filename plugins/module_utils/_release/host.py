@@ -44,8 +44,8 @@ class Settings(t.NamedTuple):
     on_drift: str = "fail"
     require_rollback: bool = True
     keep: int = 5
-    file_mode: t.Optional[int] = None
-    directory_mode: t.Optional[int] = None
+    file_mode: int = 0o644
+    directory_mode: int = 0o755
     metadata: t.Optional[t.Dict[str, t.Any]] = None
 
 

@@ -16,6 +16,8 @@ from .disk import Entry
 from .switch import Changes
 
 HIDDEN = "********"
+_SHORTEST = 4  # replacing every "80" or "on" would hide the configuration and protect nothing
+_SHORTEST_LINE = 16
 _LARGEST = 256 * 1024
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
@@ -26,7 +28,12 @@ class Redactor:
     """Replaces every secret value in whatever is shown."""
 
     def __init__(self, secrets: t.Iterable[str] = ()) -> None:
-        words = {word for secret in secrets for word in (secret, secret.strip()) if word.strip()}
+        values = [secret.strip() for secret in secrets]
+        words = {value for value in values if len(value) >= _SHORTEST}
+        # A filter such as indent may have moved the lines of a value apart.
+        words.update(
+            line.strip() for value in values for line in value.splitlines() if len(line.strip()) >= _SHORTEST_LINE
+        )
         pattern = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
         self._pattern = re.compile(pattern) if pattern else None
 
@@ -37,7 +44,7 @@ class Redactor:
         if isinstance(value, str):
             return self._pattern.sub(HIDDEN, value)
         if isinstance(value, dict):
-            return {self(key): self(item) for key, item in value.items()}
+            return {key: self(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self(item) for item in value]
         return value

@@ -120,11 +120,12 @@ class Staging:
         self._recorded = recorded
         kept = unmanaged(self.tree, owned, recorded.tree if recorded else {})
         replaced = {**self.tree, **{path: current.tree[path] for path in owned}}
-        tree = merge(goal.wanted, kept, replaced, self.special)
+        modes = (self.settings.file_mode, self.settings.directory_mode)
+        tree = merge(goal.wanted, kept, replaced, self.special, modes=modes)
         if goal.stored:
             own = [entry for entry in goal.stored.tree.values() if entry.managed]
             wanted = [Wanted(entry.path, entry.type) for entry in own]
-            tree = {**merge(wanted, kept, replaced, self.special), **{entry.path: entry for entry in own}}
+            tree = {**merge(wanted, kept, replaced, self.special, modes=modes), **{entry.path: entry for entry in own}}
         check_links(tree, [self.settings.config_dir, self.live.path])
         kind = goal.stored.kind if goal.stored else "candidate"
         return _named(Release(goal.id, kind, now(), "", tree, metadata=self.settings.metadata))

@@ -241,9 +241,9 @@ class Store:
             if _still_at(handle, path):
                 break
             os.close(handle)
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "what": operation}
+        ours = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "what": operation}
         os.ftruncate(handle, 0)
-        os.write(handle, json.dumps(holder).encode("ascii"))
+        os.write(handle, json.dumps(ours).encode("ascii"))
         return handle
 
 
