@@ -32,10 +32,6 @@ def _who() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
 
 
-def _status(engine: Engine) -> dict[str, t.Any]:
-    return {**engine.status(), "drift": engine.drift(), "releases": engine.store.releases()}
-
-
 def _show_history(rows: list[dict[str, t.Any]], number: int) -> None:
     for row in rows[:number]:
         details = json.dumps(row.get("details", {}))
@@ -68,7 +64,7 @@ def main(argv: t.Sequence[str] | None = None) -> int:
         elif given.command == "rollback":
             result = engine.rollback(given.release)
         else:
-            result = _status(engine) if given.command == "status" else engine.recover()
+            result = {**engine.status(), "drift": engine.drift()} if given.command == "status" else engine.recover()
     except ReleaseError as error:
         sys.stderr.write(f"failsafe-nginx: {error}\n")
         return 1

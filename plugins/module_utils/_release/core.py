@@ -53,23 +53,19 @@ class Core:
     def status(self) -> Result:
         """What is confirmed, active and staged, and whether nginx runs it. Reads only."""
         state = self.store.state()
-        if state is None:
-            return {
-                "confirmed": None,
-                "active": None,
-                "phase": None,
-                "staged": None,
-                "running": None,
-                "interrupted": False,
-            }
-        active, staged = state["active"] or {}, state["staged"] or {}
+        known = state or {"confirmed": None, "active": None, "staged": None, "txn": None}
+        active, staged = known["active"] or {}, known["staged"] or {}
+        running = None
+        with contextlib.suppress(ReleaseError):
+            running = self._running(state) if state else None
         return {
-            "confirmed": state["confirmed"],
+            "confirmed": known["confirmed"],
             "active": active.get("id"),
             "phase": active.get("phase"),
             "staged": staged.get("id"),
-            "running": self._running(state),
-            "interrupted": bool(state["txn"]),
+            "running": running,
+            "interrupted": bool(known["txn"]),
+            "releases": self.store.releases() if state else [],
         }
 
     def history(self) -> list[dict[str, t.Any]]:

@@ -102,6 +102,19 @@ class Host:
         with _translated():
             return find_master(self.instance)
 
+    def describe(self) -> dict[str, t.Any]:
+        """This nginx for people; a problem instead of an exception."""
+        known: dict[str, t.Any] = {"version": None, "modules": [], "running": False, "master_pid": None, "problem": ""}
+        try:
+            with _translated():
+                build = self.instance.build()
+                known.update(version=build.version, modules=[*build.static_modules, *build.dynamic_modules])
+            master = self.master()
+            known.update(running=master is not None, master_pid=master.pid if master else None)
+        except ReleaseError as error:
+            known["problem"] = str(error)
+        return known
+
     def generation(self, release: str | None) -> dict[str, t.Any] | None:
         """The running master as the state keeps it, None if nginx does not run."""
         master = self.master()

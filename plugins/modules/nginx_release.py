@@ -1,0 +1,488 @@
+#!/usr/bin/python
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_release
+short_description: Stage, activate, confirm and roll back nginx configuration on a host
+version_added: 0.1.0
+description:
+  - Keeps the managed part of an nginx configuration as numbered releases on the host and moves between them so that a wrong
+    one is noticed and undone.
+  - With O(state=staged) the source is rendered and linted on the controller, shipped, merged with the files that belong to
+    others, and validated by the host's own nginx at its final path, in a private mount namespace. Nothing live is touched.
+  - With O(state=active) the files are replaced one by one, recoverable at any point, and with O(reload=true) nginx is
+    reloaded, the reload is proven, and the gate is held.
+  - With O(state=confirmed) the trial ends. With O(state=rolled_back) the last confirmed release is live and running again.
+  - On the first run the live configuration is kept as it is and counts as confirmed.
+  - A run that was killed is undone by the next one, or by C(failsafe-nginx.pyz recover) in O(store), which works without
+    Ansible.
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+requirements:
+  - Python 3.7 or newer and nginx on the host
+  - crossplane >= 0.5.8 on the controller
+extends_documentation_fragment:
+  - failsafe.nginx.release.instance
+  - failsafe.nginx.release.checks
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    details:
+      - Staging does everything that it does otherwise, validation on the host included, in a temporary folder.
+      - The other states say whether they would change something.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    details:
+      - Secret files, private keys, binary files and files above 256 KiB appear as a fingerprint.
+  idempotent:
+    support: full
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    details:
+      - A release that was staged and not confirmed yet is staged again.
+  action_group:
+    support: full
+    membership:
+      - failsafe.nginx.nginx
+    description: Use C(group/failsafe.nginx.nginx) in C(module_defaults) to set defaults for this module.
+  action:
+    support: full
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS/families that can be operated against.
+    details:
+      - Linux only. It reads C(/proc).
+options:
+  state:
+    description:
+      - How far the release shall come.
+    type: str
+    required: true
+    choices:
+      staged: Built beside the live files and validated.
+      active: Live, and with O(reload=true) running, proven and gated.
+      confirmed: Trusted. Only what is running, proven and gated can be confirmed.
+      rolled_back: The confirmed release, or O(release), is live and running again.
+      absent: O(release) is deleted from the store. What is confirmed, active or adopted cannot be.
+  src:
+    description:
+      - A folder on the controller, laid out as below O(config_dir), with plain files and C(.j2) templates.
+      - Required with O(state=staged), and only used there.
+    type: path
+  exclude:
+    description:
+      - Patterns of names in O(src) that are not deployed. The default leaves out what editors and version control make.
+    type: list
+    elements: str
+  release:
+    description:
+      - The release, as RV(release) of O(state=staged) named it.
+      - Required with O(state=active), O(state=confirmed) and O(state=absent).
+      - With O(state=rolled_back) a stored release to go back to, which is validated again and confirmed. Without it the last
+        confirmed one.
+    type: str
+  lint_fail_on:
+    description:
+      - The lowest severity of a finding that refuses the candidate.
+    type: str
+    choices: [error, warning, advice, never]
+    default: error
+  lint_ignore:
+    description:
+      - Rules whose findings do not count.
+    type: list
+    elements: str
+    default: []
+  probe_limit:
+    description:
+      - How many default probes are made from what nginx read, at most. V(0) makes none.
+    type: int
+    default: 40
+  on_drift:
+    description:
+      - What to do when managed files were changed on the host since their release was confirmed.
+      - With V(overwrite) what is there is kept as a release of its own first.
+    type: str
+    choices: [fail, overwrite]
+    default: fail
+  require_rollback:
+    description:
+      - Refuse a change when nginx would not load the current configuration any more, since it could not be rolled back.
+    type: bool
+    default: true
+  file_mode:
+    description:
+      - The mode of new files. Files that are replaced keep theirs, secret ones get V(0600).
+    type: str
+    default: "0644"
+  directory_mode:
+    description:
+      - The mode of new folders.
+    type: str
+    default: "0755"
+  reload:
+    description:
+      - Whether O(state=active) goes on to reload nginx (or start it), prove that and hold the gate.
+      - Without it RV(reload_needed) says whether that remains to be done.
+    type: bool
+    default: true
+  reload_timeout:
+    description:
+      - Seconds within which the reload must be proven.
+    type: float
+    default: 10
+  service:
+    description:
+      - The service's name, used to start nginx where it does not run.
+    type: str
+    default: nginx
+  service_manager:
+    description:
+      - What starts and stops nginx. V(auto) finds it out, V(none) runs O(binary) itself.
+      - A reload never needs it, since the signal goes to the master.
+    type: str
+    choices: [auto, systemd, sysvinit, none]
+    default: auto
+  probes:
+    description:
+      - Requests without an expectation, such as RV(probes) of O(state=staged). They are asked before the switch, and what
+        answered then may not fail after it.
+    type: list
+    elements: dict
+    default: []
+  health_interval:
+    description:
+      - Seconds from the beginning of one round of checks to the next.
+    type: float
+    default: 0.2
+  health_successes:
+    description:
+      - How many rounds in a row have to pass.
+    type: int
+    default: 2
+  health_timeout:
+    description:
+      - Seconds within which they have to.
+    type: float
+    default: 10
+  soak:
+    description:
+      - Seconds for which the checks have to go on passing.
+    type: float
+    default: 0
+  rollback_on_failure:
+    description:
+      - Whether O(state=active) rolls back by itself when the reload or the gate fails. It fails all the same.
+    type: bool
+    default: false
+  keep:
+    description:
+      - How many releases the store keeps. The adopted, confirmed, active and staged ones stay in any case.
+    type: int
+    default: 5
+  metadata:
+    description:
+      - Who and why, for the journal. Plain values.
+    type: dict
+    default: {}
+seealso:
+  - module: failsafe.nginx.nginx_release_info
+  - module: failsafe.nginx.nginx_health
+  - module: failsafe.nginx.nginx_lint
+"""
+
+EXAMPLES = r"""
+- name: Stage what the source folder says for this host
+  failsafe.nginx.nginx_release:
+    state: staged
+    src: files/nginx
+  register: staged
+
+- name: Bring it into service and go back if a page is missing
+  failsafe.nginx.nginx_release:
+    state: active
+    release: "{{ staged.release }}"
+    checks:
+      - url: http://www.example.com/login
+        address: 127.0.0.1:80
+        status: 200
+    probes: "{{ staged.probes }}"
+    rollback_on_failure: true
+  when: staged.state == 'staged'
+
+- name: Keep it
+  failsafe.nginx.nginx_release:
+    state: confirmed
+    release: "{{ staged.release }}"
+  when: staged.state == 'staged'
+
+- name: Go back to an older release
+  failsafe.nginx.nginx_release:
+    state: rolled_back
+    release: r-0f3c66d1a2b4
+"""
+
+RETURN = r"""
+release:
+  description: The release that this is about. V(null) where a rollback found no store.
+  returned: success
+  type: str
+  sample: r-0f3c66d1a2b4
+state:
+  description:
+    - What it is now. V(confirmed) after O(state=staged) means that the host has it already and nothing is to be done.
+    - V(planned) after O(state=staged) in check mode.
+  returned: success
+  type: str
+  sample: staged
+code:
+  description: The kind of failure, for programs.
+  returned: failure
+  type: str
+  sample: drift
+added:
+  description: Paths that come, below O(config_dir).
+  returned: when files differ
+  type: list
+  elements: str
+modified:
+  description: Paths whose content, mode or owner changes.
+  returned: when files differ
+  type: list
+  elements: str
+removed:
+  description: Paths that go.
+  returned: when files differ
+  type: list
+  elements: str
+drift:
+  description: Managed paths that were changed on the host by somebody else.
+  returned: O(state=staged), and when that is why it failed
+  type: list
+  elements: str
+special:
+  description: Sockets, devices and FIFOs below O(config_dir). They are left alone and are part of no release.
+  returned: O(state=staged)
+  type: list
+  elements: str
+recovered:
+  description: What an earlier run had left behind, and what became of it.
+  returned: O(state=staged), when there was something
+  type: list
+  elements: str
+validation:
+  description: What nginx said, V(null) when it was not asked because nothing is to be done.
+  returned: O(state=staged)
+  type: dict
+  contains:
+    method:
+      description: How it was asked. Anything but V(namespace) has limits.
+      type: str
+    nginx_version:
+      description: The version of the nginx that was asked.
+      type: str
+    warnings:
+      description: nginx's warnings.
+      type: list
+      elements: str
+    limits:
+      description: What this validation could not see.
+      type: list
+      elements: str
+probes:
+  description: Default probes from what nginx read, for O(probes).
+  returned: O(state=staged), when something is to be done
+  type: list
+  elements: dict
+findings:
+  description: What M(failsafe.nginx.nginx_lint) found.
+  returned: O(state=staged)
+  type: list
+  elements: dict
+phase:
+  description: How far an active release is, one of V(switched), V(running) and V(gated).
+  returned: O(state=active)
+  type: str
+  sample: gated
+reload_needed:
+  description: Whether nginx does not run this release yet.
+  returned: O(state=active)
+  type: bool
+proof:
+  description: The proof of the reload, with C(ok), C(reason), C(seconds), C(workers) and C(log_lines).
+  returned: when nginx was reloaded or started
+  type: dict
+gate:
+  description: What came of the gate, with C(ok), C(reason), C(failed), C(already_failing), C(rounds) and C(seconds).
+  returned: when it was held
+  type: dict
+stopped:
+  description: Whether the rollback stopped nginx, because it did not run before the activation.
+  returned: O(state=rolled_back), when it did
+  type: bool
+edited:
+  description: Paths that were edited by hand while the abandoned release was active.
+  returned: O(state=rolled_back), when there are any
+  type: list
+  elements: str
+kept:
+  description: The release that keeps these edits.
+  returned: O(state=rolled_back), when there are any
+  type: str
+rollback:
+  description: What came of the rollback by O(rollback_on_failure).
+  returned: failure, when it was tried
+  type: dict
+pruned:
+  description: Old releases that were deleted.
+  returned: O(state=confirmed), when something changed
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import CHECK_OPTIONS
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.show import Redactor
+
+_SETTINGS = (
+    "store", "config_dir", "main", "binary", "prefix", "service", "service_manager", "reload_timeout", "on_drift",
+    "require_rollback", "keep", "metadata",
+)  # fmt: skip
+
+
+def argument_spec() -> dict[str, t.Any]:
+    """The options, those that only the action plugin uses included."""
+    return {
+        "state": {"required": True, "choices": ["staged", "active", "confirmed", "rolled_back", "absent"]},
+        "src": {"type": "path"},
+        "exclude": {"type": "list", "elements": "str"},
+        "release": {},
+        "config_dir": {"type": "path", "default": "/etc/nginx"},
+        "main": {"default": "nginx.conf"},
+        "store": {"type": "path", "default": "/var/lib/failsafe-nginx"},
+        "binary": {},
+        "prefix": {"type": "path"},
+        "lint_fail_on": {"choices": ["error", "warning", "advice", "never"], "default": "error"},
+        "lint_ignore": {"type": "list", "elements": "str", "default": []},
+        "probe_limit": {"type": "int", "default": 40},
+        "on_drift": {"choices": ["fail", "overwrite"], "default": "fail"},
+        "require_rollback": {"type": "bool", "default": True},
+        "file_mode": {"default": "0644"},
+        "directory_mode": {"default": "0755"},
+        "reload": {"type": "bool", "default": True},
+        "reload_timeout": {"type": "float", "default": 10},
+        "service": {"default": "nginx"},
+        "service_manager": {"choices": ["auto", "systemd", "sysvinit", "none"], "default": "auto"},
+        "checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK_OPTIONS},
+        "probes": {"type": "list", "elements": "dict", "default": []},
+        "health_interval": {"type": "float", "default": 0.2},
+        "health_successes": {"type": "int", "default": 2},
+        "health_timeout": {"type": "float", "default": 10},
+        "soak": {"type": "float", "default": 0},
+        "rollback_on_failure": {"type": "bool", "default": False},
+        "keep": {"type": "int", "default": 5},
+        "metadata": {"type": "dict", "default": {}},
+        "_payload": {"no_log": True},
+        "_owner": {},
+    }
+
+
+def _settings(params: dict[str, t.Any]) -> Settings:
+    settings: dict[str, t.Any] = {name: params[name] for name in _SETTINGS}
+    for name in ("file_mode", "directory_mode"):
+        try:
+            settings[name] = int(params[name], 8)
+        except ValueError:
+            raise ReleaseError(f"{name}: {params[name]!r} is no octal mode such as '0644'", "options") from None
+    return Settings(owner=params["_owner"] or None, **settings)
+
+
+def _run(params: dict[str, t.Any], engine: Engine, *, check: bool) -> dict[str, t.Any]:
+    state, release = params["state"], params["release"]
+    if state == "staged":
+        if not params["_payload"]:
+            raise ReleaseError("there is no candidate: run this module by its action plugin, as a task", "options")
+        return engine.stage(decode(params["_payload"]), check_only=check)
+    if check:
+        return _foresee(state, release, engine, reload=params["reload"])
+    if state == "rolled_back":
+        return engine.rollback(release)
+    if state == "confirmed":
+        return engine.confirm(release)
+    if state == "absent":
+        return engine.remove(release)
+    gate = {name: params["health_" + name] for name in ("interval", "successes", "timeout")}
+    gate.update(checks=params["checks"], probes=params["probes"], soak=params["soak"])
+    return engine.activate(
+        release, reload=params["reload"], gate=gate, rollback_on_failure=params["rollback_on_failure"]
+    )
+
+
+def _foresee(state: str, release: str | None, engine: Engine, *, reload: bool) -> dict[str, t.Any]:
+    now = engine.status()
+    there = (
+        not now["interrupted"]
+        and {
+            "active": now["active"] == release and (now["phase"] == "gated" or not reload),
+            "confirmed": now["confirmed"] == release and not now["active"],
+            "rolled_back": release in (None, now["confirmed"])
+            and not now["active"]
+            and now["running"] in (None, now["confirmed"]),
+            "absent": release not in now["releases"],
+        }[state]
+    )
+    return {"release": release or now["confirmed"], "state": state, "changed": not there}
+
+
+def main() -> None:
+    """Arguments in, one call, one result."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        required_if=[("state", state, ["release"]) for state in ("active", "confirmed", "absent")],
+        supports_check_mode=True,
+    )
+    redact: t.Callable[[t.Any], t.Any] = Redactor()
+    try:
+        engine = Engine(_settings(module.params))
+        try:
+            result: dict[str, t.Any] = _run(module.params, engine, check=module.check_mode)
+        finally:
+            redact = engine.redact
+    except ReleaseError as error:
+        details: dict[str, t.Any] = redact(error.details)
+        module.fail_json(msg=redact(str(error)), code=error.code, **details)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", code="file")
+    result = redact(result)
+    _warn(module, engine, result)
+    if not module._diff:  # noqa: SLF001 - Ansible offers no other way to ask
+        result.pop("diff", None)
+    module.exit_json(**result)
+
+
+def _warn(module: AnsibleModule, engine: Engine, result: dict[str, t.Any]) -> None:
+    gate, validation = result.get("gate") or {}, result.get("validation") or {}
+    for warning in [*engine.warnings, *gate.get("unwatched", ()), *validation.get("limits", ())]:
+        module.warn(warning)
+    if gate.get("skipped"):
+        module.warn("the gate asked nothing: " + gate["reason"])
+
+
+if __name__ == "__main__":
+    main()

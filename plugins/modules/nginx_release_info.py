@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_release_info
+short_description: Tell which release a host runs and what happened to it
+version_added: 0.1.0
+description:
+  - Reads the store that M(failsafe.nginx.nginx_release) keeps, the live files and the running nginx. Changes nothing.
+  - A host that was never deployed to has an empty history.
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+requirements:
+  - Python 3.7 or newer on the host
+extends_documentation_fragment:
+  - failsafe.nginx.release.instance
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    details:
+      - The module only reads, so it does the same in check mode.
+  diff_mode:
+    support: N/A
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    details:
+      - The module changes nothing.
+  idempotent:
+    support: full
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+  action_group:
+    support: full
+    membership:
+      - failsafe.nginx.nginx
+    description: Use C(group/failsafe.nginx.nginx) in C(module_defaults) to set defaults for this module.
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS/families that can be operated against.
+options:
+  limit:
+    description:
+      - How many entries of the journal to return, at most.
+    type: int
+    default: 50
+seealso:
+  - module: failsafe.nginx.nginx_release
+"""
+
+EXAMPLES = r"""
+- name: Ask what the host runs
+  failsafe.nginx.nginx_release_info:
+  register: info
+
+- name: Nobody has edited the managed files
+  ansible.builtin.assert:
+    that: info.drift == []
+"""
+
+RETURN = r"""
+current:
+  description: Where the host stands.
+  returned: always
+  type: dict
+  contains:
+    confirmed:
+      description: The release that a rollback returns to, V(null) where nothing was ever deployed.
+      type: str
+    active:
+      description: The release on trial, V(null) if there is none.
+      type: str
+    phase:
+      description: How far it is, one of V(switched), V(running) and V(gated).
+      type: str
+    staged:
+      description: The release that was validated and not activated yet.
+      type: str
+    running:
+      description: The release that nginx runs, V(null) if that is unknown or it does not run.
+      type: str
+    interrupted:
+      description: Whether a run was killed while it replaced files.
+      type: bool
+    releases:
+      description: All stored releases.
+      type: list
+      elements: str
+history:
+  description: The journal, newest first.
+  returned: always
+  type: list
+  elements: dict
+drift:
+  description: Managed paths that differ from the active or else the confirmed release.
+  returned: always
+  type: list
+  elements: str
+nginx:
+  description: The nginx on the host.
+  returned: always
+  type: dict
+  contains:
+    version:
+      description: Its version, V(null) if it cannot be asked.
+      type: str
+    modules:
+      description: The modules it was built with.
+      type: list
+      elements: str
+    running:
+      description: Whether it runs with this configuration.
+      type: bool
+    master_pid:
+      description: The master's process id, V(null) if it does not run.
+      type: int
+    problem:
+      description: Why nginx cannot be asked, empty if it can.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+
+
+def main() -> None:
+    """Read and tell."""
+    module = AnsibleModule(
+        argument_spec={
+            "config_dir": {"type": "path", "default": "/etc/nginx"},
+            "main": {"default": "nginx.conf"},
+            "store": {"type": "path", "default": "/var/lib/failsafe-nginx"},
+            "binary": {},
+            "prefix": {"type": "path"},
+            "limit": {"type": "int", "default": 50},
+        },
+        supports_check_mode=True,
+    )
+    names = ("config_dir", "main", "store", "binary", "prefix")
+    engine = Engine(Settings(**{name: module.params[name] for name in names}))
+    try:
+        result = {
+            "current": engine.status(),
+            "history": engine.history()[: module.params["limit"]],
+            "drift": engine.drift(),
+            "nginx": engine.host.describe(),
+        }
+    except ReleaseError as error:
+        module.fail_json(msg=str(error), code=error.code)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", code="file")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
