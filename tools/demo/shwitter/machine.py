@@ -17,6 +17,8 @@ from .host import DemoError
 PACKAGES = {"nginx": "nginx-light", "openssl": "openssl"}
 
 ANSIBLE_PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
+#: The last thing that `make setup` makes.
+COLLECTIONS = ROOT / ".venv" / "collections"
 
 
 def make_ready() -> None:
@@ -31,7 +33,7 @@ def make_ready() -> None:
     missing = [command for command in PACKAGES if shutil.which(command) is None]
     if missing:
         _install(missing)
-    if not ANSIBLE_PLAYBOOK.exists():
+    if not COLLECTIONS.exists():
         print("Setting up .venv, once ...", flush=True)
         _run(["make", "-C", str(ROOT), "--no-print-directory", "setup"])
 
