@@ -76,9 +76,14 @@ def test_links_inside_the_folder_are_followed_even_by_their_path_on_the_host(tmp
     (tmp_path / "sites-enabled").mkdir()
     (tmp_path / "sites-enabled" / "relative").symlink_to("../sites-available/a")
     (tmp_path / "sites-enabled" / "absolute").symlink_to("/etc/nginx/sites-available/a")
+    (tmp_path / "sites-enabled" / "here").symlink_to(tmp_path / "sites-available" / "a")
     config = load_path(tmp_path, config_dir="/etc/nginx")
     assert config.problems == []
-    assert [d.file for d in next(config.http()).children] == ["sites-enabled/absolute", "sites-enabled/relative"]
+    assert [d.file for d in next(config.http()).children] == [
+        "sites-enabled/absolute",
+        "sites-enabled/here",
+        "sites-enabled/relative",
+    ]
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../secret", "../out/secret", "/etc/nginx/../passwd"])
@@ -178,3 +183,32 @@ def test_paths_of_a_set_stay_below_the_folder(name: str) -> None:
 def test_config_dir_must_be_absolute() -> None:
     with pytest.raises(ConfigError, match="absolute"):
         load_files({"nginx.conf": b""}, config_dir="etc/nginx")
+
+
+def test_a_partial_folder_is_listed_through_its_links_once(tmp_path: Path) -> None:
+    write(tmp_path, {"shared/a.conf": "gzip on;", "sites-enabled/s": "etag on;"})
+    (tmp_path / "conf.d").symlink_to("shared")
+    (tmp_path / "shared" / "loop.conf").symlink_to("..")
+    config = load_path(tmp_path, config_dir="/etc/nginx", partial=True)
+    assert config.problems == []
+    assert sorted(d.name for d in next(config.http()).children) == ["etag", "gzip"]
+
+
+def test_a_partial_folders_part_that_leaves_it_is_a_problem(tmp_path: Path) -> None:
+    write(tmp_path, {"src/a.conf": "gzip on;", "out/b.conf": "etag on;"})
+    (tmp_path / "src" / "conf.d").symlink_to("../out")
+    config = load_path(tmp_path / "src", config_dir="/etc/nginx", partial=True)
+    assert problems(config) == [("unreadable", "conf.d:1")]
+    assert list(config.texts) == ["a.conf"]
+
+
+def test_a_pattern_outside_a_source_folder_is_unresolved(tmp_path: Path) -> None:
+    write(tmp_path, {"nginx.conf": "include /usr/share/nginx/modules/*.conf;"})
+    assert problems(load_path(tmp_path, config_dir="/etc/nginx")) == [("unresolved", "nginx.conf:1")]
+    assert load_path(tmp_path, config_dir="/etc/nginx", partial=True).problems == []
+
+
+def test_the_main_file_must_be_below_the_folder(tmp_path: Path) -> None:
+    write(tmp_path, {"src/nginx.conf": "", "nginx.conf": ""})
+    with pytest.raises(ConfigError, match="is not below"):
+        load_path(tmp_path / "src", main="../nginx.conf")

@@ -102,6 +102,11 @@ def test_a_lua_name_as_an_argument_is_no_lua_block() -> None:
     assert statements("x content_by_lua_block { a b; }")[1] == (";", "a", ["b"])
 
 
+@pytest.mark.parametrize("before", ["x_by_lua_block { }", "x_by_lua_block a;"])
+def test_a_block_after_a_lua_directive_is_an_ordinary_block(before: str) -> None:
+    assert statements(f"{before} a {{ b c; }}")[1:] == [("{", "a", []), (";", "b", ["c"]), ("}", "", [])]
+
+
 @pytest.mark.parametrize("code", ["{ x = '} ", "{ [[ } ", "{ --[[ } ", "{ { } ", "{ -- }", "{ 'a\n' }"])
 def test_an_unclosed_lua_block_is_a_fault(code: str) -> None:
     assert faults(f"a;\nx_by_lua_block {code}")[0][:2] == ('unexpected end of a Lua block, expecting "}"', 2)

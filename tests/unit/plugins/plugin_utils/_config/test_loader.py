@@ -218,6 +218,13 @@ def test_what_is_no_text_is_a_problem_and_the_rest_is_still_read(data: bytes, li
     assert next(config.walk()).name == "events"
 
 
+def test_a_directive_that_swallowed_the_next_one_says_so() -> None:
+    config = load("events {}\nhttp {\n  root /x\n  gzip on;\n}\n")
+    assert [(p.kind, p.message, p.place.line) for p in config.problems] == [
+        ("arguments", 'invalid number of arguments in "root" directive, is a ";" missing before "gzip"?', 3),
+    ]
+
+
 def test_an_empty_file_is_fine() -> None:
     assert load("events {} include x.conf;", x="").problems == []
 

@@ -126,3 +126,21 @@ def test_a_single_files_includes_start_from_its_configuration_folder(tmp_path: P
     (tmp_path / "nginx.conf").unlink()
     alone = write(tmp_path / "alone", {"b.conf": "include c.conf;", "c.conf": "gzip on;"})
     assert list(load_path(alone / "b.conf").texts) == ["b.conf", "c.conf"]
+
+
+def test_hidden_parked_and_backup_files_are_not_loaded() -> None:
+    broken = ["sites-enabled/a~", "sites-enabled/.a.swp", "conf.d/.a.conf", ".git/x.conf", "conf.d/a.conf.bak"]
+    config = load_set({**dict.fromkeys(broken, "broken {"), "sites-enabled/a": "gzip on;"}, partial=True)
+    assert list(config.texts) == ["sites-enabled/a"]
+
+
+def test_parked_files_are_not_loaded_where_there_is_nothing_else_enabled() -> None:
+    config = load_set({"sites-available/a": "broken {", "snippets/b": "gzip on;"}, partial=True)
+    assert list(config.texts) == ["snippets/b"]
+
+
+def test_a_file_that_includes_itself_keeps_its_turn() -> None:
+    files = {"conf.d/a.conf": "include conf.d/a.conf; gzip on;", "conf.d/b.conf": "etag on;"}
+    config = load_set(files, partial=True)
+    assert [d.name for d in next(config.http()).children] == ["gzip", "etag"]
+    assert [p.kind for p in config.problems] == ["include-cycle"]
