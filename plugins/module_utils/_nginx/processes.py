@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import typing as t
 
 from .facts import scan
@@ -22,6 +23,7 @@ _MASTER = "nginx: master process"
 _WORKER = "nginx: worker process"
 _SHUTTING_DOWN = "nginx: worker process is"  # cut short where the command line left no more room
 _OPTIONS = "cpge"  # those of nginx's options that take a value and that a running master can have had
+_TITLED = 0.1  # seconds until a started master has its title, at most
 _FLAG = re.compile(r"-[a-zA-Z?]")
 
 
@@ -130,6 +132,10 @@ def _by_pid_file(path: str, instance: Instance) -> t.Optional[Master]:
             process = _read(int(file.read(20)))
     except (OSError, ValueError):
         return None
+    if process and not process.title.startswith("nginx:"):
+        # A master that starts right now writes its pid file before its title.
+        time.sleep(_TITLED)
+        process = _read(process.pid)
     if not process or process.state in "ZX" or not _same_root(process.pid):
         return None
     if process.title.startswith(_MASTER):

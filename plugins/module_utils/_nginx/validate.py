@@ -31,9 +31,10 @@ _LINE = re.compile(
 )
 _PLACE = re.compile(r" in (/.+):(\d+)$")
 #: What only our own mounts cause: a file system that had to be shown read-only, an id that the namespace lacks.
-_ARTIFACT = re.compile(r"\(30: Read-only file system\)|chown\(.*failed \(22:")
-_NO_SPACE = re.compile(r'open\(\) "(/[^"]+)" failed \(28:')
-_BIG_LOGS = 8
+_ARTIFACT = re.compile(r"\((?:30: Read-only file system|75: Value too large)|chown\(.*failed \(22:")
+#: What another round with that name prepared can do: a huge file (28), a folder of another owner (75).
+_PREPARABLE = re.compile(r'"(/[^"]+)" failed \((28|75):')
+_ROUNDS = 12
 
 
 class Validation(t.NamedTuple):
@@ -102,7 +103,8 @@ def _in_namespace(
     runner: Instance, tree: str, option: str, timeout: float, *, user: bool, logs: t.Sequence[str]
 ) -> Completed:
     emptied = list(logs)
-    for _ in range(_BIG_LOGS):
+    folders = [runner.prefix or runner.build().prefix]
+    for _ in range(_ROUNDS):
         done = run_in_private_mounts(
             [(tree, runner.config_dir)],
             runner.argv(option),
@@ -110,13 +112,16 @@ def _in_namespace(
             timeout=timeout,
             user=user,
             emptied=emptied,
+            folders=folders,
         )
         text = _text(done.stderr)
-        full = _NO_SPACE.search(text)
-        if not full or full.group(1) in emptied:
+        found = _PREPARABLE.search(text)
+        if not found or found.group(1) in emptied or os.path.dirname(found.group(1)) in folders:
             break
-        # A huge file that no running master holds open: shown empty in the next round.
-        emptied.append(full.group(1))
+        if found.group(2) == "28":
+            emptied.append(found.group(1))
+        else:
+            folders.append(os.path.dirname(found.group(1)))
     if done.returncode and _ARTIFACT.search(text):
         raise SandboxError(f"nginx met what only the private mounts cause: {'; '.join(_messages(text)[0])}")
     return done

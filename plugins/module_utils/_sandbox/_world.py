@@ -48,12 +48,19 @@ class World:
     """
 
     def __init__(
-        self, binds: t.Sequence[t.Tuple[str, str]], *, overlay: bool, user: bool, emptied: t.Sequence[str]
+        self,
+        binds: t.Sequence[t.Tuple[str, str]],
+        *,
+        overlay: bool,
+        user: bool,
+        emptied: t.Sequence[str],
+        folders: t.Sequence[str],
     ) -> None:
         self._binds = [(os.path.abspath(source), os.path.abspath(target)) for source, target in binds]
         self._overlay = overlay
         self._user = user
         self._emptied = emptied
+        self._folders = folders
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._layers = 0
         self._tmpfs = ""
@@ -155,24 +162,43 @@ class World:
         self._mount(f"make {path} read-only", None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
 
     def _lay(self, handle: int, target: str, step: str) -> None:
-        # An overlay of `handle` on `target`, its root as accessible for us as the original.
+        # An overlay of `handle` on `target`.
         self._layers += 1
         upper, work = f"{self._tmpfs}/u{self._layers}", f"{self._tmpfs}/w{self._layers}"
-        seen = os.fstat(handle)
-        os.mkdir(upper)
         os.mkdir(work)
-        if self._user:
-            writable = os.access(_fd(handle), os.W_OK, effective_ids=True)
-            os.chmod(upper, stat.S_IMODE(seen.st_mode) | 0o500 if writable else 0o555)
-        else:
-            os.chown(upper, seen.st_uid, seen.st_gid)
-            os.chmod(upper, stat.S_IMODE(seen.st_mode))
+        self._mirror(_fd(handle), upper)
+        for folder in self._folders if self._user else ():
+            # The kernel makes a folder in the upper layer before anything is made in it, with the owner of the original;
+            # it cannot where the user namespace has no such owner. So these are made here, as ours.
+            if _below(folder, target) and folder != target:
+                self._mirror_down(_fd(handle), upper, os.path.relpath(folder, target).split("/"))
         options = f"lowerdir={_fd(handle)},upperdir={upper},workdir={work}"
         options += ",userxattr" if self._user else ""
         self._mount(step, "overlay", target, "overlay", 0, options)
         top = os.open(target, os.O_PATH)
         self._mount_ids.add(_mount_id(top))
         os.close(top)
+
+    def _mirror_down(self, original: str, upper: str, names: t.Sequence[str]) -> None:
+        with contextlib.suppress(OSError):  # it ends where there is no such folder, or none that we may enter
+            for name in names:
+                original, upper = f"{original}/{name}", f"{upper}/{name}"
+                if os.path.islink(original) or not os.path.isdir(original):
+                    return
+                self._mirror(original, upper)
+
+    def _mirror(self, original: str, upper: str) -> None:
+        # A folder in the upper layer that lets us do what the original lets us.
+        if os.path.isdir(upper):
+            return
+        os.mkdir(upper)
+        seen = os.stat(original)
+        mode = stat.S_IMODE(seen.st_mode)
+        if self._user:
+            mode = mode | 0o700 if os.access(original, os.W_OK, effective_ids=True) else 0o555
+        else:
+            os.chown(upper, seen.st_uid, seen.st_gid)
+        os.chmod(upper, mode)
 
     def _empty(self, path: str) -> None:
         with contextlib.suppress(OSError):

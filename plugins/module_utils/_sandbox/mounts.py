@@ -39,6 +39,7 @@ def run_in_private_mounts(
     overlay: bool = True,
     user: bool = False,
     emptied: t.Sequence[str] = (),
+    folders: t.Sequence[str] = (),
 ) -> Completed:
     """Runs `argv` where each `(source, target)` of `binds` shows the source folder at the target.
 
@@ -54,12 +55,14 @@ def run_in_private_mounts(
         user: make a user namespace as well, for a caller without CAP_SYS_ADMIN.
         emptied: files that the command may append to, shown empty: an overlay copies a file before its first write,
             which for a log of many gigabytes would fill the memory.
+        folders: with `user`, folders in which the command may make files and which, or whose parents, have another
+            owner; there it would meet EOVERFLOW (75).
 
     Raises:
         SandboxError: the system denies one of the steps.
     """
     try:
-        world = _world.World(binds, overlay=overlay, user=user, emptied=emptied)
+        world = _world.World(binds, overlay=overlay, user=user, emptied=emptied, folders=folders)
     except (OSError, AttributeError, ImportError) as error:
         raise SandboxError(f"the C library cannot be called: {error}") from error
     receiver, sender = os.pipe()
