@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+# The Python that .venv is made from (3.11, 3.12 or 3.13).
+export PYTHON ?= $(shell command -v python3.11 || command -v python3)
+
+BIN := .venv/bin
+STAGES := lint unit sanity integration package docs molecule
+# The files that are part of the project: what git tracks or would, so that a new file is never forgotten.
+files = $$(git ls-files --cached --others --exclude-standard -- $(1) | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Make .venv with everything pinned, and the checkout its installed collection
+	@tools/setup
+
+.PHONY: demo
+demo: setup ## Replay the outage on five local nginx instances
+	@$(BIN)/python tools/demo/run
+
+.PHONY: test
+test: setup ## Run every stage below, then tell what passed
+	@tools/run-stages $(STAGES)
+
+.PHONY: lint
+lint: setup ## Check style, types, YAML, Ansible content and the oldest Python of the hosts' code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	@mkdir -p build/mypy/ansible_collections/failsafe && ln -sfn "$(CURDIR)" build/mypy/ansible_collections/failsafe/nginx
+	$(BIN)/mypy -p ansible_collections.failsafe.nginx.plugins
+	$(BIN)/vermin --quiet --no-tips --violations --target=3.7- plugins/module_utils plugins/modules
+	$(BIN)/yamllint --strict $(call files,'*.yml' '*.yaml' .yamllint .ansible-lint)
+	$(BIN)/ansible-lint --offline --strict
+
+.PHONY: unit
+unit: setup ## Run the unit tests (against a real nginx) and the tests of the project itself
+	@tools/nginx-binary
+	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/pytest tests/unit tests/meta
+
+.PHONY: sanity
+sanity: setup ## Run ansible-test sanity
+	@tools/ansible-test sanity
+
+.PHONY: integration
+integration: setup ## Run ansible-test integration on this machine, below temporary folders
+	@tools/nginx-binary
+	@tools/ansible-test integration
+
+.PHONY: package
+package: setup ## Build the collection, check its files, install it elsewhere and run playbooks from there
+	@tools/nginx-binary
+	@$(BIN)/python tools/package
+
+.PHONY: docs
+docs: setup ## Build the plugins' documentation; a warning is an error
+	@tools/build-docs
+
+.PHONY: molecule
+molecule: setup ## Run the Molecule scenarios in Docker (SCENARIO=name for one)
+	@tools/molecule $(SCENARIO)
+
+.PHONY: format
+format: setup ## Format the Python code and repair what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: requirements
+requirements: ## Resolve requirements/dev.in anew
+	@tools/requirements
+
+.PHONY: changelog
+changelog: setup ## Check the changelog fragments
+	$(BIN)/antsibull-changelog lint
+
+.PHONY: clean
+clean: ## Remove what the other targets made, .venv included
+	@tools/docker-engine stop
+	rm -rf .venv build .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output
