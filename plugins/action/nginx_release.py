@@ -16,12 +16,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, lint
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import refusing, to_text
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
     DEFAULT_EXCLUDE,
-    TEMPLATE_SUFFIX,
     RenderError,
     find_source,
 )
@@ -103,17 +102,10 @@ class ActionModule(ActionBase):
 
     def _refusal(self, findings: list[Finding], candidate: Candidate) -> str | None:
         """The text with which the candidate is refused, or None."""
-        guilty = refusing(findings, self._task.args.get("lint_fail_on") or "error")
+        guilty = gate([finding.as_dict() for finding in findings], self._task.args.get("lint_fail_on") or "error")
         if not guilty:
             return None
-        lines = ["The configuration is refused; nothing was changed.", to_text(guilty)]
-        files = {place.file for finding in guilty for place in (finding, *finding.related)}
-        lines += [
-            f"    {path} is rendered from {source}"
-            for path, source in candidate.sources.items()
-            if path in files and source.endswith(TEMPLATE_SUFFIX)
-        ]
-        return "\n".join(lines)
+        return f"The configuration is refused; nothing was changed.\n{report(guilty, candidate.sources)}"
 
     def _call(self, variables: dict[str, t.Any], extra: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = {name: value for name, value in self._task.args.items() if name not in _CONTROLLER_OPTIONS}
