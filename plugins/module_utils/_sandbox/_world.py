@@ -51,13 +51,11 @@ class World:
         self,
         binds: t.Sequence[t.Tuple[str, str]],
         *,
-        overlay: bool,
         user: bool,
         emptied: t.Sequence[str],
         folders: t.Sequence[str],
     ) -> None:
         self._binds = [(os.path.abspath(source), os.path.abspath(target)) for source, target in binds]
-        self._overlay = overlay
         self._user = user
         self._emptied = emptied
         self._folders = folders
@@ -89,11 +87,10 @@ class World:
         sources = [(os.open(source, os.O_PATH | os.O_DIRECTORY), target) for source, target in self._binds]
         folders, nested = self._places()
         self._make_tmpfs()
-        if self._overlay:
-            for path, handle in folders:
-                self._cover(path, handle, nested)
-            for path, handle in nested.items():
-                self._cover_nested(path, handle)
+        for path, handle in folders:
+            self._cover(path, handle, nested)
+        for path, handle in nested.items():
+            self._cover_nested(path, handle)
         for handle, target in sources:
             os.makedirs(target, exist_ok=True)
             self._lay(handle, target, f"show {os.readlink(_fd(handle))} at {target}")

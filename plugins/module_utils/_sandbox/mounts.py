@@ -36,22 +36,20 @@ def run_in_private_mounts(
     *,
     env: t.Optional[t.Mapping[str, str]] = None,
     timeout: float = 30.0,
-    overlay: bool = True,
     user: bool = False,
     emptied: t.Sequence[str] = (),
     folders: t.Sequence[str] = (),
 ) -> Completed:
     """Runs `argv` where each `(source, target)` of `binds` shows the source folder at the target.
 
-    The sources are shown as overlays too, so that they stay as they are. Nothing is shared with other processes but
-    the network, /proc, /sys, /dev and abstract sockets.
+    Every writable file system is under an overlay whose upper layer is in memory, the sources too, so that whatever is
+    written vanishes. Shared with other processes are only the network, abstract sockets, /proc, /sys and /dev.
 
     Args:
         binds: absolute paths. A target that does not exist is made, in the overlay only.
         argv: the command.
         env: its environment; this process's own by default.
         timeout: seconds; then its whole process group is killed.
-        overlay: put an overlay over every writable file system, so that what is written vanishes.
         user: make a user namespace as well, for a caller without CAP_SYS_ADMIN.
         emptied: files that the command may append to, shown empty: an overlay copies a file before its first write,
             which for a log of many gigabytes would fill the memory.
@@ -62,7 +60,7 @@ def run_in_private_mounts(
         SandboxError: the system denies one of the steps.
     """
     try:
-        world = _world.World(binds, overlay=overlay, user=user, emptied=emptied, folders=folders)
+        world = _world.World(binds, user=user, emptied=emptied, folders=folders)
     except (OSError, AttributeError, ImportError) as error:
         raise SandboxError(f"the C library cannot be called: {error}") from error
     receiver, sender = os.pipe()
