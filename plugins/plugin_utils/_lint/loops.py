@@ -131,8 +131,8 @@ def _redirects(chain: Chain) -> tuple[tuple[t.Any, ...], Finding]:
     hops = chain.hops[chain.loop_start or 0 :]
     shown = [f"GET {hops[0].request.url}"]
     shown += [f"{hop.outcome.status} {hop.outcome.location}" for hop in (hops[:_SHOWN] if chain.endless else hops)]
-    end = "and so on, every redirect leads to the next" if chain.endless else "which is where it began"
-    message = f"{' -> '.join(shown)}{' -> ...' if chain.endless else ''}: {end}, browsers give up"
+    end = "and every redirect leads to another one" if chain.endless else "back where it began, without an end"
+    message = f"{' -> '.join(shown)}{' -> ...' if chain.endless else ''}: {end}"
     if chain.endless:
         # The last hops are the part that repeats; what led there does not.
         hops = hops[len(hops) // 2 :]

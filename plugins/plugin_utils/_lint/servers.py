@@ -16,6 +16,7 @@ from .finding import Rule, related
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Conflict, Listener, Server
 
     from .context import Context
@@ -51,7 +52,7 @@ class _Shadow:
     def finding(self) -> Finding:
         first = next(iter(self.names))
         place = self.loser.names[first].place
-        winner_place = self.winner.names[first].place
+        winner_place = _claimed_at(self.winner, first)
         names = ", ".join(f'"{name}"' for name in self.names)
         whole = "this server never answers there" if set(self.names) == set(self.loser.names) else "never this one"
         twice = ", it is included twice" if place == winner_place else ""
@@ -63,6 +64,15 @@ class _Shadow:
         if self.loser.directive.place != place:
             places.append(related("the server that does not answer", self.loser.directive.place))
         return SHADOWED_SERVER.at(place, message, places)
+
+
+def _claimed_at(server: Server, name: str) -> Place:
+    """Where a server claims a name: as written, in other letters, or with a form that includes it."""
+    bare = name.lower().removeprefix("*").removeprefix(".")
+    for own, directive in server.names.items():
+        if own.lower().removeprefix("*").removeprefix(".") == bare:
+            return directive.place
+    return server.directive.place
 
 
 def _harms(conflict: Conflict, listener: Listener) -> bool:

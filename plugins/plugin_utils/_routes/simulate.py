@@ -76,6 +76,8 @@ class _Simulation:
         self.uri_changed = False
         self.internal = False
         self.error_page_used = False
+        #: The status that an error page is sent with, where `=` does not leave it to the page.
+        self.err_status: int | None = None
         #: An undecidable `if` may have put other settings in place of the location's.
         self.undecided = False
         self.state = State(
@@ -237,11 +239,12 @@ class _Simulation:
         target = self.state.text(page.args[-1])
         if target is None:
             return self.unknown(f"what {page.args[-1]} stands for")
+        answer = next((arg[1:] for arg in page.args if arg.startswith("=")), None)
+        code = status if answer is None else int(answer) if answer.isdecimal() else None
         if target.startswith(("/", "@")):
+            self.err_status = code
             return self.internal_redirect(target, page)
-        codes = [int(arg[1:]) for arg in page.args if arg.startswith("=") and arg[1:].isdecimal()]
-        code = codes[0] if codes and codes[0] in REDIRECTS else 302
-        return self.redirect(code, target, page) if status else self.unknown("no status")
+        return self.redirect(code if code in REDIRECTS else 302, target, page)
 
     # -- the rewrite program
 
@@ -377,6 +380,8 @@ class _Simulation:
         return self.end("unknown", reason=reason)
 
     def end(self, kind: Kind, status: int | None = None, location: str | None = None, reason: str = "") -> Outcome:
+        if self.err_status is not None and kind in ("content", "return") and (status or 0) < _DENIES:
+            status = self.err_status
         return Outcome(kind, status, location, tuple(self.trace), reason)
 
 

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The law of the rules: each has fixtures that fire, fixtures that stay silent, and a page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files, load_path
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, lint
+
+FIXTURES = Path(__file__).parent / "fixtures"
+DOCS = Path(__file__).resolve().parents[5] / "docs" / "rules"
+SECTIONS = ("## What nginx does", "## Why it breaks", "## Bad", "## Good", "## References", "## Suppressing it")
+
+
+def load(path: Path) -> Config:
+    if path.is_dir():
+        return load_path(path, config_dir="/etc/nginx")
+    data = path.read_bytes()
+    if path.parts[-3] != "file-encoding" and not re.search(rb"^(events|http)\b", data, re.MULTILINE):
+        data = b"events {}\nhttp {\n" + data + b"}\n"
+    return load_files({"nginx.conf": data}, config_dir="/etc/nginx")
+
+
+def fixtures(kind: str) -> list[Path]:
+    return sorted(FIXTURES.glob(f"*/{kind}/*"))
+
+
+def name(path: Path) -> str:
+    return f"{path.parts[-3]}-{path.stem}"
+
+
+@pytest.mark.parametrize("path", fixtures("fire"), ids=name)
+def test_the_rule_fires(path: Path) -> None:
+    rule = path.parts[-3]
+    found = [finding for finding in lint(load(path)) if finding.rule == rule]
+    assert found
+    for finding in found:
+        assert finding.severity == RULES[rule].severity
+        assert finding.line >= 1
+        assert finding.message
+
+
+@pytest.mark.parametrize("path", fixtures("silent"), ids=name)
+def test_the_rule_stays_silent(path: Path) -> None:
+    rule = path.parts[-3]
+    assert [finding for finding in lint(load(path)) if finding.rule == rule] == []
+
+
+@pytest.mark.parametrize("path", [p for p in fixtures("silent") if not p.parts[-3].startswith("suppression")], ids=name)
+def test_good_configurations_are_clean(path: Path) -> None:
+    assert [finding for finding in lint(load(path)) if finding.severity != "advice"] == []
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_every_rule_keeps_the_law(rule: str) -> None:
+    for kind in ("fire", "silent"):
+        assert len(list((FIXTURES / rule / kind).iterdir())) >= 3, f"{rule} needs three {kind} fixtures"
+    page = (DOCS / f"{rule}.md").read_text()
+    assert page.startswith(f"# {rule}\n")
+    assert f"**{RULES[rule].severity}**" in page
+    assert [section for section in SECTIONS if section not in page] == []
+
+
+def test_no_fixtures_or_pages_without_a_rule() -> None:
+    assert {path.name for path in FIXTURES.iterdir() if path.is_dir()} == set(RULES)
+    assert {path.stem for path in DOCS.glob("*.md")} - {"README"} == set(RULES)
