@@ -69,8 +69,8 @@ def candidates(files: list[str], config_dir: str) -> list[str]:
     """The files that a usual main file would include.
 
     That is `*.conf` in the folder itself, `*.conf` below `conf.d/` and `stream.d/` (and their like), and everything
-    below `sites-enabled/` and `streams-enabled/`. Where there is none of these, every file that is not parked in a
-    `*-available` folder.
+    below `sites-enabled/` and `streams-enabled/`. Where there is none of these, every other `*.conf` and everything
+    below `snippets/`, but nothing that is parked in a `*-available` folder: certificates and pages are no configuration.
     """
     chosen = []
     for path in files:
@@ -83,7 +83,11 @@ def candidates(files: list[str], config_dir: str) -> list[str]:
         # A folder that cannot be listed stands here itself, so that reading it says so.
         if config or (enabled and not parts[-1].endswith("~")) or (folder and len(parts) == 1):
             chosen.append(path)
-    return chosen or [path for path in files if (below(path, config_dir) or "").split("/")[0] not in _PARKED]
+    return chosen or [path for path in files if _is_snippet((below(path, config_dir) or "").split("/"))]
+
+
+def _is_snippet(parts: list[str]) -> bool:
+    return parts[0] not in _PARKED and (parts[-1].endswith(".conf") or "snippets" in parts[:-1])
 
 
 def guess(builder: Builder, syntax: Syntax, *, stream: bool = False) -> Context:

@@ -135,8 +135,13 @@ def test_hidden_parked_and_backup_files_are_not_loaded() -> None:
 
 
 def test_parked_files_are_not_loaded_where_there_is_nothing_else_enabled() -> None:
-    config = load_set({"sites-available/a": "broken {", "snippets/b": "gzip on;"}, partial=True)
-    assert list(config.texts) == ["snippets/b"]
+    files = {"sites-available/a.conf": "broken {", "snippets/b": "gzip on;", "app/c.conf": "etag on;"}
+    assert list(load_set(files, partial=True).texts) == ["app/c.conf", "snippets/b"]
+
+
+def test_what_is_no_configuration_is_not_read_as_one() -> None:
+    config = load_set({"html/index.html": "<p>{</p>", "ssl/cert.pem": "-----BEGIN"}, partial=True)
+    assert (config.root, config.problems) == ([], [])
 
 
 def test_a_file_that_includes_itself_keeps_its_turn() -> None:
