@@ -50,13 +50,24 @@ class Application(BaseHTTPRequestHandler):
         """Say nothing: nginx's access log knows more."""
 
 
+class Server(ThreadingHTTPServer):
+    """A server that is not upset when an nginx that stops resets the connections it kept."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+        """Report everything but a connection that the other side broke."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def main(arguments: list[str]) -> None:
     """Serve until standard input ends."""
     for argument in arguments:
         name, _, place = argument.partition("=")
         address, _, port = place.rpartition(":")
         handler = type(name, (Application,), {"name": name})
-        server = ThreadingHTTPServer((address, int(port)), handler)
+        server = Server((address, int(port)), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()
 

@@ -16,9 +16,7 @@ from pathlib import Path
 
 from .fleet import Fleet
 from .host import DemoError
-from .machine import make_ready
-from .playbook import Playbooks
-from .story import Story
+from .machine import go_on_in_the_environment, make_ready
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         make_ready()
+        go_on_in_the_environment()
         return _in_a_work_folder(verbose=options.verbose, keep=options.keep)
     except DemoError as error:
         print(f"\ndemo: {error}", file=sys.stderr)
@@ -45,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _in_a_work_folder(*, verbose: bool, keep: bool) -> int:
+    from .playbook import Playbooks  # noqa: PLC0415  needs what make_ready installs
+    from .story import Story  # noqa: PLC0415  the same
+
     work = Path(tempfile.mkdtemp(prefix="failsafe-demo-"))
     log = work / "ansible.log"
     try:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+_TITLE = re.compile("<title>(?:[0-9]{3} )?(.*?)</title>")
 
 
 class DemoError(Exception):
@@ -30,11 +34,14 @@ class Answer:
 
     @property
     def summary(self) -> str:
-        """The status and what matters most beside it, in one line."""
+        """The status and what matters most beside it, in one line; which application server answered does not."""
         if "location" in self.headers:
             return f"{self.status} -> {self.headers['location']}"
-        first = next((line for line in self.body.splitlines() if line.strip()), "")
-        return f"{self.status} {first.strip()}"[:110]
+        if self.headers.get("content-type") == "application/json":
+            answer = json.loads(self.body)
+            return f"{self.status} {answer.get('error') or 'application: GET ' + answer['path']}"
+        title = _TITLE.search(self.body)
+        return f"{self.status} {title.group(1) if title else self.body.strip()}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,12 @@ class Host:
         """The store's journal as it stands, empty before the first deployment."""
         path = self.root / "store" / "journal.jsonl"
         return path.read_text() if path.exists() else ""
+
+    @property
+    def access_log(self) -> list[dict[str, str]]:
+        """What the site's access log tells of every request, oldest first."""
+        path = self.root / "log" / "access.log"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     @property
     def master(self) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 from .fleet import ROOT
 from .host import DemoError
@@ -16,9 +18,11 @@ from .host import DemoError
 #: Command -> the package that has it, on Debian and Ubuntu.
 PACKAGES = {"nginx": "nginx-light", "openssl": "openssl"}
 
-ANSIBLE_PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+ANSIBLE_PLAYBOOK = VENV / "bin" / "ansible-playbook"
 #: The last thing that `make setup` makes.
-COLLECTIONS = ROOT / ".venv" / "collections"
+COLLECTIONS = VENV / "collections"
 
 
 def make_ready() -> None:
@@ -36,6 +40,12 @@ def make_ready() -> None:
     if not COLLECTIONS.exists():
         print("Setting up .venv, once ...", flush=True)
         _run(["make", "-C", str(ROOT), "--no-print-directory", "setup"])
+
+
+def go_on_in_the_environment() -> None:
+    """Start this program again with .venv's Python, which has what the rest of it imports."""
+    if Path(sys.prefix) != VENV:
+        os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606  no shell is meant
 
 
 def _install(commands: list[str]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -17,13 +16,14 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from .fleet import EXAMPLE, ROOT
 from .host import DemoError
 from .machine import ANSIBLE_PLAYBOOK
 
-#: The task of playbooks/deploy.yml that tells what became of every host, and the YAML around its text.
+#: The task of playbooks/deploy.yml that tells what became of every host.
 VERDICT = "Tell what became of the rollout"
-_YAML_MARK = re.compile(r"^ *(?:- )?(?:[|>][-+]?$)?")
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,11 @@ class Run:
 
     @property
     def verdict(self) -> list[str]:
-        """The lines of the verdict that playbooks/deploy.yml prints, without YAML's marks."""
+        """The lines of the verdict that playbooks/deploy.yml prints, empty when it never came to that."""
         _, _, rest = self.output.partition(f"TASK [{VERDICT}]")
-        _, _, message = rest.partition("    msg:\n")
-        lines = itertools.takewhile(str.strip, message.splitlines())
-        texts = [_YAML_MARK.sub("", line) for line in lines]
-        return [text for text in texts if text]
+        block = itertools.takewhile(lambda line: line.startswith(" "), rest.splitlines()[2:])
+        result = yaml.safe_load("\n".join(block)) or {}
+        return [line for text in result.get("msg", ()) for line in text.splitlines()]
 
 
 class Playbooks:
@@ -71,6 +70,7 @@ class Playbooks:
         command = self.command(playbook, source)
         started = time.monotonic()
         environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+        environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "yaml"
         lines = []
         with self.log.open("a") as log:
             log.write(f"$ {' '.join(command)}\n")

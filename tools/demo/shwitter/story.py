@@ -122,6 +122,11 @@ class Story:
                 f"{self.canary.name} was rolled back: its files and its answers are the old ones",
                 (was.state.config, was.state.master, was.served) == (now.state.config, now.state.master, now.served),
             )
+            got = [sum(line["status"] == "502" for line in host.access_log) for host in self.fleet.hosts]
+            self.teller.must(
+                f"{got[0]} answers of 502 in {self.canary.name}'s access log, all to its gate; none elsewhere",
+                got[0] > 0 and not any(got[1:]),
+            )
             for host in self.others:
                 self._must_be_untouched(host, before[host.name], after[host.name])
 
@@ -132,10 +137,8 @@ class Story:
             served = answers_of(self.fleet.hosts, PAGES)
             self.teller.served("after", served)
             self.teller.must("exit status 0", run.status == 0)
-            reached = {
-                answers[url].partition('"path": ')[2].split(",")[0] for answers in served.values() for url in PAGES[2:]
-            }
-            self.teller.must("both names reach /api/profile_list", reached == {'"/api/profile_list"'})
+            reached = {answers[url] for answers in served.values() for url in PAGES[2:]}
+            self.teller.must("both names reach the one call", reached == {"200 application: GET /api/profile_list"})
 
     def _deploy(self, source: Path) -> Run:
         self.teller.command(self.playbooks.command("deploy", source))

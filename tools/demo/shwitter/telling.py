@@ -46,7 +46,7 @@ class Teller:
         """Print who serves what: host -> URL -> answer. Hosts that serve the same share a line."""
         print(f"   served {when}:")
         urls = next(iter(answers.values()))
-        width = max(len(url) for url in urls)
+        width = max(map(len, urls))
         for url in urls:
             by_answer: dict[str, list[str]] = {}
             for host, answer in answers.items():
@@ -80,9 +80,8 @@ def answers_of(hosts: Iterable[Host], urls: Iterable[str]) -> dict[str, dict[str
 
 
 def _range(hosts: list[str]) -> str:
-    return hosts[0] if len(hosts) == 1 else f"{hosts[0]}-{hosts[-1]}" if _consecutive(hosts) else ",".join(hosts)
-
-
-def _consecutive(hosts: list[str]) -> bool:
+    """`web1`, `web1,3` or `web2-5`."""
     numbers = [int(host.removeprefix("web")) for host in hosts]
-    return numbers == list(range(numbers[0], numbers[-1] + 1))
+    if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):  # noqa: PLR2004  a pair is no range
+        return f"web{numbers[0]}-{numbers[-1]}"
+    return f"web{','.join(map(str, numbers))}"
