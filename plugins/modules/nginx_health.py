@@ -14,8 +14,8 @@ description:
   - Sends requests from the host it runs on, compares the answers with what is expected, and fails when they differ.
   - The checks are asked in rounds. The module succeeds when all of them passed O(successes) times in a row and then went on
     passing for O(soak) seconds.
-  - It fails early when one check gets the same kind of wrong answer in three rounds in a row; a refused or lost connection,
-    a missing answer and a slow answer may end until O(timeout).
+  - It fails early when one check gets a wrong answer in three rounds in a row. A refused or lost connection, a missing answer
+    and a slow answer may end until O(timeout).
   - The module M(failsafe.nginx.nginx_release) runs the same checks after a reload. This module asks for them at any other time,
     for example after an upgrade or from a load balancer's point of view.
 author:

@@ -86,9 +86,10 @@ def connected(address: Address, deadline: Deadline) -> t.Iterator[socket.socket]
         raise Failure("connection", f"no {'answer' if sock else 'connection'} within {deadline.seconds:.3g} s") from exc
     except ssl.SSLCertVerificationError as exc:
         raise Failure("wrong", f"certificate not trusted: {exc.verify_message}") from exc
-    except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as exc:
-        raise Failure("connection", "connection closed in the TLS handshake") from exc
     except ssl.SSLError as exc:
+        # Python 3.7 has no name for OpenSSL 3's "unexpected eof while reading".
+        if isinstance(exc, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "unexpected eof" in str(exc):
+            raise Failure("connection", "connection closed before the answer's end") from exc
         raise Failure("wrong", f"TLS failed: {exc.reason or exc}") from exc
     except (http.client.RemoteDisconnected, http.client.IncompleteRead) as exc:
         raise Failure("connection", "connection closed before the answer's end") from exc
@@ -123,16 +124,13 @@ def exchange(sock: socket.socket, deadline: Deadline, *, method: str, request: b
     sock.settimeout(deadline.left())
     sock.sendall(request)
     stream = _Stream(sock, deadline)
-    interim = []  # kept: a response that is collected closes the stream
     while True:
-        response = http.client.HTTPResponse(t.cast("socket.socket", stream), method=method)
-        response.begin()
-        if response.status >= 200 or response.status == 101:  # noqa: PLR2004
-            break
-        interim.append(response)
-    latency = deadline.elapsed
-    body = _read_body(response) if want_body else None
-    return Answer(response.status, response.getheaders(), body, latency)
+        with contextlib.closing(http.client.HTTPResponse(t.cast("socket.socket", stream), method=method)) as response:
+            response.begin()
+            if response.status >= 200 or response.status == 101:  # noqa: PLR2004
+                latency = deadline.elapsed
+                body = _read_body(response) if want_body else None
+                return Answer(response.status, response.getheaders(), body, latency)
 
 
 def _read_body(response: http.client.HTTPResponse) -> bytes:
@@ -151,10 +149,15 @@ class _Stream:
     """What `http.client.HTTPResponse` needs of a socket: one buffered reader, shared by interim and final response."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._reader = io.BufferedReader(_Reader(sock, deadline))
+        self._reader = _Buffered(_Reader(sock, deadline))
 
     def makefile(self, _mode: str) -> t.Any:
         return self._reader
+
+
+class _Buffered(io.BufferedReader):
+    def close(self) -> None:
+        """Stay open: every response closes its reader, and the socket has an owner."""
 
 
 class _Reader(io.RawIOBase):

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import (
     Handler,
     Server,
+    listen,
     reply,
     status,
 )
@@ -24,7 +25,7 @@ def serve() -> t.Iterator[t.Callable[..., Server]]:
 
     def start(handler: Handler | None = None, listener: socket.socket | None = None, *, listens: bool = True) -> Server:
         handler = handler or reply(status(200))
-        servers.append(Server(listener or socket.create_server(("127.0.0.1", 0)), handler, listens=listens))
+        servers.append(Server(listener or listen(("127.0.0.1", 0)), handler, listens=listens))
         return servers[-1]
 
     yield start

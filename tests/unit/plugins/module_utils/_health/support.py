@@ -15,6 +15,17 @@ if t.TYPE_CHECKING:
 Handler = t.Callable[[socket.socket, bytes], None]
 
 
+def listen(where: t.Any, family: int = socket.AF_INET) -> socket.socket:
+    listener = socket.socket(family)
+    try:
+        listener.bind(where)
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def reply(*pieces: bytes) -> Handler:
     """Send these bytes, then close."""
 

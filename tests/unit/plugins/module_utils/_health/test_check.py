@@ -16,6 +16,7 @@ from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.
     Handler,
     Server,
     head,
+    listen,
     reply,
     status,
 )
@@ -173,10 +174,7 @@ def test_address_overrides_where_to_connect(serve: Serve) -> None:
 
 
 def test_unix_socket(serve: Serve, tmp_path: Path) -> None:
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(tmp_path / "s"))
-    listener.listen()
-    serve(listener=listener)
+    serve(listener=listen(str(tmp_path / "s"), socket.AF_UNIX))
     assert run_check({"url": "http://a.example/", "address": f"unix:{tmp_path}/s"})["ok"]
     assert run_check({"tcp": f"unix:{tmp_path}/s"})["ok"]
     result = run_check({"tcp": f"unix:{tmp_path}/none"})
@@ -186,7 +184,7 @@ def test_unix_socket(serve: Serve, tmp_path: Path) -> None:
 
 def test_ipv6(serve: Serve) -> None:
     try:
-        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        listener = listen(("::1", 0), socket.AF_INET6)
     except OSError:
         pytest.skip("loopback has no IPv6 here")
     server = serve(listener=listener)

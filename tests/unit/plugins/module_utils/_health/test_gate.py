@@ -185,14 +185,16 @@ BASELINES: list[tuple[str, t.Any, t.Any, list[Handler], dict[str, t.Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("title", "a", "b", "now", "expected"), BASELINES, ids=[row[0] for row in BASELINES])
-def test_baseline(serve: Serve, title: str, a: t.Any, b: t.Any, now: list[Handler], expected: dict[str, t.Any]) -> None:
+@pytest.mark.parametrize(
+    ("a", "b", "now", "expected"), [row[1:] for row in BASELINES], ids=[row[0] for row in BASELINES]
+)
+def test_baseline(serve: Serve, a: t.Any, b: t.Any, now: list[Handler], expected: dict[str, t.Any]) -> None:
     server = serve(site({"/a": now[0], "/b": now[1]}))
     baseline = [{"name": name, **record} for name, record in (("/a", a), ("/b", b)) if record]
     keys = {"interval": 0.01, "timeout": 0.3}
     result = Gate([], [probe(server, "/a"), probe(server, "/b")], baseline or None, **keys).run()
     got = {**result, "failed": [one["name"] for one in result["failed"]]}
-    assert {key: got[key] for key in expected} == expected, title
+    assert {key: got[key] for key in expected} == expected
     if expected["ok"]:
         assert result["failed"] == []
     if result["skipped"]:
@@ -293,6 +295,19 @@ def _append(log: Path, data: bytes) -> None:
         (ALARM[:-1], False),
         (b"x" * 200_000 + b"\n" + ALARM, True),
     ],
+    ids=[
+        "alert",
+        "emerg",
+        "crit",
+        "crit of a request",
+        "error",
+        "warn",
+        "in the text",
+        "no time",
+        "binary",
+        "cut",
+        "long",
+    ],
 )
 def test_error_log_lines(serve: Serve, tmp_path: Path, line: bytes, alarming: bool) -> None:  # noqa: FBT001
     log = tmp_path / "error.log"
@@ -361,12 +376,12 @@ def test_an_error_log_that_cannot_be_read_is_visible(serve: Serve, tmp_path: Pat
     logs = [str(tmp_path), str(tmp_path / "fifo"), "/dev/null", "a\0b"]
     result = Gate([check(serve(OK))], **FAST, error_logs=logs).run()
     assert result["ok"]
-    assert result["unwatched"] == [
+    assert result["unwatched"][:3] == [
         f"{tmp_path}: not a regular file",
         f"{tmp_path}/fifo: not a regular file",
         "/dev/null: not a regular file",
-        "a\0b: embedded null byte",
     ]
+    assert "null" in result["unwatched"][3]
 
 
 def test_error_logs_are_watched_in_a_soak_without_checks(tmp_path: Path) -> None:

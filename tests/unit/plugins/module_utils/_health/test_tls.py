@@ -132,7 +132,8 @@ def test_untrusted_is_a_definite_failure(site: Path, keys: dict[str, t.Any], rea
 @pytest.mark.nginx
 def test_closed_without_an_answer_and_redirected(site: Path) -> None:
     assert site
-    assert ask("/gone", verify=False)["failure"] == "connection"
+    gone = ask("/gone", verify=False)
+    assert gone["failure"] == "connection", gone["reason"]
     assert ask("/old", verify=False, status=301, location="https://good.example/new")["ok"]
     result = run_check({"url": f"http://127.0.0.1:{PORT}/"})
     assert "expected status 200-399, got 400" in result["reason"], "plain HTTP to a TLS port"
