@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import typing as t
+from collections import deque
 
 from ._build import Builder, includes
 from ._crossplane import Context
@@ -136,9 +137,9 @@ def _named(builder: Builder, chosen: list[str]) -> set[str]:
     """The files that the chosen ones include, directly or not; a file that only names itself is not among them."""
     named: set[str] = set()
     seen: set[str] = set()
-    todo = list(chosen)
+    todo = deque(chosen)
     while todo:
-        path = todo.pop()
+        path = todo.popleft()
         if path in seen:
             continue
         seen.add(path)
