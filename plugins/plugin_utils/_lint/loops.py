@@ -41,20 +41,44 @@ _ACTIVE: t.Final = ("error_page", "index")
 
 def check(context: Context) -> Iterator[Finding]:
     """Simulates requests for every server on every socket, and follows their redirects."""
-    seen: set[tuple[t.Any, ...]] = set()
+    cycles = _Cycles()
+    loops: dict[tuple[t.Any, ...], Finding] = {}
     for request in _requests(context):
         chain = context.follower.follow(request)
         for hop in chain.hops:
-            if hop.outcome.kind == "internal-cycle":
-                yield from _once(seen, *_internal(hop))
+            cycles.add(hop)
         if chain.loops:
-            yield from _once(seen, *_redirects(chain))
+            key, finding = _redirects(chain)
+            loops.setdefault(key, finding)
+    yield from cycles.findings()
+    yield from loops.values()
 
 
-def _once(seen: set[tuple[t.Any, ...]], key: tuple[t.Any, ...], finding: Finding) -> Iterator[Finding]:
-    if key not in seen:
-        seen.add(key)
-        yield finding
+class _Cycles:
+    """Internal cycles by the lines that make them.
+
+    A rewrite that only some literal URI drives into a circle, and that serves other requests well, is no broken
+    configuration: nobody asks for that URI. One that a made-up URI drives into a circle breaks a whole class of them.
+    """
+
+    def __init__(self) -> None:
+        self._findings: dict[tuple[t.Any, ...], Finding] = {}
+        self._open: set[tuple[t.Any, ...]] = set()
+        self._serving: set[tuple[str, int, int]] = set()
+
+    def add(self, hop: Hop) -> None:
+        if hop.outcome.kind == "internal-cycle":
+            key, finding = _internal(hop)
+            self._findings.setdefault(key, finding)
+            if hop.request.missing or key[0] != REWRITE_CYCLE.id:
+                self._open.add(key)
+        elif hop.outcome.kind != "unknown" and hop.request.missing:
+            self._serving.update(_place(step.directive) for step in hop.outcome.trace)
+
+    def findings(self) -> Iterator[Finding]:
+        for key, finding in self._findings.items():
+            if key in self._open or not key[1] & self._serving:
+                yield finding
 
 
 def _requests(context: Context) -> Iterator[Request]:

@@ -369,6 +369,8 @@ class _Simulation:
     def absolute(self, location: str) -> str:
         """The URL that the client is sent to: ngx_http_header_filter() completes paths, the client the rest."""
         scope = self.scope
+        if location.startswith(_ABSOLUTE[:2]):
+            return location
         if not location.startswith("/") or not scope.flag("absolute_redirect", default=True):
             return urljoin(self.request.url, location) if location else self.request.url
         host = self.server.first_name if scope.flag("server_name_in_redirect", default=False) else self.state.host
