@@ -21,6 +21,8 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition 
 
 Definitions = t.Sequence[t.Mapping[str, t.Any]]
 Result = t.Dict[str, t.Any]
+_Key = t.Tuple[bool, str]  # whether it is a probe, and its name
+_Failed = t.Dict[_Key, Result]  # the results that block
 
 _CONFIRMATIONS = 3  # rounds in a row in which a definite failure must be seen
 _WORKERS = 8
@@ -34,7 +36,7 @@ class _Question(t.NamedTuple):
     probe: bool
 
     @property
-    def key(self) -> tuple[bool, str]:
+    def key(self) -> _Key:
         return self.probe, self.check.name
 
 
@@ -102,6 +104,7 @@ class Gate:
         ]
         self._already = [one.check.name for one in everything if one.probe and self._before.get(one.key) is False]
         self._rounds = 0
+        self._streaks: dict[_Key, int] = {}
         self.results: list[Result] = []  # of the last round
 
     def run(self) -> Result:
@@ -142,58 +145,69 @@ class Gate:
 
     def _verdict(self, start: float, logs: list[_LogWatch]) -> tuple[str, list[Result]]:
         """Why the gate fails, and the results that say so; an empty reason when it passes."""
-        end = start + self._timeout
-        streaks: dict[tuple[bool, str], int] = {}
-        good, soaking = 0, False
+        reason, failed = self._settle(start + self._timeout, logs) if self._questions else ("", [])
+        return (reason, failed) if reason else self._stay(logs)
+
+    def _settle(self, end: float, logs: list[_LogWatch]) -> tuple[str, list[Result]]:
+        good = 0
+        before: _Failed = {}
         while True:
             began = time.monotonic()
-            if not soaking and (good >= self._successes or not self._questions):
-                soaking, end = True, began + self._soak
-            if soaking and began >= end:
-                return self._alarm(logs), []
-            # A soak's round may end after the soak; a check's own timeout holds it.
-            failed = self._round(float("inf") if soaking else end, streaks)
+            failed = self._round(end)
             alarm = self._alarm(logs)
-            if alarm:
-                return alarm, []
             good = 0 if failed else good + 1
-            sure = [result for key, result in failed.items() if streaks[key] >= _CONFIRMATIONS]
-            if failed and (soaking or sure):
-                return self._reason(failed, sure, "in the soak: " if soaking else ""), list(failed.values())
-            pause = max(0.0, began + self._interval - time.monotonic())
-            if not soaking and good < self._successes and time.monotonic() + pause >= end:
+            if alarm or good >= self._successes:
+                return alarm, []
+            sure = [result for key, result in failed.items() if self._streaks[key] >= _CONFIRMATIONS]
+            if sure:
+                return self._reason(failed, sure[0]), list(failed.values())
+            wake = max(began + self._interval, time.monotonic())
+            if wake >= end:
+                if time.monotonic() >= end:  # the round was cut short: the one before it tells more
+                    failed = before or failed
                 late = f"not passed {self._successes} times in a row within {self._timeout:g} s"
-                return self._reason(failed, [], late + (": " if failed else "")), list(failed.values())
-            time.sleep(max(0.0, min(pause, end - time.monotonic())) if soaking else pause)
+                return late + (f": {self._reason(failed)}" if failed else ""), list(failed.values())
+            before = failed
+            time.sleep(max(0.0, wake - time.monotonic()))
 
-    def _round(self, end: float, streaks: dict[tuple[bool, str], int]) -> dict[tuple[bool, str], Result]:
+    def _stay(self, logs: list[_LogWatch]) -> tuple[str, list[Result]]:
+        began = time.monotonic()
+        end = began + self._soak
+        while True:
+            time.sleep(max(0.0, min(began + self._interval, end) - time.monotonic()))
+            began = time.monotonic()
+            if began >= end:
+                return self._alarm(logs), []
+            failed = self._round(float("inf"))  # may end after the soak: each check has its own timeout
+            alarm = self._alarm(logs)
+            if alarm or failed:
+                return alarm or f"in the soak: {self._reason(failed)}", list(failed.values())
+
+    def _round(self, end: float) -> _Failed:
         """The results that block, by question."""
         self.results = _ask(self._questions, end)
         self._rounds += 1
         wrong = {one.key: result for one, result in zip(self._questions, self.results) if not result["ok"]}
         for one in self._questions:
             definite = wrong.get(one.key, {}).get("failure") == "wrong"
-            streaks[one.key] = streaks.get(one.key, 0) + 1 if definite else 0
+            self._streaks[one.key] = self._streaks.get(one.key, 0) + 1 if definite else 0
         probes = [one.key for one in self._questions if one.probe]
         down = bool(probes) and all(key in wrong and not self._before.get(key) for key in probes)
         return {key: result for key, result in wrong.items() if not key[0] or self._before.get(key) or down}
 
-    def _reason(self, failed: dict[tuple[bool, str], Result], sure: list[Result], prefix: str) -> str:
-        if not failed:
-            return prefix
-        first = (sure or list(failed.values()))[0]
-        key = next(key for key, result in failed.items() if result is first)
+    def _reason(self, failed: _Failed, first: Result | None = None) -> str:
+        key, first = next((key, result) for key, result in failed.items() if first is None or result is first)
         before = " (already failed before the switch)" if self._before.get(key) is False else ""
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         name = "" if first["name"] in (first["url"], first["address"]) else f"{first['name']}: "
-        return f"{prefix}{name}{first['reason']}{before}{more}"
+        return f"{name}{first['reason']}{before}{more}"
 
     def _alarm(self, logs: list[_LogWatch]) -> str:
         return next((f"new line in {log.path}: {line}" for log in logs for line in log.alarms()), "")
 
 
 def _questions(checks: Definitions, probes: Definitions) -> list[_Question]:
-    questions: dict[tuple[bool, str], _Question] = {}
+    questions: dict[_Key, _Question] = {}
     for definition in checks:
         one = _Question(parse_check(definition), probe=False)
         if one.key in questions:
