@@ -61,7 +61,8 @@ class ActionModule(ActionBase):
         try:
             return self._lint(options, task_vars or {})
         except (ConfigError, LintError, RenderError, RouteError) as error:
-            raise AnsibleActionFail(str(error)) from error
+            # ansible-core prints a cause beside the message, and they say the same.
+            raise AnsibleActionFail(str(error)) from None
 
     def _lint(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         sources: dict[str, str] = {}

@@ -18,7 +18,7 @@ from .finding import Rule, related
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Server
 
     from .context import Context
@@ -32,22 +32,28 @@ _REDIRECT_CODES: t.Final = 400
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Uses of `@name` in `try_files` and `error_page`, judged in every server that they reach."""
+    """Uses of `@name` in `try_files` and `error_page`, judged in every server that they reach; one finding per line."""
+    uses: dict[tuple[Place, str], tuple[Directive, list[Server]]] = {}
     for server in context.router.servers:
         if server.incomplete:
             continue
         for directive, name in dict.fromkeys(_uses(server)):
             if name not in server.locations.named:
-                yield _finding(server, directive, name)
+                uses.setdefault((directive.place, name), (directive, []))[1].append(server)
+    for (_place, name), (directive, servers) in uses.items():
+        yield _finding(directive, name, servers)
 
 
-def _finding(server: Server, directive: Directive, name: str) -> Finding:
-    known = ", ".join(server.locations.named) or "none"
+def _finding(directive: Directive, name: str, servers: list[Server]) -> Finding:
+    first = servers[0]
+    others = f" and {len(servers) - 1} more" if len(servers) > 1 else ""
+    known = f"it has {', '.join(first.locations.named)}" if first.locations.named else "it has none"
     message = (
-        f'{directive.name} sends requests to "{name}", which server "{server.first_name}" does not define '
-        f"(it has: {known}): nginx answers them with 500. Named locations are looked up in the same server only"
+        f'{directive.name} sends requests to "{name}", which server "{first.first_name}"{others} does not define '
+        f"({known}): nginx answers them with 500, it looks for named locations in the same server only"
     )
-    return NAMED_LOCATION_UNDEFINED.at(directive.place, message, [related("the server", server.directive.place)])
+    places = {server.directive.place: related("in this server", server.directive.place) for server in servers}
+    return NAMED_LOCATION_UNDEFINED.at(directive.place, message, places.values())
 
 
 def _uses(server: Server) -> Iterator[tuple[Directive, str]]:

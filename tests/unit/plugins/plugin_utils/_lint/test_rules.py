@@ -71,3 +71,23 @@ def test_every_rule_keeps_the_law(rule: str) -> None:
 def test_no_fixtures_or_pages_without_a_rule() -> None:
     assert {path.name for path in FIXTURES.iterdir() if path.is_dir()} == set(RULES)
     assert {path.stem for path in DOCS.glob("*.md")} - {"README"} == set(RULES)
+
+
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"file-encoding"}))
+def test_the_examples_of_a_page_are_fixtures(rule: str) -> None:
+    page = (DOCS / f"{rule}.md").read_text()
+    for kind, section in (("fire", "## Bad"), ("silent", "## Good")):
+        example = page.split(f"{section}\n\n```nginx\n")[1].split("\n```")[0]
+        files = [path for path in (FIXTURES / rule / kind).rglob("*.conf") if path.is_file()]
+        assert example in [path.read_text().rstrip() for path in files]
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_the_index_lists_every_rule(rule: str) -> None:
+    index = (DOCS / "README.md").read_text()
+    assert f"| [{rule}]({rule}.md) | {RULES[rule].severity} | {RULES[rule].summary} |" in index
+
+
+def test_a_large_good_tree_is_clean() -> None:
+    config = load_path(Path(__file__).parent / "known_good", config_dir="/etc/nginx")
+    assert [finding.as_dict() for finding in lint(config)] == []

@@ -56,17 +56,16 @@ class RealNginx:
     def _wrap(self, body: str, certificate: Path | None) -> str:
         tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};" if certificate else ""
         temp = "".join(
-            f"{name}_temp_path {self.folder}/{name};\n"
-            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            f"{name}_temp_path {self.folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         return (
             f"user root; daemon off; master_process off; pid {self.folder}/pid; error_log {self.folder}/error.log;\n"
             f"events {{}}\nhttp {{\naccess_log off; root {self.folder}/html; {tls}\n{temp}{body}\n}}\n"
         )
 
-    def __enter__(self) -> RealNginx:
+    def __enter__(self) -> t.Self:
         binary = shutil.which("nginx") or "/usr/sbin/nginx"
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(
             [binary, "-p", str(self.folder), "-e", f"{self.folder}/error.log", "-c", f"{self.folder}/nginx.conf"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -136,9 +135,11 @@ class RealNginx:
 def make_certificate(folder: Path) -> Path:
     """A self-signed certificate and its key in one file."""
     path = folder / "cert.pem"
-    subprocess.run(  # noqa: S603
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]  # noqa: S607
-        + ["-keyout", str(folder / "key.pem"), "-out", str(path)],
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"),
+            *("-keyout", str(folder / "key.pem"), "-out", str(path)),
+        ],
         check=True,
         capture_output=True,
     )
