@@ -21,15 +21,20 @@ from shwitter.telling import Teller  # noqa: E402
 
 OUTPUT = """\
 TASK [Tell what became of the rollout] *****************************************
-ok: [web1] =>
+skipping: [web2]
+ok: [web1] =>\x20
     msg:
     - 4 pending, 1 rolled back
     - |-
         rolled back: web1: gate failed
         check profile: 502
+    - 'pending: web2, web3, web4, web5: no batch with
+      this host was started'
+skipping: [web3]
 
-PLAY RECAP *********************************************************************
-web1                       : ok=3    changed=1
+TASK [Fail for every host that does not run the candidate] *********************
+fatal: [web1]: FAILED! =>
+    msg: not told twice
 """
 
 
@@ -38,6 +43,7 @@ def test_the_verdict_is_read_from_the_output() -> None:
         "4 pending, 1 rolled back",
         "rolled back: web1: gate failed",
         "check profile: 502",
+        "pending: web2, web3, web4, web5: no batch with this host was started",
     ]
 
 
@@ -68,7 +74,7 @@ def test_hosts_with_the_same_answer_share_a_line(capsys: pytest.CaptureFixture[s
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert lines == [
         ["web1", "http://a/", "502", "not", "fine"],
-        ["web2,web3,web5", "http://a/", "200", "fine"],
+        ["web2,3,5", "http://a/", "200", "fine"],
     ]
 
 

@@ -14,7 +14,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from .fleet import Fleet
+from .fleet import Fleet, run_quietly
 from .host import DemoError
 from .machine import go_on_in_the_environment, make_ready
 
@@ -51,6 +51,7 @@ def _in_a_work_folder(*, verbose: bool, keep: bool) -> int:
     log = work / "ansible.log"
     try:
         fleet = Fleet(work)
+        print(f"Five instances of {_nginx_version()} on this machine, below {work}")
         Story(fleet, Playbooks(log, fleet.variables(), verbose=verbose)).tell()
     except DemoError:
         if log.exists() and not verbose:
@@ -62,6 +63,10 @@ def _in_a_work_folder(*, verbose: bool, keep: bool) -> int:
         else:
             shutil.rmtree(work)
     return 0
+
+
+def _nginx_version() -> str:
+    return run_quietly(["nginx", "-v"]).strip().rpartition(" ")[2]
 
 
 def _interrupt(*_: t.Any) -> None:

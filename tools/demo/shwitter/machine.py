@@ -44,7 +44,7 @@ def make_ready() -> None:
 
 def go_on_in_the_environment() -> None:
     """Start this program again with .venv's Python, which has what the rest of it imports."""
-    if Path(sys.prefix) != VENV:
+    if Path(sys.prefix).resolve() != VENV.resolve():
         os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606  no shell is meant
 
 

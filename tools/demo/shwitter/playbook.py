@@ -38,7 +38,9 @@ class Run:
     def verdict(self) -> list[str]:
         """The lines of the verdict that playbooks/deploy.yml prints, empty when it never came to that."""
         _, _, rest = self.output.partition(f"TASK [{VERDICT}]")
-        block = itertools.takewhile(lambda line: line.startswith(" "), rest.splitlines()[2:])
+        section = itertools.takewhile(str.strip, rest.splitlines()[1:])
+        # One host speaks for all; those that are skipped may be listed before it and after it.
+        block = [line for line in section if line.startswith(" ")]
         result = yaml.safe_load("\n".join(block)) or {}
         return [line for text in result.get("msg", ()) for line in text.splitlines()]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .fleet import EXAMPLE, Fleet, run_quietly
-from .host import Host, Snapshot
+from .host import DemoError, Host, Snapshot
 from .playbook import Playbooks, Run
 from .telling import Teller, answers_of
 
@@ -54,6 +54,7 @@ class Story:
             self.deploy_the_outage()
             self.deploy_the_early_cutover()
             self.deploy_the_fix()
+            self.nothing_leaked()
         self.teller.sum_up()
 
     def welcome(self) -> None:
@@ -92,53 +93,51 @@ class Story:
         """(a) Refused from the configuration alone."""
         place = f"{GUILTY[0]}:{_line_of(EXAMPLE / 'changes' / 'outage' / GUILTY[0], GUILTY[1])}"
         with self.teller.step("(a) Deploy the outage's change", f"refused at {place} before any host was touched"):
+            self.teller.say("location /api/ gets: rewrite ^/api/profile /api/profile_list last;")
             before = self._observe()
             run = self._deploy(self.fleet.candidate("outage"))
-            self.teller.served("after", _served(self._observe()))
+            after = self._observe()
+            self.teller.compared(_served(before), _served(after))
             self.teller.must(f"exit status {run.status}, not 0", run.status != 0)
             self.teller.must(f"the refusal names {place}", place in run.output)
-            self.teller.must(
-                "all five: same files, same processes, same journal, same answers", before == self._observe()
-            )
+            self.teller.must("all five: same files, same processes, same journal, same answers", before == after)
 
     def deploy_the_early_cutover(self) -> None:
         """(b) Valid and lint-clean; only its behaviour is wrong."""
-        title, outcome = (
-            "(b) Deploy a change that only its behaviour gives away",
-            "the canary ran it and was rolled back",
-        )
-        with self.teller.step(title, f"{outcome}; the other four never saw it"):
+        title = "(b) Deploy a change that only its behaviour gives away"
+        with self.teller.step(title, f"{self.canary.name} ran it and was rolled back; the other four never saw it"):
+            self.teller.say("api.shwitter.example takes /api/profile from a new service, which nobody has started yet.")
             before = self._observe()
             run = self._deploy(self.fleet.candidate("early-cutover"))
             after = self._observe()
-            self.teller.served("after", _served(after))
+            self.teller.compared(_served(before), _served(after))
             self.teller.must(f"exit status {run.status}, not 0", run.status != 0)
             self.teller.must("the check that failed is named", "profile for applications" in run.output)
-            was, now = before[self.canary.name], after[self.canary.name]
-            self.teller.must(
-                f"{self.canary.name} ran it: its workers are new", was.state.workers.isdisjoint(now.state.workers)
-            )
-            self.teller.must(
-                f"{self.canary.name} was rolled back: its files and its answers are the old ones",
-                (was.state.config, was.state.master, was.served) == (now.state.config, now.state.master, now.served),
-            )
-            got = [sum(line["status"] == "502" for line in host.access_log) for host in self.fleet.hosts]
-            self.teller.must(
-                f"{got[0]} answers of 502 in {self.canary.name}'s access log, all to its gate; none elsewhere",
-                got[0] > 0 and not any(got[1:]),
-            )
+            self._must_be_rolled_back(before[self.canary.name], after[self.canary.name])
             for host in self.others:
                 self._must_be_untouched(host, before[host.name], after[host.name])
+            names = f"{self.others[0].name} to {self.others[-1].name}"
+            self.teller.must(
+                f"{names} staged it and never ran it: same files, processes and answers, no 502", holds=True
+            )
 
     def deploy_the_fix(self) -> None:
         """(c) What the outage's change was meant to do."""
         with self.teller.step("(c) Deploy the right way to do it", "all five answer both names with the one call"):
+            self.teller.say("New: location = /api/profile { rewrite ^ /api/profile_list last; }")
+            before = answers_of(self.fleet.hosts, PAGES)
             run = self._deploy(self.fleet.candidate("fix"))
-            served = answers_of(self.fleet.hosts, PAGES)
-            self.teller.served("after", served)
+            after = answers_of(self.fleet.hosts, PAGES)
+            self.teller.compared(before, after)
             self.teller.must("exit status 0", run.status == 0)
-            reached = {answers[url] for answers in served.values() for url in PAGES[2:]}
+            reached = {answers[url] for answers in after.values() for url in PAGES[2:]}
             self.teller.must("both names reach the one call", reached == {"200 application: GET /api/profile_list"})
+
+    def nothing_leaked(self) -> None:
+        """The key was deployed five times and shown nowhere."""
+        key = self.fleet.certificate.with_suffix(".key").read_text().splitlines()[1]
+        told = [self.playbooks.log.read_text(), *(host.journal for host in self.fleet.hosts)]
+        self.teller.must("the private key is in no output and in no journal", not any(key in text for text in told))
 
     def _deploy(self, source: Path) -> Run:
         self.teller.command(self.playbooks.command("deploy", source))
@@ -151,12 +150,31 @@ class Story:
         served = answers_of(self.fleet.hosts, PAGES)
         return {host.name: Observed(host.snapshot(), host.journal, served[host.name]) for host in self.fleet.hosts}
 
-    def _must_be_untouched(self, host: Host, was: Observed, now: Observed) -> None:
-        added = [json.loads(line)["event"] for line in now.journal.removeprefix(was.journal).splitlines()]
+    def _must_be_rolled_back(self, was: Observed, now: Observed) -> None:
+        name = self.canary.name
+        self.teller.say(f"{name}'s journal since: {', '.join(_events(was, now))}")
+        self.teller.must(f"{name} ran it: its workers are new", was.state.workers.isdisjoint(now.state.workers))
+        failures = _failures(self.canary)
+        self.teller.must(f"{name} answered 502 while it ran it, {failures} times, to nobody but its gate", failures > 0)
         self.teller.must(
-            f"{host.name} never saw it: same files, same processes, same answers; journal since: {', '.join(added) or '-'}",
-            (was.state, was.served) == (now.state, now.served) and set(added) <= {"staged"},
+            f"{name} was rolled back: the same master with the old files gives the old answers",
+            (was.state.config, was.state.master, was.served) == (now.state.config, now.state.master, now.served),
         )
+
+    def _must_be_untouched(self, host: Host, was: Observed, now: Observed) -> None:
+        same = (was.state, was.served) == (now.state, now.served)
+        if not same or set(_events(was, now)) - {"staged"} or _failures(host):
+            raise DemoError(f"not as told: {host.name} was touched")
+
+
+def _events(was: Observed, now: Observed) -> list[str]:
+    """What the journal tells since `was`."""
+    return [json.loads(line)["event"] for line in now.journal.removeprefix(was.journal).splitlines()]
+
+
+def _failures(host: Host) -> int:
+    """How many requests the site's access log knows that got a 502."""
+    return sum(line["status"] == "502" for line in host.access_log)
 
 
 def _served(observed: dict[str, Observed]) -> dict[str, dict[str, str]]:

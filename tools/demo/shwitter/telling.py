@@ -54,6 +54,14 @@ class Teller:
             for text, names in by_answer.items():
                 print(f"     {_range(names):9}  {url:{width}}  {text}"[:WIDTH], flush=True)
 
+    def compared(self, before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> None:
+        """Print who served what before and who serves what now, once when nothing changed."""
+        if before == after:
+            self.served("before and after", after)
+        else:
+            self.served("before", before)
+            self.served("after", after)
+
     def must(self, claim: str, holds: bool) -> None:  # noqa: FBT001  reads as a sentence
         """Print a claim that holds.
 
