@@ -35,7 +35,7 @@ lint: setup ## Check style, types, YAML, Ansible content and the oldest Python o
 	$(BIN)/mypy -p ansible_collections.failsafe.nginx.plugins
 	$(BIN)/vermin --quiet --no-tips --violations --target=3.7- plugins/module_utils plugins/modules
 	$(BIN)/yamllint --strict $(call files,'*.yml' '*.yaml' .yamllint .ansible-lint)
-	$(BIN)/ansible-lint --offline --strict
+	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=examples/shwitter/inventory/hosts.yml ansible-lint --offline --strict
 
 .PHONY: unit
 unit: setup ## Run the unit tests (against a real nginx) and the tests of the project itself
