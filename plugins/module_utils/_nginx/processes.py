@@ -22,7 +22,7 @@ from .instance import Build, Instance, NginxError, read_build
 _MASTER = "nginx: master process"
 _WORKER = "nginx: worker process"
 _SHUTTING_DOWN = "nginx: worker process is"  # cut short where the command line left no more room
-_OPTIONS = "cpge"  # those of nginx's options that take a value and that a running master can have had
+_OPTIONS = "cpg"  # those of nginx's options that we ask for
 _TITLED = 0.1  # seconds until a started master has its title, at most
 _FLAG = re.compile(r"-[a-zA-Z?]")
 
@@ -33,7 +33,6 @@ class Options(t.NamedTuple):
     conf: t.Optional[str] = None
     prefix: t.Optional[str] = None
     globals_: t.Optional[str] = None
-    error_log: t.Optional[str] = None
 
 
 class _Process(t.NamedTuple):
@@ -55,7 +54,7 @@ class Master:
         exe_deleted: that file was replaced or removed since, as a package upgrade does.
         workers: accepting workers, pid -> start time.
         shutting_down: old workers that only finish their requests, pid -> start time.
-        starting: children without a title of their own yet, pid -> start time.
+        untitled: children without a title of their own, not yet or no longer, pid -> start time.
     """
 
     def __init__(self, process: _Process) -> None:
@@ -66,24 +65,25 @@ class Master:
         self.binary, self.exe_deleted = _executable(process.pid)
         self.workers: t.Dict[int, int] = {}
         self.shutting_down: t.Dict[int, int] = {}
-        self.starting: t.Dict[int, int] = {}
+        self.untitled: t.Dict[int, int] = {}
         self.refresh()
 
     def refresh(self) -> bool:
         """Reads the workers again. False: this master is gone (then it has no workers)."""
-        self.workers, self.shutting_down, self.starting = {}, {}, {}
+        self.workers, self.shutting_down, self.untitled = {}, {}, {}
         now = _read(self.pid)
         if not now or now.start_time != self.start_time or now.state in "ZX":
             return False
         for child in _children(self.pid):
             if child.state in "ZX":
-                continue
-            if child.title.startswith(_SHUTTING_DOWN):
+                # It ended, but its master has not said so in the log yet.
+                self.untitled[child.pid] = child.start_time
+            elif child.title.startswith(_SHUTTING_DOWN):
                 self.shutting_down[child.pid] = child.start_time
             elif child.title.startswith(_WORKER):
                 self.workers[child.pid] = child.start_time
             elif child.title.startswith(_MASTER):
-                self.starting[child.pid] = child.start_time
+                self.untitled[child.pid] = child.start_time
         return True
 
     def instance(self, instance: Instance) -> Instance:
@@ -178,7 +178,7 @@ def parse_options(title: str) -> Options:
         elif current:
             found[current].append(word)
     values = {name: " ".join(words).strip() or None for name, words in found.items()}
-    return Options(values.get("c"), values.get("p"), values.get("g"), values.get("e"))
+    return Options(values.get("c"), values.get("p"), values.get("g"))
 
 
 def open_logs(master: Master) -> t.List[str]:

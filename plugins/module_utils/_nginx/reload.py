@@ -27,7 +27,7 @@ class Before:
 
     def __init__(self, master: Master, logs: t.Sequence[Log], limits: t.Sequence[str]) -> None:
         self.master = master
-        self.workers = {**master.workers, **master.shutting_down, **master.starting}
+        self.workers = {**master.workers, **master.shutting_down, **master.untitled}
         self.logs = tuple(logs)
         self.limits = tuple(limits)
 
@@ -86,7 +86,7 @@ def reload_and_prove(
     master = before.master
     alive = master.refresh()
     # A worker that died since the snapshot and was born again still has the old configuration.
-    old = {**before.workers, **master.workers, **master.shutting_down, **master.starting}
+    old = {**before.workers, **master.workers, **master.shutting_down, **master.untitled}
     watch = Watch(master, old, before.logs, before.limits, facts)
     if not alive:
         return watch.proof(f"the nginx master of {instance.conf} (pid {master.pid}) is gone")
@@ -142,7 +142,7 @@ class Watch:
             if not alive:
                 return self.proof(self._words("the nginx master is gone"))
             fresh = self._fresh(self._master.workers)
-            self._born.update(fresh, self._fresh(self._master.starting), named_workers(self._lines, self._master.pid))
+            self._born.update(fresh, self._fresh(self._master.untitled), named_workers(self._lines, self._master.pid))
             final = self._fatal()
             if final:
                 return self.proof(reason(final, self._lines))

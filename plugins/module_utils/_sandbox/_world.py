@@ -14,6 +14,7 @@ import ctypes
 import errno
 import os
 import re
+import signal
 import stat
 import typing as t
 
@@ -31,7 +32,7 @@ _KERNEL = ("/proc", "/sys", "/dev")
 #: File systems that hold no files of nginx's, and those of containers, of which a host can have hundreds.
 _NO_FILES = re.compile(
     "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|hugetlbfs|mqueue|nsfs|overlay"
-    "|proc|pstore|ramfs|rpc_pipefs|securityfs|squashfs|sysfs|tracefs"
+    "|proc|pstore|ramfs|rpc_pipefs|securityfs|sysfs|tracefs"
 )
 #: Upper bound for what nginx may write while it tests: names of folders and empty files, in the normal case.
 _TMPFS = "size=256m,mode=0755"
@@ -64,17 +65,21 @@ class World:
         self._tmpfs = ""
         self._mount_ids: t.Set[bytes] = set()
 
-    def enter(self, report: int) -> None:
+    def enter(self, report: int, seconds: int) -> None:
         """Moves this process (a forked child) into the private world.
 
         Args:
             report: a descriptor that takes the failed step and its reason as text.
+            seconds: after which SIGALRM ends this process: a dead NFS server would block it otherwise.
 
         Raises:
             _StepError: a step failed; it was reported.
         """
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(seconds)
             self._build()
+            signal.alarm(0)
         except Exception as error:
             # subprocess keeps the type and the text of what is raised here to itself.
             os.write(report, f"{error}".encode("utf-8", "replace"))
@@ -192,7 +197,11 @@ class World:
         seen = os.stat(original)
         mode = stat.S_IMODE(seen.st_mode)
         if self._user:
-            mode = mode | 0o700 if os.access(original, os.W_OK, effective_ids=True) else 0o555
+            # An owner that this namespace lacks looks like nobody: the owner alone does not tell.
+            if not os.access(original, os.W_OK, effective_ids=True):
+                mode = 0o555
+            elif seen.st_uid != os.geteuid():
+                mode |= 0o700
         else:
             os.chown(upper, seen.st_uid, seen.st_gid)
         os.chmod(upper, mode)

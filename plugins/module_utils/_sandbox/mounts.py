@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -74,7 +75,7 @@ def run_in_private_mounts(
             cwd="/",
             start_new_session=True,
             # Unsafe only where another thread holds a lock at the fork; modules have no threads at this point.
-            preexec_fn=lambda: world.enter(sender),  # noqa: PLW1509
+            preexec_fn=lambda: world.enter(sender, math.ceil(timeout)),  # noqa: PLW1509
         )
     except OSError as error:
         raise SandboxError(f"{argv[0]} cannot be run in the private mount namespace: {error}") from error
@@ -100,4 +101,6 @@ def _wait(process: subprocess.Popen[bytes], timeout: float) -> Completed:
         os.killpg(process.pid, signal.SIGKILL)
         stdout, stderr = process.communicate()
         return Completed(process.returncode, stdout, stderr, timed_out=True)
+    if process.returncode == -signal.SIGALRM:
+        raise SandboxError(f"the private mounts were not made within {timeout:g} s: a file system does not answer")
     return Completed(process.returncode, stdout, stderr)

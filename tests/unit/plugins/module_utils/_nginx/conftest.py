@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -21,11 +22,11 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes im
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service import Service, start
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-_ports = iter(range(21300 + 50 * (_WORKER % 4), 21350 + 50 * (_WORKER % 4)))
+_ports = itertools.cycle(range(21300 + 50 * (_WORKER % 4), 21350 + 50 * (_WORKER % 4)))
 
 
 def free_port() -> int:
-    for port in _ports:
+    for port in itertools.islice(_ports, 50):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if probe.connect_ex(("127.0.0.1", port)):

@@ -29,7 +29,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service impo
         (" nginx -c /etc/n.conf", Options(conf="/etc/n.conf")),
         (" nginx -c/etc/n.conf -p/p", Options(conf="/etc/n.conf", prefix="/p")),
         (" nginx -g daemon on; master_process on;", Options(globals_="daemon on; master_process on;")),
-        (" nginx -g daemon off; -c /a b/n.conf -e stderr", Options("/a b/n.conf", None, "daemon off;", "stderr")),
+        (" nginx -g daemon off; -c /a b/n.conf -e stderr", Options("/a b/n.conf", None, "daemon off;")),
         (" nginx -q -c x", Options(conf="x")),
         (" nginx -c", Options()),
         ("", Options()),
@@ -117,7 +117,8 @@ def test_a_single_process_is_refused(nginx: t.Any) -> None:
 def test_a_binary_upgrade_is_refused(nginx: t.Any) -> None:
     master = nginx.start()
     os.kill(master.pid, signal.SIGUSR2)
-    nginx.await_(lambda: (nginx.prefix / "run/nginx.pid.oldbin").exists() and (nginx.prefix / "run/nginx.pid").exists())
+    pid_file = nginx.prefix / "run/nginx.pid"
+    nginx.await_(lambda: pid_file.exists() and pid_file.read_text().strip() not in ("", str(master.pid)))
     new = int((nginx.prefix / "run/nginx.pid").read_text())
 
     nginx.await_(lambda: Path(f"/proc/{new}/task/{new}/children").read_text())

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import typing as t
 from pathlib import Path
@@ -296,17 +297,25 @@ def as_nobody(nginx: t.Any, tree: Path, *methods: str, around: tuple[str, ...] =
 
 
 @pytest.fixture
-def users_tree(tree: Path, tmp_path: Path) -> Path:
-    for path in [tmp_path, *tmp_path.rglob("*")]:
+def reachable(farm: t.Any) -> t.Iterator[Path]:
+    """A folder that an ordinary user can get to: pytest keeps its own to root."""
+    folder = Path(tempfile.mkdtemp(prefix="failsafe-test-"))
+    folder.chmod(0o711)
+    farm.folder = folder
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def users_tree(reachable: Path, nginx: t.Any) -> Path:
+    tree = reachable / "store/tree"
+    shutil.copytree(nginx.config_dir, tree)
+    for path in [reachable, *reachable.rglob("*")]:
         os.chown(path, 65534, 65534)
-    folder = tmp_path.parent
-    while folder != Path("/tmp"):
-        folder.chmod(0o711)
-        folder = folder.parent
     return tree
 
 
-def test_an_ordinary_user(nginx: t.Any, users_tree: Path) -> None:
+def test_an_ordinary_user(users_tree: Path, nginx: t.Any) -> None:
     (users_tree / "key").write_text("# secret")
     (users_tree / "key").chmod(0o600)
     os.chown(users_tree / "key", 65534, 65534)
@@ -322,14 +331,14 @@ def test_an_ordinary_user(nginx: t.Any, users_tree: Path) -> None:
     assert as_nobody(nginx, users_tree)["file"] == nginx.instance.conf
 
 
-def test_an_ordinary_user_is_refused_what_this_user_may_not_write(nginx: t.Any, users_tree: Path) -> None:
+def test_an_ordinary_user_is_refused_what_this_user_may_not_write(users_tree: Path, nginx: t.Any) -> None:
     (users_tree / "nginx.conf").write_text(nginx.config(log="/var/log/nobody-may.log"))
     result = as_nobody(nginx, users_tree)
     assert not result["ok"]
     assert 'open() "/var/log/nobody-may.log" failed' in result["message"]
 
 
-def test_a_folder_below_one_of_root(nginx: t.Any, users_tree: Path) -> None:
+def test_a_folder_below_one_of_root(users_tree: Path, nginx: t.Any) -> None:
     # As /var/log/nginx may belong to the user while /var/log is root's.
     (nginx.prefix / "var/log/user").mkdir(parents=True)
     os.chown(nginx.prefix / "var/log/user", 65534, 65534)
@@ -344,7 +353,7 @@ def test_a_folder_below_one_of_root(nginx: t.Any, users_tree: Path) -> None:
     assert not list((nginx.prefix / "var/log/user").iterdir())
 
 
-def test_denied_namespaces_end_in_a_copy(nginx: t.Any, users_tree: Path, tmp_path: Path) -> None:
+def test_denied_namespaces_end_in_a_copy(users_tree: Path, nginx: t.Any, tmp_path: Path) -> None:
     # In a chroot the kernel refuses a user namespace (user_namespaces(7), EPERM).
     (tmp_path / "root").mkdir()
     script = f'mount --make-rprivate / && mount --rbind / {tmp_path}/root && exec chroot {tmp_path}/root "$@"'
@@ -357,5 +366,5 @@ def test_denied_namespaces_end_in_a_copy(nginx: t.Any, users_tree: Path, tmp_pat
     assert "rewritten" in result["limits"][2]
 
 
-def test_no_method_is_an_error(nginx: t.Any, users_tree: Path) -> None:
+def test_no_method_is_an_error(users_tree: Path, nginx: t.Any) -> None:
     assert "cannot be validated here: namespace: unshare" in as_nobody(nginx, users_tree, "namespace")["error"]
