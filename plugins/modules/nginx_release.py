@@ -405,12 +405,15 @@ def argument_spec() -> dict[str, t.Any]:
 
 def _settings(params: dict[str, t.Any]) -> Settings:
     settings: dict[str, t.Any] = {name: params[name] for name in _SETTINGS}
-    for name in ("file_mode", "directory_mode"):
-        try:
-            settings[name] = int(params[name], 8)
-        except ValueError:
-            raise ReleaseError(f"{name}: {params[name]!r} is no octal mode such as '0644'", "options") from None
-    return Settings(owner=params["_owner"] or None, **settings)
+    modes = {name: _mode(name, params[name]) for name in ("file_mode", "directory_mode")}
+    return Settings(owner=params["_owner"] or None, **settings, **modes)
+
+
+def _mode(name: str, value: str) -> int:
+    try:
+        return int(value, 8)
+    except ValueError:
+        raise ReleaseError(f"{name}: {value!r} is no octal mode such as '0644'", "options") from None
 
 
 def _run(params: dict[str, t.Any], engine: Engine, *, check: bool) -> dict[str, t.Any]:

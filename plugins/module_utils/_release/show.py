@@ -38,13 +38,13 @@ class Redactor:
         self._pattern = re.compile(pattern) if pattern else None
 
     def __call__(self, value: t.Any) -> t.Any:
-        """The same plain data without the secrets."""
+        """The same plain data without the secrets; what is packed for the action plugin (`_name`) stays readable."""
         if self._pattern is None:
             return value
         if isinstance(value, str):
             return self._pattern.sub(HIDDEN, value)
         if isinstance(value, dict):
-            return {key: self(item) for key, item in value.items()}
+            return {key: item if key.startswith("_") else self(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self(item) for item in value]
         return value

@@ -124,6 +124,7 @@ class Store:
         for path in sorted(release.tree, reverse=True):
             if release.tree[path].type == "directory":
                 tree.dress(release.tree[path], strict=privileged)
+        tree.sync(["", *(path for path, entry in release.tree.items() if entry.type != "link")])
         return tree
 
     def install(self, work: Folder, release: Release, undo: contextlib.ExitStack) -> None:
@@ -159,6 +160,7 @@ class Store:
         """Delete a release: out of sight in one rename, then its files."""
         grave = f"releases/.deleted-{release}"
         self.folder.rename(f"releases/{release}", grave)
+        self.folder.sync(["releases"])
         shutil.rmtree(self._path(grave), ignore_errors=True)
 
     def work(self) -> Folder:

@@ -71,21 +71,23 @@ def switch(live: Folder, source: Folder, target: Tree, touched: t.Iterable[str])
             folders[folder] = target[folder]
     clashes = [path for path in plan.changed if (now[path].type == "directory") != (target[path].type == "directory")]
     ready, late = _prepare(live, source, writes, folders, clashes)
-    _clear(live, now, plan.removed, clashes)
+    inside = [path for path in plan.removed if any(folder in clashes for folder in parents(path))]
+    _clear(live, now, inside, clashes)
     for path in sorted(late):
         live.make(path, 0o700 | folders[path].mode)
     for temporary, path in ready:
         live.rename(temporary, path)
-    for path in sorted(plan.removed, reverse=True):
+    for path in sorted(set(plan.removed) - set(inside), reverse=True):
         _remove(live, now[path])
     for path in sorted(folders, reverse=True):
         live.dress(folders[path])
+    altered = [*plan.added, *plan.changed, *plan.removed]
+    live.sync({"", *folders, *(folder for path in altered for folder in parents(path))})
     return plan
 
 
-def _clear(live: Folder, now: Tree, removed: list[str], clashes: list[str]) -> None:
-    """Take away files where folders come, and folders with all that goes with them where files come."""
-    inside = [path for path in removed if any(folder in clashes for folder in parents(path))]
+def _clear(live: Folder, now: Tree, inside: list[str], clashes: list[str]) -> None:
+    """Take away files where folders come, and folders with what we have in them where files come."""
     for path in sorted(inside + clashes, reverse=True):
         if not _remove(live, now[path]) and path in clashes:
             raise ReleaseError(f"cannot replace folder {path}: something that no release manages is in it", "conflict")
@@ -109,6 +111,7 @@ def _prepare(
             temporary = live.temporary(entry.path)
             ready.append((temporary, entry.path))
             live.create(entry, source.chunks(entry.path) if entry.type == "file" else (), temporary)
+        live.sync(temporary for (temporary, _path), entry in zip(ready, writes) if entry.type == "file")
     except ReleaseError:
         for temporary, _path in ready:
             live.discard(temporary)

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A configuration folder, a store, and a host whose nginx does what the test says."""
+
+from __future__ import annotations
+
+import os
+import stat
+import typing as t
+from pathlib import Path
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Host, Settings, Validated, clock
+
+Shape = dict[str, tuple[str, int, bytes]]
+
+
+class Master(t.NamedTuple):
+    pid: int
+    start_time: float
+
+
+class FakeHost(Host):
+    """An nginx that loads what is on the disk, refuses BROKEN, and reports what it was asked."""
+
+    def __init__(self, config_dir: Path, *, running: bool = True) -> None:
+        super().__init__(Settings(config_dir=str(config_dir)))
+        self.config_dir = config_dir
+        self.process: Master | None = Master(1000, 0) if running else None
+        self.loaded: Shape | None = shape(config_dir) if running else None
+        self.reload_ok = self.gate_ok = True
+        self.calls: list[str] = []
+
+    def master(self) -> t.Any:
+        return self.process
+
+    def validate(self, tree: str) -> Validated:
+        self.calls.append("validate")
+        broken = [path for path in Path(tree).rglob("*.conf") if path.is_file() and b"BROKEN" in path.read_bytes()]
+        message = f"unknown directive in {broken[0].name}" if broken else ""
+        return Validated(not broken, message, "namespace", "1.22.1", dump=b"dump of " + tree.encode(), facts={"error_logs": []})
+
+    def reload(self, before: t.Any, after: t.Any) -> dict[str, t.Any]:
+        self.calls.append("reload" if self.process else "start")
+        if self.reload_ok:
+            self.process = self.process or Master(2000, clock()["ticks"] + 1)
+            self.loaded = shape(self.config_dir)
+        return {"ok": self.reload_ok, "reason": "" if self.reload_ok else "bind() failed", "seconds": 0.1}
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+        self.process = self.loaded = None
+
+    def check_gate(self, gate: t.Any) -> None:
+        if gate.get("wrong"):
+            raise ReleaseError("no such check", "nginx")
+
+    def baseline(self, gate: t.Any) -> list[t.Any]:
+        self.calls.append("baseline")
+        return []
+
+    def former(self, gate: t.Any, baseline: t.Any) -> t.Any:
+        return {**gate, "former": True}
+
+    def gate(self, gate: t.Any, baseline: t.Any, facts: t.Any) -> dict[str, t.Any]:
+        self.calls.append("gate")
+        ok = self.gate_ok or bool(gate.get("former"))
+        return {"ok": ok, "reason": "" if ok else "GET / -> 500", "failed": [], "rounds": 1, "seconds": 0.0}
+
+
+def shape(folder: Path | str) -> Shape:
+    """Everything that can be told about a tree without following links."""
+    found: Shape = {}
+    for parent, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = os.path.join(parent, name)
+            info = os.lstat(path)
+            kind, content = "special", b""
+            if stat.S_ISLNK(info.st_mode):
+                kind, content = "link", os.fsencode(os.readlink(path))
+            elif stat.S_ISDIR(info.st_mode):
+                kind = "directory"
+            elif stat.S_ISREG(info.st_mode):
+                kind, content = "file", Path(path).read_bytes()
+            found[os.path.relpath(path, folder)] = (kind, stat.S_IMODE(info.st_mode), content)
+    return found
+
+
+def candidate(*, secrets: t.Sequence[str] = (), **files: str | bytes) -> Candidate:
+    """A candidate of plain files; `__` stands for a slash, `_conf` for the suffix."""
+    return of({name.replace("__", "/").replace("_conf", ".conf"): content for name, content in files.items()}, secrets)
+
+
+def of(files: t.Mapping[str, str | bytes], secrets: t.Sequence[str] = ()) -> Candidate:
+    rows = (Wanted(path, "file", None, text.encode() if isinstance(text, str) else text) for path, text in files.items())
+    return Candidate(tuple(rows), tuple(secrets))
+
+
+class World:
+    """One host: its folder, its store, its nginx."""
+
+    def __init__(self, top: Path) -> None:
+        self.config_dir, self.store = top / "nginx", top / "store"
+        self.put("nginx.conf", "include conf.d/*.conf;")
+        self.put("conf.d/a.conf", "old")
+        (self.config_dir / "mime.types").write_text("types {}")
+        self.host = FakeHost(self.config_dir)
+        self.original = shape(self.config_dir)
+
+    def put(self, name: str, text: str) -> None:
+        path = self.config_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def engine(self, before: t.Callable[[str], None] | None = None, **settings: t.Any) -> Engine:
+        given = {"store": str(self.store), "config_dir": str(self.config_dir), "owner": "web1", **settings}
+        return Engine(Settings(**given), host=self.host, before=before)
+
+    def deploy(self, wanted: Candidate, **settings: t.Any) -> str:
+        engine = self.engine(**settings)
+        release: str = engine.stage(wanted)["release"]
+        engine.activate(release, reload=True)
+        engine.confirm(release)
+        return release
+
+    def live(self) -> Shape:
+        return shape(self.config_dir)
+
+    def kept(self) -> Shape | None:
+        """What the store looks like, the lock aside."""
+        return {k: v for k, v in shape(self.store).items() if k != "lock"} if self.store.exists() else None
