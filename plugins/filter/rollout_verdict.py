@@ -13,7 +13,7 @@ author:
 description:
   - Reads what P(failsafe.nginx.nginx_deploy#role) registered on every host of a play and tells whether the next batch may start,
     whether every host runs the candidate, and why a host does not.
-  - The playbook P(failsafe.nginx.deploy#playbook) uses it as the guard of every batch and for its exit status.
+  - The playbook C(failsafe.nginx.deploy) uses it as the guard of every batch and for its exit status.
 positional: hosts
 options:
   _input:
