@@ -64,6 +64,11 @@ docs: setup ## Build the plugins' documentation; a warning is an error
 molecule: setup ## Run the Molecule scenarios in Docker (SCENARIO=name for one)
 	@tools/molecule $(SCENARIO)
 
+.PHONY: bench
+bench: setup ## Measure what the safety costs, against the limits (minutes; not part of make test)
+	@tools/nginx-binary
+	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/rollout.py
+
 .PHONY: format
 format: setup ## Format the Python code and repair what ruff can
 	$(BIN)/ruff check --fix
