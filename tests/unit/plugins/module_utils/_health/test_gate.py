@@ -113,6 +113,18 @@ def test_a_hanging_server_cannot_outlive_the_timeout(serve: Serve) -> None:
     assert result["reason"].endswith(", and 29 more")
 
 
+def test_a_round_that_the_timeout_cuts_short_accuses_nobody(serve: Serve) -> None:
+    server = serve()
+
+    def hang(_sock: socket.socket, _request: bytes) -> None:
+        server.stopped.wait(5)
+
+    server.handler = site({"/a": Script(OK, OK, hang), "/b": CLOSE})
+    result = Gate([check(server, "/a"), check(server, "/b")], interval=0.02, timeout=0.4).run()
+    assert [one["name"] for one in result["failed"]] == ["/b"]
+    assert result["rounds"] == 3
+
+
 def test_many_probes_share_a_round(serve: Serve) -> None:
     server = serve()
     probes = [probe(server, f"/{number}") for number in range(40)]
