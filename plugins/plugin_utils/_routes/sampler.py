@@ -51,7 +51,7 @@ def sample_pattern(pattern: str, *, caseless: bool = False, path: bool = True, v
     found: dict[str, Sample] = {}
     for variant in range(variants):
         raw = _Maker(variant).text(tree)
-        for candidate in (raw, "/" + raw, f"/{_OPEN}{raw}", raw.rstrip("/")) if path else (raw,):
+        for candidate in (raw, f"/{_OPEN}{raw}", "/" + raw, raw.rstrip("/")) if path else (raw,):
             text = candidate.replace(_OPEN, _FILLER)
             if _usable(text, path=path) and compiled.search(text):
                 found.setdefault(text, Sample(text, _open_segments(candidate)))

@@ -137,7 +137,20 @@ def make_certificate(folder: Path) -> Path:
     path = folder / "cert.pem"
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"),
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=test",
+            ),
             *("-keyout", str(folder / "key.pem"), "-out", str(path)),
         ],
         check=True,
