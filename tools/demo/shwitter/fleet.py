@@ -230,7 +230,7 @@ class Fleet:
         self.ports.claim.close()
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
     """Wait until `condition` holds.
 
     Raises:
