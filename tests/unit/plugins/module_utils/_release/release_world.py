@@ -2,6 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# ruff: noqa: ARG002 - the real host's signatures
 """A configuration folder, a store, and a host whose nginx does what the test says."""
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class FakeHost(Host):
         self.calls.append("validate")
         broken = [path for path in Path(tree).rglob("*.conf") if path.is_file() and b"BROKEN" in path.read_bytes()]
         message = f"unknown directive in {broken[0].name}" if broken else ""
-        return Validated(not broken, message, "namespace", "1.22.1", dump=b"dump of " + tree.encode(), facts={"error_logs": []})
+        return Validated(
+            not broken, message, "namespace", "1.22.1", dump=b"dump of " + tree.encode(), facts={"error_logs": []}
+        )
 
     def reload(self, before: t.Any, after: t.Any) -> dict[str, t.Any]:
         self.calls.append("reload" if self.process else "start")
@@ -96,7 +99,9 @@ def candidate(*, secrets: t.Sequence[str] = (), **files: str | bytes) -> Candida
 
 
 def of(files: t.Mapping[str, str | bytes], secrets: t.Sequence[str] = ()) -> Candidate:
-    rows = (Wanted(path, "file", None, text.encode() if isinstance(text, str) else text) for path, text in files.items())
+    rows = (
+        Wanted(path, "file", None, text.encode() if isinstance(text, str) else text) for path, text in files.items()
+    )
     return Candidate(tuple(rows), tuple(secrets))
 
 

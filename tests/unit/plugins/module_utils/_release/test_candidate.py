@@ -132,7 +132,9 @@ def test_the_id_depends_on_path_type_content_and_mode_but_not_on_order() -> None
 def test_managed_entries_lie_over_the_unmanaged_ones_and_keep_mode_and_owner() -> None:
     live = tree(Entry("nginx.conf", "file", 0o640, 33, 34, "old"), entry("mime.types", digest="m"))
     merged = merge([Wanted("nginx.conf", "file", None, b"new"), Wanted("d/e", "file", None, b"x")], live, live, ())
-    assert [(p, e.mode, e.uid, e.gid, e.managed) for p, e in sorted(merged.items()) if p in ("nginx.conf", "mime.types")] == [
+    assert [
+        (p, e.mode, e.uid, e.gid, e.managed) for p, e in sorted(merged.items()) if p in ("nginx.conf", "mime.types")
+    ] == [
         ("mime.types", 0o644, 0, 0, False),
         ("nginx.conf", 0o640, 33, 34, True),
     ]
@@ -148,7 +150,12 @@ def test_modes_of_new_entries() -> None:
         Wanted("given", "file", 0o755),
     ]
     merged = merge(wanted, {}, {}, (), modes=(0o640, 0o750))
-    assert {path: one.mode for path, one in merged.items()} == {"plain": 0o640, "key": 0o600, "dir": 0o750, "given": 0o755}
+    assert {path: one.mode for path, one in merged.items()} == {
+        "plain": 0o640,
+        "key": 0o600,
+        "dir": 0o750,
+        "given": 0o755,
+    }
 
 
 @pytest.mark.parametrize(

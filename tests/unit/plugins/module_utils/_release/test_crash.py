@@ -47,12 +47,16 @@ def consistent(rows: t.Iterable[tuple[str, str, int, bytes]]) -> list[tuple[str,
     """Rows without those below something that is no folder."""
     kept: dict[str, tuple[str, str, int, bytes]] = {}
     for row in sorted(rows):
-        if row[0] not in kept and all(kept.get(above, row)[1] == "directory" for above in parents(row[0]) if above in kept):
+        if row[0] not in kept and all(
+            kept.get(above, row)[1] == "directory" for above in parents(row[0]) if above in kept
+        ):
             kept[row[0]] = row
     return list(kept.values())
 
 
-ROWS = st.lists(st.tuples(PATHS, st.sampled_from(["file", "file", "link", "directory"]), MODES, st.binary(max_size=4)), max_size=8)
+ROWS = st.lists(
+    st.tuples(PATHS, st.sampled_from(["file", "file", "link", "directory"]), MODES, st.binary(max_size=4)), max_size=8
+)
 
 
 def write(folder: Path, rows: t.Iterable[tuple[str, str, int, bytes]]) -> None:
@@ -74,10 +78,14 @@ def write(folder: Path, rows: t.Iterable[tuple[str, str, int, bytes]]) -> None:
 def wanted(rows: t.Iterable[tuple[str, str, int, bytes]], *, modes: bool) -> Candidate:
     contents = {"file": None, "link": b"/cfg/keep.conf", "directory": b""}
     entries = [
-        Wanted(path, kind, (mode | 0o700 if kind == "directory" else mode) if modes else None, contents[kind] or content)
+        Wanted(
+            path, kind, (mode | 0o700 if kind == "directory" else mode) if modes else None, contents[kind] or content
+        )
         for path, kind, mode, content in consistent(rows)
     ]
-    return Candidate(tuple(e._replace(content=b"keep.conf") if e.type == "link" and "/" not in e.path else e for e in entries))
+    return Candidate(
+        tuple(e._replace(content=b"keep.conf") if e.type == "link" and "/" not in e.path else e for e in entries)
+    )
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -134,7 +142,13 @@ CHANGE = {
 def ready(world: World) -> World:
     """A host whose confirmed release differs from CHANGE in every way there is."""
     (world.config_dir / "theirs").symlink_to("mime.types")
-    first = {"conf.d/a.conf": "a", "conf.d/gone.conf": "gone", "was-folder/in": "x", "was-file": "x", "odd/only.conf": "x"}
+    first = {
+        "conf.d/a.conf": "a",
+        "conf.d/gone.conf": "gone",
+        "was-folder/in": "x",
+        "was-file": "x",
+        "odd/only.conf": "x",
+    }
     world.deploy(of(first))
     return world
 

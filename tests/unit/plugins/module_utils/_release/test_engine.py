@@ -2,6 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# ruff: noqa: S607 - mount is where PATH says
 """The states of one host, with an nginx that does what the test says."""
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ def refused(code: str, match: str | None = None) -> pytest.RaisesExc[ReleaseErro
 def test_the_way_of_a_release(world: World) -> None:
     staged = world.engine().stage(NEW)
     release = staged["release"]
-    assert (staged["state"], staged["changed"], staged["modified"], staged["added"]) == ("staged", True, ["conf.d/a.conf"], [])
+    assert (staged["state"], staged["changed"], staged["modified"], staged["added"]) == (
+        "staged",
+        True,
+        ["conf.d/a.conf"],
+        [],
+    )
     assert world.live() == world.original
     switched = world.engine().activate(release, reload=False)
     assert (switched["phase"], switched["reload_needed"], switched["changed"]) == ("switched", True, True)

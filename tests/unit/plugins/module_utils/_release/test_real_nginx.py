@@ -124,7 +124,7 @@ def test_the_outage_is_stopped_by_the_gate_and_rolled_back(site: Site) -> None:
     loop = server("rewrite ^ /profile last;") + ""
     release = site.engine().stage(of({"vhosts/a.conf": loop}))["release"]
     site.engine().activate(release, reload=False, gate=PROBES)
-    with pytest.raises(ReleaseError, match="gate of .* failed: front") as caught:
+    with pytest.raises(ReleaseError, match=r"gate of .* failed: front") as caught:
         site.engine().activate(release, reload=True, gate=PROBES)
     assert caught.value.code == "gate"
     assert site.get() == "500"
@@ -147,7 +147,7 @@ def test_a_taken_port_passes_the_validation_and_fails_the_proof(site: Site) -> N
         except ReleaseError as error:
             assert "Address already in use" in str(error)  # noqa: PT017 - some nginx finds it in the test already
         else:
-            with pytest.raises(ReleaseError, match="in use|could not bind"):
+            with pytest.raises(ReleaseError, match=r"in use|could not bind"):
                 site.engine().activate(release, reload=True, gate=PROBES)
             assert site.engine().rollback()["proof"]["ok"] is True
         assert site.get() == "old"
@@ -190,7 +190,9 @@ def test_the_archive_works_without_ansible(site: Site) -> None:
 
     def command(*argv: str) -> subprocess.CompletedProcess[str]:
         run = [sys.executable, "-I", str(site.store / "failsafe-nginx.pyz"), *argv]
-        return subprocess.run(run, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]})
+        return subprocess.run(
+            run, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]}
+        )
 
     assert json.loads(command("status").stdout)["phase"] == "gated"
     assert json.loads(command("rollback").stdout)["release"] == first

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# ruff: noqa: S607 - nginx is where PATH says
+"""nginx_release and nginx_release_info as Ansible runs them: arguments in, one JSON result out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.failsafe.nginx.plugins.doc_fragments.release import ModuleDocFragment
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
+from ansible_collections.failsafe.nginx.plugins.modules import nginx_health, nginx_release, nginx_release_info
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Rendered
+
+PORT = 21670 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+
+
+class Deploy:
+    """One instance and the two modules that look at it."""
+
+    def __init__(self, top: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.top, self.capsys = top, capsys
+        (top / "etc").mkdir()
+        self.common = {"config_dir": str(top / "etc"), "store": str(top / "store"), "prefix": str(top)}
+        (top / "etc/nginx.conf").write_text(
+            f"user root; worker_processes 1; pid {top}/nginx.pid; error_log {top}/error.log;\n"
+            f"events {{}}\nhttp {{ access_log off; include *.site; }}\n"
+        )
+
+    def __call__(self, state: str, **arguments: t.Any) -> dict[str, t.Any]:
+        given = {"state": state, "service_manager": "none", "_owner": "web1", "health_interval": 0.01}
+        return self._main(nginx_release, {**given, **self.common, **arguments})
+
+    def info(self, **arguments: t.Any) -> dict[str, t.Any]:
+        return self._main(nginx_release_info, {**self.common, **arguments})
+
+    def _main(self, module: t.Any, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+        with patch_module_args(arguments), pytest.raises(SystemExit) as end:
+            module.main()
+        result: dict[str, t.Any] = json.loads(self.capsys.readouterr().out)
+        assert bool(end.value.code) is bool(result.get("failed"))
+        return result
+
+
+@pytest.fixture
+def deploy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> t.Iterator[Deploy]:
+    deploy = Deploy(tmp_path, capsys)
+    subprocess.run(["nginx", "-c", f"{tmp_path}/etc/nginx.conf", "-p", f"{tmp_path}/"], env=environment(), check=True)
+    yield deploy
+    os.kill(int((tmp_path / "nginx.pid").read_text()), signal.SIGTERM)
+
+
+def payload(text: str = "hello", *secrets: str) -> str:
+    site = f"server {{ listen 127.0.0.1:{PORT}; return 200 '{text}'; }}\n"
+    return Candidate((Rendered("a.site", "file", site.encode()),), secrets).payload()
+
+
+@pytest.mark.nginx
+def test_the_way_of_a_release(deploy: Deploy) -> None:
+    planned = deploy("staged", _payload=payload(), _ansible_check_mode=True, _ansible_diff=True)
+    assert (planned["changed"], planned["added"], planned["diff"][0]["before"]) == (True, ["a.site"], "")
+    assert not (deploy.top / "store").exists()
+    staged = deploy("staged", _payload=payload())
+    assert "diff" not in staged
+    release = staged["release"]
+    assert release == planned["release"]
+    assert deploy("active", release=release, _ansible_check_mode=True)["changed"] is True
+    assert deploy("active", release=release, reload=False)["reload_needed"] is True
+    check = {"url": f"http://127.0.0.1:{PORT}/", "body": "hello"}
+    gated = deploy("active", release=release, checks=[check])
+    assert (gated["phase"], gated["gate"]["ok"], gated["proof"]["ok"]) == ("gated", True, True)
+    assert deploy("active", release=release, checks=[check])["changed"] is False
+    assert deploy("confirmed", release=release, _ansible_check_mode=True)["changed"] is True
+    assert deploy("confirmed", release=release)["changed"] is True
+    for state in ("active", "confirmed"):
+        assert deploy(state, release=release)["changed"] is False
+    assert deploy("rolled_back", _ansible_check_mode=True)["changed"] is False
+    assert deploy("rolled_back")["changed"] is False
+    assert deploy("absent", release="r-000000000000")["changed"] is False
+    assert deploy("absent", release=release)["code"] == "order"
+    again = deploy("staged", _payload=payload())
+    assert (again["changed"], again["state"]) == (False, "confirmed")
+
+
+@pytest.mark.nginx
+def test_a_failing_gate_rolls_back_where_asked(deploy: Deploy) -> None:
+    release = deploy("staged", _payload=payload("wrong"))["release"]
+    check = {"name": "page", "url": f"http://127.0.0.1:{PORT}/", "body": "right"}
+    failed = deploy("active", release=release, checks=[check], rollback_on_failure=True)
+    assert (failed["code"], failed["rollback"]["state"]) == ("gate", "rolled_back")
+    assert "page" in failed["msg"]
+    assert not (deploy.top / "etc/a.site").exists()
+
+
+@pytest.mark.nginx
+def test_info_before_and_after(deploy: Deploy) -> None:
+    before = deploy.info()
+    assert (before["changed"], before["history"], before["drift"], before["current"]["confirmed"]) == (
+        False,
+        [],
+        [],
+        None,
+    )
+    assert (before["nginx"]["running"], before["nginx"]["problem"]) == (True, "")
+    assert not (deploy.top / "store").exists()
+    release = deploy("staged", _payload=payload(), metadata={"who": "me"})["release"]
+    deploy("active", release=release)
+    (deploy.top / "etc/a.site").write_text("by hand")
+    after = deploy.info(limit=2, _ansible_check_mode=True)
+    assert (after["current"]["active"], after["current"]["phase"], after["drift"]) == (release, "gated", ["a.site"])
+    assert [row["event"] for row in after["history"]] == ["gate", "reload"]
+    assert deploy.info()["history"][-1]["metadata"] == {"who": "me"}
+
+
+@pytest.mark.nginx
+def test_secrets_are_masked_in_messages_diffs_and_journal(deploy: Deploy) -> None:
+    result = deploy("staged", _payload=payload("s3cret-token", "s3cret-token"), _ansible_diff=True)
+    shown = json.dumps({name: value for name, value in result.items() if not name.startswith("_")})
+    assert "********" in shown
+    assert "s3cret-token" not in shown + (deploy.top / "store/journal.jsonl").read_text()
+    broken = Candidate((Rendered("a.site", "file", b"s3cret-token on;\n"),), ("s3cret-token",)).payload()
+    refused = deploy("staged", _payload=broken)
+    assert 'unknown directive "********"' in refused["msg"]
+    assert "s3cret-token" not in json.dumps(refused)
+
+
+@pytest.mark.nginx
+def test_without_nginx_info_still_answers(deploy: Deploy) -> None:
+    deploy("staged", _payload=payload())
+    result = deploy.info(binary="/nonexistent/nginx")
+    assert (result["nginx"]["version"], result["current"]["running"]) == (None, None)
+    assert "/nonexistent/nginx" in result["nginx"]["problem"]
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"state": "staged"}, "action plugin"),
+        ({"state": "staged", "_payload": "x"}, "cannot be read"),
+        ({"state": "active"}, "release"),
+        ({"state": "active", "release": "r-000000000000"}, "stage one first"),
+        ({"state": "rolled_back", "release": "r-000000000000"}, "not in the store"),
+        ({"state": "rolled_back", "file_mode": "rw-r--r--"}, "no octal mode"),
+        ({"state": "staged", "_payload": payload(), "binary": "/nonexistent/nginx"}, "no nginx at"),
+        ({"state": "staged", "_payload": payload(), "config_dir": "/nonexistent"}, "is nginx installed"),
+    ],
+)
+def test_what_is_refused(deploy: Deploy, arguments: dict[str, t.Any], message: str) -> None:
+    result = deploy(**arguments)
+    assert result["failed"] is True
+    assert message in result["msg"]
+    assert not (deploy.top / "store").exists()
+
+
+def test_what_a_check_may_say_is_told_alike_in_both_modules() -> None:
+    fragment = yaml.safe_load(ModuleDocFragment.CHECKS)["options"]["checks"]["suboptions"]
+    assert fragment == yaml.safe_load(nginx_health.DOCUMENTATION)["options"]["checks"]["suboptions"]
+
+
+def test_every_option_is_documented_with_its_default() -> None:
+    documented = yaml.safe_load(nginx_release.DOCUMENTATION)["options"]
+    for fragment in (ModuleDocFragment.INSTANCE, ModuleDocFragment.CHECKS):
+        documented.update(yaml.safe_load(fragment)["options"])
+    spec = {name: option for name, option in nginx_release.argument_spec().items() if not name.startswith("_")}
+    assert set(spec) == set(documented)
+    for name, option in spec.items():
+        assert option.get("default") == documented[name].get("default"), name
+        assert option.get("type", "str") == documented[name]["type"], name
+        assert set(option.get("choices", ())) == set(documented[name].get("choices", ())), name
