@@ -49,7 +49,7 @@ def line(level: str, pid: int, words: str) -> str:
 )
 def test_which_lines_speak_of_a_failed_load(text: str, is_fatal: bool) -> None:  # noqa: FBT001
     lines = parse_lines(text.encode("latin-1"))
-    assert bool(fatal(lines, master=MASTER, workers={WORKER}, old={OLD})) == is_fatal
+    assert bool(fatal(lines, master=MASTER, workers={WORKER, OLD}, old={OLD})) == is_fatal
 
 
 def test_reason_names_the_port() -> None:

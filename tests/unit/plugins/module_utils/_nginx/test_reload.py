@@ -247,3 +247,12 @@ def test_switching_to_a_single_process_is_refused(nginx: t.Any) -> None:
 def test_without_facts_one_worker_is_enough(nginx: t.Any) -> None:
     nginx.start()
     assert reload_and_prove(nginx.instance, snapshot(nginx.instance, []), facts=None).ok
+
+
+def test_fewer_workers_than_asked_for(nginx: t.Any) -> None:
+    nginx.start()
+    facts = nginx.facts()
+    before = snapshot(nginx.instance, [facts])
+    proof = reload_and_prove(nginx.instance, before, facts=facts._replace(worker_processes=5), timeout=0.5)
+    assert not proof.ok
+    assert proof.reason == "after 0.5 s nginx has 2 of 5 workers"
