@@ -45,6 +45,7 @@ INHERITED: t.Final = frozenset(
         *("rewrite_by_lua", "access_by_lua", "server_rewrite_by_lua"),
     }
 )
+_FEWEST_ARGS: t.Final = {"set": 2, "if": 1, "rewrite": 2, "return": 1, "try_files": 2, "error_page": 2, "location": 1}
 _HARMLESS_INCLUDES: t.Final = ("_params", "fastcgi.conf", "mime.types", "fastcgi-php.conf", "ssl", "dhparam")
 
 
@@ -80,6 +81,9 @@ class Scope:
 
     def _add(self, child: Directive) -> None:
         name = child.name
+        if len(child.args) < _FEWEST_ARGS.get(name, 0):
+            # Nothing that nginx would load: the loader has reported it.
+            return
         if name in REWRITE or (name.startswith("set_") and child.args and child.args[0].startswith("$")):
             self.program.append(child)
         elif name == "location":

@@ -85,7 +85,7 @@ class Follower:
         except ValueError:
             return None
         host = (parts.hostname or "").lower()
-        if parts.scheme not in _PORTS or not host or not port:
+        if parts.scheme not in _PORTS or not host.strip("_-") or not port:
             return None
         listener = self.listener(request, parts.scheme, host, port)
         if listener is None:

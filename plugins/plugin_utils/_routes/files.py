@@ -44,7 +44,10 @@ def is_folder(path: str, missing: frozenset[str]) -> bool:
 
 
 def below_root(template: str, state: State) -> str | None:
-    """The path below the root that an `if (-f ...)` tests; None when it is another file, or unknown."""
+    """The path below the root that an `if (-f ...)` tests; None when it is unknown, or does not depend on the request.
+
+    A fixed file is a switch that somebody puts there and takes away, such as `$document_root/maintenance.html`.
+    """
     parts: list[Part] = []
     rooted = False
     for part in parse_template(template):
@@ -55,4 +58,5 @@ def below_root(template: str, state: State) -> str | None:
             parts.append(Part(variable="uri"))
         else:
             parts.append(part)
-    return state.join(parts) if rooted else None
+    depends = any(part.variable or part.capture >= 0 for part in parts)
+    return state.join(parts) if rooted and depends else None

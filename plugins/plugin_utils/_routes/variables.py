@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import parse_qsl
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
+
 from .names import NameTable
 from .pattern import compile_pattern
 from .template import Part, parse_template
@@ -85,7 +87,7 @@ class Definitions:
     def __init__(self, config: Config) -> None:
         self.maps: dict[str, MapTable] = {}
         self.assigned: set[str] = set()
-        for directive in config.walk():
+        for directive in (each for block in config.http() for each in walk(block.block or ())):
             if directive.name == "map" and directive.block is not None and len(directive.args) > 1:
                 self.maps[directive.args[1].lstrip("$").lower()] = MapTable(directive)
             elif directive.name == "set" and directive.args:

@@ -8,6 +8,8 @@ import time
 import typing as t
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_dump, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, Finding, LintError, Related, lint
@@ -177,3 +179,85 @@ def test_cost_grows_with_size_not_faster() -> None:
         return best
 
     assert cost(800) < 8 * 2.5 * cost(100)
+
+
+WORDS = st.sampled_from(
+    [
+        *("server", "location", "if", "map", "rewrite", "return", "set", "break", "try_files", "error_page", "listen"),
+        *(
+            "server_name",
+            "internal",
+            "index",
+            "deny",
+            "proxy_pass",
+            "include",
+            "~",
+            "=",
+            "^~",
+            "/",
+            "/a",
+            "^/(.*)$",
+            "(?R)",
+        ),
+        *(
+            "$uri",
+            "$host",
+            "$x",
+            "${y}",
+            "$1",
+            "@a",
+            "=404",
+            "404",
+            "301",
+            "302",
+            "http://a/",
+            "https://$host$uri",
+            "/b/$1",
+        ),
+        *(
+            "last",
+            "permanent",
+            "80",
+            "443 ssl",
+            "*:81",
+            "[::]:80",
+            "a",
+            ".a",
+            "*.a",
+            "~^(.+)$",
+            "_",
+            "all",
+            "on",
+            "($x)",
+        ),
+        *(
+            "(-f",
+            "$request_filename)",
+            "($uri",
+            "!~",
+            "x)",
+            "default",
+            "~^/a",
+            "/index.html",
+            "/app",
+            "$uri/",
+            "é",
+            "%",
+        ),
+        *("# failsafe:ignore redirect-loop x\n", "# failsafe:ignore\n", "'", '"', ";", ";", ";", "{", "{", "}", "}"),
+    ]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(WORDS, max_size=60))
+def test_no_input_makes_lint_fail(words: list[str]) -> None:
+    for text in (" ".join(words), f"server {{ listen 80; server_name a; location / {{ {' '.join(words)} }} }}"):
+        for finding in found(text):
+            assert finding.rule in RULES
+
+
+def test_blocks_nested_too_deeply() -> None:
+    depth = 3000
+    block = "server { " + "location / { " * depth + "}" * depth + " }"
+    assert ids(found(block)) == ["syntax-error"]

@@ -252,6 +252,7 @@ def test_what_cannot_be_decided_is_unknown(body: str) -> None:
         ("try_files /m.html $uri =404;", "content", 200),
         ("if (!-e $request_filename) { return 410; } return 204;", "return", 410),
         ("if (-f $document_root$uri) { return 410; } return 204;", "return", 204),
+        ("if (-f $document_root/maintenance.html) { return 503; } return 204;", "return", 204),
         ("deny all; try_files $uri /y;", "return", 403),
         ("allow 10.0.0.1; deny all; try_files $uri =410;", "return", 410),
         ("return 444;", "return", 444),
