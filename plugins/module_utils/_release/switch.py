@@ -81,8 +81,8 @@ def switch(live: Folder, source: Folder, target: Tree, touched: t.Iterable[str])
         _remove(live, now[path])
     for path in sorted(folders, reverse=True):
         live.dress(folders[path])
-    altered = [*plan.added, *plan.changed, *plan.removed]
-    live.sync({"", *folders, *(folder for path in altered for folder in parents(path))})
+    above = {folder for path in plan.added + plan.changed + plan.removed for folder in parents(path)}
+    live.sync({"", *folders, *(above - {entry.path for entry in writes})})
     return plan
 
 

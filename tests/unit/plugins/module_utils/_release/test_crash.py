@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from release_world import FakeHost, World, of, shape
 
@@ -89,6 +89,8 @@ def wanted(rows: t.Iterable[tuple[str, str, int, bytes]], *, modes: bool) -> Can
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(live=[], first=[("f/a", "file", 0o600, b"")], second=[("f", "link", 0o600, b"")], modes=False)
+@example(live=[], first=[("f", "link", 0o600, b"")], second=[("f/a", "file", 0o600, b"")], modes=False)
 @given(live=ROWS, first=ROWS, second=ROWS, modes=st.booleans())
 def test_apply_and_roll_back_is_the_identity(live: t.Any, first: t.Any, second: t.Any, *, modes: bool) -> None:
     top = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
