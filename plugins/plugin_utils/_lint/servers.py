@@ -31,11 +31,26 @@ def check(context: Context) -> Iterator[Finding]:
     shadows: dict[tuple[int, int], _Shadow] = {}
     for listener in context.router.listeners.values():
         for conflict in listener.conflicts:
-            if _harms(conflict, listener):
-                key = (id(conflict.winner), id(conflict.loser))
-                shadows.setdefault(key, _Shadow(conflict.winner, conflict.loser)).add(conflict.name, listener)
+            for winner, loser in _harmed(conflict, listener):
+                key = (id(winner), id(loser))
+                shadows.setdefault(key, _Shadow(winner, loser)).add(conflict.name, listener)
     for shadow in shadows.values():
         yield shadow.finding()
+
+
+def _harmed(conflict: Conflict, listener: Listener) -> Iterator[tuple[Server, Server]]:
+    """Who answers in whose place. Nobody asks for a name like `_`: there the default server of the socket answers."""
+    if _is_asked_for(conflict.name):
+        yield conflict.winner, conflict.loser
+        return
+    losers = (conflict.loser, conflict.winner) if conflict.name else (conflict.loser,)
+    for loser in losers:
+        if listener.default is not loser and not any(_is_asked_for(name) for name in loser.names):
+            yield listener.default, loser
+
+
+def _is_asked_for(name: str) -> bool:
+    return bool(name.strip("_-"))
 
 
 class _Shadow:
@@ -53,17 +68,25 @@ class _Shadow:
         first = next(iter(self.names))
         place = self.loser.names[first].place
         winner_place = _claimed_at(self.winner, first)
-        names = ", ".join(f'"{name}"' for name in self.names)
-        whole = "this server never answers there" if set(self.names) == set(self.loser.names) else "never this one"
-        twice = ", it is included twice" if place == winner_place else ""
-        message = (
-            f"server_name {names} on {', '.join(self.sockets)} is taken by the server at {winner_place}{twice}: "
-            f"nginx ignores it here with no more than a warning, that server answers, {whole}"
-        )
         places = [related("this server answers instead", winner_place)]
         if self.loser.directive.place != place:
             places.append(related("the server that does not answer", self.loser.directive.place))
-        return SHADOWED_SERVER.at(place, message, places)
+        return SHADOWED_SERVER.at(place, self._message(winner_place, twice=place == winner_place), places)
+
+    def _message(self, winner_place: Place, *, twice: bool) -> str:
+        names = ", ".join(f'"{name}"' for name in self.names)
+        sockets = ", ".join(self.sockets)
+        if not any(_is_asked_for(name) for name in self.names):
+            return (
+                f"server_name {names} on {sockets} is there more than once and no name that a client asks for: "
+                f"the default server at {winner_place} answers, this one never"
+            )
+        whole = "this server never answers there" if set(self.names) == set(self.loser.names) else "never this one"
+        again = ", it is included twice" if twice else ""
+        return (
+            f"server_name {names} on {sockets} is taken by the server at {winner_place}{again}: "
+            f"nginx ignores it here with no more than a warning, that server answers, {whole}"
+        )
 
 
 def _claimed_at(server: Server, name: str) -> Place:
@@ -73,11 +96,3 @@ def _claimed_at(server: Server, name: str) -> Place:
         if own.lower().removeprefix("*").removeprefix(".") == bare:
             return directive.place
     return server.directive.place
-
-
-def _harms(conflict: Conflict, listener: Listener) -> bool:
-    """Whether requests are lost: nobody asks for `_` or the empty name, there the default server answers anyway."""
-    if conflict.name.strip("_-"):
-        return True
-    loser = conflict.loser
-    return listener.default is not loser and not any(name.strip("_-") for name in loser.names)
