@@ -405,8 +405,8 @@ def argument_spec() -> dict[str, t.Any]:
 
 def _settings(params: dict[str, t.Any]) -> Settings:
     settings: dict[str, t.Any] = {name: params[name] for name in _SETTINGS}
-    modes = {name: _mode(name, params[name]) for name in ("file_mode", "directory_mode")}
-    return Settings(owner=params["_owner"] or None, **settings, **modes)
+    settings.update({name: _mode(name, params[name]) for name in ("file_mode", "directory_mode")})
+    return Settings(owner=params["_owner"] or None, **settings)
 
 
 def _mode(name: str, value: str) -> int:
@@ -439,18 +439,14 @@ def _run(params: dict[str, t.Any], engine: Engine, *, check: bool) -> dict[str, 
 
 def _foresee(state: str, release: str | None, engine: Engine, *, reload: bool) -> dict[str, t.Any]:
     now = engine.status()
-    there = (
-        not now["interrupted"]
-        and {
-            "active": now["active"] == release and (now["phase"] == "gated" or not reload),
-            "confirmed": now["confirmed"] == release and not now["active"],
-            "rolled_back": release in (None, now["confirmed"])
-            and not now["active"]
-            and now["running"] in (None, now["confirmed"]),
-            "absent": release not in now["releases"],
-        }[state]
-    )
-    return {"release": release or now["confirmed"], "state": state, "changed": not there}
+    settled = not (now["active"] or now["staged"]) and now["running"] in (None, now["confirmed"])
+    there = {
+        "active": now["active"] == release and (now["phase"] == "gated" or not reload),
+        "confirmed": now["confirmed"] == release and not now["active"],
+        "rolled_back": release in (None, now["confirmed"]) and settled,
+        "absent": release not in now["releases"],
+    }
+    return {"release": release or now["confirmed"], "state": state, "changed": now["interrupted"] or not there[state]}
 
 
 def main() -> None:

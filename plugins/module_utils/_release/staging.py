@@ -20,7 +20,7 @@ from .errors import ReleaseError
 from .host import Host, Settings, Validated
 from .show import diff
 from .store import SCHEMA, Release, State, Store, now
-from .switch import changes, differing, managed
+from .switch import Changes, changes, differing, managed
 
 Result = t.Dict[str, t.Any]
 
@@ -82,14 +82,8 @@ class Staging:
             "special": self.special,
         }
         if not drift and _alike(target.tree, current.tree, touched) and running(self.state) == current.id:
-            return {
-                **result,
-                "release": current.id,
-                "state": "confirmed",
-                "changed": False,
-                "diff": [],
-                "validation": None,
-            }
+            there = {"release": current.id, "state": "confirmed", "changed": False}
+            return {**result, **there, "diff": [], "validation": None}
         if drift and self.settings.on_drift != "overwrite":
             names = ", ".join(drift)
             raise ReleaseError(
@@ -104,16 +98,19 @@ class Staging:
         base = self._drifted(owned) if drift else current
         self._build(target, goal, current)
         result.update(self._validate(target, current))
-        contents = {entry.path: entry.content for entry in goal.wanted}
-        files = self._files(target)
-        result["diff"] = diff(
-            plan,
-            ({**self.tree, **_secrecy(current.tree, self.tree)}, lambda entry: self.live.read(entry.path)),
-            (target.tree, lambda entry: contents[entry.path] if entry.path in contents else files.read(entry.path)),
-        )
+        result["diff"] = self._diff(plan, target, current)
         self.state["staged"] = {"id": target.id, "base": base.id}
         self.state["settings"] = self.settings._asdict()
         return result
+
+    def _diff(self, plan: Changes, target: Release, current: Release) -> list[dict[str, str]]:
+        files = self._files(target)
+        old = {**self.tree, **_secrecy(current.tree, self.tree)}
+        return diff(
+            plan,
+            (old, lambda entry: self.live.read(entry.path)),
+            (target.tree, lambda entry: files.read(entry.path)),
+        )
 
     def _target(self, goal: Goal, current: Release, owned: set[str]) -> Release:
         recorded = goal.stored or (self.store.release(goal.id) if self._has(goal.id) else None)

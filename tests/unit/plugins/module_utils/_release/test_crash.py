@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from release_world import FakeHost, World, of, shape
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import parents
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder, parents
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import at, switch
 
 MODES = st.sampled_from([0o600, 0o644, 0o640, 0o755])
 PATHS = st.sampled_from(["a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "f", "f/a", "nginx.conf"])
@@ -265,6 +266,22 @@ def test_killed_for_real_in_the_middle(ready: World) -> None:
     assert ready.live() == old
     assert "interrupted" in result["recovered"][0]
     assert result["changed"] is True
+
+
+def test_an_error_before_the_first_rename_leaves_nothing_behind(ready: World, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for name, text in {"conf.d/a.conf": "new", "n/e/w": "new"}.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    old, paths = ready.live(), ["conf.d/a.conf", "n", "n/e", "n/e/w"]
+
+    def before(step: str) -> None:
+        if step.startswith("write n/e/"):
+            raise ReleaseError("no space left", "no_space")
+
+    with pytest.raises(ReleaseError, match="no space"):
+        switch(Folder(str(ready.config_dir), before), Folder(str(source)), at(Folder(str(source)), paths), paths)
+    assert ready.live() == old
 
 
 def test_an_error_in_the_middle_restores_at_once(ready: World) -> None:

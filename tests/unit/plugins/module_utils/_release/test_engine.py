@@ -21,6 +21,7 @@ from release_world import Master, World, of
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import clock
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.store import _still_at
 
 NEW = of({"conf.d/a.conf": "new"})
 NEWER = of({"conf.d/a.conf": "newer", "conf.d/b.conf": "more"})
@@ -536,3 +537,34 @@ def test_a_full_disk_is_an_error_that_changes_nothing(world: World, full: str) -
 def test_no_configuration_folder(world: World, tmp_path: Path) -> None:
     with refused("folder", "is nginx installed"):
         world.engine(config_dir=str(tmp_path / "none")).stage(NEW)
+
+
+def test_a_stage_that_fails_at_its_last_write_takes_everything_back(world: World) -> None:
+    world.deploy(NEW)
+    (world.config_dir / "mime.types").write_text("changed, so that the confirmed release is refreshed too")
+    store = world.kept()
+    journaled = False
+
+    def before(step: str) -> None:
+        nonlocal journaled
+        journaled = journaled or step == "append to journal.jsonl"
+        if journaled and step.startswith("write "):
+            raise ReleaseError("no space left", "no_space")
+
+    with refused("no_space"):
+        world.engine(before).stage(NEWER)
+    assert journaled
+    assert world.kept() == store
+
+
+def test_a_lock_that_was_removed_by_its_holder_is_not_held(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    handle = os.open(path, os.O_CREAT | os.O_RDWR)
+    try:
+        assert _still_at(handle, str(path))
+        path.unlink()
+        assert not _still_at(handle, str(path))
+        path.touch()
+        assert not _still_at(handle, str(path))
+    finally:
+        os.close(handle)
