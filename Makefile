@@ -78,10 +78,6 @@ format: setup ## Format the Python code and repair what ruff can
 requirements: ## Resolve requirements/dev.in anew
 	@tools/requirements
 
-.PHONY: changelog
-changelog: setup ## Check the changelog fragments
-	$(BIN)/antsibull-changelog lint
-
 .PHONY: clean
 clean: ## Remove what the other targets made, .venv included
 	@tools/docker-engine stop
