@@ -175,6 +175,7 @@ def play(tmp_path: Path, web1: Instance, src: Path) -> Play:
             "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
             "ANSIBLE_INVENTORY_ENABLED": "yaml",
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
             "ANSIBLE_LOCAL_TEMP": str(tmp_path / "ansible-local"),
             "ANSIBLE_REMOTE_TEMP": str(tmp_path / "ansible-remote"),
         }
