@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from functools import cached_property
 
 from .pattern import compile_pattern
 
@@ -113,6 +114,11 @@ class Scope:
         """The value of an inherited on/off directive."""
         found = self.effective(name)
         return found[-1].args[:1] == ["on"] if found else default
+
+    @cached_property
+    def steps(self) -> list[tuple[Directive, re.Pattern[str] | None]]:
+        """The program with the compiled pattern of every `rewrite` that Python can read."""
+        return [(d, compile_pattern(d.args[0]) if d.name == "rewrite" else None) for d in self.program]
 
     def branch(self, directive: Directive) -> Scope:
         """The scope of an `if` of this block: it inherits everything but `try_files`, which nginx does not merge."""

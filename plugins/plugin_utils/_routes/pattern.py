@@ -32,7 +32,7 @@ _TOKEN: t.Final = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65536)
 def compile_pattern(pattern: str, *, caseless: bool = False) -> re.Pattern[str] | None:
     """A pattern of `location`, `rewrite`, `if`, `map` or `server_name`, compiled; None when Python cannot stand in for PCRE.
 

@@ -38,7 +38,7 @@ class Sample(t.NamedTuple):
     open_segments: frozenset[str]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65536)
 def sample_pattern(pattern: str, *, caseless: bool = False, path: bool = True, variants: int = 4) -> tuple[Sample, ...]:
     """Up to `variants` different strings that the pattern matches, as paths when `path`; none where that fails."""
     compiled = compile_pattern(pattern, caseless=caseless)

@@ -59,7 +59,9 @@ def _uris(server: Server, definitions: Definitions) -> Iterator[UriSample]:
             if table is not None and variables_of(table.source) & _URI_VARIABLES:
                 maps[name] = table
     for table in maps.values():
-        yield from _of_map(table)
+        if table.samples is None:
+            table.samples = tuple(_of_map(table))
+        yield from table.samples
 
 
 def _of_scope(scope: Scope) -> Iterator[UriSample]:

@@ -249,7 +249,11 @@ class _Simulation:
     # -- the rewrite program
 
     def rewrites(self, scope: Scope) -> _Result:
-        for directive in scope.program:
+        for directive, pattern in scope.steps:
+            if pattern is not None and pattern.search(self.state.uri) is None:
+                # Long lists of rewrites are common, and most of them do not match.
+                self.state.captures = ()
+                continue
             result = self.execute(directive, scope)
             if result is not None:
                 return result

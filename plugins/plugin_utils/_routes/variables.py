@@ -39,6 +39,8 @@ class MapTable:
         self.source = directive.args[0] if directive.args else ""
         self.default = ""
         self.volatile = False
+        #: Requests that this map suggests, worked out once (samples.py).
+        self.samples: tuple[t.Any, ...] | None = None
         self.incomplete = any(d.include == [] for d in directive.block or ())
         self.literal: NameTable[str] = NameTable()
         self.exact: dict[str, str] = {}
