@@ -282,6 +282,7 @@ def test_a_restart_of_nginx_is_told_from_an_old_generation(world: World) -> None
     assert world.engine().stage(NEW)["changed"] is False
     world.host.process = Master(4000, 1)  # older than the switch: it cannot have read these files
     assert world.engine().status()["running"] is None
+    (world.config_dir / "mime.types").write_text("renewed")
     staged = world.engine().stage(NEW)
     assert (staged["changed"], staged["state"], staged["modified"]) == (True, "staged", [])
     assert world.engine().activate(staged["release"], reload=True)["phase"] == "gated"
