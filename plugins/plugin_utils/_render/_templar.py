@@ -130,8 +130,8 @@ class _Templates:
                 overrides={"trim_blocks": True, "lstrip_blocks": False},
             )
         except Exception as error:  # before ansible-core 2.19 whatever a template raises comes through as it is
-            line = _line(text, error)
-            where = entry.source if line is None else f"{entry.source}:{line}"
+            guilty = _line(text, error)
+            where = entry.source if guilty is None else f"{entry.source}:{guilty}"
             message = str(getattr(error, "message", error)).strip()
             raise RenderError(f"{where}: cannot render the template: {message}") from error
         return str(result).encode("utf-8")

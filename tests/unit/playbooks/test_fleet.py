@@ -202,6 +202,11 @@ def test_an_empty_set_of_hosts_fails(deploy: Deploy, arguments: tuple[str, ...],
     assert not run.calls
 
 
+def test_a_syntax_check_needs_no_hosts(deploy: Deploy) -> None:
+    run = deploy({}, "--syntax-check")
+    assert run.rc == 0, run.output
+
+
 def test_a_missing_source_is_a_refusal_with_its_reason(deploy: Deploy) -> None:
     run = deploy(fleet(), source=None)
     assert run.rc == 2
