@@ -276,7 +276,7 @@ def test_an_error_before_the_first_rename_leaves_nothing_behind(ready: World, tm
     old, paths = ready.live(), ["conf.d/a.conf", "n", "n/e", "n/e/w"]
 
     def before(step: str) -> None:
-        if step.startswith("write n/e/"):
+        if step.startswith("write conf.d/"):
             raise ReleaseError("no space left", "no_space")
 
     with pytest.raises(ReleaseError, match="no space"):

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import socket
@@ -21,7 +22,6 @@ from release_world import Master, World, of
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import clock
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.store import _still_at
 
 NEW = of({"conf.d/a.conf": "new"})
 NEWER = of({"conf.d/a.conf": "newer", "conf.d/b.conf": "more"})
@@ -558,14 +558,17 @@ def test_a_stage_that_fails_at_its_last_write_takes_everything_back(world: World
     assert world.kept() == store
 
 
-def test_a_lock_that_was_removed_by_its_holder_is_not_held(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
-    try:
-        assert _still_at(handle, str(path))
-        path.unlink()
-        assert not _still_at(handle, str(path))
-        path.touch()
-        assert not _still_at(handle, str(path))
-    finally:
-        os.close(handle)
+def test_a_lock_that_its_last_holder_removed_is_taken_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.deploy(NEW)
+    lock, flock, holders = world.store / "lock", fcntl.flock, ["one that made the store for nothing and removes it"]
+
+    def late(handle: int, operation: int) -> None:
+        if holders:
+            holders.pop()
+            lock.unlink()
+            lock.touch()
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with world.engine().store.lock("first"), refused("locked", "first by pid"):
+        world.engine().rollback()
