@@ -224,6 +224,15 @@ def test_deploy_again_roll_back_and_status(play: Play, web1: Instance, src: Path
     assert web1.ask() == "old"
 
 
+def test_a_change_costs_four_executions_and_no_change_one(play: Play) -> None:
+    """What a host is asked is what a fleet of a thousand pays for; pipelining makes one EXEC of each module."""
+    executions = re.compile(r"EXEC /bin/sh -c .*python")
+    changed, unchanged = play("-vvv"), play("-vvv")
+    assert (changed.rc, unchanged.rc) == (0, 0), unchanged.output
+    assert len(executions.findall(changed.output)) == 4, changed.output
+    assert len(executions.findall(unchanged.output)) == 1, unchanged.output
+
+
 def test_check_and_diff_tell_the_truth_and_leave_no_trace(play: Play, web1: Instance) -> None:
     before = web1.fingerprint()
     planned = play("--check", "--diff")
