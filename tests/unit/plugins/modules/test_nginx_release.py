@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
+import time
 import typing as t
 from pathlib import Path
 
@@ -58,7 +60,12 @@ def deploy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> t.Iterator[Dep
     deploy = Deploy(tmp_path, capsys)
     subprocess.run(["nginx", "-c", f"{tmp_path}/etc/nginx.conf", "-p", f"{tmp_path}/"], env=environment(), check=True)
     yield deploy
-    os.kill(int((tmp_path / "nginx.pid").read_text()), signal.SIGTERM)
+    pid = int((tmp_path / "nginx.pid").read_text())
+    # A signal between nginx's start and its first sigsuspend() is lost: ask until it is gone.
+    while os.path.exists(f"/proc/{pid}"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        time.sleep(0.02)
 
 
 def payload(text: str = "hello", *secrets: str) -> str:

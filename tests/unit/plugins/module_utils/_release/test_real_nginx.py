@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -69,8 +70,10 @@ class Site:
             pid = int((self.top / "run/nginx.pid").read_text())
         except (OSError, ValueError):
             return
-        os.kill(pid, signal.SIGTERM)
+        # A signal between nginx's start and its first sigsuspend() is lost: ask until it is gone.
         while os.path.exists(f"/proc/{pid}"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
             time.sleep(0.02)
 
     def release(self, wanted: t.Any, gate: t.Any = None, *, confirm: bool = True) -> str:
