@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from clients import fetch
+from traces import STORE, events
 
 if t.TYPE_CHECKING:
     from testinfra.host import Host
-
-STORE = "/var/lib/failsafe-nginx"
 
 
 def test_clients_get_this_hosts_page_over_tls(host: Host) -> None:
@@ -38,9 +36,9 @@ def test_systemd_runs_one_nginx_that_would_start_again(host: Host) -> None:
 
 
 def test_the_journal_tells_one_deploy_from_stage_to_confirm(host: Host) -> None:
-    events = [json.loads(line)["event"] for line in host.file(f"{STORE}/journal.jsonl").content_string.splitlines()]
-    assert events.count("confirmed") == 1
-    assert events.index("staged") < events.index("activated") < events.index("confirmed")
+    told = events(host)
+    assert told.count("confirmed") == 1
+    assert told.index("staged") < told.index("activated") < told.index("confirmed")
 
 
 def test_the_store_keeps_what_was_there_before(host: Host) -> None:

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host itself tells about a scenario: its fingerprint from before, its journal."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+if t.TYPE_CHECKING:
+    from testinfra.host import Host
+
+STORE = "/var/lib/failsafe-nginx"
+
+
+def events(host: Host) -> list[str]:
+    """List the events of a host's journal, oldest first."""
+    lines = host.file(f"{STORE}/journal.jsonl").content_string.splitlines()
+    return [str(json.loads(line)["event"]) for line in lines]
+
+
+def assert_untouched(host: Host) -> None:
+    """No live file and no process of nginx is another than before: content, owner, mode, time, start time."""
+    assert host.check_output("fingerprint") == host.file("/root/before").content_string.strip()
