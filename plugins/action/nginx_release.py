@@ -47,8 +47,10 @@ class ActionModule(ActionBase):
         try:
             if self._task.args.get("state") == "staged":
                 return self._stage(variables)
-            redact = Redactor(vaulted_values(variables, self._loader))
-            return t.cast("dict[str, t.Any]", redact(self._call(variables, {})))
+            # nginx's own lines may quote a secret, and the host's journal keeps them.
+            known = Candidate((), secrets=tuple(sorted(set(vaulted_values(variables, self._loader)))))
+            result = self._call(variables, {"_payload": known.payload()})
+            return t.cast("dict[str, t.Any]", Redactor(known.secrets)(result))
         except (RenderError, ConfigError, LintError, RouteError) as error:
             raise AnsibleActionFail(str(error)) from error
 

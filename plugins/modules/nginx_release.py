@@ -354,7 +354,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import CHECK_OPTIONS
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
@@ -416,12 +416,12 @@ def _mode(name: str, value: str) -> int:
         raise ReleaseError(f"{name}: {value!r} is no octal mode such as '0644'", "options") from None
 
 
-def _run(params: dict[str, t.Any], engine: Engine, *, check: bool) -> dict[str, t.Any]:
+def _run(params: dict[str, t.Any], engine: Engine, candidate: Candidate | None, *, check: bool) -> dict[str, t.Any]:
     state, release = params["state"], params["release"]
     if state == "staged":
-        if not params["_payload"]:
+        if candidate is None:
             raise ReleaseError("there is no candidate: run this module by its action plugin, as a task", "options")
-        return engine.stage(decode(params["_payload"]), check_only=check)
+        return engine.stage(candidate, check_only=check)
     if check:
         return _foresee(state, release, engine, reload=params["reload"])
     if state == "rolled_back":
@@ -458,9 +458,11 @@ def main() -> None:
     )
     redact: t.Callable[[t.Any], t.Any] = Redactor()
     try:
-        engine = Engine(_settings(module.params))
+        # Every state's payload tells the secret values; only a stage's has files.
+        candidate = decode(module.params["_payload"]) if module.params["_payload"] else None
+        engine = Engine(_settings(module.params), secrets=candidate.secrets if candidate else ())
         try:
-            result: dict[str, t.Any] = _run(module.params, engine, check=module.check_mode)
+            result: dict[str, t.Any] = _run(module.params, engine, candidate, check=module.check_mode)
         finally:
             redact = engine.redact
     except ReleaseError as error:

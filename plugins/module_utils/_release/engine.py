@@ -26,6 +26,7 @@ from .store import Release, State, now
 from .switch import Changes, at, changes, differing, managed, switch
 
 _GATE = "gate.json"
+_SLACK = 120  # seconds
 
 
 class Engine(Core):
@@ -37,7 +38,8 @@ class Engine(Core):
         """Build and validate what the live folder would be, and keep it as a release.
 
         A refused candidate leaves the store as it was. `check_only` leaves everything as it was. What an earlier run
-        left behind (an interrupted switch, an unconfirmed release) is rolled back first.
+        left behind (an interrupted switch, an unconfirmed release whose time is over) is rolled back first; while
+        another run may still confirm its release, this one is refused.
         """
         goal = self._goal(candidate)
         if not os.path.isdir(self.live.path):
@@ -48,11 +50,24 @@ class Engine(Core):
             return self._foresee(goal)
         with self.store.lock(f"stage {goal.id}", create=True):
             state = self._state()
+            self._refuse_on_trial(state)
             recovered = self._settle(state) if state else []
             result = self._stage(goal, state)
         if recovered:
             result.update(changed=True, recovered=recovered)
         return result
+
+    def _refuse_on_trial(self, state: State | None) -> None:
+        # Without this a second deploy would take the first one's release for one that was left behind.
+        active = state["active"] if state and not state["txn"] else None
+        left = active["until"]["ticks"] - clock()["ticks"] if active else 0
+        if active and left > 0 and active["until"]["boot"] == clock()["boot"]:
+            raise ReleaseError(
+                f"another run activated {active['id']} here at {active['since']} and has"
+                f" {left / os.sysconf('SC_CLK_TCK'):.0f} s left to confirm it; wait for it, or roll {active['id']} back"
+                " first if that run is dead",
+                "on_trial",
+            )
 
     def _goal(self, candidate: Candidate) -> Goal:
         self.redact = self.store.redact = Redactor(candidate.secrets)
@@ -72,6 +87,7 @@ class Engine(Core):
     def _foresee(self, goal: Goal) -> Result:
         with tempfile.TemporaryDirectory(prefix="failsafe-nginx-") as path:
             work, live, state = Folder(path), self.live, self._state()
+            self._refuse_on_trial(state)
             pending = bool(state and (state["txn"] or state["active"]))
             if state and pending:
                 live = self._recovered_copy(state, work)
@@ -148,8 +164,8 @@ class Engine(Core):
             plan = switch(self.live, self.store.files(target), target.tree, touched)
             done = {
                 "active": {
-                    "id": target.id, "phase": "switched", "since": now(), "was_running": running,
-                    "started": False, "before": base.facts, "baseline": baseline, "gate": gate,
+                    "id": target.id, "phase": "switched", "since": now(), "until": self._deadline(gate),
+                    "was_running": running, "started": False, "before": base.facts, "baseline": baseline, "gate": gate,
                 },
                 "staged": None, "txn": None, "switched": clock(),
             }  # fmt: skip
@@ -160,6 +176,12 @@ class Engine(Core):
         state.update(done)
         self._record("activated", target.id, added=plan.added, modified=plan.changed, removed=plan.removed)
         return plan
+
+    def _deadline(self, gate: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Until when the run that activates may confirm: reload, gate, soak, and what its other hosts need."""
+        seconds = self.settings.reload_timeout + (gate.get("timeout") or 10) + (gate.get("soak") or 0) + _SLACK
+        here = clock()
+        return {**here, "ticks": here["ticks"] + seconds * os.sysconf("SC_CLK_TCK")}
 
     def _reload_and_gate(self, state: State, gate: dict[str, t.Any], *, wanted: bool) -> Result:
         active = state["active"]

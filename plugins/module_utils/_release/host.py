@@ -131,7 +131,9 @@ class Host:
             build = instance.build()
             facts = None
             if found.dump is not None:
-                facts = dict(runtime.scan(found.dump, build, prefix=instance.prefix)._asdict())
+                facts = dict(
+                    runtime.scan(found.dump, build, prefix=instance.prefix, globals_=instance.globals_)._asdict()
+                )
             return Validated(
                 found.ok, found.message, found.method, build.version, tuple(found.warnings), tuple(found.limits),
                 found.file, found.line, found.dump, facts,

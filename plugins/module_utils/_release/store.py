@@ -32,8 +32,9 @@ State = t.Dict[str, t.Any]
 
 
 def now() -> str:
-    """The time in UTC, as the journal and the state write it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    """The time in UTC to the millisecond (RFC 3339), as the journal and the state write it."""
+    seconds, thousandths = divmod(int(time.time() * 1000), 1000)
+    return time.strftime(f"%Y-%m-%dT%H:%M:%S.{thousandths:03}Z", time.gmtime(seconds))
 
 
 class Release(t.NamedTuple):

@@ -461,3 +461,29 @@ def test_the_host_can_be_helped_without_ansible(play: Play, web1: Instance, src:
     assert web1.ask() == "new"
     history = subprocess.run([*tool, "history"], check=True, capture_output=True, text=True).stdout
     assert re.search(rf"confirmed +{new}", history.splitlines()[0]), history
+
+
+def test_a_secret_in_nginxs_own_words_does_not_reach_the_journal(
+    play: Play, web1: Instance, src: Path, tmp_path: Path
+) -> None:
+    """A reload that fails quotes the configuration: a socket path made of a vaulted value, here."""
+    password = tmp_path / "password"
+    password.write_text("vault-password")
+    variables = tmp_path / "group_vars" / "all.yml"
+    variables.parent.mkdir()
+    variables.write_text(f"token: {SECRET}\n")
+    vault = [BIN / "ansible-vault", "encrypt", "--vault-password-file", password, variables]
+    subprocess.run(vault, check=True, capture_output=True)
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(str(tmp_path / f"{SECRET}.sock"))
+        taken.listen()
+        (src / "conf.d" / "second.conf.j2").write_text(
+            f"server {{ listen unix:{tmp_path}/{{{{ token }}}}.sock; return 200 x; }}\n"
+        )
+        run = play("--vault-password-file", str(password))
+    assert run.rc == 2, run.output
+    journal = (web1.store / "journal.jsonl").read_text()
+    assert "rolled_back" in journal
+    assert "bind()" in journal
+    assert SECRET not in run.output
+    assert SECRET not in journal

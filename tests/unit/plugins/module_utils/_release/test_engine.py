@@ -101,6 +101,7 @@ def test_check_mode_tells_the_same_and_leaves_no_trace(world: World, *, fresh: b
 def test_check_mode_after_a_run_that_died(world: World) -> None:
     release = world.engine().stage(NEW)["release"]
     world.engine().activate(release, reload=False)
+    expire(world)
     live, store = world.live(), world.kept()
     foreseen = world.engine().stage(NEWER, check_only=True)
     assert foreseen["diff"][0]["before"] == "old"
@@ -263,10 +264,29 @@ def test_nginx_that_did_not_run_is_started_and_stopped_again(world: World) -> No
     assert world.live() == world.original
 
 
+def expire(world: World) -> None:
+    """Let the time in which the active release could be confirmed be over."""
+    place = world.store / "state.json"
+    state = json.loads(place.read_text())
+    state["active"]["until"]["ticks"] = 0
+    place.write_text(json.dumps(state))
+
+
+def test_a_second_deploy_may_not_stage_while_the_first_may_still_confirm(world: World) -> None:
+    world.deploy(NEW)
+    release = world.engine().stage(NEWER)["release"]
+    world.engine().activate(release, reload=True)
+    for check_only in (False, True):
+        with refused("on_trial", f"another run activated {release}"):
+            world.engine().stage(of({"conf.d/a.conf": "third"}), check_only=check_only)
+    assert world.engine().confirm(release)["changed"]
+
+
 def test_what_a_dead_run_left_is_rolled_back_by_the_next_stage(world: World) -> None:
     world.deploy(NEW)
     release = world.engine().stage(NEWER)["release"]
     world.engine().activate(release, reload=True)
+    expire(world)
     result = world.engine().stage(of({"conf.d/a.conf": "third"}))
     assert release in result["recovered"][0]
     assert world.live()["conf.d/a.conf"][2] == b"new"
