@@ -329,6 +329,11 @@ stopped:
   description: Whether the rollback stopped nginx, because it did not run before the activation.
   returned: O(state=rolled_back), when it did
   type: bool
+older:
+  description: The other stored releases, any of which O(release) may name.
+  returned: O(state=rolled_back), when there was nothing to undo
+  type: list
+  elements: str
 edited:
   description: Paths that were edited by hand while the abandoned release was active.
   returned: O(state=rolled_back), when there are any

@@ -266,6 +266,8 @@ class Engine(Core):
             ) from error
         if result["changed"]:
             self._record("rolled_back", target.id, abandoned=active.get("id"))
+        else:
+            result["older"] = [name for name in self.store.releases() if name != target.id]
         return result
 
     def _return_running(self, state: State, target: Release, active: Result, result: Result) -> None:

@@ -217,6 +217,10 @@ def test_deploy_again_roll_back_and_status(play: Play, web1: Instance, src: Path
     adopted, new, newer = sorted(releases, key=lambda name: releases[name])
     status = play(playbook="status")
     assert f"{newer}; nginx" in status.flat, status.output
+    nothing = play(playbook="rollback")
+    assert nothing.rc == 0, nothing.output
+    assert f"runs {newer}, confirmed: nothing was undone" in nothing.flat
+    assert new in nothing.flat
     back = play(playbook="rollback", nginx_deploy_release=new)
     assert back.rc == 0, back.output
     assert web1.ask() == "new"

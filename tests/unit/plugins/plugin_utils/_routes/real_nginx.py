@@ -103,6 +103,7 @@ class RealNginx:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {"Host": parts.netloc, "X-Forwarded-Proto": "https", "X-Rewritten": "1", "Connection": "close"}
+        headers["Authorization"] = "Basic dTpw"
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request("GET", target, headers=headers)
