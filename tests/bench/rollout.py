@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, failsafe.nginx contributors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -184,7 +183,7 @@ def bench_rollback(instances: Instances, hosts: Path) -> float:
     watcher = Watcher(f"http://{HOSTS[name]}:{PORT}/")
     watcher.start()
     variables = {**instances.variables(), "nginx_deploy_src": str(source), "nginx_deploy_hosts": name}
-    _, status, output = play(hosts, ROOT / "playbooks" / "deploy.yml", variables)
+    _unused, status, output = play(hosts, ROOT / "playbooks" / "deploy.yml", variables)
     watcher.stop()
     expect(status != 0 and "1 rolled back" in output, "the gate let it pass", output)
     journal = [json.loads(line) for line in (root / "store" / "journal.jsonl").read_text().splitlines()]
@@ -223,7 +222,7 @@ class Watcher(threading.Thread):
     def good_again(self) -> float:
         """When, in seconds since the epoch, the last run of bad answers ended."""
         last_bad = max(moment for moment, status in self._answers if status != 200)
-        return next(moment for moment, _ in self._answers if moment > last_bad)
+        return next(moment for moment, _unused in self._answers if moment > last_bad)
 
 
 def main() -> int:

@@ -199,7 +199,7 @@ def _modules(arguments: t.Iterable[str]) -> t.Tuple[t.Tuple[str, ...], t.Tuple[s
     static: t.List[str] = []
     dynamic: t.List[str] = []
     for argument in arguments:
-        option, _, value = argument.partition("=")
+        option, _sep, value = argument.partition("=")
         if option == "--add-module":
             static.append(os.path.basename(value.rstrip("/")))
         elif option == "--add-dynamic-module":

@@ -104,7 +104,7 @@ def _in_namespace(
 ) -> Completed:
     emptied = list(logs)
     folders = [runner.prefix or runner.build().prefix]
-    for _ in range(_ROUNDS):
+    for _unused in range(_ROUNDS):
         done = run_in_private_mounts(
             [(tree, runner.config_dir)],
             runner.argv(option),

@@ -231,7 +231,7 @@ def mount_points() -> t.List[str]:
     points = []
     with open("/proc/self/mountinfo", "rb") as file:
         for line in file:
-            fields, _, rest = line.partition(b" - ")
+            fields, _sep, rest = line.partition(b" - ")
             if not _NO_FILES.fullmatch(rest.split()[0].decode()):
                 point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal.group(1), 8)]), fields.split()[4])
                 points.append(os.fsdecode(point))

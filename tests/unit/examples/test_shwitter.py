@@ -158,8 +158,8 @@ class TestSite:
 
     def test_strangers_are_limited_and_monitoring_is_not(self, site: Site) -> None:
         url = "https://api.shwitter.example/api/login"
-        assert {site.get(url).status for _ in range(12)} == {200}
-        assert 429 in {site.get(url, source="127.9.9.8").status for _ in range(30)}
+        assert {site.get(url).status for _unused in range(12)} == {200}
+        assert 429 in {site.get(url, source="127.9.9.8").status for _unused in range(30)}
 
     @pytest.mark.parametrize("name", ["www", "api", "static", "admin"])
     def test_security_headers_are_on_every_answer(self, site: Site, name: str) -> None:

@@ -459,7 +459,7 @@ def test_the_host_can_be_helped_without_ansible(play: Play, web1: Instance, src:
     tool = [sys.executable, "-I", web1.store / "failsafe-nginx.pyz"]
     status = json.loads(subprocess.run([*tool, "status"], check=True, capture_output=True, text=True).stdout)
     releases = {path.name: path.stat().st_mtime for path in (web1.store / "releases").iterdir()}
-    _, new, newer = sorted(releases, key=lambda name: releases[name])
+    _unused, new, newer = sorted(releases, key=lambda name: releases[name])
     assert status["confirmed"] == newer
     subprocess.run([*tool, "rollback", new], check=True, capture_output=True)
     assert web1.ask() == "new"

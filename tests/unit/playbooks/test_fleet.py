@@ -176,7 +176,7 @@ def test_hosts_that_are_there_already_need_one_execution(deploy: Deploy) -> None
     there = {"staged": {"changed": False, "state": "confirmed", "release": "r-new"}}
     run = deploy(dict.fromkeys(FLEET, there), *SERIAL)
     assert run.rc == 0, run.output
-    assert run.calls == [(host, "staged") for host, _ in run.calls]
+    assert run.calls == [(host, "staged") for host, _unused in run.calls]
     assert len(run.calls) == len(FLEET)
 
 
@@ -217,7 +217,7 @@ def test_a_missing_source_is_a_refusal_with_its_reason(deploy: Deploy) -> None:
 def test_a_limit_deploys_to_its_hosts_only(deploy: Deploy) -> None:
     run = deploy(fleet(), "-l", "web2,web3")
     assert run.rc == 0, run.output
-    assert {host for host, _ in run.calls} == {"web2", "web3"}
+    assert {host for host, _unused in run.calls} == {"web2", "web3"}
 
 
 def test_the_preflight_alone_succeeds_when_every_host_is_valid(deploy: Deploy) -> None:

@@ -90,7 +90,7 @@ def test_nothing_runs_after_a_failure(tmp_path: Path) -> None:
     fleet.prepare()
     with pytest.raises(DemoError):
         _fail_with_everything_running(fleet)
-    assert not [title for _, _, title in processes() if str(tmp_path) in title]
+    assert not [title for _unused, _unused, title in processes() if str(tmp_path) in title]
     assert not any(host.master for host in fleet.hosts)
     assert all(is_free(host.address, fleet.ports.http) for host in fleet.hosts)
     assert all(is_free("127.0.0.1", port) for port in fleet.ports.apps.values())

@@ -64,8 +64,8 @@ class Server(ThreadingHTTPServer):
 def main(arguments: list[str]) -> None:
     """Serve until standard input ends."""
     for argument in arguments:
-        name, _, place = argument.partition("=")
-        address, _, port = place.rpartition(":")
+        name, _sep, place = argument.partition("=")
+        address, _sep, port = place.rpartition(":")
         handler = type(name, (Application,), {"name": name})
         server = Server((address, int(port)), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()

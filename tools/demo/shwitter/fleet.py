@@ -219,7 +219,7 @@ class Fleet:
         """Stop what was started, each process by its pid, and give the ports back."""
         hosts = (*self.hosts, self._host(OUTSIDER))
         masters = [host.master for host in hosts if host.master]
-        workers = [pid for pid, parent, _ in processes() if parent in masters]
+        workers = [pid for pid, parent, _unused in processes() if parent in masters]
         for pid in masters:
             os.kill(pid, signal.SIGTERM)
         if self._backend is not None and self._backend.stdin is not None:

@@ -124,8 +124,8 @@ class Host:
             headers: more request headers, `_` for `-`.
 
         """
-        scheme, _, rest = url.partition("://")
-        name, _, path = rest.partition("/")
+        scheme, _sep, rest = url.partition("://")
+        name, _sep, path = rest.partition("/")
         port = self.https_port if scheme == "https" else self.http_port
         connection = http.client.HTTPConnection(name, port, timeout=10)
         connection.sock = socket.create_connection((self.address, port), timeout=10, source_address=(source, 0))

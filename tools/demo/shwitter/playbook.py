@@ -37,7 +37,7 @@ class Run:
     @property
     def verdict(self) -> list[str]:
         """The lines of the verdict that playbooks/deploy.yml prints, empty when it never came to that."""
-        _, _, rest = self.output.partition(f"TASK [{VERDICT}]")
+        _sep, _sep, rest = self.output.partition(f"TASK [{VERDICT}]")
         section = itertools.takewhile(str.strip, rest.splitlines()[1:])
         # One host speaks for all; those that are skipped may be listed before it and after it.
         block = [line for line in section if line.startswith(" ")]

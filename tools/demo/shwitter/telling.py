@@ -78,7 +78,9 @@ class Teller:
         print(f"\n== Summary {'=' * (WIDTH - 11)}")
         for title, seconds, outcome in self._steps:
             print(f"   {seconds:5.1f} s  {title}\n            {outcome}")
-        print(f"   {sum(seconds for _, seconds, _ in self._steps):5.1f} s  in all; everything happened as told")
+        print(
+            f"   {sum(seconds for _unused, seconds, _unused in self._steps):5.1f} s  in all; everything happened as told"
+        )
 
 
 def answers_of(hosts: Iterable[Host], urls: Iterable[str]) -> dict[str, dict[str, str]]:

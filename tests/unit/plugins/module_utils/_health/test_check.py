@@ -214,7 +214,7 @@ def _silence(server: Server) -> Handler:
 def _trickle(prefix: bytes, server: Server) -> Handler:
     def handle(sock: socket.socket, _request: bytes) -> None:
         sock.sendall(prefix)
-        for _ in range(200):  # a broken client ends too
+        for _unused in range(200):  # a broken client ends too
             server.stopped.wait(0.02)
             sock.sendall(b"x")
 
@@ -252,7 +252,7 @@ def test_an_endless_body_ends_with_the_limit(serve: Serve) -> None:
 
     def handle(sock: socket.socket, _request: bytes) -> None:
         sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        for _ in range(1000):
+        for _unused in range(1000):
             sock.sendall(b"x" * 65536)
 
     server.handler = handle
