@@ -79,7 +79,9 @@ class Trial:
         except urllib.error.URLError as error:
             return str(error)
 
-    def play(self, name: str, source: Path | None = None, inventory: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def play(
+        self, name: str, source: Path | None = None, inventory: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run `ansible-playbook failsafe.nginx.<name>` to its end."""
         command = [self.ansible_playbook, f"failsafe.nginx.{name}", "-i", str(inventory or self.inventory)]
         if source:
