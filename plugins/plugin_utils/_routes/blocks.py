@@ -27,12 +27,11 @@ UPSTREAM_PASS: t.Final = frozenset(
     {"proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass", "grpc_pass", "tunnel_pass"}
 )
 HANDLERS: t.Final = UPSTREAM_PASS | {
-    *("stub_status", "empty_gif", "flv", "mp4", "hls", "f4f", "perl", "js_content", "api", "random_index", "autoindex"),
+    *("stub_status", "empty_gif", "flv", "mp4", "hls", "f4f", "perl", "js_content", "api"),
     *(
         "content_by_lua",
         "content_by_lua_block",
         "content_by_lua_file",
-        "dav_methods",
         "echo",
         "return_json",
         "passenger_enabled",
@@ -62,7 +61,9 @@ class Scope:
         self.own: dict[str, list[Directive]] = {}
         self.try_files: Directive | None = None
         self.handler: Directive | None = None
-        self.internal = False
+        self.limit_except: Directive | None = None
+        #: Nested locations inherit it (ngx_http_core_merge_loc_conf()).
+        self.internal = parent is not None and parent.internal
         #: True when a file that is not at hand contributes to this block.
         self.incomplete = False
         self.locations = Locations()
@@ -91,6 +92,8 @@ class Scope:
             self.locations.add(Location(child, self))
         elif name == "try_files":
             self.try_files = child
+        elif name == "limit_except":
+            self.limit_except = child
         elif name == "internal":
             self.internal = True
         elif "_by_lua" in name and not name.startswith("content_"):
@@ -145,6 +148,15 @@ class Location(Scope):
             self.pattern = compile_pattern(self.name, caseless=self.modifier == "~*")
         super().__init__(directive, parent, partial=parent.partial)
         self.auto_redirect = self.name.endswith("/") and self.handler is not None and self.handler.name in UPSTREAM_PASS
+
+    @cached_property
+    def for_get(self) -> Scope:
+        """The scope of a GET: a `limit_except` that does not name it has settings, and no rewrites, of its own.
+
+        ngx_http_update_location_config() (src/http/ngx_http_core_module.c); who allows GET allows HEAD.
+        """
+        limit = self.limit_except
+        return self if limit is None or "GET" in limit.args else self.branch(limit)
 
     @property
     def is_regex(self) -> bool:

@@ -14,6 +14,7 @@ a slash it is a folder that exists, anything else is neither. docs/rules/try-fil
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .template import Part, parse_template
@@ -21,13 +22,16 @@ from .template import Part, parse_template
 if t.TYPE_CHECKING:
     from .variables import State
 
+#: What follows a page's name is no path on disk: /index.php/posts
+_BELOW_FILE: t.Final = re.compile(r"\.(php|html?)/")
 _ROOTS: t.Final = frozenset({"document_root", "realpath_root"})
 
 
 def is_missing(path: str, missing: frozenset[str]) -> bool:
     """Whether a path contains a made-up segment, by itself or with an extension put behind it."""
-    if not missing:
-        return False
+    if not path.startswith("/") or _BELOW_FILE.search(path):
+        # nginx puts a relative one right behind the root: /var/wwwindex.html
+        return True
     return any(
         segment in missing or any(segment.startswith(f"{name}.") for name in missing) for segment in path.split("/")
     )

@@ -179,7 +179,9 @@ def host_of(name: str) -> str | None:
     """A host that a server_name stands for; None for the names that no client asks for."""
     if name.startswith("~"):
         samples = sample_pattern(name[1:], caseless=True, path=False, variants=1)
-        return samples[0].text.lower() or None if samples else None
+        text = samples[0].text.lower() if samples else ""
+        # nginx takes a dot at the end away.
+        return (text + _FILLER if text.endswith(".") else text) or None
     host = name.lower()
     if host.startswith("*."):
         host = "www" + host[1:]

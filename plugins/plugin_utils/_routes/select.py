@@ -52,8 +52,9 @@ class Server(Scope):
 
     @property
     def first_name(self) -> str:
-        """What `$server_name` holds."""
-        return next(iter(self.names))
+        """What `$server_name` holds (ngx_http_core_merge_srv_conf())."""
+        name = next(iter(self.names))
+        return name if name.startswith("~") else name.lower().removeprefix(".")
 
 
 #: Problems that leave a part of the tree unknown.
@@ -66,6 +67,11 @@ def _is_written(config: Config, directive: Directive) -> bool:
         return True
     text = config.texts[directive.file].removeprefix("\ufeff")
     return text.startswith(directive.name) and text[len(directive.name) :].lstrip().startswith("{")
+
+
+def bare_host(host: str) -> str:
+    """A host as ngx_http_validate_host() hands it on."""
+    return host.lower().removesuffix(".")
 
 
 @dataclass
@@ -155,7 +161,7 @@ class Router:
     @staticmethod
     def select(listener: Listener, host: str) -> Selected | None:
         """The server that answers a host on a listener; None when the configuration alone does not tell."""
-        server, match, certain = listener.names.find(host)
+        server, match, certain = listener.names.find(bare_host(host))
         if not certain:
             return None
         if server is None:

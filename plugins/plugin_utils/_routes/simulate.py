@@ -21,7 +21,7 @@ from .errors import RouteError
 from .files import is_file, is_folder, is_missing
 from .outcome import Outcome, Request, Step
 from .pattern import compile_pattern
-from .select import Router, Server
+from .select import Router, Server, bare_host
 from .template import split_args
 from .variables import State
 
@@ -78,12 +78,14 @@ class _Simulation:
         self.error_page_used = False
         #: The status that an error page is sent with, where `=` does not leave it to the page.
         self.err_status: int | None = None
+        #: What follows depends on an index file that may not exist.
+        self.assumed = False
         #: An undecidable `if` may have put other settings in place of the location's.
         self.undecided = False
         self.state = State(
             definitions,
             scheme=request.scheme,
-            host=request.host.lower(),
+            host=bare_host(request.host),
             port=request.listener.socket.port,
             server_name=server.first_name,
             uri=request.uri,
@@ -102,6 +104,7 @@ class _Simulation:
     # -- phases: each returns the next one, or the outcome
 
     def server_rewrite(self) -> Outcome | Next:
+        self.scope, self.undecided = self.server, False
         if self.server.effective("ssl_reject_handshake") and self.server.flag("ssl_reject_handshake", default=False):
             return self.end("unknown", reason="the TLS handshake is rejected")
         result = self.rewrites(self.server)
@@ -118,7 +121,7 @@ class _Simulation:
             return self.unknown("a location regex could not be read")
         if found.location is None:
             return self.access
-        self.scope = found.location
+        self.scope = found.location.for_get
         if found.match is not None:
             self.state.matched(found.match)
         if found.location.internal and not self.internal:
@@ -156,9 +159,12 @@ class _Simulation:
             path = self.state.text(template.removesuffix("/"))
             if path is None:
                 return self.unknown(f"what {template} stands for")
-            exists = self.folder_exists(path) if folder else is_file(path, self.request.missing)
-            if exists:
-                return self.end("content", 200)
+            if folder and "$" not in template:
+                return self.unknown("whether a folder exists")
+            # "$uri/" loses its slash before it is filled in, so "/" and "/app/" arrive with the URI's own.
+            if is_folder(path or "/", self.request.missing) if folder else is_file(path, self.request.missing):
+                self.state.uri = path or "/"
+                return self.content
         fallback = directive.args[-1]
         if fallback.startswith("="):
             return self.error(int(fallback[1:]) if fallback[1:].isdecimal() else 500, directive)
@@ -166,10 +172,6 @@ class _Simulation:
         if target is None:
             return self.unknown(f"what {fallback} stands for")
         return self.internal_redirect(target, directive)
-
-    def folder_exists(self, path: str) -> bool:
-        # "$uri/" loses its slash before it is filled in, so "/" and "/app/" arrive with the URI's own.
-        return is_folder(path or "/", self.request.missing)
 
     def content(self) -> Outcome | Next:
         if self.scope.handler is not None:
@@ -181,14 +183,22 @@ class _Simulation:
         return self.end("content", 200)
 
     def index(self) -> Outcome | Next:
+        """ngx_http_index_handler(): the first index file that exists, by an internal redirect."""
         found = self.scope.effective("index")
-        # An index after the first is only reached when the files before it are missing in an existing folder.
-        if found and found[0].args and found[0].args[0].startswith("/"):
-            target = self.state.text(found[0].args[0])
+        names = (found[-1].args if found else None) or ["index.html"]
+        if names[0].startswith("/"):
+            target = self.state.text(names[0])
             if target is None:
-                return self.unknown(f"what {found[0].args[0]} stands for")
-            return self.internal_redirect(target, found[0], args=self.state.args)
-        return self.end("content", 200)
+                return self.unknown(f"what {names[0]} stands for")
+            return self.internal_redirect(target, found[-1], args=self.state.args)
+        if is_missing(self.state.uri, self.request.missing):
+            return self.error(404, None)
+        # The only index file that is named is one that exists; of several, or of nginx's own, nobody knows.
+        self.assumed = self.assumed or not found or len(names) > 1
+        name = self.state.text(names[0])
+        if name is None or not is_file(self.state.uri + name, self.request.missing):
+            return self.unknown("which index file exists")
+        return self.internal_redirect(self.state.uri + name, found[-1] if found else None, args=self.state.args)
 
     # -- internal redirects
 
@@ -197,8 +207,9 @@ class _Simulation:
         self.changes -= 1
         return self.end("internal-cycle", 500) if self.changes == 0 else None
 
-    def internal_redirect(self, target: str, directive: Directive, args: str | None = None) -> Outcome | Next:
-        self.trace.append(Step(directive, target))
+    def internal_redirect(self, target: str, directive: Directive | None, args: str | None = None) -> Outcome | Next:
+        if directive is not None:
+            self.trace.append(Step(directive, target))
         if target.startswith("@"):
             return self.named(target)
         uri, _, own_args = target.partition("?")
@@ -386,6 +397,8 @@ class _Simulation:
         return self.end("unknown", reason=reason)
 
     def end(self, kind: Kind, status: int | None = None, location: str | None = None, reason: str = "") -> Outcome:
+        if self.assumed and kind != "content":
+            kind, status, location, reason = "unknown", None, None, reason or "which index file exists"
         if self.err_status is not None and kind in ("content", "return") and (status or 0) < _DENIES:
             status = self.err_status
         return Outcome(kind, status, location, tuple(self.trace), reason)

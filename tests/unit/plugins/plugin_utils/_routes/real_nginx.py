@@ -116,6 +116,11 @@ class RealNginx:
             location = location.replace(f":{after}", "" if before in (80, 443) else f":{before}")
         return Answer(response.status, location, response.read().decode(errors="replace"))
 
+    def is_folder(self, answer: Answer) -> bool:
+        """Whether nginx only puts a slash behind the name of a folder."""
+        path = re.sub(r"^\w+://[^/]*", "", answer.location).partition("?")[0]
+        return answer.status == 301 and path.endswith("/") and (self.folder / f"html{path}").is_dir()
+
     def knows(self, url: str) -> bool:
         """Whether a URL leads to a port and a name of this configuration."""
         parts = urlsplit(url)

@@ -125,9 +125,9 @@ server {
     location /ext { error_page 404 https://b.test/gone; return 404; }
     location /ext1 { error_page 404 =301 https://b.test/gone; return 404; }
     location @there { return 200 "there $uri"; }
-    location /try { try_files /nothing/ @there; }
-    location /code { try_files /nothing/ =410; }
-    location /deny { deny all; try_files /nothing/ =410; }
+    location /try { try_files $uri/ @there; }
+    location /code { try_files $uri/ =410; }
+    location /deny { deny all; try_files $uri/ =410; }
     location /capt { if ($uri ~ ^/capt/(.+)$) { set $v $1; } rewrite ^/capt/(a.*)$ /m/$1 break; return 200 "v=$v c=$1"; }
 }
 """
