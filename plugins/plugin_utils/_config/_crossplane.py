@@ -184,8 +184,9 @@ def grammar() -> Grammar:
 def _load() -> t.Any:
     try:
         package = importlib.import_module("crossplane")
-    except ImportError as error:
-        raise ConfigError(f"reading nginx configuration needs the Python package crossplane: {_INSTALL}") from error
+    except ImportError:  # Ansible would append its words, and repeat ours
+        message = f"reading nginx configuration needs the Python package crossplane: {_INSTALL}"
+        raise ConfigError(message) from None
     version = str(getattr(package, "__version__", "0"))
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
     if numbers < _OLDEST:

@@ -46,7 +46,9 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
     staged = steps["staged"]
     release = staged.get("release")
     if not staged:
-        return HostVerdict(host, "failed", release, "the host was never staged: the run ended before its turn")
+        return HostVerdict(
+            host, "failed", release, "never staged in this run: its preflight was skipped, or the run ended before it"
+        )
     if staged.get("unreachable"):
         return HostVerdict(host, "unreachable", release, _reason(staged))
     if staged.get("failed"):
@@ -71,6 +73,8 @@ def _failed(host: str, release: str | None, steps: Mapping[str, Mapping[str, t.A
     if steps["confirmed"].get("state") == "confirmed" and not _bad(steps["confirmed"]):
         return HostVerdict(host, "failed", release, f"runs the release, confirmed, but: {reason}")
     if rolled_back and not _bad(rolled_back):
+        if not steps["activated"] and not rolled_back.get("changed"):
+            return HostVerdict(host, "failed", release, f"{reason}; nothing was changed")
         return HostVerdict(host, "rolled_back", release, reason)
     if rolled_back:
         return HostVerdict(host, "failed", release, f"{reason}; the rollback failed too: {_reason(rolled_back)}")

@@ -273,6 +273,45 @@ def test_a_failing_drain_hook_leaves_the_host_untouched(deploy: Deploy, hooks: t
     assert "5 pending" in run.output
 
 
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("path", ["/nowhere/hook.yml", "drain.yml", "/"])
+def test_a_hook_that_is_not_there_is_refused_before_any_host_is_asked(
+    deploy: Deploy, hooks: tuple[str, ...], hook: str, path: str
+) -> None:
+    run = deploy({"web1": {}}, *hooks, "-e", json.dumps({hook: path}))
+    assert run.rc == 2, run.output
+    assert not run.calls
+    assert re.search(rf"refused: web1: .*absolute\s+paths.* {path}\. Nothing was changed", run.output), run.output
+
+
+LOST = [("drain", "rolled back: web"), ("undrain", "runs the release, confirmed, but: ")]
+
+
+@pytest.mark.parametrize(("hook", "words"), LOST)
+def test_a_hook_that_cannot_be_included_does_not_lose_the_verdict(
+    deploy: Deploy, hooks: tuple[str, ...], tmp_path: Path, hook: str, words: str
+) -> None:
+    (tmp_path / f"{hook}.yml").write_text("- ansible.builtin.include_tasks: gone.yml\n")
+    run = deploy({"web1": {}}, *hooks)
+    assert run.rc == 2, run.output
+    assert words in run.output
+    assert run.asked("activated") == ([] if hook == "drain" else ["web1"])
+
+
+@pytest.mark.parametrize(("hook", "words"), LOST)
+def test_a_hook_that_cannot_be_included_on_one_host_stops_the_next_batch(
+    deploy: Deploy, hooks: tuple[str, ...], tmp_path: Path, hook: str, words: str
+) -> None:
+    (tmp_path / f"{hook}.yml").write_text(
+        "- ansible.builtin.include_tasks: gone.yml\n  when: inventory_hostname == 'web2'\n"
+    )
+    run = deploy(fleet(), *SERIAL, *hooks)
+    assert run.rc == 2, run.output
+    assert run.asked("confirmed") == (["web1", "web3"] if hook == "drain" else ["web1", "web2", "web3"])
+    assert "3 pending" in run.output
+    assert words in run.output
+
+
 PLAY = """
 - hosts: all
   gather_facts: false

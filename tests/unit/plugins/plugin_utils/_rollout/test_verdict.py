@@ -35,6 +35,12 @@ CASES = [
     ),
     ("check mode", {"staged": {"state": "planned"}}, "planned", ""),
     ("not its turn yet", {"staged": STAGED}, "pending", "no batch"),
+    (
+        "the drain failed on a host with something to undo",
+        {"staged": STAGED, "failure": bad("the balancer is away"), "rolled_back": BACK},
+        "rolled_back",
+        "the balancer is away",
+    ),
     ("all went well", {"staged": STAGED, "activated": ACTIVE, "gated": ACTIVE, "confirmed": DONE}, "confirmed", ""),
     (
         "drift at activation",
@@ -63,8 +69,8 @@ CASES = [
     (
         "the drain hook failed",
         {"staged": STAGED, "failure": bad("balancer"), "rolled_back": {"changed": False}},
-        "rolled_back",
-        "balancer",
+        "failed",
+        "balancer; nothing was changed",
     ),
     (
         "the undrain hook failed after the confirm",
