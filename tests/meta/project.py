@@ -38,9 +38,9 @@ def documents(path: Path) -> dict[str, ast.Constant]:
     """Find DOCUMENTATION, EXAMPLES and RETURN of a plugin."""
     found = {}
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
-            if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-                found[node.targets[0].id] = node.value
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str()) as text):
+                found[name] = text
     return {name: found[name] for name in ("DOCUMENTATION", "EXAMPLES", "RETURN") if name in found}
 
 
