@@ -41,7 +41,7 @@ HANDLERS: t.Final = UPSTREAM_PASS | {
 INHERITED: t.Final = frozenset(
     {
         *("error_page", "recursive_error_pages", "absolute_redirect", "port_in_redirect", "server_name_in_redirect"),
-        *("merge_slashes", "allow", "deny", "satisfy", "auth_basic", "auth_request", "index", "ssl_reject_handshake"),
+        *("merge_slashes", "satisfy", "auth_basic", "auth_request", "index", "ssl", "ssl_reject_handshake"),
         *("rewrite_by_lua", "access_by_lua", "server_rewrite_by_lua"),
     }
 )
@@ -100,6 +100,9 @@ class Scope:
             self.own.setdefault(name[: name.index("_by_lua") + len("_by_lua")], []).append(child)
         elif name in HANDLERS and child.args[:1] != ["off"]:
             self.handler = child
+        elif name in ("allow", "deny"):
+            # One list to nginx: a block with one of either inherits neither.
+            self.own.setdefault("allow", []).append(child)
         elif name in INHERITED:
             self.own.setdefault(name, []).append(child)
 

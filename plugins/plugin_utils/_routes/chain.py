@@ -55,6 +55,7 @@ class Follower:
         self.router = router
         self.definitions = definitions
         self._done: set[tuple[t.Any, ...]] = set()
+        self._hosts: dict[str, bool] = {}
 
     def follow(self, request: Request) -> Chain:
         """The chain that begins with a request; it is cut short where a former one has been already."""
@@ -91,12 +92,15 @@ class Follower:
         if listener is None:
             return None
         path = normalise(parts.path)
-        return None if path is None else Request(listener, host, path, parts.query, request.missing)
+        if path is None or ("//" in parts.path and any(each.keeps_slashes for each in listener.servers)):
+            return None
+        raw = parts.path if parts.path not in ("", path) else ""
+        return Request(listener, host, path, parts.query, request.missing, raw)
 
     def listener(self, request: Request, scheme: str, host: str, port: int) -> Listener | None:
         """The listener that a client of `request` reaches at a host and port, if the configuration tells.
 
-        The host has to be a name of a server there, or the very host of the request.
+        The host has to be a name of a server there, or one that the configuration answers elsewhere.
         """
         here = request.listener
         if here.socket.is_unix:
@@ -105,15 +109,25 @@ class Follower:
             return here
         found = self.router.listener(here.socket.address, port)
         if found is None:
-            # Another address than the request's own: only if there is no doubt which.
+            # Another address than the request's own: only if there is no doubt which. Nobody gets to loopback by it.
             owners = [each for each in self.router.by_port.get(port, []) if _named(each, host)]
+            owners = [each for each in owners if not each.socket.is_loopback]
             found = owners[0] if len({id(owner) for owner in owners}) == 1 else None
         if found is None or found.ssl is not (scheme == "https"):
             return None
         return found if self._owns(found, request, host) else None
 
     def _owns(self, listener: Listener, request: Request, host: str) -> bool:
-        return _named(listener, host) or (host == request.host.lower() and not self.router.partial)
+        if _named(listener, host):
+            return True
+        return not self.router.partial and (host == request.host.lower() or self._answers(host))
+
+    def _answers(self, host: str) -> bool:
+        known = self._hosts.get(host)
+        if known is None:
+            public = (each for each in self.router.listeners.values() if not each.socket.is_loopback)
+            known = self._hosts[host] = any(_named(each, host) for each in public)
+        return known
 
 
 def _named(listener: Listener, host: str) -> bool:
@@ -122,7 +136,7 @@ def _named(listener: Listener, host: str) -> bool:
 
 
 def _key(request: Request) -> tuple[t.Any, ...]:
-    return (request.listener.socket, request.host.lower(), request.uri, request.args, request.missing)
+    return (request.listener.socket, request.host.lower(), request.uri, request.args, request.missing, request.raw)
 
 
 def normalise(path: str) -> str | None:

@@ -49,6 +49,10 @@ class Socket:
     def is_v6(self) -> bool:
         return self.address.startswith("[")
 
+    @property
+    def is_loopback(self) -> bool:
+        return self.address.startswith("127.") or self.address in ("[::1]", "localhost")
+
     def __str__(self) -> str:
         return self.address if self.is_unix else f"{self.address}:{self.port}"
 

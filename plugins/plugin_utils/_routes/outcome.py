@@ -25,7 +25,8 @@ class Request:
     """A GET request without cookies and without headers but Host.
 
     `uri` is the decoded path, `args` what follows the `?`. `missing` names path segments that stand for something
-    that does not exist on disk: a path with one of them is no file.
+    that does not exist on disk: a path with one of them is no file. `raw` is the path as the client writes it, where
+    that differs.
     """
 
     listener: Listener
@@ -33,6 +34,12 @@ class Request:
     uri: str
     args: str = ""
     missing: frozenset[str] = frozenset()
+    raw: str = ""
+
+    @property
+    def request_uri(self) -> str:
+        """The path and the arguments as the client writes them."""
+        return (self.raw or self.uri) + (f"?{self.args}" if self.args else "")
 
     @property
     def scheme(self) -> str:
@@ -43,7 +50,7 @@ class Request:
         """The URL as a client writes it; a unix socket has the scheme's default port."""
         port = self.listener.socket.port
         authority = self.host if port in (0, 443 if self.listener.ssl else 80) else f"{self.host}:{port}"
-        return f"{self.scheme}://{authority}{self.uri}{'?' + self.args if self.args else ''}"
+        return f"{self.scheme}://{authority}{self.request_uri}"
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,10 @@ class Server(Scope):
             self.unreadable.append((directive, str(error)))
 
     @property
+    def keeps_slashes(self) -> bool:
+        return not self.flag("merge_slashes", default=True)
+
+    @property
     def first_name(self) -> str:
         """What `$server_name` holds (ngx_http_core_merge_srv_conf())."""
         name = next(iter(self.names))
@@ -141,6 +145,9 @@ class Router:
             for directive in block.find("server"):
                 if _is_written(config, directive):
                     self._add(Server(directive, scope, partial=self.partial))
+        for listener in self.listeners.values():
+            # `ssl on` of the default server, until nginx 1.25.1 (ngx_http_init_connection()).
+            listener.ssl = listener.ssl or listener.default.flag("ssl", default=False)
 
     def _add(self, server: Server) -> None:
         self.servers.append(server)

@@ -90,7 +90,7 @@ class _Simulation:
             server_name=server.first_name,
             uri=request.uri,
             args=request.args,
-            request_uri=request.uri + (f"?{request.args}" if request.args else ""),
+            request_uri=request.request_uri,
         )
         if match is not None:
             self.state.matched(match)
@@ -147,9 +147,9 @@ class _Simulation:
             return self.unknown("an if that cannot be decided")
         if self.scope.effective("access_by_lua"):
             return self.unknown("Lua")
-        denied = [d for d in self.scope.effective("deny") if d.args == ["all"]]
-        if denied and not self.scope.effective("allow") and not self.scope.effective("satisfy"):
-            return self.error(403, denied[0])
+        rules = self.scope.effective("allow")
+        if rules and rules[0].name == "deny" and rules[0].args == ["all"] and not self.scope.effective("satisfy"):
+            return self.error(403, rules[0])
         return self.try_files if self.scope.try_files is not None else self.content
 
     def try_files(self) -> Outcome | Next:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import parse_qsl
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 
@@ -109,7 +108,8 @@ class State:
     args: str
     request_uri: str
     values: dict[str, str | None] = field(default_factory=dict)
-    captures: tuple[str, ...] = ()
+    #: None after a regex that could not be decided.
+    captures: tuple[str, ...] | None = ()
     _maps: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -131,7 +131,9 @@ class State:
     def join(self, parts: Iterable[Part], depth: int = 0) -> str | None:
         out: list[str] = []
         for part in parts:
-            if part.capture >= 0:
+            if part.capture >= 0 and self.captures is None:
+                return None
+            if part.capture >= 0 and self.captures is not None:
                 out.append(self.captures[part.capture] if part.capture < len(self.captures) else "")
             elif part.variable:
                 value = self.value(part.variable, depth)
@@ -152,8 +154,16 @@ class State:
         if name in self.definitions.maps:
             return self._mapped(name, depth)
         if name.startswith("arg_"):
-            return dict(reversed(parse_qsl(self.args, keep_blank_values=True))).get(name[4:], "")
+            return self._argument(name[4:])
         return "" if name in self.definitions.assigned else None
+
+    def _argument(self, name: str) -> str:
+        """ngx_http_arg(): as it is written, the first of that name without regard to case."""
+        for pair in self.args.split("&"):
+            key, mark, value = pair.partition("=")
+            if mark and key.lower() == name:
+                return value
+        return ""
 
     def _mapped(self, name: str, depth: int) -> str | None:
         table = self.definitions.maps[name]
