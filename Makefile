@@ -54,7 +54,7 @@ integration: setup ## Run ansible-test integration on this machine, below tempor
 .PHONY: package
 package: setup ## Build the collection, check its files, install it elsewhere and run playbooks from there
 	@tools/nginx-binary
-	@$(BIN)/python tools/package
+	@tools/package
 
 .PHONY: docs
 docs: setup ## Build the plugins' documentation; a warning is an error
