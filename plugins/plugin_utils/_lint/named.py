@@ -28,7 +28,9 @@ NAMED_LOCATION_UNDEFINED: t.Final = Rule(
     "named-location-undefined", "error", "A named location is used in a server that does not define it"
 )
 RULES: t.Final = (NAMED_LOCATION_UNDEFINED,)
-_REDIRECT_CODES: t.Final = 400
+_ERRORS: t.Final = 400
+#: Patterns of `rewrite` that match every URI.
+_EVERYTHING: t.Final = frozenset({"^", "^/", "^(.*)$", "^/(.*)$", "^(.*)", "^/(.*)", "(.*)", ".*", "^.*$"})
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -57,15 +59,19 @@ def _finding(directive: Directive, name: str, servers: list[Server]) -> Finding:
 
 
 def _uses(server: Server) -> Iterator[tuple[Directive, str]]:
+    server_ends = _ends(server)
     for scope in _scopes(server):
-        if scope.try_files is not None and scope.try_files.args:
+        ends = server_ends or _ends(scope)
+        if scope.try_files is not None and not ends and not (scope is server and _is_covered(server)):
             yield from _named(scope.try_files)
-        for page in scope.own.get("error_page", ()):
-            yield from _named(page)
-    outer = server.parent
-    for page in outer.own.get("error_page", ()) if outer is not None else ():
-        if any(_may_fail(scope) and page in scope.effective("error_page") for scope in _scopes(server)):
-            yield from _named(page)
+        for page in scope.effective("error_page"):
+            if not ends or ends in page.args[:-1]:
+                yield from _named(page)
+
+
+def _is_covered(server: Server) -> bool:
+    """Whether some location takes every request, so that what the server itself says of files is never reached."""
+    return any(name in server.locations.prefix for name in ("/", ""))
 
 
 def _named(directive: Directive) -> Iterator[tuple[Directive, str]]:
@@ -83,10 +89,25 @@ def _scopes(scope: Scope) -> Iterator[Scope]:
         yield from _scopes(location)
 
 
-def _may_fail(scope: Scope) -> bool:
-    """Whether requests end here in other ways than an unconditional redirect or answer."""
-    for directive in (*(scope.parent.program if scope.parent is not None else ()), *scope.program):
-        if directive.name == "return" and directive.args:
+def _ends(scope: Scope) -> str:
+    """The status with which the rewrite program answers every request; empty where some get past it."""
+    for directive in scope.program:
+        if directive.name == "return":
             first = directive.args[0]
-            return first.isdecimal() and int(first) >= _REDIRECT_CODES and len(directive.args) == 1
-    return True
+            answers = len(directive.args) > 1 or not first.isdecimal() or int(first) < _ERRORS
+            return "answered" if answers else first
+        if directive.name == "rewrite" and directive.args[0] in _EVERYTHING and _redirects(directive):
+            return "answered"
+        if directive.name == "if":
+            if any(child.name not in ("set", "return") for child in scope.branch(directive).program):
+                return ""
+        elif directive.name != "set":
+            return ""
+    return ""
+
+
+def _redirects(rewrite: Directive) -> bool:
+    return rewrite.args[1].startswith(("http://", "https://", "$scheme")) or rewrite.args[2:] in (
+        ["redirect"],
+        ["permanent"],
+    )

@@ -308,6 +308,7 @@ class _Simulation:
 
     def undecidable(self, inner: Scope, scope: Scope) -> _Result:
         """An `if` that cannot be decided: passes where it only denies or assigns, else ends the simulation."""
+        _forget_captures(inner.directive, self.state)
         if inner.program and all(_denies(directive) for directive in inner.program[:1]):
             return None
         if any(directive.name != "set" for directive in inner.program):
@@ -402,6 +403,14 @@ class _Simulation:
         if self.err_status is not None and kind in ("content", "return") and (status or 0) < _DENIES:
             status = self.err_status
         return Outcome(kind, status, location, tuple(self.trace), reason)
+
+
+def _forget_captures(condition: Directive, state: State) -> None:
+    """A regex that does not match clears the captures, one that may have matched leaves unknown ones."""
+    operators = {arg for arg in condition.args if arg.lstrip("!") in ("~", "~*")}
+    if operators:
+        passes = condition.block is not None and any(_denies(child) for child in condition.block[:1])
+        state.captures = () if passes and not any(each.startswith("!") for each in operators) else None
 
 
 def _denies(directive: Directive) -> bool:

@@ -125,7 +125,8 @@ class RealNginx:
         """Whether a URL leads to a port and a name of this configuration."""
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-        return port in self.ports and any(fnmatch.fnmatch(parts.hostname or "", name) for name in self.names)
+        names = [name.lower().removeprefix(".") for name in self.names]
+        return port in self.ports and any(fnmatch.fnmatch(parts.hostname or "", name) for name in names)
 
     def follow(self, url: str, limit: int = 20) -> list[str]:
         """The URLs of a redirect chain; as long as `limit` + 1 when it does not end."""

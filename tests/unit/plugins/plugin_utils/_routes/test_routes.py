@@ -265,6 +265,65 @@ def test_what_can_be_decided(body: str, kind: str, status: int) -> None:
     assert (got.kind, got.status) == (kind, status)
 
 
+@pytest.mark.parametrize(
+    ("body", "url", "location"),
+    [
+        ("if ($uri ~ ^/(x)) { set $a $1; } if ($http_a ~ z) { return 403; } return 302 /$1;", "/x", "http://a.test/"),
+        ("if ($arg_Name = b) { return 302 /yes; }", "/x?NAME=b&name=c", "http://a.test/yes"),
+        ("if ($arg_name = %62) { return 302 /raw; }", "/x?name=%62", "http://a.test/raw"),
+        ("index index.php; location ~ php$ { return 302 $uri; }", "/x/", "http://a.test/x/index.php"),
+    ],
+)
+def test_redirects_as_nginx_has_them(body: str, url: str, location: str) -> None:
+    assert in_location(body, url).location == location
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if ($http_a ~ (z)) { set $b 1; } return 302 /$1;",
+        "if ($http_a !~ (z)) { return 403; } return 302 /$1;",
+        "try_files /app/ /y;",
+        "location ~ html$ { return 302 /; }",
+    ],
+)
+def test_what_depends_on_files_or_headers_is_unknown(body: str) -> None:
+    assert in_location(body, "/x/").kind == "unknown"
+
+
+def test_allow_and_deny_are_one_list() -> None:
+    body = "location /x { error_page 403 /y; deny all; } location = /y { return 200 no; }"
+    assert in_location("allow 10.0.0.1; deny all; " + body).status == 403
+    assert in_location("deny 10.0.0.1; deny all;").kind == "content"
+
+
+def test_ssl_on_is_the_default_servers() -> None:
+    block = "server { listen 443; ssl on; server_name a.test; }\nserver { listen 443; server_name b.test; }\n"
+    assert Router(load(block)).listeners[Socket("*", 443)].ssl
+
+
+@pytest.mark.parametrize(("address", "loops"), [("192.0.2.2", True), ("127.0.0.1", False)])
+def test_nobody_is_redirected_to_loopback(address: str, *, loops: bool) -> None:
+    config = load(
+        "server { listen 192.0.2.1:443 ssl; server_name a.test; return 301 http://a.test:8081$request_uri; }\n"
+        f"server {{ listen {address}:8081; server_name a.test; return 301 https://a.test$request_uri; }}\n"
+    )
+    router = Router(config)
+    request = Request(router.listeners[Socket("192.0.2.1", 443)], "a.test", "/")
+    assert Follower(router, Definitions(config)).follow(request).loops is loops
+
+
+def test_the_request_uri_is_what_the_client_writes() -> None:
+    block = (
+        "server { listen 80; server_name a.test; location = /x { return 302 /a%20b; }\n"
+        '    if ($request_uri = "/a%20b") { return 204; } location "/a b" { return 302 /x; } }\n'
+    )
+    config = load(block)
+    router = Router(config)
+    request = Request(router.listeners[Socket("*", 80)], "a.test", "/x")
+    assert [hop.outcome.status for hop in Follower(router, Definitions(config)).follow(request).hops] == [302, 204]
+
+
 def test_an_unknown_location_regex_hides_what_follows() -> None:
     block = "server { listen 80; location = /a { return 204; } location ~ (?R) { } location / { return 301 /b; } }\n"
     assert outcome(block, "/a").kind == "return"
