@@ -8,6 +8,8 @@ export PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 BIN := .venv/bin
 STAGES := lint unit sanity integration package docs molecule
+# Commands that tests start, with the Debian packages that hold them.
+NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client
 # The files that are part of the project: what git tracks or would, so that a new file is never forgotten.
 files = $$(git ls-files --cached --others --exclude-standard -- $(1) | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done)
 
@@ -39,7 +41,7 @@ lint: setup ## Check style, types, YAML, Ansible content and the oldest Python o
 
 .PHONY: unit
 unit: setup ## Run the unit tests (against a real nginx) and the tests of the project itself
-	@tools/nginx-binary
+	@tools/need $(NEEDS)
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/pytest tests/unit tests/meta
 
 .PHONY: sanity
@@ -48,12 +50,12 @@ sanity: setup ## Run ansible-test sanity
 
 .PHONY: integration
 integration: setup ## Run ansible-test integration on this machine, below temporary folders
-	@tools/nginx-binary
+	@tools/need $(NEEDS)
 	@tools/ansible-test integration
 
 .PHONY: package
 package: setup ## Build the collection, check its files, install it elsewhere and run playbooks from there
-	@tools/nginx-binary
+	@tools/need $(NEEDS)
 	@tools/package
 
 .PHONY: docs
@@ -66,7 +68,7 @@ molecule: setup ## Run the Molecule scenarios in Docker (SCENARIO=name for one)
 
 .PHONY: bench
 bench: setup ## Measure what the safety costs, against the limits (minutes; not part of make test)
-	@tools/nginx-binary
+	@tools/need $(NEEDS)
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/rollout.py
 
 .PHONY: format
