@@ -63,7 +63,7 @@ class Scope:
         self.handler: Directive | None = None
         self.limit_except: Directive | None = None
         #: Nested locations inherit it (ngx_http_core_merge_loc_conf()).
-        self.internal = parent is not None and parent.internal
+        self.internal: bool = parent is not None and parent.internal
         #: True when a file that is not at hand contributes to this block.
         self.incomplete = False
         self.locations = Locations()
@@ -92,10 +92,15 @@ class Scope:
             self.locations.add(Location(child, self))
         elif name == "try_files":
             self.try_files = child
-        elif name == "limit_except":
-            self.limit_except = child
         elif name == "internal":
             self.internal = True
+        else:
+            self._add_setting(child)
+
+    def _add_setting(self, child: Directive) -> None:
+        name = child.name
+        if name == "limit_except":
+            self.limit_except = child
         elif "_by_lua" in name and not name.startswith("content_"):
             self.own.setdefault(name[: name.index("_by_lua") + len("_by_lua")], []).append(child)
         elif name in HANDLERS and child.args[:1] != ["off"]:

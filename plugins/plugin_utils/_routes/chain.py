@@ -91,8 +91,12 @@ class Follower:
         listener = self.listener(request, parts.scheme, host, port)
         if listener is None:
             return None
-        path = normalise(parts.path)
-        if path is None or ("//" in parts.path and any(each.keeps_slashes for each in listener.servers)):
+        keeps = {each.keeps_slashes for each in listener.servers} if "//" in parts.path else {False}
+        if len(keeps) > 1:
+            # nginx reads the URI by the default server's setting, or by that of the server for the TLS name.
+            return None
+        path = normalise(parts.path, merge_slashes=keeps == {False})
+        if path is None:
             return None
         raw = parts.path if parts.path not in ("", path) else ""
         return Request(listener, host, path, parts.query, request.missing, raw)
@@ -100,7 +104,7 @@ class Follower:
     def listener(self, request: Request, scheme: str, host: str, port: int) -> Listener | None:
         """The listener that a client of `request` reaches at a host and port, if the configuration tells.
 
-        The host has to be a name of a server there, or one that the configuration answers elsewhere.
+        The host has to be a name of a server there, or a host whose other web port is answered here.
         """
         here = request.listener
         if here.socket.is_unix:
@@ -120,13 +124,17 @@ class Follower:
     def _owns(self, listener: Listener, request: Request, host: str) -> bool:
         if _named(listener, host):
             return True
-        return not self.router.partial and (host == request.host.lower() or self._answers(host))
+        if self.router.partial:
+            return False
+        return host == request.host.lower() or (listener.socket.port in _PORTS.values() and self._is_website(host))
 
-    def _answers(self, host: str) -> bool:
+    def _is_website(self, host: str) -> bool:
+        """Whether a host is a name on port 80 or 443 here: then the other of the two leads here as well."""
         known = self._hosts.get(host)
         if known is None:
-            public = (each for each in self.router.listeners.values() if not each.socket.is_loopback)
-            known = self._hosts[host] = any(_named(each, host) for each in public)
+            sites = (each for port in _PORTS.values() for each in self.router.by_port.get(port, ()))
+            known = any(not each.socket.is_loopback and _named(each, host) for each in sites)
+            self._hosts[host] = known
         return known
 
 
@@ -139,9 +147,11 @@ def _key(request: Request) -> tuple[t.Any, ...]:
     return (request.listener.socket, request.host.lower(), request.uri, request.args, request.missing, request.raw)
 
 
-def normalise(path: str) -> str | None:
+def normalise(path: str, *, merge_slashes: bool = True) -> str | None:
     """A path as nginx sees it after ngx_http_parse_complex_uri(): decoded, slashes merged, dots resolved."""
-    decoded = _SLASHES.sub("/", unquote(path) or "/")
+    decoded = unquote(path) or "/"
+    if merge_slashes:
+        decoded = _SLASHES.sub("/", decoded)
     if not decoded.startswith("/"):
         return None
     if "/." not in decoded:

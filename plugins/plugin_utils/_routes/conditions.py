@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 
 _PAIR: t.Final = 2
 _COMPARISON: t.Final = 3
+_ERRORS: t.Final = 400
 
 
 def condition_args(directive: Directive) -> list[str]:
@@ -81,3 +82,17 @@ def _file_test(operator: str, operand: str, state: State, missing: frozenset[str
         "e": is_file(path, missing) or is_folder(path, missing),
     }.get(operator[-1])
     return None if found is None else found is not operator.startswith("!")
+
+
+def forget_captures(condition: Directive, state: State) -> None:
+    """A regex that does not match clears the captures, one that may have matched leaves unknown ones."""
+    operators = {arg for arg in condition.args if arg.lstrip("!") in ("~", "~*")}
+    if operators:
+        passes = condition.block is not None and any(denies(child) for child in condition.block[:1])
+        state.captures = () if passes and not any(each.startswith("!") for each in operators) else None
+
+
+def denies(directive: Directive) -> bool:
+    """Whether a directive is a `return` of an error."""
+    first = directive.args[0] if directive.args else ""
+    return directive.name == "return" and first.isdecimal() and int(first) >= _ERRORS

@@ -16,7 +16,7 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urljoin
 
-from .conditions import evaluate
+from .conditions import denies, evaluate, forget_captures
 from .errors import RouteError
 from .files import is_file, is_folder, is_missing
 from .outcome import Outcome, Request, Step
@@ -229,12 +229,12 @@ class _Simulation:
         if location is None:
             if self.server.incomplete:
                 return self.unknown("an included file is not at hand")
-            return self.end("missing-named-location", 500)
+            return self.error(500, None, "missing-named-location")
         self.internal = True
-        self.scope, self.undecided = location, False
+        self.scope, self.undecided = location.for_get, False
         return self.location_rewrite
 
-    def error(self, status: int, directive: Directive | None) -> Outcome | Next:
+    def error(self, status: int, directive: Directive | None, kind: Kind = "return") -> Outcome | Next:
         """ngx_http_special_response_handler(): the error page that holds here, if it may still be used."""
         if directive is not None:
             self.trace.append(Step(directive, str(status)))
@@ -242,7 +242,7 @@ class _Simulation:
             for page in self.scope.effective("error_page"):
                 if str(status) in page.args[:-1]:
                     return self.send_error_page(status, page)
-        return self.end("return", status)
+        return self.end(kind, status)
 
     def send_error_page(self, status: int, page: Directive) -> Outcome | Next:
         if not self.scope.flag("recursive_error_pages", default=False):
@@ -308,8 +308,8 @@ class _Simulation:
 
     def undecidable(self, inner: Scope, scope: Scope) -> _Result:
         """An `if` that cannot be decided: passes where it only denies or assigns, else ends the simulation."""
-        _forget_captures(inner.directive, self.state)
-        if inner.program and all(_denies(directive) for directive in inner.program[:1]):
+        forget_captures(inner.directive, self.state)
+        if inner.program and all(denies(directive) for directive in inner.program[:1]):
             return None
         if any(directive.name != "set" for directive in inner.program):
             return self.unknown("an if that cannot be decided")
@@ -345,7 +345,7 @@ class _Simulation:
 
     def rewritten(self, directive: Directive, uri: str, args: str, flag: str) -> _Result:
         if not uri:
-            return self.end("return", 500)
+            return self.finish(self.error(500, directive))
         self.state.uri, self.state.args = uri, args
         self.internal = True
         self.uri_changed = flag != "break"
@@ -403,16 +403,3 @@ class _Simulation:
         if self.err_status is not None and kind in ("content", "return") and (status or 0) < _DENIES:
             status = self.err_status
         return Outcome(kind, status, location, tuple(self.trace), reason)
-
-
-def _forget_captures(condition: Directive, state: State) -> None:
-    """A regex that does not match clears the captures, one that may have matched leaves unknown ones."""
-    operators = {arg for arg in condition.args if arg.lstrip("!") in ("~", "~*")}
-    if operators:
-        passes = condition.block is not None and any(_denies(child) for child in condition.block[:1])
-        state.captures = () if passes and not any(each.startswith("!") for each in operators) else None
-
-
-def _denies(directive: Directive) -> bool:
-    first = directive.args[0] if directive.args else ""
-    return directive.name == "return" and first.isdecimal() and int(first) >= _DENIES

@@ -249,8 +249,8 @@ class RandomConfig:
 
     # -- requests
 
-    def requests(self, count: int) -> t.Iterator[tuple[str, str, str]]:
-        """URLs in parts: scheme and authority's port, host, path and query."""
+    def requests(self, count: int) -> t.Iterator[tuple[str, int, str, str]]:
+        """URLs in parts: scheme, port, host, path and arguments."""
         for _ in range(count):
             scheme, port = self.random.choice(
                 (("http", 80), ("http", 80), ("https", 443), ("http", 8080), ("https", 8443))
@@ -260,4 +260,4 @@ class RandomConfig:
             path += self._pick(*_FILES) if self._chance(0.3) else ""
             path = path.rstrip("/") if depth and self._chance(0.7) else path
             query = self._pick("", "", "", "?q=1", "?q=0&x=%20", "?Q=b")
-            yield f"{scheme}:{port}", self._pick(*_HOSTS), path + query
+            yield scheme, port, self._pick(*_HOSTS), path + query

@@ -257,6 +257,8 @@ def test_what_cannot_be_decided_is_unknown(body: str) -> None:
         ("allow 10.0.0.1; deny all; try_files $uri =410;", "return", 410),
         ("return 444;", "return", 444),
         ("error_page 404 = @x; return 404;", "missing-named-location", 500),
+        ("error_page 500 =200 /ok.html; try_files $uri @x;", "content", 200),
+        ("error_page 500 =200 /ok.html; rewrite ^/x$ $empty; set $empty '';", "content", 200),
         ("proxy_pass http://127.0.0.1:1;", "content", 200),
     ],
 )
@@ -310,6 +312,17 @@ def test_nobody_is_redirected_to_loopback(address: str, *, loops: bool) -> None:
     )
     router = Router(config)
     request = Request(router.listeners[Socket("192.0.2.1", 443)], "a.test", "/")
+    assert Follower(router, Definitions(config)).follow(request).loops is loops
+
+
+@pytest.mark.parametrize(("port", "loops"), [(80, True), (8080, False)])
+def test_a_name_on_another_port_may_be_somebody_elses(port: int, *, loops: bool) -> None:
+    config = load(
+        "server { listen 443 ssl; server_name a.test; return 301 https://b.test/; }\n"
+        f"server {{ listen {port}; server_name b.test; return 204; }}\n"
+    )
+    router = Router(config)
+    request = Request(router.listeners[Socket("*", 443)], "a.test", "/")
     assert Follower(router, Definitions(config)).follow(request).loops is loops
 
 
