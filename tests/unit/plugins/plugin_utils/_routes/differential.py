@@ -169,7 +169,7 @@ class Comparison:
             return "" if outcome.status == 444 else repr(error)
         said = f"{answer.status} {answer.location}"
         if outcome.kind == "redirect":
-            location = answer.location if "://" in answer.location else urljoin(asked.url, answer.location)
+            location = absolute(asked.url, answer.location)
             same = answer.status == outcome.status and plain(location) == plain(outcome.location or "")
             return "" if same else said
         if outcome.kind == "internal-cycle" and answer.status == 500:
@@ -218,7 +218,7 @@ class Comparison:
                 answer = self.nginx.get(urls[-1])
             except (OSError, http.client.HTTPException):
                 break
-            target = urljoin(urls[-1], answer.location)
+            target = absolute(urls[-1], answer.location)
             if (
                 answer.status not in simulation.REDIRECTS
                 or not answer.location
@@ -236,6 +236,11 @@ class Comparison:
             return False
         found = [self.router.listener("*", each) for each in (_WEB if port in _WEB else {port})]
         return host == urlsplit(url).hostname or any(each and each.names.find(host)[0] for each in found)
+
+
+def absolute(url: str, location: str) -> str:
+    """A Location as a client resolves it; an URL without a host stays one."""
+    return location if "://" in location else urljoin(url, location)
 
 
 def plain(location: str) -> str:

@@ -215,6 +215,8 @@ def test_what_is_assumed_of_files() -> None:
     assert not is_folder("/x/", missing)
     assert is_missing("/a/x", missing)
     assert not is_missing("/xyz/index.html", missing)
+    assert is_missing("/index.php/posts.css", frozenset())
+    assert is_missing("index.html", frozenset())
 
 
 @pytest.mark.parametrize(
