@@ -228,9 +228,10 @@ class Locations:
             return Found(exact)
         static = self._longest_prefix(uri)
         if uri not in self.prefix:
-            slash = self.exact.get(uri + "/") or self.prefix.get(uri + "/")
-            if slash is not None and slash.auto_redirect:
-                return Found(slash, add_slash=True)
+            # An exact and a prefix location of one name share a node: either gives it the slash, the exact one answers.
+            slash = [each for each in (self.exact.get(uri + "/"), self.prefix.get(uri + "/")) if each is not None]
+            if any(each.auto_redirect for each in slash):
+                return Found(slash[0], add_slash=True)
         if static is not None:
             nested = static.locations.find(uri)
             if not nested.certain:

@@ -78,6 +78,8 @@ server {
     location /priv/ { internal; return 200 private; }
     location /go/ { rewrite ^/go/(.*)$ /priv/$1 last; }
     location = /slash/ { proxy_pass http://127.0.0.1:9; }
+    location = /both/ { return 200 both; }
+    location /both/ { proxy_pass http://127.0.0.1:9; }
     location "" { return 200 empty; }
 }
 """
@@ -86,7 +88,7 @@ URIS = (
     *("/static/deep/x", "/static/deep/x.css", "/static", "/x.GIF", "/x.JPG", "/x.jpg.css", "/nested/", "/nested/exact"),
     *("/nested/inner/x", "/nested/inner/x.php", "/nested/inner/x.css", "/nested/x.css", "/nested/strong/x.php"),
     *("/nested/x.php", "/nested/strong/x.css", "/re/", "/re/x.txt", "/re/prefix", "/re/prefix.css", "/x.php", "/api"),
-    *("/apix", "/a", "/ab", "/abc", "/b", "/cap/x/7", "/cap/X/7", "/priv/x", "/go/x", "/slash", "/api?x=1"),
+    *("/apix", "/a", "/ab", "/abc", "/b", "/cap/x/7", "/cap/X/7", "/priv/x", "/go/x", "/slash", "/api?x=1", "/both"),
 )
 
 PHASES = r"""
