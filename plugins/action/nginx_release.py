@@ -68,6 +68,7 @@ class ActionModule(ActionBase):
                 refusal = self._refusal(findings, candidate)
         result["findings"] = [finding.as_dict() for finding in findings]
         if refusal is not None:
+            result.pop("probes", None)
             result.update(failed=True, changed=False, msg=refusal)
         elif self._task.check_mode and result.get("state") == "staged":
             result["state"] = "planned"

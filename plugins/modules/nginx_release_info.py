@@ -81,6 +81,9 @@ current:
     staged:
       description: The release that was validated and not activated yet.
       type: str
+    trouble:
+      description: Why the last rollback failed, V(null) if it did not. Such a host needs a person.
+      type: str
     running:
       description: The release that nginx runs, V(null) if that is unknown or it does not run.
       type: str

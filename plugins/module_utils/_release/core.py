@@ -42,6 +42,7 @@ class Core:
         secrets: t.Iterable[str] = (),
         before: t.Callable[[str], None] | None = None,
     ) -> None:
+        _check_places(settings)
         folder = Folder(settings.store, before) if before else Folder(settings.store)
         self.settings = settings._replace(config_dir=os.path.abspath(settings.config_dir))
         self.redact = Redactor(secrets)
@@ -63,6 +64,7 @@ class Core:
             "active": active.get("id"),
             "phase": active.get("phase"),
             "staged": staged.get("id"),
+            "trouble": known.get("trouble"),
             "running": running,
             "interrupted": bool(known["txn"]),
             "releases": self.store.releases() if state else [],
@@ -167,6 +169,19 @@ class Core:
         self._record(what, release, **{name: verdict[name] for name in keep if name in verdict})
         if not verdict["ok"]:
             raise ReleaseError(f"{what} of {release} failed: {verdict['reason']}", what, **{what: verdict})
+
+
+def _check_places(settings: Settings) -> None:
+    for name, place in (("store", settings.store), ("config_dir", settings.config_dir), ("prefix", settings.prefix)):
+        if place and not os.path.isabs(place):
+            raise ReleaseError(f"{name} has to be an absolute path, not {place!r}", "options")
+    store, config = os.path.realpath(settings.store), os.path.realpath(settings.config_dir)
+    if os.path.commonpath([store, config]) in (store, config):
+        raise ReleaseError(
+            f"the store {settings.store} and the configuration folder {settings.config_dir} may not lie in each other:"
+            " every release would hold the others",
+            "options",
+        )
 
 
 def needed(state: State) -> set[str]:

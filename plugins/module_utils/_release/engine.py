@@ -225,6 +225,7 @@ class Engine(Core):
                 f"cannot confirm {release}: nginx stopped or was reloaded since the gate passed", "order"
             )
         state.update(confirmed=release, active=None)
+        state.pop("trouble", None)
         self.store.save(state)
         self._record("confirmed", release)
         return {**result, "changed": True, "pruned": self._prune(state, self.settings.keep)}
@@ -251,19 +252,20 @@ class Engine(Core):
             active = state["active"] or {}
             if active:
                 result.update(self._restore(state, target), changed=True)
-            elif state["staged"]:
-                state["staged"] = None
-                self.store.save(state)
-                result["changed"] = True
             self._return_running(state, target, active, result)
         except ReleaseError as error:
             self._record("rollback_failed", target.id, reason=str(error))
+            state["trouble"] = str(error)
+            with contextlib.suppress(ReleaseError):
+                self.store.save(state)
             files = "not " if state["txn"] or state["active"] else ""
             raise ReleaseError(
                 f"ROLLBACK FAILED: the files of {target.id} are {files}restored; {error}; look at this host now",
                 "rollback_failed",
                 **error.details,
             ) from error
+        if state.pop("trouble", None):
+            self.store.save(state)
         if result["changed"]:
             self._record("rolled_back", target.id, abandoned=active.get("id"))
         else:

@@ -88,7 +88,7 @@ class Staging:
             names = ", ".join(drift)
             raise ReleaseError(
                 f"the live files differ from the confirmed release {current.id}: {names}; bring the changes into the source,"
-                " or overwrite them with on_drift=overwrite (they are kept as a release of their own)",
+                " or overwrite them with on_drift=overwrite, in the role nginx_deploy_on_drift (they are kept as a release of their own)",
                 "drift",
                 drift=drift,
             )
@@ -187,7 +187,7 @@ class Staging:
             if not old.ok:
                 raise ReleaseError(
                     "nginx would not load the current configuration, so this change could not be rolled back:"
-                    f" {old.message}; repair it first, or accept that with require_rollback=false",
+                    f" {old.message}; repair it first, or accept that with require_rollback=false, in the role nginx_deploy_require_rollback",
                     "no_rollback",
                     validation=old.public(),
                 )

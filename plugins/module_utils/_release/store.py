@@ -96,7 +96,10 @@ class Store:
     def release(self, release: str) -> Release:
         """Read a release. Raises `ReleaseError` if it is not stored or damaged."""
         if not self.has(release):
-            raise ReleaseError(f"release {release} is not in the store {self.folder.path}", "unknown_release")
+            known = ", ".join(self.releases()) or "none"
+            raise ReleaseError(
+                f"release {release} is not in the store {self.folder.path}; stored are {known}", "unknown_release"
+            )
         try:
             data = json.loads(self.folder.read(f"releases/{release}/{_MANIFEST}").decode("utf-8"))
             data["tree"] = {row["path"]: Entry(**row) for row in data["tree"]}

@@ -28,6 +28,10 @@ def _line(info: t.Any) -> str:
     parts = [current["confirmed"] or "nothing was deployed yet"]
     if current["active"]:
         parts.append(f"{current['active']} on trial ({current['phase']})")
+    if current["staged"]:
+        parts.append(f"{current['staged']} is staged")
+    if current["trouble"]:
+        parts.append(f"THE LAST ROLLBACK FAILED: {current['trouble']}")
     if current["interrupted"]:
         parts.append("a run was killed while it replaced files")
     wanted = current["active"] or current["confirmed"]

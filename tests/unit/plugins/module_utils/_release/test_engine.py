@@ -20,8 +20,9 @@ import pytest
 from release_world import Master, World, of
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import clock
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings, clock
 
 NEW = of({"conf.d/a.conf": "new"})
 NEWER = of({"conf.d/a.conf": "newer", "conf.d/b.conf": "more"})
@@ -57,6 +58,7 @@ def test_the_way_of_a_release(world: World) -> None:
         "active": None,
         "phase": None,
         "staged": None,
+        "trouble": None,
         "running": release,
         "interrupted": False,
         "releases": world.engine().status()["releases"],
@@ -473,6 +475,39 @@ def test_removing_and_pruning_spare_what_is_needed(world: World) -> None:
     assert world.engine().remove(staged)["changed"] is True
     assert world.engine().remove(staged)["changed"] is False
     assert world.engine().status()["staged"] is None
+
+
+def test_a_rollback_leaves_a_candidate_that_is_only_staged(world: World) -> None:
+    world.deploy(NEW)
+    staged = world.engine().stage(NEWER)["release"]
+    result = world.engine().rollback()
+    assert result["changed"] is False
+    assert staged in result["older"]
+    assert world.engine().status()["staged"] == staged
+
+
+@pytest.mark.parametrize(
+    ("store", "words"),
+    [("relative/store", "absolute"), ("{config}/store", "may not lie in each other"), ("{config}", "may not lie")],
+)
+def test_a_store_in_a_place_that_cannot_work_is_refused(world: World, store: str, words: str) -> None:
+    with refused("options", words):
+        Engine(Settings(store=store.format(config=world.config_dir), config_dir=str(world.config_dir)))
+    with refused("options", "may not lie in each other"):
+        Engine(Settings(store=str(world.config_dir.parent), config_dir=str(world.config_dir)))
+
+
+def test_a_failed_rollback_is_remembered_until_one_succeeds(world: World) -> None:
+    world.deploy(NEW)
+    release = world.engine().stage(NEWER)["release"]
+    world.engine().activate(release, reload=True)
+    world.host.reload_ok = False
+    with refused("rollback_failed", "ROLLBACK FAILED"):
+        world.engine().rollback()
+    assert world.engine().status()["trouble"]
+    world.host.reload_ok = True
+    world.engine().rollback()
+    assert world.engine().status()["trouble"] is None
 
 
 def test_rollback_to_an_unknown_or_hostile_id(world: World) -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.status import status_lines
 
-CURRENT = {"confirmed": "r-1", "active": None, "phase": None, "running": "r-1", "interrupted": False}
+CURRENT = {
+    "confirmed": "r-1",
+    "active": None,
+    "phase": None,
+    "running": "r-1",
+    "interrupted": False,
+    "staged": None,
+    "trouble": None,
+}
 NGINX = {"version": "1.22.1", "running": True, "problem": ""}
 
 
@@ -25,6 +33,11 @@ def info(current: dict | None = None, nginx: dict | None = None, drift: list[str
         (
             info({"active": "r-2", "phase": "switched"}),
             "r-1; r-2 on trial (switched); nginx 1.22.1 runs r-1",
+        ),
+        (info({"staged": "r-2"}), "r-1; r-2 is staged; nginx 1.22.1 runs it"),
+        (
+            info({"trouble": "no space", "running": None}),
+            "r-1; THE LAST ROLLBACK FAILED: no space; nginx 1.22.1 runs an unknown configuration",
         ),
         (info({"interrupted": True}), "r-1; a run was killed while it replaced files; nginx 1.22.1 runs it"),
         (info(nginx={"running": False}), "r-1; nginx does not run"),
