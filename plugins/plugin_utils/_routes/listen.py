@@ -108,7 +108,7 @@ def parse_sockets(text: str) -> Iterator[Socket]:
             msg = f"not a listen address: {text}"
             raise RouteError(msg)
     elif ":" in text:
-        host, _, port = text.rpartition(":")
+        host, _sep, port = text.rpartition(":")
     elif text.replace("-", "", 1).isdigit():
         host, port = ANY_V4, text
     else:

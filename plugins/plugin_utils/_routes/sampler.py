@@ -108,7 +108,7 @@ class _Maker:
 
     def _repeat(self, low: int, high: t.Any, inner: t.Any) -> str:
         once = 1 if high is sre.MAXREPEAT or high > 1 or self.variant % 2 else 0
-        return "".join(self.text(inner) for _ in range(max(int(low), once)))
+        return "".join(self.text(inner) for _unused in range(max(int(low), once)))
 
 
 def _member(items: t.Any) -> str:

@@ -98,7 +98,7 @@ def _of_condition(directive: Directive) -> Iterator[UriSample]:
         return
     variable, operator, operand = args[0].lstrip("$").lower(), args[1], args[2]
     if variable in _URI_VARIABLES and operator == "=" and operand.startswith("/"):
-        uri, _, arguments = operand.partition("?")
+        uri, _sep, arguments = operand.partition("?")
         if SAFE.issuperset(uri):
             yield UriSample(uri, arguments, frozenset())
     elif variable in _URI_VARIABLES and operator in ("~", "~*"):
@@ -113,10 +113,10 @@ def _of_map(table: MapTable) -> Iterator[UriSample]:
     others = 0
     for key, value in table.exact.items():
         target = _path(value)
-        circular = target.lower() in table.exact or any(p is None or p.search(target) for p, _ in table.regexes)
+        circular = target.lower() in table.exact or any(p is None or p.search(target) for p, _unused in table.regexes)
         others += not circular
         if key.startswith("/") and value and (circular or others <= _MAP_ENTRIES):
-            uri, _, arguments = key.partition("?")
+            uri, _sep, arguments = key.partition("?")
             if SAFE.issuperset(uri):
                 yield UriSample(uri, arguments, frozenset())
     for pattern, value in table.regexes[:_MAP_ENTRIES]:

@@ -212,7 +212,7 @@ class _Simulation:
             self.trace.append(Step(directive, target))
         if target.startswith("@"):
             return self.named(target)
-        uri, _, own_args = target.partition("?")
+        uri, _sep, own_args = target.partition("?")
         cycle = self.change()
         if cycle is not None:
             return cycle

@@ -172,7 +172,7 @@ def test_cost_grows_with_size_not_faster() -> None:
         data = f"events {{}}\nhttp {{\n{block}}}\n".encode()
         config = load_files({"nginx.conf": data}, config_dir="/etc/nginx")
         best = 1e9
-        for _ in range(3):
+        for _unused in range(3):
             start = time.process_time()
             assert lint(config) == []
             best = min(best, time.process_time() - start)

@@ -138,7 +138,7 @@ class Comparison:
         listener = self.router.listener("*", port)
         if listener is None:
             return None
-        uri, _, args = path.partition("?")
+        uri, _sep, args = path.partition("?")
         request = Request(listener, host, uri, args, frozenset(uri.split("/")) & frozenset(made_up))
         self.disk.absent = set()
         outcome = simulation.simulate(self.router, self.definitions, request)

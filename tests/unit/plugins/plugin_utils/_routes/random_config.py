@@ -55,8 +55,8 @@ class RandomConfig:
         self.random = random.Random(seed)  # noqa: S311 -- reproducible on purpose
         self.named: list[str] = []
         maps = "".join(self._map(number) for number in range(2))
-        http = "".join(self._settings() for _ in range(self._chance(0.2)))
-        self.block = maps + http + "".join(self._server() for _ in range(self.random.randint(1, 4))) + STUB
+        http = "".join(self._settings() for _unused in range(self._chance(0.2)))
+        self.block = maps + http + "".join(self._server() for _unused in range(self.random.randint(1, 4))) + STUB
 
     def _chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -84,7 +84,7 @@ class RandomConfig:
         lines = [f"listen {listen};" for listen in listens]
         lines += [f"server_name {' '.join(names)};"] if self._chance(0.9) else []
         lines += {
-            line.split()[0]: line for line in (self._settings() for _ in range(self.random.choice((0, 0, 1, 2))))
+            line.split()[0]: line for line in (self._settings() for _unused in range(self.random.choice((0, 0, 1, 2))))
         }.values()
         lines += self._program(self.random.choice((0, 0, 0, 1, 2)))
         lines += ["merge_slashes off;"] if self._chance(0.05) else []
@@ -115,7 +115,7 @@ class RandomConfig:
 
     def _locations(self, count: int, depth: int, below: str = "") -> list[str]:
         found: dict[str, str] = {}
-        for _ in range(count):
+        for _unused in range(count):
             if self._chance(0.35) or below == "~":
                 head = f"{self._pick('~', '~', '~*')} {self._pick(*_REGEXES)}"
             else:
@@ -160,7 +160,7 @@ class RandomConfig:
     # -- the rewrite module
 
     def _program(self, count: int) -> list[str]:
-        return [self._step() for _ in range(count)]
+        return [self._step() for _unused in range(count)]
 
     def _step(self) -> str:
         return self.random.choice((self._rewrite, self._rewrite, self._return, self._if, self._if, self._set))()
@@ -251,12 +251,12 @@ class RandomConfig:
 
     def requests(self, count: int) -> t.Iterator[tuple[str, int, str, str]]:
         """URLs in parts: scheme, port, host, path and arguments."""
-        for _ in range(count):
+        for _unused in range(count):
             scheme, port = self.random.choice(
                 (("http", 80), ("http", 80), ("https", 443), ("http", 8080), ("https", 8443))
             )
             depth = self.random.choice((0, 1, 1, 2, 2, 3))
-            path = "/" + "".join(f"{self._pick(*_FOLDERS, *MADE_UP)}/" for _ in range(depth))
+            path = "/" + "".join(f"{self._pick(*_FOLDERS, *MADE_UP)}/" for _unused in range(depth))
             path += self._pick(*_FILES) if self._chance(0.3) else ""
             path = path.rstrip("/") if depth and self._chance(0.7) else path
             query = self._pick("", "", "", "?q=1", "?q=0&x=%20", "?Q=b")

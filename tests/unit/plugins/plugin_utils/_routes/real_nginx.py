@@ -109,7 +109,7 @@ class RealNginx:
         connection.request("GET", target, headers=headers)
         response = connection.getresponse()
         for cookie in response.headers.get_all("Set-Cookie") or []:
-            name, _, value = cookie.partition("=")
+            name, _sep, value = cookie.partition("=")
             self.cookies[name] = value
         location = response.getheader("Location") or ""
         for before, after in self.ports.items():

@@ -36,7 +36,7 @@ def outcome(block: str, url: str = "/", host: str = "a.test", port: int = 80, **
     router = Router(config)
     listener = router.listener("*", port)
     assert listener is not None
-    uri, _, args = url.partition("?")
+    uri, _sep, args = url.partition("?")
     return simulate(router, Definitions(config), Request(listener, host, uri, args, **request))
 
 

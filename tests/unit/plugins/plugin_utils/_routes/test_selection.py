@@ -151,7 +151,7 @@ def world(block: str) -> tuple[Router, Definitions]:
 def ask(router: Router, definitions: Definitions, host: str, url: str) -> tuple[t.Any, t.Any]:
     listener = router.listener("*", 80)
     assert listener is not None
-    uri, _, args = url.partition("?")
+    uri, _sep, args = url.partition("?")
     outcome = simulate(router, definitions, Request(listener, host, uri, args))
     return outcome, outcome.trace[-1].directive.args[-1] if outcome.trace else ""
 
