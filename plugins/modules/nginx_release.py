@@ -194,6 +194,14 @@ options:
       - Who and why, for the journal. Plain values.
     type: dict
     default: {}
+  _payload:
+    description:
+      - What the action plugin sends, the rendered candidate and the secret values. Not for users.
+    type: str
+  _owner:
+    description:
+      - The inventory name that the action plugin sends. Not for users.
+    type: str
 seealso:
   - module: failsafe.nginx.nginx_release_info
   - module: failsafe.nginx.nginx_health
