@@ -16,6 +16,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import Definitions
 
+from .fixes import Editor
+from .target import Target
+
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
@@ -23,8 +26,15 @@ if t.TYPE_CHECKING:
 class Context:
     """One lint run over one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, target: Target | None = None) -> None:
         self.config = config
+        #: The nginx that the configuration is for.
+        self.target = target or Target()
+
+    @cached_property
+    def editor(self) -> Editor:
+        """Makes the fixes of findings."""
+        return Editor(self.config.texts)
 
     @cached_property
     def router(self) -> Router:

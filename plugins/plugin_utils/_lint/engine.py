@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
     from .finding import Finding, Rule
+    from .target import Target
 
 _FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
     unreadable.check,
@@ -34,12 +35,13 @@ RULES: t.Final[dict[str, Rule]] = {
 }
 
 
-def lint(config: Config, *, ignore: Collection[str] = ()) -> list[Finding]:
+def lint(config: Config, *, ignore: Collection[str] = (), target: Target | None = None) -> list[Finding]:
     """Everything there is to say about a configuration, sorted by file, line and rule.
 
     Args:
         config: a loaded configuration, whatever is wrong with it.
         ignore: ids of rules that are left out.
+        target: the nginx that it is for; rules about other versions are left out.
 
     Raises:
         LintError: `ignore` names an unknown rule, or one about input that could not be read.
@@ -51,11 +53,12 @@ def lint(config: Config, *, ignore: Collection[str] = ()) -> list[Finding]:
         if RULES[rule].unreadable:
             msg = f"{rule} cannot be ignored: what was not read was not checked"
             raise LintError(msg)
-    context = Context(config)
-    found = (finding for family in _FAMILIES for finding in family(context) if finding.rule not in ignore)
-    kept = suppression.apply(found, config.comments, RULES, ignore)
+    context = Context(config, target)
+    silent = {*ignore, *(rule.id for rule in RULES.values() if not rule.applies(context.target))}
+    found = (finding for family in _FAMILIES for finding in family(context) if finding.rule not in silent)
+    kept = suppression.apply(found, config.comments, RULES, silent)
     # A snippet that is included twice says the same thing once.
-    unique = dict.fromkeys(finding for finding in kept if finding.rule not in ignore)
+    unique = dict.fromkeys(finding for finding in kept if finding.rule not in silent)
     return sorted(
         unique, key=lambda finding: (finding.file, finding.line, finding.rule, finding.column, finding.message)
     )
