@@ -14,11 +14,13 @@ from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain import Follower
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import compile_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import Definitions
 
 from .blocks import Block, read_blocks
 from .fixes import Editor
+from .taint import Taint
 from .target import Target
 
 if t.TYPE_CHECKING:
@@ -59,6 +61,20 @@ class Context:
         return read_blocks(self.config.root, partial=self.router.partial)
 
     @cached_property
+    def taint(self) -> Taint:
+        """Which variables a client has a hand in."""
+        return Taint(self)
+
+    @cached_property
+    def open_servers(self) -> frozenset[int]:
+        """The `server` directives (by `id`) that answer requests for any host: default servers, and open patterns."""
+        found = {id(server.directive) for server in self.router.servers if any(map(_is_open, server.names))}
+        for listener in self.router.listeners.values():
+            if not self.router.partial or any(listen.default for listen in listener.default.listens):
+                found.add(id(listener.default.directive))
+        return frozenset(found)
+
+    @cached_property
     def follower(self) -> Follower:
         return Follower(self.router, self.definitions)
 
@@ -92,3 +108,8 @@ def _index(directives: Iterable[Directive], found: dict[str, list[Directive]]) -
         found.setdefault(directive.name, []).append(directive)
         if directive.block and directive.name not in _DATA:
             _index(directive.block, found)
+
+
+def _is_open(name: str) -> bool:
+    pattern = compile_pattern(name[1:], caseless=True) if name.startswith("~") else None
+    return pattern is not None and pattern.search("anybody.example") is not None
