@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from . import loops, named, servers, suppression, unreadable
+from . import project as project_file
 from .context import Context
 from .finding import LintError
 
@@ -21,6 +22,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
     from .finding import Finding, Rule
+    from .project import Project
     from .target import Target
 
 _FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
@@ -31,17 +33,25 @@ _FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
 )
 #: Every rule by its id. Ids never change their meaning.
 RULES: t.Final[dict[str, Rule]] = {
-    rule.id: rule for rule in (*unreadable.RULES, *servers.RULES, *named.RULES, *loops.RULES, *suppression.RULES)
+    rule.id: rule
+    for rule in (*unreadable.RULES, *servers.RULES, *named.RULES, *loops.RULES, *suppression.RULES, *project_file.RULES)
 }
 
 
-def lint(config: Config, *, ignore: Collection[str] = (), target: Target | None = None) -> list[Finding]:
+def lint(
+    config: Config,
+    *,
+    ignore: Collection[str] = (),
+    target: Target | None = None,
+    project: Project | None = None,
+) -> list[Finding]:
     """Everything there is to say about a configuration, sorted by file, line and rule.
 
     Args:
         config: a loaded configuration, whatever is wrong with it.
         ignore: ids of rules that are left out.
         target: the nginx that it is for; rules about other versions are left out.
+        project: suppressions out of a project file.
 
     Raises:
         LintError: `ignore` names an unknown rule, or one about input that could not be read.
@@ -56,7 +66,9 @@ def lint(config: Config, *, ignore: Collection[str] = (), target: Target | None 
     context = Context(config, target)
     silent = {*ignore, *(rule.id for rule in RULES.values() if not rule.applies(context.target))}
     found = (finding for family in _FAMILIES for finding in family(context) if finding.rule not in silent)
-    kept = suppression.apply(found, config.comments, RULES, silent)
+    kept = suppression.apply(found, config.comments, RULES, silent, context.editor)
+    if project is not None:
+        kept = project.apply(kept, config.texts, RULES, ignored=silent, partial=config.partial)
     # A snippet that is included twice says the same thing once.
     unique = dict.fromkeys(finding for finding in kept if finding.rule not in silent)
     return sorted(
