@@ -66,7 +66,9 @@ def lint(
     context = Context(config, target)
     silent = {*ignore, *(rule.id for rule in RULES.values() if not rule.applies(context.target))}
     found = (finding for family in _FAMILIES for finding in family(context) if finding.rule not in silent)
-    kept = suppression.apply(found, config.comments, RULES, silent, context.editor)
+    # Whether a comment is of use is certain only where everything was given.
+    editor = None if config.partial else context.editor
+    kept = suppression.apply(found, config.comments, RULES, silent, editor)
     if project is not None:
         kept = project.apply(kept, config.texts, RULES, ignored=silent, partial=config.partial)
     # A snippet that is included twice says the same thing once.

@@ -45,7 +45,7 @@ def apply(
     comments: Iterable[Comment],
     rules: Mapping[str, Rule],
     ignored: Collection[str],
-    editor: Editor,
+    editor: Editor | None,
 ) -> Iterator[Finding]:
     """The findings that no comment suppresses, and findings on the comments themselves."""
     suppressions: dict[tuple[str, str, int], list[Suppression]] = {}
@@ -66,7 +66,9 @@ def apply(
             yield UNUSED.at(suppression.place, f"{message}, delete this comment", fix=_removed(suppression, editor))
 
 
-def _removed(suppression: Suppression, editor: Editor) -> Fix:
+def _removed(suppression: Suppression, editor: Editor | None) -> Fix | None:
+    if editor is None:
+        return None
     start = editor.offset(suppression.file, suppression.place.line, suppression.place.column)
     end = editor.texts[suppression.file].find("\n", start)
     return editor.remove_range(suppression.file, start, end if end >= 0 else len(editor.texts[suppression.file]))
