@@ -187,3 +187,38 @@ def _rooted(items: t.Any) -> bool:
             return all(_rooted(branch) for branch in argument[1])
         return False
     return True
+
+
+@lru_cache(maxsize=16384)
+def backtracks(pattern: str) -> str:
+    r"""The part of a pattern that can match one string in exponentially many ways; empty where none surely does.
+
+    Only the plainest case is told: a repetition without an end around nothing but such a repetition of single
+    characters, `(a+)+` or `([\w-]*)*`, with something after it that can fail.
+    """
+    if not _NESTED.search(pattern):
+        return ""
+    tree = _parse(pattern)
+    if tree is None:
+        return ""
+    found = _NESTED.search(pattern)
+    items = list(tree)
+    for index, (operator, argument) in enumerate(items):
+        endless = operator in (sre.MAX_REPEAT, sre.MIN_REPEAT) and argument[1] is sre.MAXREPEAT
+        if endless and index + 1 < len(items) and _only_repeats(argument[2]):
+            return found.group() if found else ""
+    return ""
+
+
+_NESTED: t.Final = re.compile(r"\((?:\?:)?[^()]*[+*]\)[+*](?![+])")
+
+
+def _only_repeats(items: t.Any) -> bool:
+    items = list(items)
+    while len(items) == 1 and items[0][0] is sre.SUBPATTERN:
+        items = list(items[0][1][3])
+    if len(items) != 1 or items[0][0] not in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+        return False
+    low, high, inner = items[0][1]
+    single = len(inner) == 1 and inner[0][0] in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN)
+    return bool(low <= 1 and high is sre.MAXREPEAT and single)

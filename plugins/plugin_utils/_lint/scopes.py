@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 _COMPARISON: t.Final = 3
 _GROUP_NAMES: t.Final = re.compile(r"\(\?(?:P?<|')([A-Za-z_]\w*)")
-_LINE_FEED: t.Final = re.compile(r"\\[nrRsv]|%0|\\x0|cntrl", re.IGNORECASE)
+_LINE_FEED: t.Final = re.compile(r"[\r\n]|\\[nrRsv]|%0|\\x0|cntrl", re.IGNORECASE)
 _LEAVES: t.Final = frozenset({"last", "redirect", "permanent"})
 _URI: t.Final = "$uri"
 
@@ -140,7 +140,9 @@ def guard(name: str, block: Block) -> Reach | None:
         for directive in each.own.get("if", ()):
             found = found or _refused(name, directive)
         if found is not None:
-            limit = found if limit is None else Reach(limit.holds & found.holds, limit.free and found.free, limit.rooted)
+            limit = (
+                found if limit is None else Reach(limit.holds & found.holds, limit.free and found.free, limit.rooted)
+            )
     return limit
 
 

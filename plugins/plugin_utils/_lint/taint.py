@@ -14,6 +14,7 @@ the line (ngx_http_parse_request_line(), ngx_http_parse_header_line() in src/htt
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
@@ -22,7 +23,7 @@ from .alphabet import RAW, SPECIAL, Reach, group_reach, whole_reach
 from .scopes import ServerScope, Source, group_names, guard
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import Part
@@ -32,20 +33,28 @@ if t.TYPE_CHECKING:
 
 _DECODED: t.Final = frozenset({"uri", "document_uri", "fastcgi_script_name", "fastcgi_path_info", "request_filename"})
 _URI: t.Final = frozenset({"uri", "document_uri"})
-_RAW: t.Final = frozenset({"args", "query_string", "http_host", "request", "content_type", "proxy_protocol_server_name"})
+_RAW: t.Final = frozenset(
+    {"args", "query_string", "http_host", "request", "content_type", "proxy_protocol_server_name"}
+)
 _RAW_PREFIXES: t.Final = ("arg_", "http_", "cookie_")
 #: nginx checks a host name: no slash, no control character (ngx_http_validate_host()).
 _HOST: t.Final = Reach(frozenset(".:"), free=True, rooted=False)
 _AUTHENTICATED: t.Final = ("auth_basic", "auth_request", "auth_jwt", "access_by_lua_block", "access_by_lua_file")
 _MAX_DEPTH: t.Final = 8
+_SCHEME: t.Final = re.compile(r"^(?:\$|[a-z]+)://")
+_PORT: t.Final = re.compile(r":\d+$")
 
 
 class Flow(t.NamedTuple):
-    """A value, and the variable and the line that a client chooses it by."""
+    """A value, and the variable and the line that a client chooses it by.
+
+    `fixed`: read as an address, its host is not the client's choice.
+    """
 
     reach: Reach
     variable: str
     place: Place | None = None
+    fixed: bool = False
 
     @property
     def splits(self) -> bool:
@@ -69,14 +78,16 @@ class Taint:
             positional: False where nginx escapes `$1` itself (`rewrite` that redirects).
             sink: the directive; captures of a `rewrite ... last` never reach it.
         """
-        for part in parse_template(text):
-            found: Flow | None = None
+        parts = parse_template(text)
+
+        def evaluate(part: Part) -> Flow | None:
             if part.variable:
-                found = self._variable(part.variable, block, 0)
-            elif part.capture >= 0 and positional:
-                found = self._capture(part.capture, block, sink, 0)
-            if found is not None and found.reach.free:
-                yield part, found
+                return self._variable(part.variable, block, 0)
+            return self._capture(part.capture, block, sink, 0) if positional else None
+
+        for part, flow in _parts(parts, evaluate):
+            if flow.reach.free:
+                yield part, flow
 
     def _variable(self, name: str, block: Block, depth: int) -> Flow | None:
         if depth > _MAX_DEPTH:
@@ -131,34 +142,29 @@ class Taint:
         return _worst(flows)
 
     def _mapped(self, directive: Directive, block: Block, depth: int) -> Iterator[Flow]:
-        source = directive.args[0]
+        subject = directive.args[0]
         for entry in directive.children:
-            if not entry.args:
-                continue
-            for part in parse_template(entry.args[0]):
+
+            def evaluate(part: Part, entry: Directive = entry) -> Flow | None:
                 if part.variable:
-                    flow = self._variable(part.variable, block, depth + 1)
-                elif part.capture >= 0 and entry.name.startswith("~"):
-                    flow = _worst(self._captured(Source(_pattern(entry), source, block), part.capture, depth + 1))
-                else:
-                    continue
-                if flow is not None:
-                    yield flow._replace(place=flow.place or entry.place)
+                    return self._variable(part.variable, block, depth + 1)
+                if not entry.name.startswith("~"):
+                    return None
+                return _worst(self._captured(Source(_pattern(entry), subject, block), part.capture, depth + 1))
+
+            for _part, flow in _parts(parse_template(entry.args[0]), evaluate) if entry.args else ():
+                yield flow._replace(place=flow.place or entry.place)
 
     def _text(self, text: str, block: Block, place: Place | None, depth: int) -> Iterator[Flow]:
-        """What a string of several parts can become: the first part says how it begins."""
-        parts = parse_template(text)
-        for index, part in enumerate(parts):
-            flow: Flow | None = None
+        """What a string of several parts can become."""
+
+        def evaluate(part: Part) -> Flow | None:
             if part.variable:
-                flow = self._variable(part.variable, block, depth + 1)
-            elif part.capture >= 0:
-                flow = self._capture(part.capture, block, "set", depth + 1)
-            if flow is None:
-                continue
-            rooted = flow.reach.rooted if index == 0 else parts[0].literal.startswith(("/", "?"))
-            holds = flow.reach.holds | (SPECIAL & set("".join(each.literal for each in parts)))
-            yield Flow(Reach(holds, flow.reach.free, rooted), flow.variable, flow.place or place)
+                return self._variable(part.variable, block, depth + 1)
+            return self._capture(part.capture, block, "set", depth + 1)
+
+        for _part, flow in _parts(parse_template(text), evaluate):
+            yield flow._replace(place=flow.place or place)
 
     def _capture(self, number: int, block: Block, sink: str, depth: int) -> Flow | None:
         scope = self._scope(block)
@@ -198,6 +204,34 @@ class Taint:
                     for name in group_names(pattern):
                         self._map_captures.setdefault(name, []).append((pattern, table.source, entry))
         return self._map_captures
+
+
+def _parts(parts: tuple[Part, ...], evaluate: Callable[[Part], Flow | None]) -> Iterator[tuple[Part, Flow]]:
+    """The variable parts of a string with what the whole string becomes by each of them."""
+    before = ""
+    literals = frozenset().union(*(SPECIAL & set(part.literal) for part in parts))
+    for index, part in enumerate(parts):
+        if part.literal:
+            before += part.literal
+            continue
+        flow = evaluate(part)
+        if flow is not None:
+            start = _SCHEME.sub("", before)
+            after = parts[index + 1].literal if index + 1 < len(parts) else ""
+            rooted = start.startswith(("/", "?")) if before else flow.reach.rooted
+            reach = Reach(flow.reach.holds | literals, flow.reach.free, rooted)
+            yield part, flow._replace(reach=reach, fixed=flow.fixed or _is_fixed(flow.reach, start, after))
+        # Whatever it is: something stands before the next part.
+        before += "$"
+
+
+def _is_fixed(reach: Reach, before: str, after: str) -> bool:
+    """Whether a part leaves the host of an address alone."""
+    if "/" in before or (before and (reach.rooted or _PORT.search(before))):
+        return True
+    if after.startswith(".") and not reach.holds & {"/", "?", "#"}:
+        return True
+    return not reach.holds & {".", ":", "/"}
 
 
 def _uri_holds(block: Block) -> frozenset[str]:
