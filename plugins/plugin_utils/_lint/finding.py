@@ -47,7 +47,7 @@ class Rule:
 
     def applies(self, target: Target) -> bool:
         """Whether the rule is about this nginx; True where its version is not known."""
-        return target.at_least(self.since or "0") is not False and not target.at_least(self.until or "999999")
+        return target.at_least(self.since or "0") is not False and not target.at_least(self.until or "9999")
 
 
 @dataclass(frozen=True)
