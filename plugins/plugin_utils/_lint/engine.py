@@ -11,13 +11,28 @@ from __future__ import annotations
 
 import typing as t
 
-from . import loops, named, servers, suppression, unreadable
+from . import (
+    dispatch,
+    files,
+    locations,
+    loops,
+    named,
+    names,
+    proxying,
+    redirects,
+    rewriting,
+    servers,
+    suppression,
+    unreadable,
+    unused,
+    upstreams,
+)
 from . import project as project_file
 from .context import Context
 from .finding import LintError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
@@ -25,16 +40,25 @@ if t.TYPE_CHECKING:
     from .project import Project
     from .target import Target
 
-_FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
-    unreadable.check,
-    servers.check,
-    named.check,
-    loops.check,
+#: The families of rules, one line each: a module with `RULES` and `check(context)`.
+_FAMILIES: t.Final = (
+    unreadable,
+    servers,
+    named,
+    loops,
+    locations,
+    files,
+    names,
+    redirects,
+    proxying,
+    upstreams,
+    rewriting,
+    unused,
+    dispatch,
 )
 #: Every rule by its id. Ids never change their meaning.
 RULES: t.Final[dict[str, Rule]] = {
-    rule.id: rule
-    for rule in (*unreadable.RULES, *servers.RULES, *named.RULES, *loops.RULES, *suppression.RULES, *project_file.RULES)
+    rule.id: rule for family in (*_FAMILIES, suppression, project_file) for rule in family.RULES
 }
 
 
@@ -65,7 +89,7 @@ def lint(
             raise LintError(msg)
     context = Context(config, target)
     silent = {*ignore, *(rule.id for rule in RULES.values() if not rule.applies(context.target))}
-    found = (finding for family in _FAMILIES for finding in family(context) if finding.rule not in silent)
+    found = (finding for family in _FAMILIES for finding in family.check(context) if finding.rule not in silent)
     # Whether a comment is of use is certain only where everything was given.
     editor = None if config.partial else context.editor
     kept = suppression.apply(found, config.comments, RULES, silent, editor)

@@ -70,9 +70,9 @@ def _shadowed(locations: Locations) -> Iterator[Finding]:
     names = sorted(locations.prefix) if walls else []
     for location in locations.regexes:
         found = literals(location.name)
-        hider = earlier.hider(location, found) or _wall(location, found, walls, names, locations)
-        if hider is not None:
-            finding = _shadow(location, hider, locations)
+        hiders = earlier.hiders(location, found) or _wall(location, found, walls, names, locations)
+        if hiders:
+            finding = _shadow(location, hiders, locations)
             if finding is not None:
                 yield finding
         earlier.add(location, found)
@@ -98,18 +98,22 @@ class _Earlier:
             self._texts.setdefault(kind, {}).setdefault(wanted, location)
             self._lengths.setdefault(kind, set()).add(len(wanted))
 
-    def hider(self, location: Location, found: Literals | None) -> Location | None:
+    def hiders(self, location: Location, found: Literals | None) -> list[Location]:
+        """The earlier regexes that together match whatever this one does; empty where that is not certain."""
         caseless = location.modifier == "~*"
         same = self._same.get((location.name, caseless)) or self._same.get((location.name, True))
         if same is not None or found is None:
-            return same
+            return [] if same is None else [same]
         for kind, texts in self._texts.items():
             hiders = [self._first(kind, texts, demanded, caseless=caseless) for demanded in _demanded(kind, found)]
-            if hiders and all(hiders):
-                return hiders[0]
-        return None
+            certain = [hider for hider in hiders if hider is not None]
+            if hiders and len(certain) == len(hiders):
+                return list(dict.fromkeys(certain))
+        return []
 
-    def _first(self, kind: tuple[bool, bool, bool], texts: dict[str, Location], text: str, *, caseless: bool) -> t.Any:
+    def _first(
+        self, kind: tuple[bool, bool, bool], texts: dict[str, Location], text: str, *, caseless: bool
+    ) -> Location | None:
         starts, stops, ignores = kind
         if caseless and not ignores and text.lower() != text.upper():
             return None
@@ -140,35 +144,36 @@ def _demanded(kind: tuple[bool, bool, bool], found: Literals) -> Iterable[str]:
 
 def _wall(
     location: Location, found: Literals | None, walls: list[Location], names: list[str], locations: Locations
-) -> Location | None:
+) -> list[Location]:
     """The `^~` location below which everything lies that a regex matches."""
     if found is None or not found.starts or not walls:
-        return None
+        return []
     if location.modifier == "~*" and any(text.lower() != text.upper() for text in found.heads):
-        return None
+        return []
     for wall in walls:
         if all(text.startswith(wall.name) for text in found.heads):
             first = bisect_left(names, wall.name)
             below = (name for name in names[first:] if name.startswith(wall.name))
             if all(locations.prefix[name].modifier == "^~" for name in below):
-                return wall
-    return None
+                return [wall]
+    return []
 
 
-def _shadow(location: Location, hider: Location, locations: Locations) -> Finding | None:
+def _shadow(location: Location, hiders: list[Location], locations: Locations) -> Finding | None:
     """The finding, unless nginx's own order gives a sample to the location after all."""
     samples = sample_pattern(location.name, caseless=location.modifier == "~*")
     if any(_innermost(locations.find(sample.text).location, locations) is location for sample in samples):
         return None
     asked = f", such as GET {samples[0].text}" if samples else ""
-    why = (
-        "below a ^~ prefix nginx asks no regex"
-        if hider.modifier == "^~"
-        else "nginx takes the first regex that matches, in the order of the files"
-    )
-    advice = "drop the ^~" if hider.modifier == "^~" else "put the narrower one first, or delete it"
-    message = f"{what(location)} gets no request: {what(hider)} has all of them{asked}; {why}. {advice.capitalize()}"
-    places = [related("this location answers instead", hider.directive.place)]
+    if hiders[0].modifier == "^~":
+        why, advice = "below a ^~ prefix nginx asks no regex", "Drop the ^~"
+    else:
+        why = "nginx takes the first regex that matches, in the order of the files"
+        advice = "Put the narrower one first, or delete it"
+    verb = "have" if len(hiders) > 1 else "has"
+    names = " and ".join(what(hider) for hider in hiders[:_SHOWN])
+    message = f"{what(location)} gets no request: {names} {verb} all of them{asked}; {why}. {advice}"
+    places = [related("this location answers instead", hider.directive.place) for hider in hiders]
     return SHADOWED.at(location.directive.place, message, places)
 
 
@@ -206,7 +211,10 @@ def _unmatchable(location: Location) -> Iterator[Finding]:
     if not name.startswith("/") and not name.startswith("^"):
         reason, advice = "every path begins with a slash", f'write "/{name}"'
     elif _REGEX_SIGNS.search(name):
-        reason, advice = "without ~ it is compared letter by letter, regex signs and all", "write `location ~`, or the path"
+        reason, advice = (
+            "without ~ it is compared letter by letter, regex signs and all",
+            "write `location ~`, or the path",
+        )
     else:
         return
     message = f"{what(location)} gets no request: {reason}; {advice}"

@@ -19,7 +19,9 @@ PASSES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scg
 HTTP: t.Final = ("proxy_pass", "grpc_pass")
 #: Variables that begin with a slash, so that what stands before them is a whole authority.
 PATHS: t.Final = frozenset({"request_uri", "uri", "document_uri"})
-_URL: t.Final = re.compile(r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*|\$\w+)://)?(?P<authority>[^/?]*)(?P<uri>.*)", re.DOTALL)
+_URL: t.Final = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*|\$\w+)://)?(?P<authority>[^/?]*)(?P<uri>.*)", re.DOTALL
+)
 _PATH: t.Final = re.compile(r"\$\{?(?:" + "|".join(sorted(PATHS)) + r")\b\}?")
 _PORTS: t.Final = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
 

@@ -35,7 +35,9 @@ SLASH: t.Final = Rule(
 FIXED_URI: t.Final = Rule(
     "proxy-pass-fixed-uri", "warning", "A proxy_pass with variables and a URI sends every path to that one URI"
 )
-ARGUMENTS: t.Final = Rule("proxy-pass-drops-arguments", "advice", "A proxy_pass with variables loses what follows the ?")
+ARGUMENTS: t.Final = Rule(
+    "proxy-pass-drops-arguments", "advice", "A proxy_pass with variables loses what follows the ?"
+)
 UNKNOWN: t.Final = Rule("proxy-pass-unknown-upstream", "warning", "A proxy_pass to a name that no upstream has")
 RESOLVER: t.Final = Rule(
     "proxy-pass-without-resolver", "error", "A proxy_pass with variables to a host name, and no resolver to look it up"
@@ -76,7 +78,7 @@ def _check(directive: Directive, target: Pass, names: _Names) -> Iterator[Findin
 
 
 def _slash(directive: Directive, target: Pass, location: Location) -> Iterator[Finding]:
-    """nginx puts the URI of proxy_pass in the place of the location's name, letter by letter."""
+    """The URI of proxy_pass stands in the place of the location's name, letter by letter."""
     name, uri = location.name, target.uri
     if location.modifier not in ("", "^~") or not uri or "?" in uri or not name.startswith("/"):
         return
@@ -89,12 +91,8 @@ def _slash(directive: Directive, target: Pass, location: Location) -> Iterator[F
         asked, sent, better = name + "/x", uri + "/x", uri.rstrip("/")
     else:
         return
-    advice = f'write "{better}" as URI' if better else "leave the slash away"
-    if not name.endswith("/"):
-        advice += f', or "{name}/" as location'
-    message = (
-        f"GET {asked} is sent upstream as {sent}: nginx puts {uri} in the place of {name} and adds the rest as it is; {advice}"
-    )
+    advice = f'write "{better}" as URI' if better else f'write "{name}/" as location'
+    message = f"GET {asked} is sent upstream as {sent}: nginx puts {uri} in the place of {name} and adds the rest as it is; {advice}"
     yield SLASH.at(directive.place, message, [related("in this location", location.directive.place)])
 
 

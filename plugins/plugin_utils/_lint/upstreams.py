@@ -33,6 +33,19 @@ ITSELF: t.Final = Rule("proxy-to-itself", "error", "A request is proxied back to
 RULES: t.Final = (DOWN, FROZEN, ITSELF)
 _HOPS: t.Final = 5
 _SEGMENT: t.Final = "x"
+#: What may stop a request on its second way through.
+_GUARDS: t.Final = (
+    *(
+        "allow",
+        "deny",
+        "auth_basic",
+        "auth_request",
+        "satisfy",
+        "rewrite_by_lua",
+        "access_by_lua",
+        "server_rewrite_by_lua",
+    ),
+)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -53,9 +66,10 @@ def _down(upstreams: dict[str, Directive], passes: list[tuple[Directive, Pass]])
         upstream = upstreams[name]
         members = list(upstream.find("server"))
         if members and all("down" in member.args for member in members):
+            which = f"all of its {len(members)} servers are" if len(members) > 1 else "its only server is"
             message = (
-                f'every request to upstream "{name}" gets a 502 (no live upstreams): all of its {len(members)} servers are '
-                "marked down. Leave one without down, or answer without it"
+                f'every request to upstream "{name}" gets a 502 (no live upstreams): {which} marked down. '
+                "Leave one without down, or answer without it"
             )
             yield DOWN.at(upstream.place, message, [related("used here", each.place) for each in directives])
 
@@ -69,8 +83,8 @@ def _frozen(
             found.setdefault(target.host, []).append(directive)
     for upstream in upstreams.values():
         for member in upstream.find("server"):
-            target = parse_pass(member.args[0]) if member.args else None
-            if target is not None and target.is_name and "resolve" not in member.args:
+            target = parse_pass(member.args[0] if member.args else "")
+            if target.is_name and "resolve" not in member.args:
                 found.setdefault(target.host, []).append(member)
     for host, directives in found.items():
         if host == "localhost" or (context.router.partial and "." not in host):
@@ -105,24 +119,36 @@ class _Loops:
             location = t.cast("Location", scope)
             if directive.name != "proxy_pass" or not any(True for _ in self.listeners(target)):
                 continue
-            chain = self.circle(server, location)
+            url = self.asked(server, location)
+            chain = self.circle(server, location) if url else []
             if chain and chain[0][0] is directive:
                 told.update(id(each) for each, _url in chain)
-                yield self.finding(chain)
+                yield self.finding(url, chain)
 
-    def finding(self, chain: list[tuple[Directive, str]]) -> Finding:
+    def asked(self, server: Server, location: Location) -> str:
+        """A URL that comes to a location; empty where none is certain."""
+        listen = next((each for each in server.listens if each.socket in self.router.listeners), None)
+        uri = self.sample(location)
+        if listen is None or listen.socket.is_unix or uri is None:
+            return ""
+        scheme = "https" if self.router.listeners[listen.socket].ssl else "http"
+        port = "" if listen.socket.port == (443 if scheme == "https" else 80) else f":{listen.socket.port}"
+        return f"{scheme}://{_host(server)}{port}{uri}"
+
+    @staticmethod
+    def finding(url: str, chain: list[tuple[Directive, str]]) -> Finding:
         first = chain[0][0]
-        shown = " -> ".join([chain[-1][1] if len(chain) > 1 else chain[0][1], *(url for _, url in chain)])
+        shown = " -> ".join([url, *(each for _, each in chain)])
         message = (
             f"GET {shown}: the request comes back to the location that sent it, until nginx has no connections left "
-            "(worker_connections are not enough) and answers 500, to everybody. Send it to the application's port"
+            "(worker_connections are not enough) and answers everybody with an error. Send it to the application's port"
         )
         return ITSELF.at(first.place, message, [related("and from here", each.place) for each, _ in chain[1:]])
 
     def circle(self, server: Server, location: Location) -> list[tuple[Directive, str]]:
         """The proxy_pass lines of a circle that begins in a location; empty where there is none for certain."""
         uri = self.sample(location)
-        host = next((name.lower() for name in server.names if name.strip("_-") and name[0] not in "~.*"), "any.invalid")
+        host = _host(server)
         chain: list[tuple[Directive, str]] = []
         begin = location
         for _ in range(_HOPS):
@@ -207,7 +233,12 @@ class _Loops:
                 yield listener
 
 
+def _host(server: Server) -> str:
+    return next((name.lower() for name in server.names if name.strip("_-") and name[0] not in "~.*"), "any.invalid")
+
+
 def _is_plain(scope: Server | Location) -> bool:
     """Whether nothing in a block but its locations and its handler decides what becomes of a request."""
     decides = any(directive.name != "set" for directive in scope.program)
-    return not (decides or scope.incomplete or scope.try_files or any("_by_lua" in name for name in scope.own))
+    guarded = any(scope.effective(name) for name in _GUARDS)
+    return not (decides or guarded or scope.internal or scope.incomplete or scope.try_files)

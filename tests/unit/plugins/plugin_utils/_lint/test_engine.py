@@ -104,7 +104,7 @@ def test_a_snippet_included_twice_is_reported_once_unless_it_differs() -> None:
 
 
 def test_findings_are_sorted() -> None:
-    findings = found(LOOP + LOOP)
+    findings = found(LOOP + LOOP, ignore=["default-server-implicit"])
     places = [(finding.file, finding.line, finding.rule) for finding in findings]
     assert places == sorted(places)
     assert ids(findings) == ["redirect-loop", "shadowed-server"]
@@ -174,7 +174,7 @@ def test_cost_grows_with_size_not_faster() -> None:
         best = 1e9
         for _ in range(3):
             start = time.process_time()
-            assert lint(config) == []
+            assert [finding for finding in lint(config) if finding.severity != "advice"] == []
             best = min(best, time.process_time() - start)
         return best
 
