@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from ._loader import config_folder, load_dump, load_files, load_path, load_text
+from ._snippets import parse_context
 from .model import Comment, Config, ConfigError, Directive, Place, Problem, ProblemKind, flatten, walk
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "load_files",
     "load_path",
     "load_text",
+    "parse_context",
     "walk",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import os
 import typing as t
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -19,7 +20,7 @@ import yaml
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 
-from .finding import Rule
+from .finding import LintError, Rule
 from .suppression import INVALID, UNUSED
 from .suppression import RULES as ABOUT_COMMENTS
 
@@ -59,6 +60,8 @@ class Project:
     faults: list[tuple[Place, str]] = field(default_factory=list)
     #: What findings of a dump have before the paths that entries name.
     config_dir: str = ""
+    #: False where only one file of the folder is linted: then no entry can be called unused.
+    whole: bool = True
 
     def apply(
         self,
@@ -98,6 +101,8 @@ class Project:
             if not matching:
                 yield finding
             used.update(matching)
+        if not self.whole:
+            return
         names = list(files)
         for entry in (each for group in active.values() for each in group):
             if entry.place not in used and entry.rule not in ignored:
@@ -151,6 +156,33 @@ def parse(data: bytes, file: str = NAME, *, config_dir: str = "") -> Project:
     if root is not None:
         _read(project, root)
     return project
+
+
+def find(folder: str | None, given: str | None = None, *, config_dir: str = "") -> Project | None:
+    """The project file that was named, or the one in the folder; None where there is none.
+
+    Args:
+        folder: the folder that is linted, None for a dump or a single text.
+        given: the path of the project file that was asked for.
+        config_dir: see `parse`.
+
+    Raises:
+        LintError: the file cannot be read.
+    """
+    path = given or (os.path.join(folder, NAME) if folder else "")
+    if not path or (not given and not os.path.lexists(path)):
+        return None
+    if os.path.exists(path) and not os.path.isfile(path):
+        msg = f"{path} is no regular file, so no suppressions can be read from it"
+        raise LintError(msg)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        msg = f"the suppressions in {path} cannot be read: {error.strerror or error}"
+        raise LintError(msg) from error
+    name = os.path.relpath(path, folder) if folder else path
+    return parse(data, os.path.abspath(path) if name.startswith("..") else name, config_dir=config_dir)
 
 
 def _read(project: Project, root: yaml.Node) -> None:
