@@ -171,8 +171,8 @@ def _autoindex(_context: Context, block: Block, directive: Directive) -> Iterato
         yield AUTOINDEX.at(directive.place, message)
 
 
-def _tokens(_context: Context, block: Block) -> Iterator[Finding]:
-    if "server" not in {each.name for each in block.blocks} or block.gap:
+def _tokens(context: Context, block: Block) -> Iterator[Finding]:
+    if "server" not in {each.name for each in block.blocks} or context.router.partial:
         return
     own = block.own.get("server_tokens")
     if own is None:

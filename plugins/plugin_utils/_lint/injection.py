@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .alphabet import whole_reach
 from .finding import Rule, related
 from .scopes import is_redirect
 
@@ -38,6 +39,7 @@ _PASSES: t.Final = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "gr
 _HEADERS: t.Final = ("add_header", "add_trailer", "proxy_set_header")
 _REDIRECTS: t.Final = frozenset({"301", "302", "303", "307", "308"})
 _ABSOLUTE: t.Final = ("http://", "https://", "$scheme")
+_URI: t.Final = frozenset({"uri", "document_uri"})
 _PAIR: t.Final = 2
 
 
@@ -47,9 +49,14 @@ def _splitting(context: Context, block: Block, directive: Directive) -> Iterator
         return
     positional = directive.name != "rewrite"
     for part, flow in context.taint.flows(text, block, positional=positional, sink=directive.name):
-        if flow.splits:
+        if flow.splits and not _is_bound(directive, part):
             yield HEADER_SPLITTING.at(directive.place, _splits(directive, block, part, flow), _origin(flow, directive))
             return
+
+
+def _is_bound(directive: Directive, part: Part) -> bool:
+    """Whether the pattern of a `rewrite` has already said that the URI holds no line feed."""
+    return directive.name == "rewrite" and part.variable in _URI and "\n" not in whole_reach(directive.args[0]).holds
 
 
 def _line_of(directive: Directive) -> str:
