@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 from bisect import bisect_left
+from itertools import islice, takewhile
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import sample_pattern
 
@@ -151,12 +152,16 @@ def _wall(
     if location.modifier == "~*" and any(text.lower() != text.upper() for text in found.heads):
         return []
     for wall in walls:
-        if all(text.startswith(wall.name) for text in found.heads):
-            first = bisect_left(names, wall.name)
-            below = (name for name in names[first:] if name.startswith(wall.name))
-            if all(locations.prefix[name].modifier == "^~" for name in below):
-                return [wall]
+        below = _below(names, wall.name)
+        covers = all(text.startswith(wall.name) for text in found.heads)
+        if covers and all(locations.prefix[name].modifier == "^~" for name in below):
+            return [wall]
     return []
+
+
+def _below(names: list[str], prefix: str) -> Iterator[str]:
+    """The names that begin with a prefix, out of sorted ones."""
+    return takewhile(lambda name: name.startswith(prefix), islice(names, bisect_left(names, prefix), None))
 
 
 def _shadow(location: Location, hiders: list[Location], locations: Locations) -> Finding | None:

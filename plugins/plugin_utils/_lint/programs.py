@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 ALWAYS: t.Final = frozenset(
     {
         *("", "^", "/", "^/", ".", ".*", "^.*", "^.*$", ".*$", "(.*)", "^(.*)", "^(.*)$", "(.*)$"),
+        *(".+", "^.+", "^.+$", "(.+)", "^(.+)", "^(.+)$"),
         *("^/.*", "^/.*$", "/.*", "/(.*)", "^/(.*)", "^/(.*)$", "/(.*)$", "^(/.*)$", "^(/.*)"),
     }
 )
@@ -62,7 +63,8 @@ def dead(program: list[Directive]) -> Iterator[tuple[Directive, list[Directive]]
     """The directive that ends a program, with the rewrite directives behind it that never run."""
     for index, directive in enumerate(program):
         if ends(directive):
-            rest = [each for each in program[index + 1 :] if each.name != "include"]
+            # A break behind it is harmless: people write it to be sure.
+            rest = [each for each in program[index + 1 :] if each.name not in ("include", "break")]
             if rest:
                 yield directive, rest
             return

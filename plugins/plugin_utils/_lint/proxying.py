@@ -46,6 +46,8 @@ TRY_FILES: t.Final = Rule(
     "try-files-with-proxy-pass", "warning", "try_files in front of proxy_pass never sends a file from disk"
 )
 RULES: t.Final = (SLASH, FIXED_URI, ARGUMENTS, UNKNOWN, RESOLVER, TRY_FILES)
+#: Names that a misspelt one is compared with: that takes long.
+_COMPARED: t.Final = 200
 _ARGUMENTS: t.Final = frozenset({"args", "is_args", "query_string", "request_uri"})
 
 
@@ -155,10 +157,11 @@ class _Names:
             if target is not None and not target.dynamic:
                 self.implicit.add((target.host, target.port or target.default_port))
         self.resolvers = {id(each.parent) for each in context.named("resolver")}
-        self.sets: dict[str, list[Directive]] = {}
+        self.sets: dict[tuple[str, int], list[Directive]] = {}
         for directive in context.named("set"):
             if len(directive.args) > 1:
-                self.sets.setdefault(directive.args[0].lstrip("$").lower(), []).append(directive)
+                variable = directive.args[0].lstrip("$").lower()
+                self.sets.setdefault((variable, id(directive.parent)), []).append(directive)
 
     def location(self, directive: Directive) -> Location | None:
         """The location that a directive stands in directly."""
@@ -171,7 +174,7 @@ class _Names:
             return
         if host in self.upstreams or not self.upstreams:
             return
-        close = difflib.get_close_matches(host, self.upstreams, 1)
+        close = difflib.get_close_matches(host, self.upstreams, 1) if len(self.upstreams) <= _COMPARED else []
         hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(sorted(self.upstreams)[:5])}"
         message = (
             f'no upstream is called "{host}" ({hint}): nginx takes it for a host name, looks it up once at its start, and '
@@ -231,10 +234,9 @@ class _Names:
             yield from ((value, table.directive) for value in values if value and not variables_of(value))
             return
         outer = directive.parent
-        blocks = set()
+        reaching: list[Directive] = []
         while outer is not None:
-            blocks.add(id(outer))
+            reaching += self.sets.get((variable, id(outer)), ())
             outer = outer.parent
-        reaching = [each for each in self.sets.get(variable, ()) if id(each.parent) in blocks]
         if len(reaching) == 1:
             yield reaching[0].args[1], reaching[0]

@@ -41,6 +41,7 @@ _HTTPS: t.Final = re.compile(
     r"https://(?P<host>\$\{?(?:host|http_host|server_name)\b\}?|[A-Za-z0-9.-]+)(?=[/$?:]|$)(?P<rest>.*)"
 )
 _TLS_PORT: t.Final = 443
+_HTTP_PORT: t.Final = 80
 _DENIES: t.Final = 400
 
 
@@ -89,15 +90,18 @@ def _tls(context: Context) -> Iterator[Finding]:
     if not sockets:
         return
     told: set[tuple[int, str]] = set()
+    exact: set[str] = set().union(*(each.names.exact for each in sockets))
     for server in context.router.servers:
-        if any(_speaks_tls(context, listen.socket) for listen in server.listens):
+        ports = {listen.socket.port for listen in server.listens}
+        if _HTTP_PORT not in ports or any(_speaks_tls(context, listen.socket) for listen in server.listens):
+            # What is mapped to another port may have TLS in front.
             continue
         for directive in _certain_redirects(server):
             match = _HTTPS.match(_target(directive))
             if match is None or match["rest"].startswith(":"):
                 continue
             for host in _hosts(match["host"], server):
-                if (id(directive), host) not in told and _lacks(sockets, host):
+                if host not in exact and (id(directive), host) not in told and _lacks(sockets, host):
                     told.add((id(directive), host))
                     yield _tls_finding(directive, host, server, sockets[0])
                     break

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import condition_args
@@ -19,6 +20,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template im
 
 from . import programs
 from .finding import Rule, related
+from .literals import literals
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +47,12 @@ _REWRITE: t.Final = frozenset({"set", "if", "rewrite", "return", "break", "inclu
 _PASSES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass")
 _REGEX_OPERATORS: t.Final = frozenset({"~", "~*"})
 _COMPARISON: t.Final = 3
+_LEAVING: t.Final = frozenset({"last", "redirect", "permanent"})
+_EVERYWHERE: t.Final = frozenset({"", "/"})
+#: Directives that use the captures of a location or an `if`, and have no expression of their own.
+_USERS: t.Final = re.compile(
+    r"return|set|root|alias|try_files|proxy_set_header|add_header|auth_request|\w+_(?:pass|param)"
+)
 #: Every value that these variables can have.
 _CLOSED: t.Final = {"scheme": ("http", "https"), "https": ("", "on"), "is_args": ("", "?")}
 _UNLISTED: t.Final = "no-such-value.invalid"
@@ -95,7 +103,7 @@ def _captures(location: Location, context: Context) -> Iterator[Finding]:
     """Captures that a regex location and the regex of an `if` leave, where nothing else can have set them."""
     if location.is_regex and not any(_sets_captures(each) for each in location.program):
         for user in location.directive.children:
-            if user.block is None and user.name != "rewrite" and not _has_maps(user, context):
+            if _USERS.fullmatch(user.name) and not _has_maps(user, context):
                 yield from _missing(user, location.name, user.args, location.directive)
     for block in location.program:
         args = condition_args(block) if block.name == "if" else []
@@ -104,7 +112,7 @@ def _captures(location: Location, context: Context) -> Iterator[Finding]:
         for user in block.children:
             if user.name == "rewrite":
                 break
-            if user.block is None and not _has_maps(user, context):
+            if _USERS.fullmatch(user.name) and not _has_maps(user, context):
                 yield from _missing(user, args[2], user.args, block)
 
 
@@ -122,7 +130,7 @@ def _has_maps(directive: Directive, context: Context) -> bool:
 def _if(block: Directive, location: Location) -> Iterator[Finding]:
     """ngx_http_rewrite_if() makes a nameless location of the block: the request gets its settings, and no try_files."""
     inside = [child for child in block.children if child.name != "include"]
-    if any(programs.ends(child) and child.name != "break" for child in inside):
+    if any(_leaves(child) for child in inside):
         return
     settings = [child for child in inside if child.name not in _REWRITE and not child.name.startswith("set_")]
     condition = " ".join(block.raw_args)
@@ -140,6 +148,14 @@ def _if(block: Directive, location: Location) -> Iterator[Finding]:
             "other one. A map, or another location, says the same without surprises"
         )
         yield EVIL.at(settings[0].place, message, [related("in this if", block.place)])
+
+
+def _leaves(directive: Directive) -> bool:
+    """Whether an `if` sends all of its requests away here, or all but `/`."""
+    if directive.name != "rewrite" or not _LEAVING.intersection(directive.args[2:3]):
+        return programs.ends(directive) and directive.name != "break"
+    found = literals(directive.args[0])
+    return found is not None and found.heads <= _EVERYWHERE and found.tails <= _EVERYWHERE
 
 
 # -- alias
@@ -190,7 +206,7 @@ def _decides(directive: Directive) -> str:
 def _guarded(directive: Directive, name: str) -> bool:
     """Whether some condition around the directive, or before it, asks for the variable."""
     block = directive.parent
-    while block is not None:
+    while block is not None and block.name != "http":
         if block.name == "if" and name in _asked(block):
             return True
         if any(child.name == "if" and name in _asked(child) for child in block.find("if")):

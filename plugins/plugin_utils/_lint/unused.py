@@ -14,14 +14,16 @@ import typing as t
 from fnmatch import fnmatchcase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
 
 from .finding import Rule
-from .passes import PASSES, parse_pass
+from .passes import PASSES, PATHS, parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import MapTable
 
     from .context import Context
     from .finding import Finding
@@ -96,12 +98,30 @@ def _upstreams(context: Context, words: set[str]) -> Iterator[Finding]:
         target = parse_pass(directive.args[0]) if directive.args else None
         if target is not None and target.host:
             targets.add(target.host)
-        elif target is not None and target.dynamic and "$http_" in directive.args[0] + "".join(words):
+        elif target is not None and target.dynamic and _may_be_any(directive, context):
             return
     for upstream in context.named("upstream"):
         name = upstream.args[0].lower() if upstream.args else ""
         if name and name not in targets and name not in words:
             yield _finding(upstream, "upstream", f'"{name}"')
+
+
+def _may_be_any(directive: Directive, context: Context) -> bool:
+    """Whether a target depends on more than the values that `map` and `set` write out."""
+    definitions = context.definitions
+    for part in parse_template(directive.args[0].partition("://")[2] or directive.args[0]):
+        table = definitions.maps.get(part.variable)
+        if table is not None and any("$" in value for value in _values(table)):
+            return True
+        if part.capture >= 0 or (part.variable and table is None and part.variable not in definitions.assigned | PATHS):
+            return True
+    return False
+
+
+def _values(table: MapTable) -> Iterator[str]:
+    yield table.default
+    yield from table.exact.values()
+    yield from (value for _, value in table.regexes)
 
 
 def _zones(context: Context) -> Iterator[Finding]:

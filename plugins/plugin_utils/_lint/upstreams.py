@@ -108,6 +108,9 @@ class _Loops:
         self.router = context.router
         self.scopes = context.scopes
         self.upstreams = upstreams
+        self.headers: dict[int, list[Directive]] = {}
+        for each in context.named("proxy_set_header"):
+            self.headers.setdefault(id(each.parent), []).append(each)
         self.own = {socket.address for socket in self.router.listeners if is_address(socket.address)}
 
     def findings(self, passes: list[tuple[Directive, Pass]]) -> Iterator[Finding]:
@@ -196,12 +199,11 @@ class _Loops:
         path = target.uri.partition("?")[0]
         return path + uri[len(location.name) :] if path.startswith("/") else None
 
-    @staticmethod
-    def sent_host(target: Pass, location: Location, host: str) -> str | None:
+    def sent_host(self, target: Pass, location: Location, host: str) -> str | None:
         """The Host header that goes upstream, None where it cannot be told."""
         block: Directive | None = location.directive
         while block is not None:
-            headers = list(block.find("proxy_set_header"))
+            headers = self.headers.get(id(block))
             if headers:
                 values = [each.args[1] for each in headers if len(each.args) > 1 and each.args[0].lower() == "host"]
                 value = values[-1] if values else "$proxy_host"

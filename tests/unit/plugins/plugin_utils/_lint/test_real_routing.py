@@ -194,6 +194,8 @@ CASES: list[tuple[str, str, list[tuple[str, int, str]], str]] = [
     ("if-skips-try-files", "silent/map", [("/none?x=1", 200, "index.html")], ""),
     ("if-skips-try-files", "silent/ends_the_request", [("/none?x=3", 200, "index.html"), ("/none?x=1", 403, "")], ""),
     ("if-skips-try-files", "silent/in_the_server", [("/none?x=1", 200, "index.html")], ""),
+    ("if-skips-try-files", "silent/front_controller", [("/none", 200, "index.html")], ""),
+    ("dead-directive", "silent/break_to_be_sure", [("http://www.a.test/x", 301, "=http://a.test/x"), ("/x", 204, "")], ""),
     ("try-files-with-alias", "fire/status", [("/img/a.png", 404, "")], ""),
     ("try-files-with-alias", "fire/folder", [("/img/a.png", 404, "")], ""),
     ("try-files-with-alias", "fire/caseless", [("/img/a.png", 404, "")], ""),
