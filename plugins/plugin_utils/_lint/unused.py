@@ -47,6 +47,8 @@ _ZONES: t.Final = {
 }
 #: What may use variables and names that nobody sees from here.
 _OPAQUE: t.Final = re.compile(r"_by_lua|^js_|^perl")
+#: Folders that are there for whatever comes, as packages make them.
+_MAY_BE_EMPTY: t.Final = re.compile(r"modules|\.d/[^/]*$")
 _MAGIC: t.Final = re.compile(r"[*?\[]")
 
 
@@ -157,7 +159,7 @@ def _globs(context: Context) -> Iterator[Finding]:
     empty: dict[str, bool] = {}
     for directive in _includes(context.config.root):
         pattern = directive.args[0] if directive.args else ""
-        if directive.include or not _MAGIC.search(pattern) or "modules" in pattern:
+        if directive.include or not _MAGIC.search(pattern) or _MAY_BE_EMPTY.search(pattern):
             continue
         if pattern not in empty:
             empty[pattern] = not any(_may_match(pattern, path) for path in read)
