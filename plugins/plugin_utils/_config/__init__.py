@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from ._loader import load_dump, load_files, load_path
+from ._loader import config_folder, load_dump, load_files, load_path, load_text
+from ._snippets import parse_context
 from .model import Comment, Config, ConfigError, Directive, Place, Problem, ProblemKind, flatten, walk
 
 __all__ = [
@@ -20,9 +21,12 @@ __all__ = [
     "Place",
     "Problem",
     "ProblemKind",
+    "config_folder",
     "flatten",
     "load_dump",
     "load_files",
     "load_path",
+    "load_text",
+    "parse_context",
     "walk",
 ]

@@ -111,17 +111,21 @@ class DiskSource:
     With `outside` it is judged in place: other absolute paths are read too, and links are followed as nginx would.
     """
 
-    def __init__(self, root: str, config_dir: str, *, outside: bool) -> None:
+    def __init__(
+        self, root: str, config_dir: str, *, outside: bool, replaced: t.Mapping[str, bytes] | None = None
+    ) -> None:
         self.root = os.path.realpath(root)
         self._config_dir = config_dir
         self._outside = outside
+        self._replaced = replaced or {}
 
     def shown(self, path: str) -> str:
         relative = below(path, self._config_dir)
         return printable(relative or path)
 
     def read(self, path: str) -> bytes:
-        return _read_regular(self._locate(path))
+        replaced = self._replaced.get(self.shown(path)) if self._replaced else None
+        return _read_regular(self._locate(path)) if replaced is None else replaced
 
     def names(self, folder: str) -> list[str]:
         try:

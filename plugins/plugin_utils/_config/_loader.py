@@ -18,7 +18,7 @@ from ._build import Builder
 from ._dump import split
 from ._files import DiskSource, MemorySource, ReadError, Source, below
 from ._lexer import shorten
-from ._snippets import load_snippet, load_snippets
+from ._snippets import load_snippet, load_snippets, parse_context
 from .model import Config, ConfigError
 
 
@@ -28,6 +28,8 @@ def load_path(
     config_dir: str | None = None,
     main: str = "nginx.conf",
     partial: bool = False,
+    context: str | None = None,
+    replaced: t.Mapping[str, bytes] | None = None,
 ) -> Config:
     """Load a folder or a single file on disk.
 
@@ -37,6 +39,8 @@ def load_path(
             are looked up in the folder. Default: where the folder is.
         main: The main file below the folder; relative includes start from its folder.
         partial: Files that includes name but the folder lacks live on the host and are no problem.
+        context: The blocks around a single file, such as `http,server`. Default: guessed.
+        replaced: What to read instead of what is on disk, by shown path.
 
     Judged in place (`config_dir` not given, `partial` not set), the folder is what nginx on this machine would read:
     absolute includes and links may lead anywhere, as they do in Debian's `modules-enabled/`. Else the folder stands
@@ -57,12 +61,13 @@ def load_path(
     else:
         raise ConfigError(f'"{given}" is neither a folder nor a regular file')
     inside = _absolute(config_dir) if config_dir else os.path.realpath(folder)
-    source = DiskSource(folder, inside, outside=config_dir is None and not partial)
-    if stat.S_ISREG(mode) and name != main:
-        base = inside if _exists(source, posixpath.join(inside, main)) else posixpath.dirname(f"{inside}/{name}")
-        return _snippet(source, base, posixpath.join(inside, name), partial=partial)
+    source = DiskSource(folder, inside, outside=config_dir is None and not partial, replaced=replaced)
     if stat.S_ISREG(mode):
-        return _snippet(source, inside, posixpath.join(inside, name), partial=partial)
+        alone = name != main and not _exists(source, posixpath.join(inside, main))
+        base = posixpath.dirname(f"{inside}/{name}") if alone else inside
+        return _snippet(source, base, posixpath.join(inside, name), partial=partial, context=context)
+    if context is not None:
+        raise ConfigError(f'"{given}" is a folder: only a single file can have a context')
     return _load(source, inside, main, partial=partial, what=f'"{given}"')
 
 
@@ -86,6 +91,34 @@ def load_files(
             raise ConfigError(f'"{shorten(name, 200)}" is not a path below {inside}')
         absolute[joined] = content
     return _load(MemorySource(absolute, inside), inside, main, partial=partial, what="the set of files")
+
+
+def load_text(
+    data: bytes,
+    *,
+    name: str = "stdin",
+    config_dir: str = "/etc/nginx",
+    partial: bool = False,
+    context: str | None = None,
+) -> Config:
+    """Load one file that is on no disk, such as an editor's buffer; `context` as for `load_path`.
+
+    Raises:
+        ConfigError: There is no such context, or crossplane is not installed.
+    """
+    inside = _absolute(config_dir)
+    path = posixpath.join(inside, name)
+    return _snippet(MemorySource({path: data}, inside), inside, path, partial=partial, context=context)
+
+
+def config_folder(path: str | os.PathLike[str], main: str = "nginx.conf") -> str:
+    """The folder that the paths of a configuration loaded by `load_path` start from.
+
+    Raises:
+        ConfigError: `path` is missing or unreadable.
+    """
+    given = os.fspath(path)
+    return given if stat.S_ISDIR(_mode(given)) else _around(given, main)[0]
 
 
 def load_dump(data: bytes, *, main: str | None = None) -> Config:
@@ -125,9 +158,10 @@ def _load(source: Source, config_dir: str, main: str, *, partial: bool, what: st
         raise ConfigError(f"{what} cannot be read: {error}") from error
 
 
-def _snippet(source: Source, base: str, path: str, *, partial: bool) -> Config:
+def _snippet(source: Source, base: str, path: str, *, partial: bool, context: str | None) -> Config:
     builder = Builder(source, base, partial=partial)
-    return builder.config(load_snippet(builder, path))
+    given = None if context is None else parse_context(context)
+    return builder.config(load_snippet(builder, path, given))
 
 
 def _exists(source: Source, path: str) -> bool:

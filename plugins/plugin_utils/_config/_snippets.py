@@ -16,8 +16,8 @@ from collections import deque
 from ._build import Builder, includes
 from ._crossplane import Context
 from ._files import ReadError, below, expand
-from ._lexer import Syntax
-from .model import Directive
+from ._lexer import Syntax, shorten
+from .model import ConfigError, Directive
 
 _HTTP_FOLDERS = frozenset({"conf.d", "http.d", "sites-enabled"})
 _STREAM_FOLDERS = frozenset({"stream.conf.d", "stream.d", "streams-enabled", "streams.d"})
@@ -59,11 +59,27 @@ def load_snippets(builder: Builder, config_dir: str) -> list[Directive]:
     return root
 
 
-def load_snippet(builder: Builder, path: str) -> list[Directive]:
-    """The main level of a single file, with the blocks made up around it that its directives need."""
+def load_snippet(builder: Builder, path: str, context: Context | None = None) -> list[Directive]:
+    """The main level of a single file, with the blocks made up around it: those of `context`, or those it needs."""
     root: list[Directive] = []
-    _load(builder, path, root, {})
+    _load(builder, path, root, {}, context)
     return root
+
+
+def parse_context(text: str) -> Context:
+    """The context that `http,server` or `http,server,location` names; `main` is the main level.
+
+    Raises:
+        ConfigError: There is no such context.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    context: Context = () if names == ("main",) else names
+    if names[:1] == ("http",) and names[-1] == "location" and set(names[1:-1]) <= {"server", "location"}:
+        context = ("http", "location")
+    if context not in _WRAPPERS:
+        known = ", ".join("main" if not each else ",".join(each) for each in _WRAPPERS)
+        raise ConfigError(f'"{shorten(text)}" is no context, write one of: {known}')
+    return context
 
 
 def candidates(files: list[str], config_dir: str) -> list[str]:
@@ -112,11 +128,17 @@ def _top(syntax: Syntax) -> t.Iterator[tuple[str, list[str], t.Any]]:
         depth += statement.term == "{"
 
 
-def _load(builder: Builder, path: str, root: list[Directive], outermost: dict[str, Directive]) -> None:
+def _load(
+    builder: Builder,
+    path: str,
+    root: list[Directive],
+    outermost: dict[str, Directive],
+    given: Context | None = None,
+) -> None:
     syntax = builder.syntax(path)
     folder = posixpath.basename(posixpath.dirname(path))
-    context: Context = ()
-    if not isinstance(syntax, ReadError):
+    context: Context = given or ()
+    if given is None and not isinstance(syntax, ReadError):
         context = guess(builder, syntax, stream=folder in _STREAM_FOLDERS)
     parent: Directive | None = None
     siblings = root

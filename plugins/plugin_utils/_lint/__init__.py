@@ -11,5 +11,7 @@ from __future__ import annotations
 
 from .engine import RULES, lint
 from .finding import Finding, LintError, Related, Rule
+from .fixes import Edit, Fix
+from .target import Target
 
-__all__ = ["RULES", "Finding", "LintError", "Related", "Rule", "lint"]
+__all__ = ["RULES", "Edit", "Finding", "Fix", "LintError", "Related", "Rule", "Target", "lint"]

@@ -12,19 +12,40 @@ from __future__ import annotations
 import typing as t
 from functools import cached_property
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain import Follower
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import compile_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import Definitions
 
+from .blocks import Block, read_blocks
+from .fixes import Editor
+from .taint import Taint
+from .target import Target
+
 if t.TYPE_CHECKING:
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
+    from collections.abc import Iterable
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Server
+
+#: Blocks whose lines are data: their first words are no names of directives.
+_DATA: t.Final = frozenset({"map", "geo", "types", "split_clients", "charset_map"})
 
 
 class Context:
     """One lint run over one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, target: Target | None = None) -> None:
         self.config = config
+        #: The nginx that the configuration is for.
+        self.target = target or Target()
+
+    @cached_property
+    def editor(self) -> Editor:
+        """Makes the fixes of findings."""
+        return Editor(self.config.texts)
 
     @cached_property
     def router(self) -> Router:
@@ -35,5 +56,70 @@ class Context:
         return Definitions(self.config)
 
     @cached_property
+    def blocks(self) -> list[Block]:
+        """Every block, at whatever depth, with its directives by name."""
+        return read_blocks(self.config.root, partial=self.router.partial)
+
+    @cached_property
+    def keepalive_upstreams(self) -> dict[str, Directive]:
+        """The `keepalive` of every upstream that has one, by the upstream's name in lower case."""
+        found: dict[str, Directive] = {}
+        for block in self.blocks:
+            if block.name == "upstream" and block.directive is not None and block.directive.args:
+                for directive in block.own.get("keepalive", ())[-1:]:
+                    found[block.directive.args[0].lower()] = directive
+        return found
+
+    @cached_property
+    def taint(self) -> Taint:
+        """Which variables a client has a hand in."""
+        return Taint(self)
+
+    @cached_property
+    def open_servers(self) -> frozenset[int]:
+        """The `server` directives (by `id`) that answer requests for any host: default servers, and open patterns."""
+        found = {id(server.directive) for server in self.router.servers if any(map(_is_open, server.names))}
+        for listener in self.router.listeners.values():
+            if not self.router.partial or any(listen.default for listen in listener.default.listens):
+                found.add(id(listener.default.directive))
+        return frozenset(found)
+
+    @cached_property
     def follower(self) -> Follower:
         return Follower(self.router, self.definitions)
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Directive]]:
+        """Every directive inside `http` by its name, in nginx's order."""
+        found: dict[str, list[Directive]] = {}
+        for block in self.router.http:
+            _index(block.block or (), found)
+        return found
+
+    def named(self, *names: str) -> list[Directive]:
+        """The directives inside `http` with one of these names."""
+        return [directive for name in names for directive in self.by_name.get(name, ())]
+
+    @cached_property
+    def scopes(self) -> dict[int, tuple[Server, Scope]]:
+        """The server and the scope of every `server` and `location` block, by the `id()` of its directive."""
+        found: dict[int, tuple[Server, Scope]] = {}
+        for server in self.router.servers:
+            todo: list[Scope] = [server]
+            while todo:
+                scope = todo.pop()
+                found[id(scope.directive)] = (server, scope)
+                todo += scope.locations.all
+        return found
+
+
+def _index(directives: Iterable[Directive], found: dict[str, list[Directive]]) -> None:
+    for directive in flatten(directives):
+        found.setdefault(directive.name, []).append(directive)
+        if directive.block and directive.name not in _DATA:
+            _index(directive.block, found)
+
+
+def _is_open(name: str) -> bool:
+    pattern = compile_pattern(name[1:], caseless=True) if name.startswith("~") else None
+    return pattern is not None and pattern.search("anybody.example") is not None

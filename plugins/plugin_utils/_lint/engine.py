@@ -11,35 +11,71 @@ from __future__ import annotations
 
 import typing as t
 
-from . import loops, named, servers, suppression, unreadable
+from . import (
+    dispatch,
+    files,
+    locations,
+    loops,
+    named,
+    names,
+    proxying,
+    redirects,
+    rewriting,
+    servers,
+    suppression,
+    unreadable,
+    unused,
+    upstreams,
+)
+from . import project as project_file
 from .context import Context
 from .finding import LintError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
     from .finding import Finding, Rule
+    from .project import Project
+    from .target import Target
 
-_FAMILIES: t.Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
-    unreadable.check,
-    servers.check,
-    named.check,
-    loops.check,
+#: The families of rules, one line each: a module with `RULES` and `check(context)`.
+_FAMILIES: t.Final = (
+    unreadable,
+    servers,
+    named,
+    loops,
+    locations,
+    files,
+    names,
+    redirects,
+    proxying,
+    upstreams,
+    rewriting,
+    unused,
+    dispatch,
 )
 #: Every rule by its id. Ids never change their meaning.
 RULES: t.Final[dict[str, Rule]] = {
-    rule.id: rule for rule in (*unreadable.RULES, *servers.RULES, *named.RULES, *loops.RULES, *suppression.RULES)
+    rule.id: rule for family in (*_FAMILIES, suppression, project_file) for rule in family.RULES
 }
 
 
-def lint(config: Config, *, ignore: Collection[str] = ()) -> list[Finding]:
+def lint(
+    config: Config,
+    *,
+    ignore: Collection[str] = (),
+    target: Target | None = None,
+    project: Project | None = None,
+) -> list[Finding]:
     """Everything there is to say about a configuration, sorted by file, line and rule.
 
     Args:
         config: a loaded configuration, whatever is wrong with it.
         ignore: ids of rules that are left out.
+        target: the nginx that it is for; rules about other versions are left out.
+        project: suppressions out of a project file.
 
     Raises:
         LintError: `ignore` names an unknown rule, or one about input that could not be read.
@@ -51,11 +87,16 @@ def lint(config: Config, *, ignore: Collection[str] = ()) -> list[Finding]:
         if RULES[rule].unreadable:
             msg = f"{rule} cannot be ignored: what was not read was not checked"
             raise LintError(msg)
-    context = Context(config)
-    found = (finding for family in _FAMILIES for finding in family(context) if finding.rule not in ignore)
-    kept = suppression.apply(found, config.comments, RULES, ignore)
+    context = Context(config, target)
+    silent = {*ignore, *(rule.id for rule in RULES.values() if not rule.applies(context.target))}
+    found = (finding for family in _FAMILIES for finding in family.check(context) if finding.rule not in silent)
+    # Whether a comment is of use is certain only where everything was given.
+    editor = None if config.partial else context.editor
+    kept = suppression.apply(found, config.comments, RULES, silent, editor)
+    if project is not None:
+        kept = project.apply(kept, config.texts, RULES, ignored=silent, partial=config.partial)
     # A snippet that is included twice says the same thing once.
-    unique = dict.fromkeys(finding for finding in kept if finding.rule not in ignore)
+    unique = dict.fromkeys(finding for finding in kept if finding.rule not in silent)
     return sorted(
         unique, key=lambda finding: (finding.file, finding.line, finding.rule, finding.column, finding.message)
     )

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 
+    from .fixes import Fix
+    from .target import Target
+
 Severity = t.Literal["error", "warning", "advice"]
 SEVERITIES: t.Final[tuple[Severity, ...]] = ("error", "warning", "advice")
 
@@ -32,10 +35,19 @@ class Rule:
     summary: str
     #: True where the configuration could not be read: such findings can neither be ignored nor suppressed.
     unreadable: bool = False
+    #: The first nginx that it is about (`1.25.1`), and the first that it is no longer about; empty where there is none.
+    since: str = ""
+    until: str = ""
+    #: How bad it is for security, 0.1 to 10.0 as CVSS counts; None where it is not about security.
+    security: float | None = None
 
-    def at(self, place: Place, message: str, related: t.Iterable[Related] = ()) -> Finding:
-        """A finding of this rule."""
-        return Finding(self.id, self.severity, message, place.file, place.line, place.column, tuple(related))
+    def at(self, place: Place, message: str, related: t.Iterable[Related] = (), *, fix: Fix | None = None) -> Finding:
+        """A finding of this rule; `fix` only where it is certain to be what was meant."""
+        return Finding(self.id, self.severity, message, place.file, place.line, place.column, tuple(related), fix)
+
+    def applies(self, target: Target) -> bool:
+        """Whether the rule is about this nginx; True where its version is not known."""
+        return target.at_least(self.since or "0") is not False and not target.at_least(self.until or "9999")
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,8 @@ class Finding:
     line: int
     column: int = 1
     related: tuple[Related, ...] = field(default=())
+    #: What would put it right. No part of what a finding is.
+    fix: Fix | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, t.Any]:
         """The finding as plain data, the contract with everything outside this room."""

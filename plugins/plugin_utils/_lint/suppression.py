@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Comment, Place
 
     from .finding import Finding
+    from .fixes import Editor, Fix
 
 INVALID: t.Final = Rule("suppression-invalid", "warning", "A failsafe:ignore comment that does nothing")
 UNUSED: t.Final = Rule("suppression-unused", "warning", "A failsafe:ignore comment without a finding to suppress")
@@ -40,7 +41,11 @@ class Suppression:
 
 
 def apply(
-    findings: Iterable[Finding], comments: Iterable[Comment], rules: Mapping[str, Rule], ignored: Collection[str]
+    findings: Iterable[Finding],
+    comments: Iterable[Comment],
+    rules: Mapping[str, Rule],
+    ignored: Collection[str],
+    editor: Editor | None,
 ) -> Iterator[Finding]:
     """The findings that no comment suppresses, and findings on the comments themselves."""
     suppressions: dict[tuple[str, str, int], list[Suppression]] = {}
@@ -58,7 +63,15 @@ def apply(
     for suppression in (each for group in suppressions.values() for each in group):
         if not suppression.used and suppression.rule not in ignored:
             message = f"nothing to suppress: {suppression.rule} finds nothing at line {suppression.line}"
-            yield UNUSED.at(suppression.place, f"{message}, delete this comment")
+            yield UNUSED.at(suppression.place, f"{message}, delete this comment", fix=_removed(suppression, editor))
+
+
+def _removed(suppression: Suppression, editor: Editor | None) -> Fix | None:
+    if editor is None:
+        return None
+    start = editor.offset(suppression.file, suppression.place.line, suppression.place.column)
+    end = editor.texts[suppression.file].find("\n", start)
+    return editor.remove_range(suppression.file, start, end if end >= 0 else len(editor.texts[suppression.file]))
 
 
 def _parse(comments: list[Comment], rules: Mapping[str, Rule]) -> Iterator[Suppression | Finding]:

@@ -15,12 +15,14 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, Finding, LintError, Related, lint
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import count, count_text, gate, report
 
+#: What has nothing to do with the rules under test here, and would be told otherwise.
+SETTLED = "server_tokens off; ssl_certificate a; ssl_certificate_key b;"
 LOOP = "server {\n    listen 80;\n    server_name a.test;\n    return 301 http://a.test/;\n}\n"
 
 
 def found(block: str, **options: t.Any) -> list[Finding]:
     partial = options.pop("partial", False)
-    data = f"events {{}}\nhttp {{\n{block}\n}}\n".encode()
+    data = f"events {{}}\nhttp {{ {SETTLED}\n{block}\n}}\n".encode()
     return lint(load_files({"nginx.conf": data}, config_dir="/etc/nginx", partial=partial), **options)
 
 
@@ -91,7 +93,7 @@ def test_a_snippet_included_twice_is_reported_once_unless_it_differs() -> None:
     server = "server {{ listen {port}; server_name {name}; include s.conf; {more} }}\n"
     snippet = b"location / {\n    try_files $uri @app;\n}\n"
     main = (
-        "events {}\nhttp {\n"
+        f"events {{}}\nhttp {{ {SETTLED}\n"
         + server.format(port=80, name="a.test", more="")
         + server.format(port=81, name="b.test", more="")
         + server.format(port=82, name="c.test", more="location @app { return 204; }")
@@ -104,14 +106,14 @@ def test_a_snippet_included_twice_is_reported_once_unless_it_differs() -> None:
 
 
 def test_findings_are_sorted() -> None:
-    findings = found(LOOP + LOOP)
+    findings = found(LOOP + LOOP, ignore=["default-server-implicit"])
     places = [(finding.file, finding.line, finding.rule) for finding in findings]
     assert places == sorted(places)
     assert ids(findings) == ["redirect-loop", "shadowed-server"]
 
 
 def test_a_dump_is_judged_with_its_absolute_paths() -> None:
-    dump = f"# configuration file /etc/nginx/nginx.conf:\nevents {{}}\nhttp {{\n{LOOP}}}\n"
+    dump = f"# configuration file /etc/nginx/nginx.conf:\nevents {{}}\nhttp {{ {SETTLED}\n{LOOP}}}\n"
     (finding,) = lint(load_dump(dump.encode()))
     assert finding.file == "/etc/nginx/nginx.conf"
 
@@ -169,12 +171,12 @@ def test_cost_grows_with_size_not_faster() -> None:
             f"server {{ listen 443 ssl; server_name s{n}.test; location / {{ try_files $uri /index.html; }} }}\n"
             for n in range(sites)
         )
-        data = f"events {{}}\nhttp {{\n{block}}}\n".encode()
+        data = f"events {{}}\nhttp {{ {SETTLED}\n{block}}}\n".encode()
         config = load_files({"nginx.conf": data}, config_dir="/etc/nginx")
         best = 1e9
         for _unused in range(3):
             start = time.process_time()
-            assert lint(config) == []
+            assert [finding for finding in lint(config) if finding.severity != "advice"] == []
             best = min(best, time.process_time() - start)
         return best
 

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Every block of a configuration with its directives by name, read once, and what it inherits."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
+#: Blocks whose content is data, not directives.
+_DATA: t.Final = frozenset({"map", "geo", "types", "split_clients", "charset_map", "match", "keyval"})
+
+
+class Block:
+    """A block, or the main level (`directive` is None)."""
+
+    __slots__ = ("blocks", "complete", "directive", "name", "own", "parent")
+
+    def __init__(self, directive: Directive | None, parent: Block | None) -> None:
+        self.directive = directive
+        self.name = directive.name if directive is not None else "main"
+        self.parent = parent
+        self.own: dict[str, list[Directive]] = {}
+        self.blocks: list[Block] = []
+        #: False where a file that is not at hand contributes to this very block.
+        self.complete = True
+
+    @property
+    def gap(self) -> bool:
+        """True where a file that is not at hand contributes to what holds here: nothing can be said to be missing."""
+        block: Block | None = self
+        while block is not None:
+            if not block.complete:
+                return True
+            block = block.parent
+        return False
+
+    def effective(self, name: str) -> list[Directive]:
+        """The directives of that name that hold here: nginx takes the block's own, else all of the enclosing block's."""
+        block: Block | None = self
+        while block is not None:
+            found = block.own.get(name)
+            if found:
+                return found
+            block = block.parent
+        return []
+
+    def value(self, name: str, default: str = "") -> str:
+        """The first argument of the last such directive that holds here."""
+        found = self.effective(name)
+        return found[-1].args[0] if found and found[-1].args else default
+
+    def enclosing(self, *names: str) -> Block | None:
+        """The innermost block with one of these names around this one, or this one."""
+        block: Block | None = self
+        while block is not None and block.name not in names:
+            block = block.parent
+        return block
+
+    def chain(self) -> Iterator[Block]:
+        """This block and the ones around it, up to its server (or to the main level outside of servers)."""
+        block: Block | None = self
+        while block is not None:
+            yield block
+            if block.name == "server":
+                return
+            block = block.parent
+
+    def inner(self) -> Iterator[Block]:
+        """This block and every block in it."""
+        yield self
+        for block in self.blocks:
+            yield from block.inner()
+
+
+def read_blocks(root: Iterable[Directive], *, partial: bool) -> list[Block]:
+    """Every block in the order of the configuration, the main level first."""
+    main = Block(None, None)
+    found = [main]
+    _fill(main, root, found, partial=partial)
+    return found
+
+
+def _fill(block: Block, directives: Iterable[Directive], found: list[Block], *, partial: bool) -> None:
+    for child in directives:
+        if child.include is not None:
+            if child.include:
+                _fill(block, child.include, found, partial=partial)
+            elif partial:
+                block.complete = False
+            continue
+        block.own.setdefault(child.name, []).append(child)
+        if child.block is not None and child.name not in _DATA:
+            inner = Block(child, block)
+            block.blocks.append(inner)
+            found.append(inner)
+            _fill(inner, child.block, found, partial=partial)

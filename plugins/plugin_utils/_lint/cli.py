@@ -1,0 +1,234 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""`failsafe-lint`: the same rules without Ansible, for a shell, an editor, pre-commit and CI."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
+    Config,
+    ConfigError,
+    config_folder,
+    load_dump,
+    load_path,
+    load_text,
+    parse_context,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
+
+from . import about, project, repair
+from .engine import lint
+from .finding import Finding, LintError
+from .formats import FORMATS, Report, outcome, render
+from .target import Target
+from .text import FAIL_ON, gate
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CLEAN: t.Final = 0
+FINDINGS: t.Final = 1
+UNREADABLE: t.Final = 2
+INTERNAL_ERROR: t.Final = 3
+USAGE: t.Final = 4
+#: What shells say of a program that SIGPIPE ended.
+_BROKEN_PIPE: t.Final = 141
+
+_EPILOG: t.Final = """\
+exit codes:
+  0  nothing at --fail-on or worse
+  1  findings at --fail-on or worse
+  2  something could not be read, so nothing is known to be fine
+  3  a bug of this program
+  4  wrong usage
+
+Suppress a finding with a comment before or behind its line: # failsafe:ignore RULE why this is right here
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> t.NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; gives its exit code."""
+    try:
+        options = _parser().parse_args(argv)
+        return _run(options)
+    except (ConfigError, RouteError) as error:
+        sys.stderr.write(f"{about.NAME}: {error}\n")
+        return UNREADABLE
+    except LintError as error:
+        sys.stderr.write(f"{about.NAME}: {error}\n")
+        return USAGE
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception:  # noqa: BLE001 - the last one to see it
+        traceback.print_exc()
+        sys.stderr.write(
+            f"{about.NAME} {about.VERSION}: this is a bug, please report it with the lines above: {about.HOME}\n"
+        )
+        return INTERNAL_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=about.NAME,
+        description="Find what is wrong with an nginx configuration before a server sees it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("path", metavar="PATH", nargs="?", help="a configuration folder, its main file, a snippet, or - for stdin")
+    add("--format", choices=FORMATS, default="text", help="of the report (default: text)")
+    add("--output", metavar="FILE", help="write the report there, not to stdout")
+    add("--fail-on", choices=FAIL_ON, default="error", help="the lowest severity for exit code 1 (default: error)")
+    add("--ignore", metavar="RULE", action="append", default=[], help="leave a rule out; can be given several times")
+    add("--suppressions", metavar="FILE", help=f"a project file (default: {project.NAME} in the folder)")
+    add("--context", help="the blocks around a snippet, such as http,server (default: guessed)")
+    add("--nginx-version", metavar="X", help="the nginx that it is for: rules about other versions are left out")
+    add("--modules", metavar="NAMES", help="the modules of that nginx, with commas, named as in nginx -V")
+    add("--config-dir", metavar="D", help="the path that the folder has on its server, such as /etc/nginx")
+    add("--main", metavar="F", help="the main file below the folder (default: nginx.conf)")
+    add("--partial", action="store_true", help="included files may be missing: they are on the server")
+    add("--dump", action="store_true", help="PATH is the output of nginx -T")
+    add("--fix", action="store_true", help="repair what can be repaired for certain, in place")
+    add("--diff", action="store_true", help="show what --fix would change, or changes")
+    add("--explain", metavar="RULE", help="print a rule's page")
+    add("--version", action="version", version=f"%(prog)s {about.VERSION}")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.explain:
+        _print(about.page(options.explain))
+        return CLEAN
+    _check(options)
+    run = _Run(options)
+    findings, texts = run.relint({})
+    if options.fix or options.diff:
+        plan = repair.plan(run.relint)
+        if options.diff:
+            shown = "".join(each.diff(Report((), base=run.base).path(each.file)) for each in plan.repairs)
+            _print(shown, sys.stdout if options.format == "text" else sys.stderr)
+        if options.fix:
+            repair.write(run.folder, plan.repairs)
+            findings, texts = plan.findings, plan.texts
+    report = Report(findings, texts, fail_on=options.fail_on, base=run.base)
+    _deliver(render(options.format, report), options.output)
+    if outcome(findings, options.fail_on) == "unreadable":
+        return UNREADABLE
+    return FINDINGS if gate((finding.as_dict() for finding in findings), options.fail_on) else CLEAN
+
+
+def _check(options: argparse.Namespace) -> None:
+    """What argparse cannot tell; raises LintError."""
+    if options.path is None:
+        msg = "say what to lint: a folder, a file, or - for stdin (see --help)"
+        raise LintError(msg)
+    if options.context is not None:
+        try:
+            parse_context(options.context)
+        except ConfigError as error:
+            raise LintError(str(error)) from error
+        if options.dump or os.path.isdir(options.path):
+            msg = "--context is for a single file: a folder and a dump have their own"
+            raise LintError(msg)
+    if (options.fix or options.diff) and (options.dump or not os.path.isdir(options.path)):
+        msg = "--fix and --diff need the whole folder: a part does not show what the rest uses"
+        raise LintError(msg)
+
+
+class _Run:
+    """One configuration as the options name it, to be linted as often as needed."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.target = Target.of(options.nginx_version, options.modules.split(",") if options.modules else None)
+        single = options.dump or options.path == "-"
+        self.folder: str = "" if single else config_folder(options.path, options.main or "nginx.conf")
+        self.project = project.find(
+            self.folder or None, options.suppressions, config_dir=options.config_dir or "/etc/nginx"
+        )
+        if self.project is not None:
+            self.project.whole = options.dump or (not single and os.path.isdir(options.path))
+
+    @property
+    def base(self) -> str:
+        """The folder as seen from here, absolute where it is not below."""
+        if not self.folder:
+            return ""
+        seen = os.path.relpath(os.path.realpath(self.folder), os.path.realpath(os.curdir))
+        return os.path.realpath(self.folder) if seen.split(os.sep)[0] == os.pardir else seen
+
+    def relint(self, replaced: Mapping[str, bytes]) -> tuple[list[Finding], Mapping[str, str]]:
+        config = self._load(replaced)
+        texts = dict(config.texts)
+        if self.project is not None:
+            texts[self.project.file] = self.project.text
+        return lint(config, ignore=self.options.ignore, target=self.target, project=self.project), texts
+
+    def _load(self, replaced: Mapping[str, bytes]) -> Config:
+        options = self.options
+        if options.dump:
+            return load_dump(_read(options.path), main=options.main)
+        if options.path == "-":
+            folder = options.config_dir or "/etc/nginx"
+            return load_text(_read("-"), config_dir=folder, partial=options.partial, context=options.context)
+        return load_path(
+            options.path,
+            config_dir=options.config_dir,
+            main=options.main or "nginx.conf",
+            partial=options.partial,
+            context=options.context,
+            replaced=replaced,
+        )
+
+
+def _read(path: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        msg = f'"{path}" cannot be read: {error.strerror or error}'
+        raise ConfigError(msg) from error
+
+
+def _deliver(text: str, path: str | None) -> None:
+    if path is None:
+        _print(text)
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        msg = f"the report cannot be written to {path}: {error.strerror or error}"
+        raise LintError(msg) from error
+
+
+def _print(text: str, stream: t.TextIO | None = None) -> None:
+    """Reports are UTF-8 wherever they are made."""
+    target = stream or sys.stdout
+    target.flush()
+    target.buffer.write(text.encode("utf-8", "replace"))
+    target.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Findings in the formats of other tools: `render(name, report)`."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import LintError
+
+from . import checkstyle, data, github, gitlab, human, junit, sarif
+from .report import Report, outcome
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORMATS: t.Final[dict[str, Callable[[Report], str]]] = {
+    "text": human.render,
+    "json": data.render,
+    "sarif": sarif.render,
+    "junit": junit.render,
+    "github": github.render,
+    "gitlab": gitlab.render,
+    "checkstyle": checkstyle.render,
+}
+
+__all__ = ["FORMATS", "Report", "outcome", "render"]
+
+
+def render(name: str, report: Report) -> str:
+    """A report in one of `FORMATS`; it ends with a line break.
+
+    Raises:
+        LintError: there is no such format.
+    """
+    if name not in FORMATS:
+        msg = f'there is no format "{name}", the formats are: {", ".join(FORMATS)}'
+        raise LintError(msg)
+    return FORMATS[name](report)

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""GitLab's Code Quality report (docs.gitlab.com, ci/testing/code_quality, "Code Quality report format")."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import RULES
+
+if t.TYPE_CHECKING:
+    from .report import Report
+
+_SEVERITIES: t.Final = {"error": "critical", "warning": "minor", "advice": "info"}
+
+
+def render(report: Report) -> str:
+    """A list of issues. GitLab shows one issue per fingerprint, so these are unique."""
+    issues = [
+        {
+            "description": finding.message,
+            "check_name": finding.rule,
+            "fingerprint": fingerprint,
+            "severity": "blocker" if RULES[finding.rule].unreadable else _SEVERITIES[finding.severity],
+            "location": {"path": report.path(finding.file), "lines": {"begin": finding.line}},
+        }
+        for finding, fingerprint in zip(report.findings, report.fingerprints(), strict=True)
+    ]
+    return json.dumps(issues, indent=2) + "\n"

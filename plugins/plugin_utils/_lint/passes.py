@@ -1,0 +1,76 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What `proxy_pass` and its like say, taken apart as ngx_parse_url() (src/core/ngx_inet.c) does."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from functools import lru_cache
+
+PASSES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
+#: Those that speak HTTP: they have a scheme, and a port of their own where none is written.
+HTTP: t.Final = ("proxy_pass", "grpc_pass")
+#: Variables that begin with a slash, so that what stands before them is a whole authority.
+PATHS: t.Final = frozenset({"request_uri", "uri", "document_uri"})
+_URL: t.Final = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*|\$\w+)://)?(?P<authority>[^/?]*)(?P<uri>.*)", re.DOTALL
+)
+_PATH: t.Final = re.compile(r"\$\{?(?:" + "|".join(sorted(PATHS)) + r")\b\}?")
+_PORTS: t.Final = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
+
+
+class Pass(t.NamedTuple):
+    """A target. `host` is empty for a unix socket and where a variable decides it."""
+
+    scheme: str
+    host: str
+    #: The port as written, 0 without one.
+    port: int
+    #: What follows the authority: a path, a query, variables.
+    uri: str
+    #: True where a variable stands anywhere: then nginx reads the target for every request anew.
+    dynamic: bool
+
+    @property
+    def default_port(self) -> int:
+        """The port that is meant where none is written; 0 for protocols without one."""
+        return _PORTS.get(self.scheme, 0)
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the host is a name, not an address."""
+        return bool(self.host) and not is_address(self.host)
+
+
+@lru_cache(maxsize=16384)
+def parse_pass(text: str) -> Pass:
+    """The parts of a target."""
+    match = _URL.fullmatch(text)
+    assert match is not None  # noqa: S101 -- every part of the pattern may be empty
+    scheme, authority, uri = (match["scheme"] or "").lower(), match["authority"], match["uri"]
+    dynamic = "$" in text
+    if authority.startswith("unix:"):
+        return Pass(scheme, "", 0, uri.partition(":")[2], dynamic)
+    path = _PATH.search(authority)
+    if path is not None:
+        authority, uri = authority[: path.start()], authority[path.start() :] + uri
+    if "$" in authority:
+        return Pass(scheme, "", 0, uri, dynamic)
+    host, _, port = authority.rpartition(":") if re.search(r":\d+$", authority) else (authority, "", "")
+    return Pass(scheme, host.lower(), int(port or 0), uri, dynamic)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is a literal address."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

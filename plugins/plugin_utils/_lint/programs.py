@@ -1,0 +1,70 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What is certain of a rewrite program: where it ends, and whether every request comes to that end."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
+
+#: Patterns that match every URI.
+ALWAYS: t.Final = frozenset(
+    {
+        *("", "^", "/", "^/", ".", ".*", "^.*", "^.*$", ".*$", "(.*)", "^(.*)", "^(.*)$", "(.*)$"),
+        *(".+", "^.+", "^.+$", "(.+)", "^(.+)", "^(.+)$"),
+        *("^/.*", "^/.*$", "/.*", "/(.*)", "^/(.*)", "^/(.*)$", "/(.*)$", "^(/.*)$", "^(/.*)"),
+    }
+)
+_FLAGS: t.Final = frozenset({"last", "break", "redirect", "permanent"})
+_ABSOLUTE: t.Final = ("http://", "https://", "$scheme")
+
+
+def ends(directive: Directive) -> bool:
+    """Whether no rewrite directive behind this one in its block ever runs (ngx_http_rewrite_module.c)."""
+    if directive.name in ("return", "break"):
+        return True
+    return directive.name == "rewrite" and directive.args[0] in ALWAYS and _leaves(directive)
+
+
+def _leaves(rewrite: Directive) -> bool:
+    return bool(_FLAGS.intersection(rewrite.args[2:3])) or rewrite.args[1].startswith(_ABSOLUTE)
+
+
+def _may_skip(directive: Directive) -> bool:
+    """Whether some requests leave the program here without an answer."""
+    if directive.name == "if":
+        return any(_may_skip(child) for child in directive.children)
+    return directive.name in ("break", "include") or (
+        directive.name == "rewrite" and bool({"last", "break"}.intersection(directive.args[2:3]))
+    )
+
+
+def certain_return(scope: Scope) -> Directive | None:
+    """The `return` that ends every request that comes to this block; None where some may pass it by."""
+    for directive in scope.program:
+        if directive.name == "return":
+            return directive
+        if _may_skip(directive) or "_by_lua" in directive.name:
+            return None
+    return None
+
+
+def dead(program: list[Directive]) -> Iterator[tuple[Directive, list[Directive]]]:
+    """The directive that ends a program, with the rewrite directives behind it that never run."""
+    for index, directive in enumerate(program):
+        if ends(directive):
+            # A break behind it is harmless: people write it to be sure.
+            rest = [each for each in program[index + 1 :] if each.name not in ("include", "break")]
+            if rest:
+                yield directive, rest
+            return

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Applies the fixes of findings to a folder: planned in memory, linted again, written only as a whole file each."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import tempfile
+import typing as t
+from bisect import bisect, insort
+from collections import Counter
+from dataclasses import dataclass
+
+from .engine import RULES
+from .finding import LintError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from .finding import Finding
+    from .fixes import Edit
+
+    #: Lints again with these texts instead of what is on disk, by path as findings show it; gives findings and texts.
+    Relint = Callable[[Mapping[str, bytes]], tuple[list[Finding], Mapping[str, str]]]
+
+#: A fix may make another one possible; more often than this they are undoing each other.
+_ROUNDS: t.Final = 10
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One file as it is and as it would be."""
+
+    file: str
+    before: str
+    after: str
+
+    def diff(self, path: str) -> str:
+        """A unified diff with this path in its head."""
+        lines = difflib.unified_diff(_lines(self.before), _lines(self.after), f"a/{path}", f"b/{path}")
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What fixing comes to."""
+
+    repairs: list[Repair]
+    #: What is found after the repairs.
+    findings: list[Finding]
+    #: The texts after the repairs, by path as findings show it.
+    texts: Mapping[str, str]
+
+
+def plan(relint: Relint) -> Plan:
+    """Fix what has a fix, as often as that gives new fixes.
+
+    A fix that would add an error or a warning, or keep something from being read, is left out. Where something
+    cannot be read nothing is fixed: what other files say is not known.
+    """
+    findings, texts = relint({})
+    original = dict(texts)
+    changed: dict[str, bytes] = {}
+    for _round in range(_ROUNDS):
+        edits = _settled(findings, texts, changed, relint)
+        if not edits:
+            break
+        changed.update({file: text.encode() for file, text in edited(texts, edits).items()})
+        findings, texts = relint(changed)
+    repairs = [Repair(file, original[file], data.decode()) for file, data in sorted(changed.items())]
+    return Plan([repair for repair in repairs if repair.before != repair.after], findings, texts)
+
+
+def edited(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
+    """The texts that edits change, changed. The edits do not overlap."""
+    by_file: dict[str, list[Edit]] = {}
+    for edit in sorted(edits):
+        by_file.setdefault(edit.file, []).append(edit)
+    changed: dict[str, str] = {}
+    for file, ordered in by_file.items():
+        parts: list[str] = []
+        position = 0
+        for edit in ordered:
+            parts += [texts[file][position : edit.start], edit.replacement]
+            position = edit.end
+        changed[file] = "".join([*parts, texts[file][position:]])
+    return changed
+
+
+def write(folder: str, repairs: Sequence[Repair]) -> None:
+    """Write repaired files, each by a rename, with the mode and owner that it had.
+
+    Raises:
+        LintError: a file lies outside the folder or changed since it was read (then nothing is written), or cannot
+            be written (then the message says which files are).
+    """
+    root = os.path.realpath(folder)
+    paths = [_checked(root, repair) for repair in repairs]
+    done: list[str] = []
+    for repair, path in zip(repairs, paths, strict=True):
+        try:
+            _replace(path, repair.after.encode())
+        except OSError as error:
+            written = f"; already written: {', '.join(done)}" if done else "; nothing was written"
+            msg = f"{repair.file} cannot be written: {error.strerror or error}{written}"
+            raise LintError(msg) from error
+        done.append(repair.file)
+
+
+def _settled(
+    findings: list[Finding], texts: Mapping[str, str], changed: Mapping[str, bytes], relint: Relint
+) -> list[Edit]:
+    """The edits of as many fixes as go together without making anything worse."""
+    if any(RULES[finding.rule].unreadable for finding in findings):
+        return []
+    limit = _weight(findings)
+
+    def is_good(groups: Sequence[frozenset[Edit]]) -> bool:
+        edits = {edit for group in groups for edit in group}
+        new = {file: text.encode() for file, text in edited(texts, edits).items()}
+        after, _texts = relint({**changed, **new})
+        return not any(RULES[each.rule].unreadable for each in after) and not _weight(after) - limit
+
+    accepted: list[frozenset[Edit]] = []
+    todo = [_apart(findings)]
+    while todo:
+        groups = todo.pop()
+        if not groups or is_good([*accepted, *groups]):
+            accepted += groups
+        elif len(groups) > 1:
+            half = len(groups) // 2
+            todo += [groups[half:], groups[:half]]
+    return [edit for group in accepted for edit in group]
+
+
+def _apart(findings: Iterable[Finding]) -> list[frozenset[Edit]]:
+    """The fixes of findings that do not overlap, each as its edits, the first ones first."""
+    taken: dict[str, list[Edit]] = {}
+    chosen: dict[frozenset[Edit], None] = {}
+    for finding in findings:
+        edits = frozenset(finding.fix.edits) if finding.fix is not None else frozenset()
+        if not edits or edits in chosen:
+            continue
+        if any(_overlaps(edit, taken.get(edit.file, ())) for edit in edits):
+            continue
+        chosen[edits] = None
+        for edit in edits:
+            insort(taken.setdefault(edit.file, []), edit)
+    return list(chosen)
+
+
+def _overlaps(edit: Edit, others: Sequence[Edit]) -> bool:
+    """Whether an edit touches the characters of one of these, which are sorted, or begins where one begins."""
+    index = bisect(others, edit)
+    before, after = others[max(0, index - 1) : index], others[index : index + 1]
+    return any(
+        (edit.start < other.end and other.start < edit.end) or edit.start == other.start for other in (*before, *after)
+    )
+
+
+def _weight(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:
+    return Counter((each.rule, each.file) for each in findings if each.severity != "advice")
+
+
+def _lines(text: str) -> list[str]:
+    return [f"{line}\n" for line in text.split("\n")[:-1]] + [text.rpartition("\n")[2]] * (not text.endswith("\n"))
+
+
+def _checked(root: str, repair: Repair) -> str:
+    path = os.path.realpath(os.path.join(root, repair.file))
+    if not path.startswith(f"{root.rstrip('/')}/"):
+        msg = f"{repair.file} is not below {root}: nothing was written"
+        raise LintError(msg)
+    try:
+        with open(path, "rb") as file:
+            same = file.read() == repair.before.encode()
+    except OSError as error:
+        msg = f"{repair.file} cannot be read: {error.strerror or error}; nothing was written"
+        raise LintError(msg) from error
+    if not same:
+        msg = f"{repair.file} changed while it was linted, or is not plain UTF-8: nothing was written"
+        raise LintError(msg)
+    return path
+
+
+def _replace(path: str, data: bytes) -> None:
+    folder = os.path.dirname(path)
+    there = os.stat(path)
+    descriptor, temporary = tempfile.mkstemp(prefix=".failsafe-lint-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(descriptor, there.st_uid, there.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(there.st_mode))
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

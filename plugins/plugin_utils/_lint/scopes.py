@@ -1,0 +1,175 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Where the variables of a server come from: `set`, and the groups of its regular expressions, by name and by place."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from functools import cached_property
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import condition_args
+
+from .alphabet import HARMLESS, RAW, Reach, whole_reach
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
+    from .blocks import Block
+
+_COMPARISON: t.Final = 3
+_GROUP_NAMES: t.Final = re.compile(r"\(\?(?:P?<|')([A-Za-z_]\w*)")
+_LINE_FEED: t.Final = re.compile(r"[\r\n]|\\[nrRsv]|%0|\\x0|cntrl", re.IGNORECASE)
+_LEAVES: t.Final = frozenset({"last", "redirect", "permanent"})
+_URI: t.Final = "$uri"
+
+
+class Source(t.NamedTuple):
+    """A pattern, the string that it is matched against, and the block in which that happens."""
+
+    pattern: str
+    subject: str
+    block: Block
+
+
+def group_names(pattern: str) -> list[str]:
+    """The named groups of a pattern, in lower case as nginx's variables are."""
+    return [name.lower() for name in _GROUP_NAMES.findall(pattern)] if "(?" in pattern else []
+
+
+class ServerScope:
+    """The variables that one server defines."""
+
+    def __init__(self, server: Block) -> None:
+        self.server = server
+
+    @cached_property
+    def _sets(self) -> dict[str, list[tuple[Directive, Block]]]:
+        found: dict[str, list[tuple[Directive, Block]]] = {}
+        for block in self.server.inner():
+            for directive in block.own.get("set", ()):
+                if len(directive.args) > 1:
+                    found.setdefault(directive.args[0].lstrip("$").lower(), []).append((directive, block))
+        return found
+
+    @cached_property
+    def _named(self) -> dict[str, list[Source]]:
+        found: dict[str, list[Source]] = {}
+        for block in self.server.inner():
+            for source in (*_of_block(block), *_rewrites(block)):
+                for name in group_names(source.pattern):
+                    found.setdefault(name, []).append(source)
+        return found
+
+    def assignments(self, name: str, block: Block) -> list[tuple[Directive, Block]]:
+        """The `set` directives that decide a variable in a block: the nearest ones, else any of the server."""
+        known = self._sets.get(name, [])
+        if not known:
+            return []
+        near: list[tuple[Directive, Block]] = []
+        for each in block.chain():
+            own = [item for item in known if item[1] is each]
+            near += [item for item in known if item[1].name == "if" and item[1].parent is each and item[1] is not block]
+            if own:
+                near.append(own[-1])
+                break
+        return near or known
+
+    def captures(self, name: str, block: Block) -> list[Source]:
+        """Where a named group gets its value: in a block around, else anywhere in the server."""
+        known = self._named.get(name, [])
+        around = {id(each) for each in block.chain()} if known else set()
+        return [source for source in known if id(source.block) in around] or known
+
+    def positional(self, block: Block, sink: str) -> Iterator[Source]:
+        """The patterns whose groups `$1` can stand for, the nearest first; the one that surely matched last ends it."""
+        rewriting = sink in ("return", "set", "rewrite")
+        for each in block.chain():
+            for directive in each.own.get("rewrite", ()):
+                flag = directive.args[2] if len(directive.args) >= _COMPARISON else ""
+                ends = flag in _LEAVES or (flag == "break" and rewriting) or is_redirect(directive)
+                if directive.args and not ends:
+                    yield Source(directive.args[0], _URI, each)
+            own = list(_of_block(each))
+            yield from own
+            if own:
+                return
+
+
+def is_redirect(directive: Directive) -> bool:
+    """Whether a `rewrite` answers with a redirect."""
+    args = directive.args
+    if len(args) >= _COMPARISON and args[2] in ("redirect", "permanent"):
+        return True
+    return len(args) > 1 and args[1].startswith(("http://", "https://", "$scheme"))
+
+
+def _of_block(block: Block) -> Iterator[Source]:
+    """What a request has matched when it gets into a block."""
+    directive = block.directive
+    if directive is None:
+        return
+    args = directive.args
+    if block.name == "location" and len(args) > 1 and args[0] in ("~", "~*"):
+        yield Source(args[1], _URI, block)
+    elif block.name == "if" and block.parent is not None:
+        test = condition_args(directive)
+        if len(test) == _COMPARISON and test[1] in ("~", "~*"):
+            yield Source(test[2], test[0], block.parent)
+    elif block.name == "server":
+        for names in block.own.get("server_name", ()):
+            yield from (Source(name[1:], "$host", block) for name in names.args if name.startswith("~"))
+
+
+def _rewrites(block: Block) -> Iterator[Source]:
+    return (Source(directive.args[0], _URI, block) for directive in block.own.get("rewrite", ()) if directive.args)
+
+
+def guard(name: str, block: Block) -> Reach | None:
+    """What the conditions around a block leave of a variable; None where none of them is about it."""
+    limit: Reach | None = None
+    for each in block.chain():
+        found = _inside(name, each)
+        for directive in each.own.get("if", ()):
+            found = found or _refused(name, directive)
+        if found is not None:
+            limit = (
+                found if limit is None else Reach(limit.holds & found.holds, limit.free and found.free, limit.rooted)
+            )
+    return limit
+
+
+def _inside(name: str, block: Block) -> Reach | None:
+    if block.name != "if" or block.directive is None:
+        return None
+    test = condition_args(block.directive)
+    if len(test) != _COMPARISON or test[0].strip("${}").lower() != name:
+        return None
+    if test[1] == "=":
+        return HARMLESS
+    return whole_reach(test[2]) if test[1] in ("~", "~*") else None
+
+
+def _refused(name: str, directive: Directive) -> Reach | None:
+    """`if ($x !~ ...) { return 400; }`: who gets past it has a value that matches."""
+    test = condition_args(directive)
+    if len(test) != _COMPARISON or not any(each.name == "return" for each in directive.children):
+        return None
+    subject = test[0].strip("${}").lower()
+    if test[1] in ("~", "~*") and _LINE_FEED.search(test[2]):
+        # Somebody looks for line feeds; whether in the raw or in the decoded URI.
+        uris = ("uri", "document_uri", "request_uri")
+        related = subject == name or (subject in uris and name in uris)
+        return Reach(RAW, free=True, rooted=False) if related else None
+    if subject != name:
+        return None
+    if test[1] == "!=":
+        return HARMLESS
+    return whole_reach(test[2]) if test[1] in ("!~", "!~*") else None

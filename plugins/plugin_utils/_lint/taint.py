@@ -1,0 +1,262 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Data flow: which variables can hold a line feed, or be chosen by a client, through `set`, `map` and captures.
+
+What nginx decodes (`$uri`, whatever is captured from it, the user name of an Authorization header) may hold any byte;
+what it passes on as it came in (`$request_uri`, `$args`, headers) never holds a line feed, since that would have ended
+the line (ngx_http_parse_request_line(), ngx_http_parse_header_line() in src/http/ngx_http_parse.c).
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
+
+from .alphabet import RAW, SPECIAL, Reach, group_reach, whole_reach
+from .scopes import ServerScope, Source, group_names, guard
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import Part
+
+    from .blocks import Block
+    from .context import Context
+
+_DECODED: t.Final = frozenset({"uri", "document_uri", "fastcgi_script_name", "fastcgi_path_info", "request_filename"})
+_URI: t.Final = frozenset({"uri", "document_uri"})
+_RAW: t.Final = frozenset(
+    {"args", "query_string", "http_host", "request", "content_type", "proxy_protocol_server_name"}
+)
+_RAW_PREFIXES: t.Final = ("arg_", "http_", "cookie_")
+#: nginx checks a host name: no slash, no control character (ngx_http_validate_host()).
+_HOST: t.Final = Reach(frozenset(".:"), free=True, rooted=False)
+_AUTHENTICATED: t.Final = ("auth_basic", "auth_request", "auth_jwt", "access_by_lua_block", "access_by_lua_file")
+_MAX_DEPTH: t.Final = 8
+_SCHEME: t.Final = re.compile(r"^(?:\$|[a-z]+)://")
+_PORT: t.Final = re.compile(r":\d+$")
+
+
+class Flow(t.NamedTuple):
+    """A value, and the variable and the line that a client chooses it by.
+
+    `fixed`: read as an address, its host is not the client's choice.
+    """
+
+    reach: Reach
+    variable: str
+    place: Place | None = None
+    fixed: bool = False
+
+    @property
+    def splits(self) -> bool:
+        return self.reach.free and "\n" in self.reach.holds
+
+
+class Taint:
+    """Answers for one configuration. What is not known to be dangerous is not in the answers."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._servers: dict[int, ServerScope] = {}
+        self._map_captures: dict[str, list[tuple[str, str, Directive]]] | None = None
+
+    def flows(self, text: str, block: Block, *, positional: bool = True, sink: str = "") -> Iterator[tuple[Part, Flow]]:
+        """Every variable and capture of a string that a client has a hand in, with what it can become.
+
+        Args:
+            text: a string as nginx compiles it.
+            block: the block in which it is evaluated.
+            positional: False where nginx escapes `$1` itself (`rewrite` that redirects).
+            sink: the directive; captures of a `rewrite ... last` never reach it.
+        """
+        parts = parse_template(text)
+
+        def evaluate(part: Part) -> Flow | None:
+            if part.variable:
+                return self._variable(part.variable, block, 0)
+            return self._capture(part.capture, block, sink, 0) if positional else None
+
+        for part, flow in _parts(parts, evaluate):
+            if flow.reach.free:
+                yield part, flow
+
+    def _variable(self, name: str, block: Block, depth: int) -> Flow | None:
+        if depth > _MAX_DEPTH:
+            return None
+        reach = self._builtin(name, block)
+        flow = Flow(reach, f"${name}") if reach is not None else self._defined(name, block, depth)
+        if flow is None:
+            return None
+        limit = guard(name, block)
+        if limit is None:
+            return flow
+        return flow._replace(reach=_narrow(flow.reach, limit))
+
+    def _builtin(self, name: str, block: Block) -> Reach | None:
+        if name in _DECODED:
+            holds = _uri_holds(block) if name in _URI else SPECIAL
+            return Reach(holds, free=bool(holds), rooted=True)
+        if name == "request_uri":
+            return Reach(RAW, free=True, rooted=True)
+        if name == "host":
+            return _HOST if self._any_host(block) else None
+        if name == "ssl_server_name":
+            return _HOST
+        if name == "remote_user":
+            known = any(block.value(each, "off") != "off" for each in _AUTHENTICATED)
+            return None if known else Reach(SPECIAL - {":"}, free=True, rooted=False)
+        if name == "request_body":
+            return Reach(SPECIAL, free=True, rooted=False)
+        if name in _RAW or name.startswith(_RAW_PREFIXES):
+            return Reach(RAW, free=True, rooted=False)
+        return None
+
+    def _any_host(self, block: Block) -> bool:
+        """Whether requests for any host get here: the server is a default one, or one of its names is open."""
+        server = block.enclosing("server")
+        return server is not None and id(server.directive) in self.context.open_servers
+
+    def _defined(self, name: str, block: Block, depth: int) -> Flow | None:
+        flows: list[Flow] = []
+        table = self.context.definitions.maps.get(name)
+        if table is not None:
+            flows += self._mapped(table.directive, block, depth)
+        scope = self._scope(block)
+        if scope is not None:
+            for directive, where in scope.assignments(name, block):
+                flows += self._text(directive.args[1], where, directive.place, depth)
+            for source in scope.captures(name, block):
+                flows += self._captured(source, name, depth)
+        for pattern, subject, entry in self._captures_of_maps().get(name, ()):
+            found = self._captured(Source(pattern, subject, block), name, depth)
+            flows += [each._replace(place=entry.place) for each in found]
+        return _worst(flows)
+
+    def _mapped(self, directive: Directive, block: Block, depth: int) -> Iterator[Flow]:
+        subject = directive.args[0]
+        for entry in directive.children:
+
+            def evaluate(part: Part, entry: Directive = entry) -> Flow | None:
+                if part.variable:
+                    return self._variable(part.variable, block, depth + 1)
+                if not entry.name.startswith("~"):
+                    return None
+                return _worst(self._captured(Source(_pattern(entry), subject, block), part.capture, depth + 1))
+
+            for _part, flow in _parts(parse_template(entry.args[0]), evaluate) if entry.args else ():
+                yield flow._replace(place=flow.place or entry.place)
+
+    def _text(self, text: str, block: Block, place: Place | None, depth: int) -> Iterator[Flow]:
+        """What a string of several parts can become."""
+
+        def evaluate(part: Part) -> Flow | None:
+            if part.variable:
+                return self._variable(part.variable, block, depth + 1)
+            return self._capture(part.capture, block, "set", depth + 1)
+
+        for _part, flow in _parts(parse_template(text), evaluate):
+            yield flow._replace(place=flow.place or place)
+
+    def _capture(self, number: int, block: Block, sink: str, depth: int) -> Flow | None:
+        scope = self._scope(block)
+        if scope is None or depth > _MAX_DEPTH:
+            return None
+        return _worst(
+            flow for source in scope.positional(block, sink) for flow in self._captured(source, number, depth)
+        )
+
+    def _captured(self, source: Source, group: int | str, depth: int) -> Iterator[Flow]:
+        """What a group can hold when its pattern is matched against a string such as `$uri`."""
+        reach = group_reach(source.pattern, group)
+        if reach is None or not reach.free:
+            return
+        where = source.block.directive
+        place = where.place if where is not None else None
+        origin = _worst(self._text(source.subject, source.block, place, depth + 1))
+        if origin is not None and origin.reach.free:
+            narrowed = _narrow(origin.reach, reach)._replace(rooted=reach.rooted)
+            yield Flow(narrowed, f"${group} out of {origin.variable}", origin.place)
+
+    def _scope(self, block: Block) -> ServerScope | None:
+        server = block.enclosing("server")
+        if server is None:
+            return None
+        if id(server) not in self._servers:
+            self._servers[id(server)] = ServerScope(server)
+        return self._servers[id(server)]
+
+    def _captures_of_maps(self) -> dict[str, list[tuple[str, str, Directive]]]:
+        """Named groups in the regular expressions of maps."""
+        if self._map_captures is None:
+            self._map_captures = {}
+            for table in self.context.definitions.maps.values():
+                for entry in table.directive.children:
+                    pattern = _pattern(entry) if entry.name.startswith("~") else ""
+                    for name in group_names(pattern):
+                        self._map_captures.setdefault(name, []).append((pattern, table.source, entry))
+        return self._map_captures
+
+
+def _parts(parts: tuple[Part, ...], evaluate: Callable[[Part], Flow | None]) -> Iterator[tuple[Part, Flow]]:
+    """The variable parts of a string with what the whole string becomes by each of them."""
+    before = ""
+    literals = frozenset().union(*(SPECIAL & set(part.literal) for part in parts))
+    for index, part in enumerate(parts):
+        if part.literal:
+            before += part.literal
+            continue
+        flow = evaluate(part)
+        if flow is not None:
+            start = _SCHEME.sub("", before)
+            after = parts[index + 1].literal if index + 1 < len(parts) else ""
+            rooted = start.startswith(("/", "?")) if before else flow.reach.rooted
+            reach = Reach(flow.reach.holds | literals, flow.reach.free, rooted)
+            yield part, flow._replace(reach=reach, fixed=flow.fixed or _is_fixed(flow.reach, start, after))
+        # Whatever it is: something stands before the next part.
+        before += "$"
+
+
+def _is_fixed(reach: Reach, before: str, after: str) -> bool:
+    """Whether a part leaves the host of an address alone."""
+    if "/" in before or (before and (reach.rooted or _PORT.search(before))):
+        return True
+    if after.startswith(".") and not reach.holds & {"/", "?", "#"}:
+        return True
+    return not reach.holds & {".", ":", "/"}
+
+
+def _uri_holds(block: Block) -> frozenset[str]:
+    """What `$uri` can hold in a location: nothing dangerous where the location names it, or its pattern forbids it."""
+    holds = SPECIAL
+    for each in block.chain():
+        if each.name != "location" or each.directive is None:
+            continue
+        args = each.directive.args
+        if args[0] == "=" or (len(args) == 1 and args[0].startswith("=")):
+            return frozenset()
+        if args[0] in ("~", "~*") and len(args) > 1:
+            holds &= whole_reach(args[1]).holds
+    return holds
+
+
+def _pattern(entry: Directive) -> str:
+    return entry.name[2:] if entry.name.startswith("~*") else entry.name[1:]
+
+
+def _narrow(reach: Reach, limit: Reach) -> Reach:
+    return Reach(reach.holds & limit.holds, reach.free and limit.free, reach.rooted or limit.rooted)
+
+
+def _worst(flows: Iterable[Flow]) -> Flow | None:
+    """The flow that a client can do most with."""
+    ordered = sorted(flows, key=lambda flow: (flow.reach.free, "\n" in flow.reach.holds, len(flow.reach.holds)))
+    return ordered[-1] if ordered else None

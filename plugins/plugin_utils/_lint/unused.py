@@ -1,0 +1,189 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Rules on what nothing refers to."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from fnmatch import fnmatchcase
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
+
+from .finding import Rule
+from .passes import PASSES, PATHS, parse_pass
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import MapTable
+
+    from .context import Context
+    from .finding import Finding
+
+UNUSED: t.Final = Rule("unused-definition", "advice", "An upstream, a map, a zone or a log format that nothing uses")
+GLOB: t.Final = Rule("include-without-match", "advice", "An include whose pattern matches no file")
+RULES: t.Final = (UNUSED, GLOB)
+
+_VARIABLE: t.Final = re.compile(r"\$\{?(\w+)")
+_ZONE: t.Final = re.compile(r"(?:keys_)?zone=([^:]+)")
+#: Blocks that define the variable that they name last.
+_MAPS: t.Final = ("map", "geo", "split_clients")
+#: Definitions of zones, with the directives that use them.
+_ZONES: t.Final = {
+    "limit_req_zone": ("limit_req",),
+    "limit_conn_zone": ("limit_conn",),
+    "proxy_cache_path": ("proxy_cache",),
+    "fastcgi_cache_path": ("fastcgi_cache",),
+    "uwsgi_cache_path": ("uwsgi_cache",),
+    "scgi_cache_path": ("scgi_cache",),
+}
+#: What may use variables and names that nobody sees from here.
+_OPAQUE: t.Final = re.compile(r"_by_lua|^js_|^perl")
+#: Folders that are there for whatever comes, as packages make them.
+_MAY_BE_EMPTY: t.Final = re.compile(r"modules|\.d/[^/]*$")
+_MAGIC: t.Final = re.compile(r"[*?\[]")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Definitions against uses. Nothing is said where a part of the configuration is elsewhere."""
+    if context.router.partial:
+        return
+    yield from _globs(context)
+    names = context.by_name
+    if any(_OPAQUE.search(name) for name in names):
+        return
+    used, words = _uses(context)
+    yield from _upstreams(context, words)
+    for block in context.named(*_MAPS):
+        name = block.args[-1].lstrip("$").strip("{}").lower() if block.args else ""
+        if name and name not in used:
+            yield _finding(block, block.name, f"${name}")
+    yield from _zones(context)
+    yield from _formats(context)
+
+
+def _finding(directive: Directive, kind: str, name: str) -> Finding:
+    return UNUSED.at(directive.place, f"{kind} {name} is used nowhere: delete it, or look for a misspelt name")
+
+
+def _uses(context: Context) -> tuple[set[str], set[str]]:
+    """The variables that are read anywhere, and the values that `map` and `set` may give to a target."""
+    used: set[str] = set()
+    words: set[str] = set()
+    for directive in walk(context.config.root):
+        data = directive.parent is not None and directive.parent.name in _MAPS
+        if directive.name in _MAPS and directive.block is not None:
+            texts: Iterable[str] = directive.args[:-1]
+        elif directive.name == "set":
+            texts = directive.args[1:]
+        else:
+            texts = directive.args
+        if data or directive.name == "set":
+            words.update(text.lower().rpartition("/")[2] for text in texts)
+        for text in texts:
+            if "$" in text:
+                used.update(name.lower() for name in _VARIABLE.findall(text))
+    return used, words
+
+
+def _upstreams(context: Context, words: set[str]) -> Iterator[Finding]:
+    targets: set[str] = set()
+    for directive in context.named(*PASSES):
+        target = parse_pass(directive.args[0]) if directive.args else None
+        if target is not None and target.host:
+            targets.add(target.host)
+        elif target is not None and target.dynamic and _may_be_any(directive, context):
+            return
+    for upstream in context.named("upstream"):
+        name = upstream.args[0].lower() if upstream.args else ""
+        if name and name not in targets and name not in words:
+            yield _finding(upstream, "upstream", f'"{name}"')
+
+
+def _may_be_any(directive: Directive, context: Context) -> bool:
+    """Whether a target depends on more than the values that `map` and `set` write out."""
+    definitions = context.definitions
+    for part in parse_template(directive.args[0].partition("://")[2] or directive.args[0]):
+        table = definitions.maps.get(part.variable)
+        if table is not None and any("$" in value for value in _values(table)):
+            return True
+        if part.capture >= 0 or (part.variable and table is None and part.variable not in definitions.assigned | PATHS):
+            return True
+    return False
+
+
+def _values(table: MapTable) -> Iterator[str]:
+    yield table.default
+    yield from table.exact.values()
+    yield from (value for _, value in table.regexes)
+
+
+def _zones(context: Context) -> Iterator[Finding]:
+    for definition, users in _ZONES.items():
+        used = {text for user in context.named(*users) for text in _zone_words(user)}
+        if any("$" in text for text in used):
+            continue
+        for directive in context.named(definition):
+            name = next((match[1] for arg in directive.args if (match := _ZONE.fullmatch(arg.partition(":")[0]))), "")
+            if name and name not in used:
+                yield _finding(directive, definition, f'"{name}"')
+
+
+def _zone_words(user: Directive) -> Iterator[str]:
+    for arg in user.args:
+        yield arg.removeprefix("zone=")
+
+
+def _formats(context: Context) -> Iterator[Finding]:
+    used = {arg for user in context.named("access_log") for arg in user.args[1:]}
+    for directive in context.named("log_format"):
+        name = directive.args[0] if directive.args else ""
+        if name and name not in used:
+            yield _finding(directive, "log_format", f'"{name}"')
+
+
+# -- includes
+
+
+def _globs(context: Context) -> Iterator[Finding]:
+    """A pattern without a match is an empty file to nginx (ngx_conf_include() in src/core/ngx_conf_file.c)."""
+    read = list(context.config.texts)[1:]
+    empty: dict[str, bool] = {}
+    for directive in _includes(context.config.root):
+        pattern = directive.args[0] if directive.args else ""
+        if directive.include or not _MAGIC.search(pattern) or _MAY_BE_EMPTY.search(pattern):
+            continue
+        if pattern not in empty:
+            empty[pattern] = not any(_may_match(pattern, path) for path in read)
+        if empty[pattern]:
+            message = (
+                f"{pattern} matches no file: nginx goes on without a word. Write the pattern as the files are called, "
+                "or delete the include"
+            )
+            yield GLOB.at(directive.place, message)
+
+
+def _may_match(pattern: str, path: str) -> bool:
+    """Whether a file that was read may be one of the pattern's, which explains that the include contributes nothing."""
+    names, parts = path.split("/"), pattern.split("/")
+    if len(names) < len(parts) and not pattern.startswith("/"):
+        return False
+    # Places in a folder are shown without the folder, which an absolute pattern begins with.
+    return all(fnmatchcase(name, part) for name, part in zip(reversed(names), reversed(parts), strict=False) if part)
+
+
+def _includes(directives: Iterable[Directive]) -> Iterator[Directive]:
+    for directive in directives:
+        if directive.include is not None:
+            yield directive
+            yield from _includes(directive.include)
+        elif directive.block:
+            yield from _includes(directive.block)

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Rules on what newer versions of nginx have deprecated or removed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .finding import Rule
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
+    from .blocks import Block
+    from .context import Context
+    from .finding import Finding
+
+LISTEN_HTTP2: t.Final = Rule(
+    "listen-http2-deprecated", "advice", "listen ... http2 is deprecated, http2 on takes its place", since="1.25.1"
+)
+SSL_ON: t.Final = Rule("ssl-on-deprecated", "warning", "ssl on makes every port of a server speak TLS", since="1.15.0")
+REMOVED: t.Final = Rule("directive-removed", "error", "The target's nginx no longer knows a directive")
+OBSOLETE: t.Final = Rule("directive-obsolete", "warning", "nginx ignores a directive")
+RULES: t.Final = (LISTEN_HTTP2, SSL_ON, REMOVED, OBSOLETE)
+
+_HTTP2: t.Final = {
+    "http2_max_requests": "keepalive_requests",
+    "http2_idle_timeout": "keepalive_timeout",
+    "http2_recv_timeout": "client_header_timeout",
+    "http2_max_field_size": "large_client_header_buffers",
+    "http2_max_header_size": "large_client_header_buffers",
+}
+_PUSH: t.Final = ("http2_push", "http2_push_preload", "http2_max_concurrent_pushes")
+#: Directive -> a version that no longer has it, and what took its place (https://nginx.org/en/CHANGES).
+_GONE: t.Final = {
+    "ssl": ("1.25.1", "the ssl parameter of listen"),
+    "limit_zone": ("1.7.6", "limit_conn_zone"),
+    "satisfy_any": ("1.22.1", "satisfy any"),
+    "spdy_headers_comp": ("1.22.1", "http2"),
+    "spdy_chunk_size": ("1.22.1", "http2_chunk_size"),
+}
+
+
+def _listen(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+    if "http2" not in directive.args[1:] or block.parent is None or block.parent.name != "http":
+        return
+    if context.target.version is None:
+        # Older ones have nothing else, and would not start with http2 on.
+        return
+    message = (
+        f"nginx {'.'.join(map(str, context.target.version))} warns that this parameter is deprecated: it switches HTTP/2 on "
+        "for every server of the socket; write http2 on in the servers that mean it"
+    )
+    yield LISTEN_HTTP2.at(directive.place, message)
+
+
+def _removed(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+    version, instead = _GONE[directive.name]
+    if context.target.at_least(version) and (directive.name != "ssl" or directive.args[:1] in (["on"], ["off"])):
+        message = (
+            f"nginx {version} and newer do not know {directive.name}: the target refuses the whole configuration "
+            f'(unknown directive "{directive.name}"); use {instead}'
+        )
+        yield REMOVED.at(directive.place, message)
+    elif directive.name == "ssl" and directive.args[:1] == ["on"]:
+        message = (
+            "every listen of this server speaks TLS, a plain port 80 beside 443 as well, which then answers plain requests "
+            "with 400; deprecated since 1.15.0 and removed in 1.25.1: write listen 443 ssl"
+        )
+        yield SSL_ON.at(directive.place, message)
+
+
+def _obsolete(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+    if directive.name in _HTTP2 and context.target.at_least("1.19.7") is not False:
+        message = (
+            f"since 1.19.7 nginx ignores {directive.name} with a warning, so the limit meant here does not hold; "
+            f"use {_HTTP2[directive.name]}"
+        )
+    elif directive.name in _PUSH and context.target.at_least("1.25.1") and directive.args[:1] != ["off"]:
+        message = (
+            f"since 1.25.1 nginx ignores {directive.name} with a warning: it has no server push any more; remove it"
+        )
+    else:
+        return
+    fix = context.editor.remove(directive) if directive.name in _PUSH else None
+    yield OBSOLETE.at(directive.place, message, fix=fix)
+
+
+ON_DIRECTIVE: t.Final = (
+    (("listen",), _listen),
+    (tuple(_GONE), _removed),
+    ((*_HTTP2, *_PUSH), _obsolete),
+)
+ON_BLOCK: t.Final = ()
