@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[4]
-GOOD = "events {}\nhttp { server { listen 80; server_name a.test; return 204; } }\n"
+GOOD = "events {}\nhttp { server_tokens off; server { listen 80; server_name a.test; return 204; } }\n"
 LOOP = GOOD.replace("return 204", "return 301 http://{{ name | default('a.test') }}/")
 BROKEN = "events {}\nhttp { server { listen 80 }\n"
 
