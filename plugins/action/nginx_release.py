@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Target, lint, project
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
@@ -64,7 +64,8 @@ class ActionModule(ActionBase):
             dump = _unpack(result.pop("_dump", None))
             result.pop("_dump_current", None)
             if dump is not None:
-                findings, result["probes"] = self._judge_what_nginx_read(dump)
+                version = (result.get("validation") or {}).get("nginx_version")
+                findings, result["probes"] = self._judge_what_nginx_read(dump, Target.of_host(version))
                 refusal = self._refusal(findings, candidate)
         result["findings"] = [finding.as_dict() for finding in findings]
         if refusal is not None:
@@ -94,14 +95,19 @@ class ActionModule(ActionBase):
             main=str(self._task.args.get("main") or "nginx.conf"),
             partial=True,
         )
-        return lint(config, ignore=self._list("lint_ignore"))
+        return lint(config, ignore=self._list("lint_ignore"), project=self._suppressions())
 
-    def _judge_what_nginx_read(self, dump: bytes) -> tuple[list[Finding], list[dict[str, t.Any]]]:
+    def _judge_what_nginx_read(self, dump: bytes, target: Target) -> tuple[list[Finding], list[dict[str, t.Any]]]:
         """Findings over the whole tree as the host's own nginx dumped it, and the default probes out of it."""
         config = load_dump(dump)
         limit = int(self._task.args.get("probe_limit", 40))
         probes = default_probes(config, limit=limit) if limit else []
-        return lint(config, ignore=self._list("lint_ignore")), probes
+        return lint(config, ignore=self._list("lint_ignore"), target=target, project=self._suppressions()), probes
+
+    def _suppressions(self) -> project.Project | None:
+        """The project file of the source folder: what it says holds for both lints."""
+        folder = find_source(str(self._task.args["src"]), (self._loader.get_basedir(), os.getcwd()))
+        return project.find(folder, config_dir=str(self._task.args.get("config_dir") or "/etc/nginx"))
 
     def _refusal(self, findings: list[Finding], candidate: Candidate) -> str | None:
         """The text with which the candidate is refused, or None."""

@@ -18,8 +18,10 @@ description:
   - A redirect or rewrite that some condition can stop, and that the configuration alone cannot decide, is never
     reported.
   - A finding is suppressed by the comment C(# failsafe:ignore RULE reason) on the line before it or at the end of its
-    line. The reason is mandatory, and a comment that suppresses nothing is a finding itself.
-  - Runs on the controller. No connection to the host is made.
+    line. The reason is mandatory, and a comment that suppresses nothing is a finding itself. O(suppressions) is for
+    what no comment can say.
+  - Runs on the controller. No connection to the host is made. The same rules run without Ansible as the command
+    C(failsafe-lint), see C(docs/linting.md).
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 requirements:
@@ -29,7 +31,7 @@ options:
     description:
       - A configuration folder, its main file or a snippet on the controller. A relative path starts at the playbook's
         folder, then at the current one.
-      - Exactly one of O(path), O(dump) and O(src) is given.
+      - Exactly one of O(path), O(dump), O(src) and O(explain) is given.
     type: str
   dump:
     description:
@@ -75,6 +77,56 @@ options:
     type: list
     elements: str
     default: []
+  suppressions:
+    description:
+      - A project file on the controller that says what is not reported. A relative path starts at the playbook's
+        folder, then at the current one.
+      - It holds the key C(suppressions), a list of entries with C(rule), C(path) (a pattern such as C(conf.d/*.conf),
+        where C(**) stands for any number of folders), C(reason), and C(expires) (a date, the last day on which the
+        entry holds).
+      - Entries that suppress nothing, that are past their date or that are wrong are findings.
+      - The default is C(.failsafe-lint.yml) in the folder of O(path) or O(src), if it is there.
+    type: str
+  nginx_version:
+    description:
+      - The version of the nginx that the configuration is for, such as V(1.24.0). Rules about other versions are left
+        out. By default every rule applies.
+    type: str
+  modules:
+    description:
+      - The modules of that nginx, named as C(nginx -V) prints them.
+    type: list
+    elements: str
+  fix:
+    description:
+      - Whether to repair what can be repaired for certain, in the files below O(path), which has to be a folder.
+        Comments and layout stay as they are.
+      - The result of every repair is linted before it is written. One that would add an error or a warning is left
+        out, and nothing is repaired while something cannot be read.
+      - In check mode the repairs are shown as a diff and nothing is written.
+    type: bool
+    default: false
+  report:
+    description:
+      - A file on the controller that gets the findings in the format of another tool. It is written in check mode too.
+    type: dict
+    suboptions:
+      format:
+        description:
+          - The format. V(gitlab) is GitLab's Code Quality, V(github) are GitHub's workflow commands.
+        type: str
+        choices: [text, json, sarif, junit, github, gitlab, checkstyle]
+        default: sarif
+      path:
+        description:
+          - The file. A relative path starts at the playbook's folder. Paths in the report are relative to the current
+            folder, so that Ansible should be run from the top of the repository.
+        type: str
+        required: true
+  explain:
+    description:
+      - The id of a rule whose page is returned, instead of linting something.
+    type: str
 attributes:
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
@@ -97,8 +149,8 @@ attributes:
     details: Nothing runs on the host, so delegation only changes which variables O(src) is rendered with.
   diff_mode:
     description: Will return details on what has changed, when in diff mode.
-    support: none
-    details: Nothing is ever changed.
+    support: full
+    details: With O(fix).
   idempotent:
     description: When run twice in a row, with the same arguments, the second invocation indicates no change.
     support: full
@@ -133,6 +185,24 @@ EXAMPLES = r"""
     fail_on: never
     ignore:
       - unknown-directive
+
+- name: Lint for the nginx of a host, with a report for code scanning
+  failsafe.nginx.nginx_lint:
+    path: files/nginx
+    nginx_version: 1.24.0
+    suppressions: files/suppressions.yml
+    report:
+      format: sarif
+      path: build/nginx.sarif
+
+- name: Repair what can be repaired for certain
+  failsafe.nginx.nginx_lint:
+    path: files/nginx
+    fix: true
+
+- name: Print the page of a rule
+  failsafe.nginx.nginx_lint:
+    explain: redirect-loop
 """
 
 RETURN = r"""
@@ -190,6 +260,21 @@ summary:
   returned: always, unless the configuration as a whole could not be loaded
   type: dict
   sample: {error: 1, warning: 0, advice: 2}
+outcome:
+  description: How it ended. V(unreadable) when something was not read, so that nothing is known to be fine;
+    V(findings) when there are some of O(fail_on) or worse, with V(never) any; else V(clean).
+  returned: always, unless the configuration as a whole could not be loaded
+  type: str
+  sample: findings
+fixed:
+  description: The files that were repaired, or would be in check mode. RV(findings) are those after the repairs.
+  returned: with O(fix)
+  type: list
+  elements: str
+page:
+  description: The page of the rule, in Markdown.
+  returned: with O(explain)
+  type: str
 msg:
   description: The counts in words. When the task fails, every finding that made it fail, with its lines.
   returned: always

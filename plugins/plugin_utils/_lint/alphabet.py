@@ -49,6 +49,11 @@ class Reach(t.NamedTuple):
 HARMLESS: t.Final = Reach(frozenset(), free=False, rooted=True)
 
 
+def narrow(reach: Reach, limit: Reach) -> Reach:
+    """What is left of a string that has to be within two limits."""
+    return Reach(reach.holds & limit.holds, reach.free and limit.free, reach.rooted or limit.rooted)
+
+
 @lru_cache(maxsize=16384)
 def group_reach(pattern: str, group: int | str) -> Reach | None:
     """What a group can capture; None when the pattern has no such group or Python cannot read it."""

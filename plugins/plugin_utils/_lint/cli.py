@@ -29,7 +29,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors impo
 from . import about, project, repair
 from .engine import lint
 from .finding import Finding, LintError
-from .formats import FORMATS, Report, outcome, render
+from .formats import FORMATS, Report, outcome, render, write
 from .target import Target
 from .text import FAIL_ON, gate
 
@@ -215,8 +215,7 @@ def _deliver(text: str, path: str | None) -> None:
         _print(text)
         return
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        write(path, text)
     except OSError as error:
         msg = f"the report cannot be written to {path}: {error.strerror or error}"
         raise LintError(msg) from error

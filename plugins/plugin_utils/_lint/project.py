@@ -153,7 +153,7 @@ def parse(data: bytes, file: str = NAME, *, config_dir: str = "") -> Project:
         reason = getattr(error, "problem", None) or str(error) or type(error).__name__
         project.faults.append((_place(file, mark), f"this is no YAML: {reason.splitlines()[0]}"))
         return project
-    if root is not None:
+    if root is not None and not _is_null(root):
         _read(project, root)
     return project
 
@@ -188,7 +188,7 @@ def find(folder: str | None, given: str | None = None, *, config_dir: str = "") 
 def _read(project: Project, root: yaml.Node) -> None:
     settings = _mapping(project, root, "the file", ("suppressions",))
     entries = settings.get("suppressions")
-    if entries is None:
+    if entries is None or _is_null(entries):
         return
     if not isinstance(entries, yaml.SequenceNode):
         project.faults.append((_place(project.file, entries.start_mark), "suppressions has to be a list"))
@@ -233,6 +233,10 @@ def _mapping(project: Project, node: yaml.Node, what: str, known: tuple[str, ...
         problem = f'"{name}" stands here twice' if name in known else f'unknown key "{name}"{_hint(name, known)}'
         project.faults.append((_place(project.file, key.start_mark), problem))
     return found
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value in ("", "~", "null") and not node.style
 
 
 def _scalar(project: Project, name: str, node: yaml.Node) -> str:

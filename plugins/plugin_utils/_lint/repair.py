@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import stat
-import tempfile
 import typing as t
 from bisect import bisect, insort
 from collections import Counter
@@ -20,6 +18,7 @@ from dataclasses import dataclass
 
 from .engine import RULES
 from .finding import LintError
+from .writing import write_file
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -106,7 +105,7 @@ def write(folder: str, repairs: Sequence[Repair]) -> None:
     done: list[str] = []
     for repair, path in zip(repairs, paths, strict=True):
         try:
-            _replace(path, repair.after.encode())
+            write_file(path, repair.after.encode())
         except OSError as error:
             written = f"; already written: {', '.join(done)}" if done else "; nothing was written"
             msg = f"{repair.file} cannot be written: {error.strerror or error}{written}"
@@ -188,26 +187,3 @@ def _checked(root: str, repair: Repair) -> str:
         msg = f"{repair.file} changed while it was linted, or is not plain UTF-8: nothing was written"
         raise LintError(msg)
     return path
-
-
-def _replace(path: str, data: bytes) -> None:
-    folder = os.path.dirname(path)
-    there = os.stat(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=".failsafe-lint-", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(descriptor, there.st_uid, there.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(there.st_mode))
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 import typing as t
 from functools import cached_property
+from itertools import islice
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import condition_args
 
-from .alphabet import HARMLESS, RAW, Reach, whole_reach
+from .alphabet import HARMLESS, RAW, Reach, narrow, whole_reach
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,9 @@ _GROUP_NAMES: t.Final = re.compile(r"\(\?(?:P?<|')([A-Za-z_]\w*)")
 _LINE_FEED: t.Final = re.compile(r"[\r\n]|\\[nrRsv]|%0|\\x0|cntrl", re.IGNORECASE)
 _LEAVES: t.Final = frozenset({"last", "redirect", "permanent"})
 _URI: t.Final = "$uri"
+_URIS: t.Final = ("uri", "document_uri", "request_uri")
+#: Blocks that are looked at for a variable that no block around sets.
+_ELSEWHERE: t.Final = 32
 
 
 class Source(t.NamedTuple):
@@ -49,44 +53,68 @@ class ServerScope:
 
     def __init__(self, server: Block) -> None:
         self.server = server
+        self._refused: dict[int, dict[str, Reach]] = {}
 
     @cached_property
-    def _sets(self) -> dict[str, list[tuple[Directive, Block]]]:
-        found: dict[str, list[tuple[Directive, Block]]] = {}
+    def _sets(self) -> dict[str, dict[int, tuple[Directive, Block]]]:
+        """The last `set` of each variable in each block."""
+        found: dict[str, dict[int, tuple[Directive, Block]]] = {}
         for block in self.server.inner():
             for directive in block.own.get("set", ()):
                 if len(directive.args) > 1:
-                    found.setdefault(directive.args[0].lstrip("$").lower(), []).append((directive, block))
+                    name = directive.args[0].lstrip("$").lower()
+                    found.setdefault(name, {})[id(block)] = (directive, block)
         return found
 
     @cached_property
-    def _named(self) -> dict[str, list[Source]]:
-        found: dict[str, list[Source]] = {}
+    def _named(self) -> dict[str, dict[int, list[Source]]]:
+        found: dict[str, dict[int, list[Source]]] = {}
         for block in self.server.inner():
             for source in (*_of_block(block), *_rewrites(block)):
                 for name in group_names(source.pattern):
-                    found.setdefault(name, []).append(source)
+                    found.setdefault(name, {}).setdefault(id(source.block), []).append(source)
         return found
 
     def assignments(self, name: str, block: Block) -> list[tuple[Directive, Block]]:
-        """The `set` directives that decide a variable in a block: the nearest ones, else any of the server."""
-        known = self._sets.get(name, [])
-        if not known:
+        """The `set` directives that decide a variable in a block: the nearest ones, else some of the server."""
+        known = self._sets.get(name)
+        if known is None:
             return []
         near: list[tuple[Directive, Block]] = []
         for each in block.chain():
-            own = [item for item in known if item[1] is each]
-            near += [item for item in known if item[1].name == "if" and item[1].parent is each and item[1] is not block]
-            if own:
-                near.append(own[-1])
+            # What a condition of the block sets holds behind it as well.
+            near += [known[id(inner)] for inner in each.blocks if inner.name == "if" and id(inner) in known]
+            if id(each) in known:
+                near.append(known[id(each)])
                 break
-        return near or known
+        return near or list(islice(known.values(), _ELSEWHERE))
 
     def captures(self, name: str, block: Block) -> list[Source]:
-        """Where a named group gets its value: in a block around, else anywhere in the server."""
-        known = self._named.get(name, [])
-        around = {id(each) for each in block.chain()} if known else set()
-        return [source for source in known if id(source.block) in around] or known
+        """Where a named group gets its value: in a block around, else somewhere in the server."""
+        known = self._named.get(name)
+        if known is None:
+            return []
+        near = [source for each in block.chain() for source in known.get(id(each), ())]
+        return near or [source for sources in islice(known.values(), _ELSEWHERE) for source in sources]
+
+    def guard(self, name: str, block: Block) -> Reach | None:
+        """What the conditions around a block leave of a variable; None where none of them is about it."""
+        limit: Reach | None = None
+        for each in block.chain():
+            for found in (_inside(name, each), self._refusals(each).get(name)):
+                if found is not None:
+                    limit = found if limit is None else narrow(limit, found)
+        return limit
+
+    def _refusals(self, block: Block) -> dict[str, Reach]:
+        """What is left of each variable behind the conditions of a block that answer by `return`."""
+        known = self._refused.get(id(block))
+        if known is None:
+            known = self._refused[id(block)] = {}
+            for directive in block.own.get("if", ()):
+                for name, reach in _refused(directive):
+                    known[name] = narrow(known[name], reach) if name in known else reach
+        return known
 
     def positional(self, block: Block, sink: str) -> Iterator[Source]:
         """The patterns whose groups `$1` can stand for, the nearest first; the one that surely matched last ends it."""
@@ -132,20 +160,6 @@ def _rewrites(block: Block) -> Iterator[Source]:
     return (Source(directive.args[0], _URI, block) for directive in block.own.get("rewrite", ()) if directive.args)
 
 
-def guard(name: str, block: Block) -> Reach | None:
-    """What the conditions around a block leave of a variable; None where none of them is about it."""
-    limit: Reach | None = None
-    for each in block.chain():
-        found = _inside(name, each)
-        for directive in each.own.get("if", ()):
-            found = found or _refused(name, directive)
-        if found is not None:
-            limit = (
-                found if limit is None else Reach(limit.holds & found.holds, limit.free and found.free, limit.rooted)
-            )
-    return limit
-
-
 def _inside(name: str, block: Block) -> Reach | None:
     if block.name != "if" or block.directive is None:
         return None
@@ -157,19 +171,17 @@ def _inside(name: str, block: Block) -> Reach | None:
     return whole_reach(test[2]) if test[1] in ("~", "~*") else None
 
 
-def _refused(name: str, directive: Directive) -> Reach | None:
+def _refused(directive: Directive) -> Iterator[tuple[str, Reach]]:
     """`if ($x !~ ...) { return 400; }`: who gets past it has a value that matches."""
     test = condition_args(directive)
     if len(test) != _COMPARISON or not any(each.name == "return" for each in directive.children):
-        return None
+        return
     subject = test[0].strip("${}").lower()
     if test[1] in ("~", "~*") and _LINE_FEED.search(test[2]):
         # Somebody looks for line feeds; whether in the raw or in the decoded URI.
-        uris = ("uri", "document_uri", "request_uri")
-        related = subject == name or (subject in uris and name in uris)
-        return Reach(RAW, free=True, rooted=False) if related else None
-    if subject != name:
-        return None
-    if test[1] == "!=":
-        return HARMLESS
-    return whole_reach(test[2]) if test[1] in ("!~", "!~*") else None
+        for name in _URIS if subject in _URIS else (subject,):
+            yield name, Reach(RAW, free=True, rooted=False)
+    elif test[1] == "!=":
+        yield subject, HARMLESS
+    elif test[1] in ("!~", "!~*"):
+        yield subject, whole_reach(test[2])

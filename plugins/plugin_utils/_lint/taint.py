@@ -19,8 +19,8 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
 
-from .alphabet import RAW, SPECIAL, Reach, group_reach, whole_reach
-from .scopes import ServerScope, Source, group_names, guard
+from .alphabet import RAW, SPECIAL, Reach, group_reach, narrow, whole_reach
+from .scopes import ServerScope, Source, group_names
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +67,7 @@ class Taint:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._servers: dict[int, ServerScope] = {}
+        self._maps: dict[int, list[Directive]] = {}
         self._map_captures: dict[str, list[tuple[str, str, Directive]]] | None = None
 
     def flows(self, text: str, block: Block, *, positional: bool = True, sink: str = "") -> Iterator[tuple[Part, Flow]]:
@@ -96,10 +97,11 @@ class Taint:
         flow = Flow(reach, f"${name}") if reach is not None else self._defined(name, block, depth)
         if flow is None:
             return None
-        limit = guard(name, block)
+        scope = self._scope(block)
+        limit = scope.guard(name, block) if scope is not None else None
         if limit is None:
             return flow
-        return flow._replace(reach=_narrow(flow.reach, limit))
+        return flow._replace(reach=narrow(flow.reach, limit))
 
     def _builtin(self, name: str, block: Block) -> Reach | None:
         if name in _DECODED:
@@ -143,7 +145,7 @@ class Taint:
 
     def _mapped(self, directive: Directive, block: Block, depth: int) -> Iterator[Flow]:
         subject = directive.args[0]
-        for entry in directive.children:
+        for entry in self._entries(directive):
 
             def evaluate(part: Part, entry: Directive = entry) -> Flow | None:
                 if part.variable:
@@ -152,8 +154,16 @@ class Taint:
                     return None
                 return _worst(self._captured(Source(_pattern(entry), subject, block), part.capture, depth + 1))
 
-            for _part, flow in _parts(parse_template(entry.args[0]), evaluate) if entry.args else ():
+            for _part, flow in _parts(parse_template(entry.args[0]), evaluate):
                 yield flow._replace(place=flow.place or entry.place)
+
+    def _entries(self, directive: Directive) -> list[Directive]:
+        """The entries of a map whose values are more than written strings."""
+        found = self._maps.get(id(directive))
+        if found is None:
+            found = [each for each in directive.children if each.args and "$" in each.args[0]]
+            self._maps[id(directive)] = found
+        return found
 
     def _text(self, text: str, block: Block, place: Place | None, depth: int) -> Iterator[Flow]:
         """What a string of several parts can become."""
@@ -183,7 +193,7 @@ class Taint:
         place = where.place if where is not None else None
         origin = _worst(self._text(source.subject, source.block, place, depth + 1))
         if origin is not None and origin.reach.free:
-            narrowed = _narrow(origin.reach, reach)._replace(rooted=reach.rooted)
+            narrowed = narrow(origin.reach, reach)._replace(rooted=reach.rooted)
             yield Flow(narrowed, f"${group} out of {origin.variable}", origin.place)
 
     def _scope(self, block: Block) -> ServerScope | None:
@@ -250,10 +260,6 @@ def _uri_holds(block: Block) -> frozenset[str]:
 
 def _pattern(entry: Directive) -> str:
     return entry.name[2:] if entry.name.startswith("~*") else entry.name[1:]
-
-
-def _narrow(reach: Reach, limit: Reach) -> Reach:
-    return Reach(reach.holds & limit.holds, reach.free and limit.free, reach.rooted or limit.rooted)
 
 
 def _worst(flows: Iterable[Flow]) -> Flow | None:

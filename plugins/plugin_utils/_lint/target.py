@@ -42,6 +42,12 @@ class Target:
         known = None if modules is None else frozenset(_module(name) for name in modules)
         return cls(None if version is None else parse_version(version), known)
 
+    @classmethod
+    def of_host(cls, version: str | None) -> Target:
+        """A target out of what a host says of its nginx; a version that is none is not known."""
+        known = version is not None and _VERSION.fullmatch(version.strip())
+        return cls.of(version) if known else cls()
+
     def at_least(self, version: str) -> bool | None:
         """Whether this nginx has this version or a newer one; None where that is not known."""
         return None if self.version is None else self.version >= parse_version(version)

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 TEMPLATE_SUFFIX = ".j2"
 
 #: What editors, version control and file managers leave behind.
-DEFAULT_EXCLUDE = (".git", ".gitignore", ".gitkeep", ".gitattributes", ".svn", ".DS_Store", "*~", "*.swp", ".#*", "#*#")
+_VERSION_CONTROL = (".git", ".gitignore", ".gitkeep", ".gitattributes", ".svn")
+DEFAULT_EXCLUDE = (*_VERSION_CONTROL, ".failsafe-lint.yml", ".DS_Store", "*~", "*.swp", ".#*", "#*#")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import LintError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.writing import write_file
 
 from . import checkstyle, data, github, gitlab, human, junit, sarif
 from .report import Report, outcome
@@ -29,7 +31,7 @@ FORMATS: t.Final[dict[str, Callable[[Report], str]]] = {
     "checkstyle": checkstyle.render,
 }
 
-__all__ = ["FORMATS", "Report", "outcome", "render"]
+__all__ = ["FORMATS", "Report", "outcome", "render", "write"]
 
 
 def render(name: str, report: Report) -> str:
@@ -42,3 +44,12 @@ def render(name: str, report: Report) -> str:
         msg = f'there is no format "{name}", the formats are: {", ".join(FORMATS)}'
         raise LintError(msg)
     return FORMATS[name](report)
+
+
+def write(path: str, text: str) -> None:
+    """Write a report to a file, or to what else is there (a pipe, a terminal); raises OSError."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as file:
+            file.write(text.encode("utf-8", "replace"))
+        return
+    write_file(path, text.encode("utf-8", "replace"))

@@ -70,7 +70,6 @@ def _rule(rule: Rule) -> dict[str, t.Any]:
         properties = {"tags": ["nginx", "security"], "security-severity": str(rule.security)}
     return {
         "id": rule.id,
-        "name": "".join(word.capitalize() for word in rule.id.split("-")),
         "shortDescription": {"text": f"{rule.summary}."},
         "helpUri": page_url(rule.id),
         "help": {"text": f"See {page_url(rule.id)}, or run: {NAME} --explain {rule.id}"},
