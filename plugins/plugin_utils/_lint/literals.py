@@ -86,13 +86,13 @@ def _expand(items: list[t.Any], *, backwards: bool) -> tuple[set[str], bool]:
 def _of_item(operator: t.Any, argument: t.Any, *, backwards: bool) -> tuple[set[str], bool]:
     if operator is sre.LITERAL:
         return {chr(argument)}, True
-    if operator is sre.IN and len(argument) <= _CLASS and all(kind is sre.LITERAL for kind, _ in argument):
-        return {chr(code) for _, code in argument}, True
+    if operator is sre.IN and len(argument) <= _CLASS and all(kind is sre.LITERAL for kind, _unused in argument):
+        return {chr(code) for _unused, code in argument}, True
     if operator is sre.SUBPATTERN and not argument[1] and not argument[2]:
         return _expand(list(argument[3]), backwards=backwards)
     if operator is sre.BRANCH:
         parts = [_expand(list(branch), backwards=backwards) for branch in argument[1]]
-        return set().union(*(texts for texts, _ in parts)), all(whole for _, whole in parts)
+        return set().union(*(texts for texts, _unused in parts)), all(whole for _unused, whole in parts)
     if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT) and argument[0] in (0, 1):
         return _of_repeat(*argument, backwards=backwards)
     return {""}, False

@@ -133,7 +133,7 @@ class _Earlier:
 
 def _demanded(kind: tuple[bool, bool, bool], found: Literals) -> Iterable[str]:
     """The texts of which each has to satisfy an earlier regex of this kind, none where that cannot be told."""
-    starts, stops, _ = kind
+    starts, stops, _unused = kind
     if starts and stops:
         return found.heads if found.whole and found.starts and found.stops else ()
     if starts:

@@ -63,7 +63,7 @@ def parse_pass(text: str) -> Pass:
         authority, uri = authority[: path.start()], authority[path.start() :] + uri
     if "$" in authority:
         return Pass(scheme, "", 0, uri, dynamic)
-    host, _, port = authority.rpartition(":") if re.search(r":\d+$", authority) else (authority, "", "")
+    host, _sep, port = authority.rpartition(":") if re.search(r":\d+$", authority) else (authority, "", "")
     return Pass(scheme, host.lower(), int(port or 0), uri, dynamic)
 
 

@@ -217,7 +217,7 @@ class _Names:
         if target.host:
             yield text[: text.index("$")], directive
             return
-        scheme, _, rest = text.rpartition("://")
+        scheme, _sep, rest = text.rpartition("://")
         parts = parse_template(rest)
         if not parts or not parts[0].variable or "$" in scheme:
             return
@@ -230,7 +230,7 @@ class _Names:
     def _assigned(self, variable: str, directive: Directive) -> Iterator[tuple[str, Directive]]:
         table = self.context.definitions.maps.get(variable)
         if table is not None:
-            values = [*table.exact.values(), *(value for _, value in table.regexes), table.default]
+            values = [*table.exact.values(), *(value for _unused, value in table.regexes), table.default]
             yield from ((value, table.directive) for value in values if value and not variables_of(value))
             return
         outer = directive.parent

@@ -123,7 +123,7 @@ def _may_be_any(directive: Directive, context: Context) -> bool:
 def _values(table: MapTable) -> Iterator[str]:
     yield table.default
     yield from table.exact.values()
-    yield from (value for _, value in table.regexes)
+    yield from (value for _unused, value in table.regexes)
 
 
 def _zones(context: Context) -> Iterator[Finding]:

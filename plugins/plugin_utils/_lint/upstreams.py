@@ -120,7 +120,7 @@ class _Loops:
             if server is None or scope is None or scope.directive.name != "location" or id(directive) in told:
                 continue
             location = t.cast("Location", scope)
-            if directive.name != "proxy_pass" or not any(True for _ in self.listeners(target)):
+            if directive.name != "proxy_pass" or not any(True for _unused in self.listeners(target)):
                 continue
             url = self.asked(server, location)
             chain = self.circle(server, location) if url else []
@@ -141,12 +141,12 @@ class _Loops:
     @staticmethod
     def finding(url: str, chain: list[tuple[Directive, str]]) -> Finding:
         first = chain[0][0]
-        shown = " -> ".join([url, *(each for _, each in chain)])
+        shown = " -> ".join([url, *(each for _unused, each in chain)])
         message = (
             f"GET {shown}: the request comes back to the location that sent it, until nginx has no connections left "
             "(worker_connections are not enough) and answers everybody with an error. Send it to the application's port"
         )
-        return ITSELF.at(first.place, message, [related("and from here", each.place) for each, _ in chain[1:]])
+        return ITSELF.at(first.place, message, [related("and from here", each.place) for each, _unused in chain[1:]])
 
     def circle(self, server: Server, location: Location) -> list[tuple[Directive, str]]:
         """The proxy_pass lines of a circle that begins in a location; empty where there is none for certain."""
@@ -154,7 +154,7 @@ class _Loops:
         host = _host(server)
         chain: list[tuple[Directive, str]] = []
         begin = location
-        for _ in range(_HOPS):
+        for _unused in range(_HOPS):
             step = self.step(server, location, host, uri) if uri is not None else None
             if step is None:
                 return []

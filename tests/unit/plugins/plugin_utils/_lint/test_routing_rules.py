@@ -121,7 +121,7 @@ TEXTS = [path.read_text(errors="replace") for path in sorted(FIXTURES.glob("*/*/
 @given(st.data())
 def test_a_damaged_configuration_stops_no_rule(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(TEXTS))
-    for _ in range(data.draw(st.integers(1, 4))):
+    for _unused in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = min(len(text), start + data.draw(st.integers(0, 8)))
         text = (
@@ -156,12 +156,12 @@ def test_many_maps_sets_headers_and_sockets_stay_cheap() -> None:
         )
         data = f"events {{}}\nhttp {{\n{block}}}\n".encode()
         context = Context(load_files({"nginx.conf": data}, config_dir="/etc/nginx"))
-        _ = context.router, context.scopes, context.by_name, context.definitions
+        _unused = context.router, context.scopes, context.by_name, context.definitions
         start = time.process_time()
         for family in (each for each in engine._FAMILIES if each.__name__.rsplit(".", 1)[1] in FAMILIES):
             for finding in family.check(context):
                 assert finding.severity != "error"
         return time.process_time() - start
 
-    small = min(cost(100) for _ in range(3))
-    assert min(cost(800) for _ in range(2)) < 8 * 3 * small
+    small = min(cost(100) for _unused in range(3))
+    assert min(cost(800) for _unused in range(2)) < 8 * 3 * small
