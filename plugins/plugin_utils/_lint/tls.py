@@ -49,7 +49,10 @@ _HALF_YEAR: t.Final = 180 * _DAY
 _PAIR: t.Final = 2
 
 
-def _certificate(_context: Context, block: Block) -> Iterator[Finding]:
+def _certificate(context: Context, block: Block) -> Iterator[Finding]:
+    if context.router.partial:
+        # The main file may live on the host, and a certificate for all servers in it.
+        return
     if block.parent is None or block.parent.name not in ("http", "stream", "mail") or block.gap:
         return
     listens = [each for each in block.own.get("listen", ()) if {"ssl", "quic"} & set(each.args[1:])]
