@@ -20,11 +20,16 @@ _HERE = os.path.dirname(os.path.realpath(__file__))
 
 def main() -> int:
     """Run `failsafe-lint`; gives its exit code."""
+    register()
+    cli = importlib.import_module("ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.cli")
+    return int(cli.main())
+
+
+def register() -> None:
+    """Make the collection's code importable under its name."""
     _register("ansible_collections", [])
     _register("ansible_collections.failsafe", [])
     _register("ansible_collections.failsafe.nginx", [_root()])
-    cli = importlib.import_module("ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.cli")
-    return int(cli.main())
 
 
 def _root() -> str:

@@ -20,8 +20,10 @@ from ._files import DiskSource, MemorySource, ReadError, Source, below
 from ._lexer import shorten
 from ._snippets import load_snippet, load_snippets, parse_context
 from .model import Config, ConfigError
+from .pause import collector_paused
 
 
+@collector_paused()
 def load_path(
     path: str | os.PathLike[str],
     *,
@@ -71,6 +73,7 @@ def load_path(
     return _load(source, inside, main, partial=partial, what=f'"{given}"')
 
 
+@collector_paused()
 def load_files(
     files: t.Mapping[str, bytes],
     *,
@@ -93,6 +96,7 @@ def load_files(
     return _load(MemorySource(absolute, inside), inside, main, partial=partial, what="the set of files")
 
 
+@collector_paused()
 def load_text(
     data: bytes,
     *,
@@ -121,6 +125,7 @@ def config_folder(path: str | os.PathLike[str], main: str = "nginx.conf") -> str
     return given if stat.S_ISDIR(_mode(given)) else _around(given, main)[0]
 
 
+@collector_paused()
 def load_dump(data: bytes, *, main: str | None = None) -> Config:
     """Load what `nginx -T` printed. Places show the absolute paths of the dump.
 

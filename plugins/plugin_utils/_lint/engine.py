@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
+
 from . import (
     dispatch,
     files,
@@ -62,6 +64,7 @@ RULES: t.Final[dict[str, Rule]] = {
 }
 
 
+@collector_paused()
 def lint(
     config: Config,
     *,

@@ -51,8 +51,9 @@ def _rlimit(_context: Context, block: Block) -> Iterator[Finding]:
     limit, connections = limits[0].args[0], found[0].args[0]
     if limit.isdecimal() and connections.isdecimal() and int(limit) < int(connections):
         message = (
-            f"each of {connections} connections needs a file, {limit} may be open: nginx warns that connections exceed the "
-            f"open file resource limit, and refuses some under load; a proxied request takes two, so {2 * int(connections)}"
+            f"each of {connections} connections needs a file, {limit} may be open: under load new clients "
+            "wait (accept4() failed: Too many open files) while connections are free; a proxied request takes two, so "
+            f"{2 * int(connections)}"
         )
         yield RLIMIT.at(limits[0].place, message, [related("the connections", found[0].place)])
 
@@ -71,7 +72,8 @@ def _keepalive(context: Context, block: Block, directive: Directive) -> Iterator
     if missing:
         message = (
             f"upstream {name} keeps connections, but requests from here ask for the opposite: without "
-            f"{' and '.join(missing)} nginx sends {_sent(missing)} and every request opens a connection of its own"
+            f"{' and '.join(missing)} nginx sends {_sent(missing)}, the upstream closes after each answer, "
+            "and every request opens a connection of its own"
         )
         yield KEEPALIVE.at(directive.place, message, [related("to be kept", upstream.place)])
 

@@ -266,6 +266,8 @@ def test_blocks_nested_too_deeply() -> None:
 
 
 def test_what_the_host_may_have_is_not_missed() -> None:
-    text = b"server { listen 443 ssl; server_name a.test; location / { proxy_pass http://$backend; limit_req zone=api; } }"
+    text = (
+        b"server { listen 443 ssl; server_name a.test; location / { proxy_pass http://$backend; limit_req zone=api; } }"
+    )
     config = load_files({"conf.d/a.conf": text}, config_dir="/etc/nginx", partial=True)
     assert [finding.rule for finding in lint(config) if finding.severity != "advice"] == []
