@@ -106,7 +106,9 @@ class _Earlier:
         if same is not None or found is None:
             return [] if same is None else [same]
         for kind, texts in self._texts.items():
-            hiders = [self._first(kind, texts, demanded, caseless=caseless) for demanded in _demanded(kind, found)]
+            hiders = [
+                self._first(kind, texts, demanded, caseless=caseless) for demanded in sorted(_demanded(kind, found))
+            ]
             certain = [hider for hider in hiders if hider is not None]
             if hiders and len(certain) == len(hiders):
                 return list(dict.fromkeys(certain))

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .data import advisories
 from .finding import Rule
+from .target import parse_version
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,13 @@ LISTEN_HTTP2: t.Final = Rule(
 SSL_ON: t.Final = Rule("ssl-on-deprecated", "warning", "ssl on makes every port of a server speak TLS", since="1.15.0")
 REMOVED: t.Final = Rule("directive-removed", "error", "The target's nginx no longer knows a directive")
 OBSOLETE: t.Final = Rule("directive-obsolete", "warning", "nginx ignores a directive")
-RULES: t.Final = (LISTEN_HTTP2, SSL_ON, REMOVED, OBSOLETE)
+VULNERABILITY: t.Final = Rule(
+    "known-vulnerability",
+    "advice",
+    "The target's nginx has a known vulnerability that the configuration uses",
+    security=7.5,
+)
+RULES: t.Final = (LISTEN_HTTP2, SSL_ON, REMOVED, OBSOLETE, VULNERABILITY)
 
 _HTTP2: t.Final = {
     "http2_max_requests": "keepalive_requests",
@@ -93,7 +101,35 @@ def _obsolete(context: Context, _block: Block, directive: Directive) -> Iterator
     yield OBSOLETE.at(directive.place, message, fix=fix)
 
 
+def _vulnerable(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+    version = context.target.version
+    if version is None or directive.args[:1] == ["off"]:
+        return
+    for advisory in _ADVISORIES[directive.name]:
+        if _has(version, advisory):
+            message = (
+                f"nginx {'.'.join(map(str, version))} has {advisory.cve}, {advisory.what}, and {directive.name} uses that part: "
+                f"fixed in {advisory.branch} and {advisory.fixed}, unless the distribution has patched its package "
+                f"(advisories known here are those up to {advisories.DATE})"
+            )
+            yield VULNERABILITY.at(directive.place, message)
+
+
+def _has(version: tuple[int, ...], advisory: advisories.Advisory) -> bool:
+    branch = parse_version(advisory.branch)
+    if version[:2] == branch[:2] and version >= branch:
+        return False
+    return parse_version(advisory.since) <= version < parse_version(advisory.fixed)
+
+
+_ADVISORIES: t.Final = {
+    name: tuple(each for each in advisories.ADVISORIES if name in each.directives)
+    for advisory in advisories.ADVISORIES
+    for name in advisory.directives
+}
+
 ON_DIRECTIVE: t.Final = (
+    (tuple(_ADVISORIES), _vulnerable),
     (("listen",), _listen),
     (tuple(_GONE), _removed),
     ((*_HTTP2, *_PUSH), _obsolete),

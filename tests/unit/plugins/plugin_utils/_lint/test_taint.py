@@ -219,4 +219,5 @@ def test_cost_grows_with_size_not_faster(line: str) -> None:
         list(dispatch.check(shared))
         return time.process_time() - start
 
-    assert min(cost(1600) for _unused in range(2)) < 8 * 3 * max(min(cost(200) for _unused in range(3)), 0.002)
+    cost(1600)  # Patterns are parsed once per process: that is not what is measured.
+    assert min(cost(1600) for _unused in range(3)) < 8 * 3 * max(min(cost(200) for _unused in range(3)), 0.005)
