@@ -274,12 +274,12 @@ def test_the_copy_leaves_no_empty_pid_file(nginx: t.Any, tree: Path) -> None:
 SCRIPT = """
 import json, os, sys
 root, config_dir, prefix, tree, *methods = sys.argv[1:]
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.path[:0] = [root + "/tests/unit"]
 import conftest
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
 import ctypes
+os.setgroups([]); os.setgid(65534); os.setuid(65534)  # after the imports: the checkout may lie where only root looks
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: setuid made /proc/self root's; an exec would have reset it
 result = validate(Instance(config_dir, prefix=prefix), tree, **({"methods": methods} if methods else {}))
 print(json.dumps(result._replace(dump=None)._asdict()))
