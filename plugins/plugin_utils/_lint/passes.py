@@ -52,8 +52,8 @@ class Pass(t.NamedTuple):
 @lru_cache(maxsize=16384)
 def parse_pass(text: str) -> Pass:
     """The parts of a target."""
-    match = _URL.fullmatch(text)
-    assert match is not None  # noqa: S101 -- every part of the pattern may be empty
+    # Every part of the pattern may be empty: it matches any text.
+    match = t.cast("re.Match[str]", _URL.fullmatch(text))
     scheme, authority, uri = (match["scheme"] or "").lower(), match["authority"], match["uri"]
     dynamic = "$" in text
     if authority.startswith("unix:"):

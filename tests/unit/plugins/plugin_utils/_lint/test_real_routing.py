@@ -127,7 +127,12 @@ CASES: list[tuple[str, str, list[tuple[str, int, str]], str]] = [
     ("listen-443-without-ssl", "fire/one_address", [("http://a.test:443/", 200, "plain")], ""),
     ("listen-443-without-ssl", "silent/with_ssl", [("https://a.test/", 200, "tls")], ""),
     ("listen-443-without-ssl", "silent/by_another_server", [("https://b.test/", 200, "tls too")], ""),
-    ("redirect-without-tls-server", "fire/forgotten_name", [("http://www.a.test/", 301, "https://www.a.test/"), ("https://www.a.test/", 200, "tls of a.test")], ""),
+    (
+        "redirect-without-tls-server",
+        "fire/forgotten_name",
+        [("http://www.a.test/", 301, "https://www.a.test/"), ("https://www.a.test/", 200, "tls of a.test")],
+        "",
+    ),
     ("redirect-without-tls-server", "fire/other_sites_only", [("http://b.test/", 301, "https://b.test/"), ("https://b.test/", 200, "tls of a.test")], ""),
     ("redirect-without-tls-server", "fire/turned_away", [("http://b.test/", 308, "https://b.test/"), ("https://b.test/", 404, "")], ""),
     ("redirect-without-tls-server", "silent/wildcard", [("https://www.a.test/", 200, "tls of a.test")], ""),
