@@ -216,6 +216,7 @@ def test_deploy_again_roll_back_and_status(play: Play, web1: Instance, src: Path
     releases = {path.name: path.stat().st_mtime for path in (web1.store / "releases").iterdir()}
     adopted, new, newer = sorted(releases, key=lambda name: releases[name])
     status = play(playbook="status")
+    assert status.rc == 0, status.output
     assert f"{newer}; nginx" in status.flat, status.output
     nothing = play(playbook="rollback")
     assert nothing.rc == 0, nothing.output
