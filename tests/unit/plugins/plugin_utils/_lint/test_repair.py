@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files, load_path
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Edit, Finding, Fix, LintError, lint, repair
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import (
+    RULES,
+    Edit,
+    Finding,
+    Fix,
+    LintError,
+    Target,
+    lint,
+    repair,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Editor
 
 UNUSED = "# failsafe:ignore redirect-loop gone since spring"
@@ -211,3 +220,37 @@ def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path, now: str | 
     with pytest.raises(LintError, match="nothing was written"):
         repair.write(str(tmp_path), done.repairs)
     assert now is None or path.read_text() == now
+
+
+FIRING = sorted(path for path in (Path(__file__).parent / "fixtures").glob("*/fire/*.conf") if path.is_file())
+
+
+@pytest.mark.parametrize("version", [None, "1.27.4"])
+def test_what_the_rules_offer_to_repair_is_repaired(version: str | None) -> None:
+    target = Target.of(version)
+    repaired: set[str] = set()
+    for path in FIRING:
+        data = path.read_bytes()
+        if b"http {" not in data:
+            data = b"events {}\nhttp {\n" + data + b"}\n"
+
+        def relint(replaced: t.Mapping[str, bytes], data: bytes = data) -> tuple[list[Finding], t.Mapping[str, str]]:
+            config = load_files({"nginx.conf": replaced.get("nginx.conf", data)}, config_dir="/etc/nginx")
+            return lint(config, target=target), config.texts
+
+        before, texts = relint({})
+        if all(finding.fix is None for finding in before):
+            continue
+        done = repair.plan(relint)
+        if any(RULES[finding.rule].unreadable for finding in before):
+            assert not done.repairs
+            continue
+        offered = {finding.rule for finding in before if finding.fix is not None}
+        left = {finding.rule for finding in done.findings if finding.fix is not None}
+        assert not left, f"{path}: the fix of {left} repairs nothing"
+        assert bool(done.repairs) == bool(offered), path
+        comments = [line.strip() for line in texts["nginx.conf"].splitlines() if line.strip().startswith("#")]
+        kept = [line for line in comments if "failsafe:ignore" not in line]
+        assert all(line in done.texts["nginx.conf"] for line in kept), path
+        repaired |= offered
+    assert "suppression-unused" in repaired
