@@ -17,10 +17,10 @@ from xml.etree import ElementTree as ET
 _FORBIDDEN: t.Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def element(parent: ET.Element | None, name: str, text: str = "", /, **attributes: object) -> ET.Element:
+def element(parent: ET.Element | None, tag: str, text: str = "", /, **attributes: object) -> ET.Element:
     """A new element with its attributes, below a parent where there is one."""
     clean = {key: legal(str(value)) for key, value in attributes.items()}
-    made = ET.Element(name, clean) if parent is None else ET.SubElement(parent, name, clean)
+    made = ET.Element(tag, clean) if parent is None else ET.SubElement(parent, tag, clean)
     made.text = legal(text) or None
     return made
 
