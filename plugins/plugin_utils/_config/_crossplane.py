@@ -61,13 +61,15 @@ class Complaint(t.NamedTuple):
 
 
 class Grammar:
-    """crossplane's directive table and analyzer, asked one directive at a time; answers are remembered."""
+    """crossplane's directive table and analyzer, asked one directive at a time for one configuration."""
+
+    #: What the analyzer answered: that depends on nothing but the question, so every configuration shares it.
+    _asked: t.ClassVar[dict[tuple[t.Any, ...], Complaint | None]] = {}
 
     def __init__(self) -> None:
         package = _load()
         self._analyzer = importlib.import_module(f"{package.__name__}.analyzer")
         self._errors = importlib.import_module(f"{package.__name__}.errors")
-        self._asked: dict[tuple[t.Any, ...], Complaint | None] = {}
         self._hints: dict[str, str] = {}
 
     def enter(self, name: str, context: Context) -> Context:
@@ -171,9 +173,8 @@ def _check_condition(args: list[str]) -> Complaint | None:
     return None
 
 
-@functools.cache
 def grammar() -> Grammar:
-    """The grammar, loaded once.
+    """The grammar for one configuration: what others held takes none of its hints.
 
     Raises:
         ConfigError: crossplane is not installed, or too old.

@@ -97,6 +97,8 @@ def test_hints_are_not_sought_for_ever() -> None:
     assert fresh.check("proxy_passs", [], ";", LOCATION) == Complaint(
         "unknown-directive", 'unknown directive "proxy_passs"'
     )
+    # What one configuration holds takes no hint from the next.
+    assert "did you mean" in str(grammar().check("proxy_passs", [], ";", LOCATION))
 
 
 def test_answers_do_not_depend_on_earlier_questions() -> None:
