@@ -15,6 +15,8 @@ import stat
 import tempfile
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.trees import inside, remove, special
+
 from .ddmin import FAIL, PASS, UNRESOLVED, BisectError, Counted, Unit, search
 from .judge import ASPECTS, Outcome, differing, judge
 from .patch import File, apply
@@ -127,7 +129,7 @@ class _Tree:
 
     def __init__(self, job: Job, path: str) -> None:
         self.path = os.path.join(path, "tree")
-        shutil.copytree(job.before, self.path, symlinks=True, ignore=_special)
+        shutil.copytree(job.before, self.path, symlinks=True, ignore=special)
         self._before, self._after = job.before, job.after
         self._files = job.files
         self._state: t.Dict[str, t.Optional[bytes]] = {}
@@ -143,43 +145,24 @@ class _Tree:
             path = file["path"]
             if path not in self._state or self._state[path] != content:
                 self._state[path] = content
-                _replace(self._inside(path), content)
+                _replace(inside(self.path, path), content)
         for number, path in self.others.items():
             source = os.path.join((self._after or "") if number in ids else self._before, path)
-            target = self._inside(path)
-            _remove(target)
+            target = inside(self.path, path)
+            remove(target)
             if os.path.lexists(source):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 shutil.copy2(source, target, follow_symlinks=False)
 
-    def _inside(self, path: str) -> str:
-        """Where a path is in the copy; never through a link out of it, which could lead to the live files."""
-        full = os.path.join(self.path, path)
-        folder = os.path.realpath(os.path.dirname(full))
-        if folder != os.path.realpath(self.path) and not folder.startswith(os.path.realpath(self.path) + "/"):
-            raise BisectError(f"{path} lies behind a link that leaves the configuration folder, to {folder}")
-        return full
-
-
-def _special(folder: str, names: t.List[str]) -> t.List[str]:
-    # Sockets and pipes are no part of a configuration, and reading one never ends.
-    kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
-    return [name for name in names if not any(kind(os.lstat(os.path.join(folder, name)).st_mode) for kind in kinds)]
-
 
 def _replace(path: str, content: t.Optional[bytes]) -> None:
     mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.isfile(path) else 0o644
-    _remove(path)
+    remove(path)
     if content is not None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-
-
-def _remove(path: str) -> None:
-    if os.path.lexists(path) and not (os.path.isdir(path) and not os.path.islink(path)):
-        os.unlink(path)
 
 
 def _differing(before: str, after: str, known: t.Container[str]) -> t.List[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.trees import BehaviourError
 from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.ddmin import BisectError
 from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.hunt import Hunt, Job, Request
 from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.judge import ASPECTS, differing, judge, seen
@@ -153,7 +154,7 @@ def test_a_folder_that_is_a_link_to_live_files_is_never_written_through(tmp_path
     made = changes({"sites/a.conf": "a;"}, {"sites/a.conf": "b;"})
     job = Job(str(tmp_path / "before"), None, made.files, made.units, [Request({})])
     (tmp_path / "work").mkdir()
-    with pytest.raises(BisectError, match="leaves the configuration folder"):
+    with pytest.raises(BehaviourError, match="leaves the configuration folder"):
         Hunt(job, lambda _folder, _probes: [outcome()], str(tmp_path / "work")).run()
     assert (live / "a.conf").read_text() == "a;"
 
