@@ -39,8 +39,18 @@ class Sample(t.NamedTuple):
 
 
 @lru_cache(maxsize=65536)
-def sample_pattern(pattern: str, *, caseless: bool = False, path: bool = True, variants: int = 4) -> tuple[Sample, ...]:
-    """Up to `variants` different strings that the pattern matches, as paths when `path`; none where that fails."""
+def sample_pattern(
+    pattern: str,
+    *,
+    caseless: bool = False,
+    path: bool = True,
+    variants: int = 4,
+    alphabet: frozenset[str] = SAFE,
+) -> tuple[Sample, ...]:
+    """Up to `variants` different strings that the pattern matches, as paths when `path`; none where that fails.
+
+    `alphabet` are the characters that may stand in them.
+    """
     compiled = compile_pattern(pattern, caseless=caseless)
     if compiled is None:
         return ()
@@ -53,14 +63,14 @@ def sample_pattern(pattern: str, *, caseless: bool = False, path: bool = True, v
         raw = _Maker(variant).text(tree)
         for candidate in (raw, f"/{_OPEN}{raw}", "/" + raw, raw.rstrip("/")) if path else (raw,):
             text = candidate.replace(_OPEN, _FILLER)
-            if _usable(text, path=path) and compiled.search(text):
+            if _usable(text, alphabet, path=path) and compiled.search(text):
                 found.setdefault(text, Sample(text, _open_segments(candidate)))
                 break
     return tuple(found.values())
 
 
-def _usable(text: str, *, path: bool) -> bool:
-    if len(text) > _MAX_LENGTH or not SAFE.issuperset(text):
+def _usable(text: str, alphabet: frozenset[str], *, path: bool) -> bool:
+    if len(text) > _MAX_LENGTH or not alphabet.issuperset(text):
         return False
     return not path or (text.startswith("/") and "//" not in text and "/./" not in text and "/../" not in text)
 

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Client addresses that meet or miss `allow`, `deny` and `geo` entries."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+DEFAULT_V4: t.Final = "198.51.100.1"
+DEFAULT_V6: t.Final = "2001:db8::1"
+#: Addresses of documentation networks (RFC 5737, RFC 3849) that an entry list is unlikely to name.
+_STRANGERS: t.Final = {
+    4: ("198.51.100.1", "203.0.113.7", "192.0.2.9", "8.8.4.4", "100.64.7.7"),
+    6: ("2001:db8::1", "2001:db8:7::7", "2600::7"),
+}
+_RANGE_PARTS: t.Final = 2
+
+
+def default_client(*, v6: bool) -> str:
+    """The source address of a probe that no rule asks for another."""
+    return DEFAULT_V6 if v6 else DEFAULT_V4
+
+
+def is_v6(address: str) -> bool:
+    """Whether a literal address is of IPv6."""
+    return ":" in address and not address.startswith("unix:")
+
+
+def parse_network(text: str) -> Network | None:
+    """`192.0.2.0/24`, `192.0.2.1`, `2001:db8::/32` or a range `192.0.2.1-192.0.2.9`; None for anything else."""
+    first, dash, last = text.partition("-")
+    try:
+        if dash:
+            low, high = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
+            if isinstance(low, ipaddress.IPv4Address) and isinstance(high, ipaddress.IPv4Address):
+                return next(ipaddress.summarize_address_range(low, high))
+            return None
+        return ipaddress.ip_network(text, strict=False)
+    except (ValueError, TypeError):
+        return None
+
+
+def member_of(text: str) -> str | None:
+    """A client address inside an entry of an access list or of a geo block; None where it names no network."""
+    if text == "all":
+        return None
+    network = parse_network(text)
+    if network is None:
+        return None
+    inside = network.network_address
+    if network.num_addresses > _RANGE_PARTS:
+        inside += 1
+    return str(inside) if _can_be_client(inside) else None
+
+
+def _can_be_client(address: Address) -> bool:
+    return not (address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255")
+
+
+def stranger_to(entries: t.Iterable[str], *, v6: bool) -> str | None:
+    """A client address in none of the networks; None when they leave none of those that are tried."""
+    networks = [network for network in map(parse_network, entries) if network is not None]
+    for text in _STRANGERS[6 if v6 else 4]:
+        address = ipaddress.ip_address(text)
+        if not any(address.version == network.version and address in network for network in networks):
+            return text
+    return None
