@@ -1,0 +1,253 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Walks two trees side by side, only where they differ, and says what changed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import risks, wording
+from .change import Change, Kind, Lost, Risk
+from .inherit import Inheritance, family_of
+from .match import disorder, pair
+from .tree import count
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+
+    from .match import Match
+    from .tree import Forest, Node
+
+#: Blocks of which another name or condition is the same thing renamed.
+_RENAMED: t.Final = frozenset({"location", "upstream", "map", "geo", "split_clients", "geoip2", "match", "charset_map"})
+_PATTERN: t.Final = 2
+
+
+class Comparison:
+    """One comparison: `changes` and `pairs` (blocks that differ and are the same block) after `run`."""
+
+    def __init__(self, forest: Forest, before: Inheritance, after: Inheritance) -> None:
+        self.changes: list[Change] = []
+        self._forest = forest
+        self._before = before
+        self._after = after
+        self._removed: list[tuple[Node, Node]] = []
+        self._added: list[tuple[Node, Node, Node]] = []
+
+    def run(self, before: Node, after: Node) -> None:
+        """Compare two main levels."""
+        self._blocks(before, after)
+        self._moves()
+        for _parent, node in self._removed:
+            self._add("removed", node, None)
+        told: set[tuple[int, str]] = set()
+        for old_parent, parent, node in self._added:
+            self._add("added", None, node, lost=self._lost(old_parent, parent, node, told))
+
+    def _blocks(self, before: Node, after: Node) -> None:
+        if before.id == after.id:
+            return
+        old, new = before.children or [], after.children or []
+        pairs = pair(old, new, self._forest)
+        for left, right in pairs:
+            if left is None:
+                self._added.append((before, after, t.cast("Node", right)))
+            elif right is None:
+                self._removed.append((before, left))
+            elif left.id != right.id:
+                self._pair(left, right)
+        for moved in disorder(pairs, new):
+            self._reordered(moved, pairs, new)
+
+    def _pair(self, before: Node, after: Node) -> None:
+        if before.children is None or after.children is None:
+            self._change_leaf(before, after)
+            return
+        if before.args != after.args:
+            renamed = before.name in _RENAMED and before.key[-1] != after.key[-1]
+            self._add("renamed" if renamed else "changed", before, after)
+        self._blocks(before, after)
+
+    def _change_leaf(self, before: Node, after: Node) -> None:
+        renamed = before.name == "server_name" and not set(before.args) & set(after.args)
+        self._add("renamed" if renamed else "changed", before, after)
+
+    # Moves
+
+    def _moves(self) -> None:
+        """A block that left one place and came to another is one change; a simple directive only between nested blocks."""
+        waiting: dict[int, list[int]] = {}
+        for index, (_old, _new, node) in enumerate(self._added):
+            waiting.setdefault(node.id, []).append(index)
+        counts: dict[int, int] = {}
+        for _parent, node in self._removed:
+            counts[node.id] = counts.get(node.id, 0) + 1
+        gone: set[int] = set()
+        kept = []
+        for parent, node in self._removed:
+            others = waiting.get(node.id, [])
+            if counts[node.id] == len(others) == 1 and self._is_move(node, self._added[others[0]][2]):
+                gone.add(others[0])
+                self._add("moved", node, self._added[others[0]][2])
+            else:
+                kept.append((parent, node))
+        self._removed = kept
+        self._added = [each for index, each in enumerate(self._added) if index not in gone]
+
+    @staticmethod
+    def _is_move(before: Node, after: Node) -> bool:
+        if before.children is not None:
+            return bool(before.children)
+        return _is_above(before.directive, after.directive) or _is_above(after.directive, before.directive)
+
+    # Order
+
+    def _reordered(
+        self, moved: list[Match], pairs: Iterable[tuple[Node | None, Node | None]], after: list[Node]
+    ) -> None:
+        paired = {id(new) for old, new in pairs if old is not None and new is not None}
+        shifted = {id(new) for _old, new in moved}
+        old, new = moved[0]
+        same = [
+            each
+            for each in after
+            if id(each) in paired and (each.group, each.group or each.key) == (new.group, new.group or new.key)
+        ]
+        index = next(index for index, each in enumerate(same) if each is new)
+        later = next((each for each in same[index + 1 :] if id(each) not in shifted), None)
+        earlier = next((each for each in reversed(same[:index]) if id(each) not in shifted), None)
+        where = f"before {wording.title(later.directive)}" if later else ""
+        where = where or (f"after {wording.title(earlier.directive)}" if earlier else "elsewhere")
+        more = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
+        line = f"{wording.around(new.directive)}: {wording.title(new.directive)} now {where}{more}"
+        risk = risks.worst(*(risks.of_directive(each.directive) for _unused, each in moved))
+        self._add("reordered", old, new, line=line, risk=risk)
+
+    # Reporting
+
+    def _lost(self, old_parent: Node, parent: Node, node: Node, told: set[tuple[int, str]]) -> tuple[Lost, ...]:
+        """What an added directive hides that held in its block before; once per block and list."""
+        if node.children is not None:
+            return tuple(dict.fromkeys(self._after.lost_inside(node.directive)))
+        family = family_of(node.directive)
+        if family is None or (id(parent), family) in told:
+            return ()
+        told.add((id(parent), family))
+        had = any(family_of(child.directive) == family for child in old_parent.children or ())
+        return () if had else self._after.lost(node.directive)
+
+    def _add(
+        self,
+        kind: Kind,
+        before: Node | None,
+        after: Node | None,
+        *,
+        lost: tuple[Lost, ...] = (),
+        line: str | None = None,
+        risk: Risk | None = None,
+    ) -> None:
+        old = None if before is None else before.directive
+        new = None if after is None else after.directive
+        shown = t.cast("Directive", new or old)
+        whole = kind in ("added", "removed", "moved")
+        if risk is None:
+            each = [d for d in (old, new) if d is not None]
+            risk = risks.worst(*(risks.of_subtree(d) if whole else risks.of_directive(d) for d in each))
+            risk = _sharpened(risk, before, after)
+        names = [name for d in (old, new) if d is not None for name in wording.names_of(d)]
+        self.changes.append(
+            Change(
+                kind=kind,
+                risk=risk,
+                before=old.place if old is not None else None,
+                after=new.place if new is not None else None,
+                block=wording.path(shown),
+                servers=tuple(dict.fromkeys(names)),
+                line=(line or _line(kind, before, after)) + _hides(lost),
+                before_text=None if old is None else _text(old, whole=whole),
+                after_text=None if new is None else _text(new, whole=whole),
+                lost=lost,
+                before_directive=old,
+                after_directive=new,
+            )
+        )
+
+
+def _sharpened(risk: Risk, before: Node | None, after: Node | None) -> Risk:
+    """A `listen` that gains or loses TLS is about TLS."""
+    if before is not None and after is not None and after.name == "listen":
+        changed = set(before.args) ^ set(after.args)
+        if changed & {"ssl", "http2", "quic"}:
+            return "tls"
+    return risk
+
+
+def _is_above(outer: Directive, inner: Directive) -> bool:
+    """Whether the block of one directive, by its title, is around the block of the other."""
+    one, other = wording.path(outer), wording.path(inner)
+    return one != other and (not outer.parent or other.startswith(f"{one} > "))
+
+
+def _text(directive: Directive, *, whole: bool) -> str:
+    if whole or directive.block is None:
+        return wording.text(directive)
+    return wording.title(directive)
+
+
+def _hides(lost: tuple[Lost, ...]) -> str:
+    if not lost:
+        return ""
+    shown = ", ".join(f"{each.text} ({each.place})" for each in lost[:3])
+    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""  # noqa: PLR2004 - three fit a line
+    return f"; inherits no longer: {shown}{more}"
+
+
+def _line(kind: Kind, before: Node | None, after: Node | None) -> str:
+    node = t.cast("Node", after or before)
+    where = wording.around(node.directive)
+    if before is None or after is None:
+        return f"{where}: {'+' if before is None else '-'} {wording.title(node.directive)}{_size(node)}"
+    if kind == "moved":
+        origin = wording.around(before.directive)
+        return f"{where}: {wording.title(after.directive)}{_size(after)} moved here from {origin}"
+    if node.name == "server_name" and kind == "changed":
+        return f"{where}: server_name {_names(before.args, after.args)}"
+    if node.name == "server_name":
+        return f"server {before.args[0]} renamed to {after.args[0]}"
+    return f"{where}: {_arrow(before.directive, after.directive)}"
+
+
+def _size(node: Node) -> str:
+    if node.children is None:
+        return ""
+    inside = sum(count(node.directive).values())
+    return f" ({inside} directive{'' if inside == 1 else 's'})"
+
+
+def _names(before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    gone = [f"- {name}" for name in before if name not in after]
+    come = [f"+ {name}" for name in after if name not in before]
+    first = [f"{after[0]} is now the first"] if not (gone or come) else []
+    return wording.shorten(", ".join([*come, *gone, *first]))
+
+
+def _arrow(before: Directive, after: Directive) -> str:
+    """`proxy_pass http://a -> http://b`: what both begin with is said once."""
+    left, right = wording.title(before), wording.title(after)
+    if before.block is not None or before.name != after.name or left == right:
+        return f"{left} -> {right}"
+    old, new = before.raw_args, after.raw_args
+    same = 0
+    while same < min(len(old), len(new)) - 1 and old[same] == new[same]:
+        same += 1
+    words = " ".join([after.name, *old[:same]])
+    return (
+        f"{wording.shorten(words)} {wording.shorten(' '.join(old[same:]))} -> {wording.shorten(' '.join(new[same:]))}"
+    )

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Who answers for a socket and for a name on it: what the order of servers decides, whatever else they say.
+
+The first server of a socket is its default unless one says `default_server`, and of two that claim a name on one socket
+the first has it (ngx_http_add_address() and ngx_http_server_names() in src/http/ngx_http.c).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import wording
+from .change import Change
+from .match import pair
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .tree import Forest, Node
+
+_SHOWN: t.Final = 3
+
+
+def changes(before: Node, after: Node, forest: Forest) -> list[Change]:
+    """Sockets with another default server, and names that another server has; both servers are there on both sides."""
+    old, new = _Answering(before), _Answering(after)
+    if not old.servers or not new.servers:
+        return []
+    partner = {id(left): right for left, right in pair(old.servers, new.servers, forest) if left is not None}
+    found: list[Change] = []
+    for what, was, now, contested in (
+        ("default server of {}", old.defaults, new.defaults, None),
+        ("name {}", old.winners, new.winners, old.contested | new.contested),
+    ):
+        groups: dict[tuple[int, int], tuple[Node, Node, list[str]]] = {}
+        for key, winner in was.items():
+            other = now.get(key)
+            if other is None or partner.get(id(winner)) is other or (contested is not None and key not in contested):
+                continue
+            groups.setdefault((id(winner), id(other)), (winner, other, []))[2].append(" on ".join(key))
+        found += (_change(what.format(_list(keys)), winner, other) for winner, other, keys in groups.values())
+    return found
+
+
+class _Answering:
+    """The default server of every socket, and of every name on a socket the server that has it."""
+
+    def __init__(self, top: Node) -> None:
+        self.servers = [server for http in top.named("http") for server in http.named("server")]
+        self.defaults: dict[tuple[str, ...], Node] = {}
+        self.winners: dict[tuple[str, ...], Node] = {}
+        #: Names that more than one server claims.
+        self.contested: set[tuple[str, ...]] = set()
+        said: set[str] = set()
+        for server in self.servers:
+            for socket, default in _sockets(server):
+                if default and socket not in said:
+                    said.add(socket)
+                    self.defaults[socket,] = server
+                self.defaults.setdefault((socket,), server)
+                for name in server.server_names:
+                    if self.winners.setdefault((name, socket), server) is not server:
+                        self.contested.add((name, socket))
+
+
+def _sockets(server: Node) -> Iterator[tuple[str, bool]]:
+    listens = {"/".join(child.key[1:]): "default_server" in child.args for child in server.named("listen")}
+    for socket in server.sockets:
+        yield socket, listens.get(socket, False)
+
+
+def _list(keys: list[str]) -> str:
+    shown = ", ".join(keys[:_SHOWN])
+    return f"{shown} and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else shown
+
+
+def _change(what: str, before: Node, after: Node) -> Change:
+    old, new = before.directive, after.directive
+    left, right = (f"{wording.server_title(each)} ({each.place})" for each in (old, new))
+    names = dict.fromkeys((*wording.names_of(old), *wording.names_of(new)))
+    return Change(
+        kind="changed",
+        risk="routing",
+        before=old.place,
+        after=new.place,
+        block=wording.path(new),
+        servers=tuple(names),
+        line=f"{what}: {left} -> {right}",
+        before_text=wording.title(old),
+        after_text=wording.title(new),
+        before_directive=old,
+        after_directive=new,
+    )

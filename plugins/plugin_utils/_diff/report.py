@@ -1,0 +1,69 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The difference for people: the summary first, then what changed, the worst risk first."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .change import RISKS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .change import Change
+    from .diff import Diff
+
+#: Lines of an added or removed block that are shown.
+_LINES: t.Final = 16
+
+
+def summary_text(counts: Mapping[str, t.Any]) -> str:
+    """`3 to add, 1 to change, 0 to remove (2 routing); 1 moved; 3 files cosmetic only`."""
+    risks = ", ".join(f"{number} {risk}" for risk, number in counts["risks"].items())
+    files = counts["cosmetic_files"]
+    return (
+        f"{counts['add']} to add, {counts['change']} to change, {counts['remove']} to remove"
+        f"{f' ({risks})' if risks else ''}; {counts['move']} moved; "
+        f"{files} file{'' if files == 1 else 's'} cosmetic only"
+    )
+
+
+def text(diff: Diff, *, details: bool) -> str:
+    """The whole report, ending with a line break."""
+    lines = [diff.summary["text"]]
+    if details:
+        for risk in RISKS:
+            changes = [change for change in diff.changes if change.risk == risk]
+            if changes:
+                lines += ["", risk]
+                lines += (line for change in changes for line in _change(change))
+        if diff.cosmetic_files:
+            lines += ["", "cosmetic only", *(f"  {name}" for name in diff.cosmetic_files)]
+    return "\n".join(lines) + "\n"
+
+
+def _change(change: Change) -> Iterator[str]:
+    yield f"  {change.place}  {change.line}"
+    if change.before is not None and change.after is not None and change.before.file != change.after.file:
+        yield f"      was {change.before}"
+    if change.kind in ("added", "removed"):
+        block = t.cast("str", change.after_text or change.before_text)
+        if "\n" in block:
+            yield from _block(block, "+" if change.kind == "added" else "-")
+    elif "…" in change.line and change.kind != "moved":
+        yield from _block(change.before_text or "", "-")
+        yield from _block(change.after_text or "", "+")
+
+
+def _block(block: str, sign: str) -> Iterator[str]:
+    lines = block.splitlines()
+    for line in lines[:_LINES]:
+        yield f"      {sign} {line}"
+    if len(lines) > _LINES:
+        yield f"      {sign} … {len(lines) - _LINES} more lines"

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Both configurations as trees of numbered meanings: nodes with the same number mean the same, whatever their layout."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, flatten
+
+from .keys import Args, Key, spell
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: The socket of a server without `listen` (ngx_http_core_server(), for a master started by root).
+DEFAULT_SOCKET: t.Final = "*:80"
+#: Upstreams that map a request to a peer by the peer's position; `hash … consistent` does not.
+_BY_POSITION: t.Final = ("ip_hash", "hash")
+
+
+class Node:
+    """A directive in one spelling. `id` numbers its meaning, `body` (blocks only) that of its content alone.
+
+    Where a server has several `server_name` directives, one node of the first stands for them all.
+    """
+
+    __slots__ = ("args", "body", "children", "directive", "group", "id", "key")
+
+    def __init__(self, directive: Directive, key: Key, args: Args, group: str) -> None:
+        self.directive = directive
+        self.key = key
+        self.args = args
+        self.group = group
+        self.id = 0
+        self.body = 0
+        self.children: list[Node] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.directive.name
+
+    @property
+    def is_server(self) -> bool:
+        return self.children is not None and self.directive.name == "server"
+
+    def named(self, name: str) -> Iterator[Node]:
+        """The children of that name."""
+        return (child for child in self.children or () if child.directive.name == name)
+
+    @property
+    def sockets(self) -> list[str]:
+        """What a server listens on."""
+        return ["/".join(child.key[1:]) for child in self.named("listen")] or [DEFAULT_SOCKET]
+
+    @property
+    def server_names(self) -> Args:
+        """The names of a server, the first one first; one empty name where it has none."""
+        return next((child.args for child in self.named("server_name")), ("",))
+
+
+class Forest:
+    """Numbers meanings for as many configurations as are built with it."""
+
+    def __init__(self) -> None:
+        self._ids: dict[t.Any, int] = {}
+
+    def build(self, root: Iterable[Directive], *, partial: bool) -> Node:
+        """The node of the main level.
+
+        Args:
+            root: the main level.
+            partial: whether an include that contributes nothing stands for a file that is elsewhere.
+        """
+        top = Node(Directive("main", [], "", 0, 0, None), ("main",), (), "")
+        top.children = self._children(root, "main", partial=partial)
+        self._number(top)
+        return top
+
+    def _children(self, directives: Iterable[Directive], around: str, *, partial: bool) -> list[Node]:
+        nodes: list[Node] = []
+        for directive in _visible(directives) if partial else flatten(directives):
+            key, args, group = spell(directive, around)
+            node = Node(directive, key, args, group)
+            if directive.block is None:
+                node.id = self._ids.setdefault((directive.name, *args), len(self._ids))
+            else:
+                node.children = self._children(directive.block, directive.name, partial=partial)
+                self._number(node)
+            nodes.append(node)
+        return nodes
+
+    def _number(self, node: Node) -> None:
+        if node.is_server:
+            self._finish_server(node)
+        elif node.name == "upstream":
+            _order_peers(node)
+        children = node.children or []
+        groups: dict[str, list[int]] = {}
+        for child in children:
+            if child.group:
+                groups.setdefault(child.group, []).append(child.id)
+        # Siblings of one key keep their order, the others have none.
+        bag = tuple([child.id for child in sorted(children, key=_key)])
+        sequences = tuple(sorted((group, tuple(ids)) for group, ids in groups.items() if len(ids) > 1))
+        node.body = self._ids.setdefault((bag, sequences), len(self._ids))
+        node.id = self._ids.setdefault((node.name, node.args, node.body), len(self._ids))
+
+    def _finish_server(self, node: Node) -> None:
+        children = node.children or []
+        written = [child for child in children if child.name == "server_name"]
+        if written:
+            first, *others = [_lower(name) for child in written for name in child.args] or [""]
+            merged = written[0]
+            merged.args = (first, *sorted(set(others) - {first}))
+            merged.id = self._ids.setdefault(("server_name", *merged.args), len(self._ids))
+            node.children = [child for child in children if child is merged or child.name != "server_name"]
+        names = node.server_names
+        node.key = ("server", *sorted(node.sockets), "", *sorted(names))
+        node.group = "server" if any(name.startswith("~") for name in names) else ""
+
+    def outside(self, node: Node) -> int:
+        """The meaning of a server without what it answers to."""
+        inner = [child for child in node.children or () if child.name not in ("listen", "server_name")]
+        ids = tuple(child.id for child in sorted(inner, key=_key))
+        order = tuple(child.id for child in inner if child.group)
+        return self._ids.setdefault(("outside", ids, order), len(self._ids))
+
+
+def _key(node: Node) -> Key:
+    return node.key
+
+
+def _lower(name: str) -> str:
+    return name if name.startswith("~") else name.lower()
+
+
+def _order_peers(node: Node) -> None:
+    for name in _BY_POSITION:
+        if any("consistent" not in child.args for child in node.named(name)):
+            for peer in node.named("server"):
+                peer.group = "peers"
+
+
+def _visible(directives: Iterable[Directive]) -> Iterator[Directive]:
+    """As `flatten`, but an include that contributes nothing stays: what it names is elsewhere."""
+    for directive in directives:
+        if directive.include:
+            yield from _visible(directive.include)
+        else:
+            yield directive
+
+
+def count(directive: Directive) -> Counter[str]:
+    """How many directives of which name are in a block, at every depth."""
+    found: Counter[str] = Counter()
+    todo = [directive]
+    while todo:
+        for child in flatten(todo.pop().block or ()):
+            found[child.name] += 1
+            if child.block:
+                todo.append(child)
+    return found
