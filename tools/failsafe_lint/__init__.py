@@ -10,6 +10,7 @@ half a collection where Ansible looks for whole ones, so it lies in this package
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -20,6 +21,8 @@ _HERE = os.path.dirname(os.path.realpath(__file__))
 
 def main() -> int:
     """Run `failsafe-lint`; gives its exit code."""
+    # A configuration lives as long as this process, so that there is nothing to collect.
+    gc.disable()
     register()
     cli = importlib.import_module("ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.cli")
     return int(cli.main())

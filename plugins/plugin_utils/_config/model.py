@@ -118,10 +118,18 @@ def flatten(directives: t.Iterable[Directive]) -> Iterator[Directive]:
 
 def walk(directives: t.Iterable[Directive]) -> Iterator[Directive]:
     """Every directive at every depth, parents before children, includes resolved away."""
-    for directive in flatten(directives):
-        yield directive
-        if directive.block is not None:
-            yield from walk(directive.block)
+    levels = [iter(directives)]
+    while levels:
+        for directive in levels[-1]:
+            inner = directive.include
+            if inner is None:
+                yield directive
+                inner = directive.block
+            if inner is not None:
+                levels.append(iter(inner))
+                break
+        else:
+            levels.pop()
 
 
 @dataclass(frozen=True)

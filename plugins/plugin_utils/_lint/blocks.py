@@ -91,6 +91,7 @@ def read_blocks(root: Iterable[Directive], *, partial: bool) -> list[Block]:
 
 
 def _fill(block: Block, directives: Iterable[Directive], found: list[Block], *, partial: bool) -> None:
+    own = block.own
     for child in directives:
         if child.include is not None:
             if child.include:
@@ -98,7 +99,11 @@ def _fill(block: Block, directives: Iterable[Directive], found: list[Block], *, 
             elif partial:
                 block.complete = False
             continue
-        block.own.setdefault(child.name, []).append(child)
+        same = own.get(child.name)
+        if same is None:
+            own[child.name] = [child]
+        else:
+            same.append(child)
         if child.block is not None and child.name not in _DATA:
             inner = Block(child, block)
             block.blocks.append(inner)

@@ -96,6 +96,16 @@ class Context:
             _index(block.block or (), found)
         return found
 
+    @cached_property
+    def _mentioned(self) -> frozenset[str]:
+        return frozenset(
+            name.partition("_by_lua")[0] + ("_by_lua" if "_by_lua" in name else "") for name in self.by_name
+        )
+
+    def mentions(self, name: str) -> bool:
+        """Whether a directive stands anywhere inside `http`; all those of one phase of Lua are `*_by_lua`."""
+        return name in self._mentioned
+
     def named(self, *names: str) -> list[Directive]:
         """The directives inside `http` with one of these names."""
         return [directive for name in names for directive in self.by_name.get(name, ())]
@@ -115,7 +125,11 @@ class Context:
 
 def _index(directives: Iterable[Directive], found: dict[str, list[Directive]]) -> None:
     for directive in flatten(directives):
-        found.setdefault(directive.name, []).append(directive)
+        same = found.get(directive.name)
+        if same is None:
+            found[directive.name] = [directive]
+        else:
+            same.append(directive)
         if directive.block and directive.name not in _DATA:
             _index(directive.block, found)
 

@@ -49,7 +49,7 @@ def check(context: Context) -> Iterator[Finding]:
     for block in context.blocks:
         for function in _ON_BLOCK.get(block.name, ()):
             yield from function(context, block)
-        for name in block.own.keys() & _ON_DIRECTIVE.keys():
-            for call in _ON_DIRECTIVE[name]:
-                for directive in block.own[name]:
+        for name, directives in block.own.items():
+            for call in _ON_DIRECTIVE.get(name, ()):
+                for directive in directives:
                     yield from call(context, block, directive)

@@ -13,16 +13,18 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.outcome import Request
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.program import REDIRECTS
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import sample_hosts, sample_uris, uses_host
 
 from .finding import Rule, related
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location, Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain import Chain, Hop
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import UriSample
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Listener, Server
 
     from .context import Context
@@ -36,6 +38,13 @@ UNDEFINED: t.Final = "named-location-undefined"
 RULES: t.Final = (REWRITE_CYCLE, TRY_FILES_CYCLE, ERROR_PAGE_CYCLE, REDIRECT_LOOP)
 
 _SHOWN: t.Final = 3
+#: Where one of these holds, a request is simulated step by step.
+_DIVERTING: t.Final = (
+    *("ssl_reject_handshake", "server_name_in_redirect", "port_in_redirect", "absolute_redirect"),
+    *("server_rewrite_by_lua", "rewrite_by_lua", "access_by_lua"),
+)
+#: What try_files finds where the URI's own file is.
+_OWN_FILE: t.Final = frozenset({"$uri", "$uri/"})
 _ACTIVE: t.Final = ("error_page", "index")
 
 
@@ -111,10 +120,66 @@ def _requests_of(context: Context, listener: Listener, server: Server) -> Iterat
     hosts = sample_hosts(server, context.definitions, default=listener.default is server)
     if not uses_host(server, context.definitions):
         hosts = hosts[:1]
-    uris = sample_uris(server, context.definitions)
+    diverting = [name for name in _DIVERTING if context.mentions(name)]
+    samples = sample_uris(server, context.definitions)
+    uris = [sample for sample in samples if not _ends_here(server, sample, diverting)]
     for host in hosts:
         for sample in uris:
             yield Request(listener, host, sample.uri, sample.args, sample.missing)
+
+
+def _ends_here(server: Server, sample: UriSample, diverting: Sequence[str] = _DIVERTING) -> bool:
+    """Whether a request gets an answer at once and nothing can lead it elsewhere: most samples do.
+
+    What the simulation would find out, too, at many times the cost.
+    """
+    found = server.locations.find(sample.uri)
+    location = found.location
+    if location is None or not found.certain or server.program:
+        return False
+    if location.for_get is not location or any(location.effective(name) for name in diverting):
+        return False
+    if location.internal:
+        return not _has_page(location.for_get, "404")
+    if location.program:
+        return not found.add_slash and _answers(location)
+    if location.try_files is not None:
+        return not sample.uri.endswith("/") and not found.add_slash and _ends_named(server, location, diverting)
+    if _denies(location):
+        return False
+    if found.add_slash:
+        return server.locations.find(location.name).location is location
+    if location.handler is not None:
+        return True
+    return not sample.uri.endswith("/") and not (sample.missing and _has_page(location, "404"))
+
+
+def _ends_named(server: Server, location: Location, diverting: Sequence[str]) -> bool:
+    """Whether a request gets its file, or else the answer of a named location's handler."""
+    *files, last = t.cast("Directive", location.try_files).args
+    named = server.locations.named.get(last)
+    if named is None or named.handler is None or named.program or named.try_files is not None:
+        return False
+    if not _OWN_FILE.issuperset(files) or any(named.effective(name) for name in diverting):
+        return False
+    return named.for_get is named and not _denies(location) and not _denies(named)
+
+
+def _denies(scope: Scope) -> bool:
+    """Whether the simulation may find that nobody gets in."""
+    rules = scope.effective("allow")
+    return bool(rules) and rules[0].name == "deny"
+
+
+def _answers(location: Location) -> bool:
+    """Whether a location begins with a `return` of a status that leads nowhere."""
+    first = location.program[0]
+    status = first.args[0] if first.name == "return" else ""
+    return status.isdecimal() and int(status) not in REDIRECTS and not _has_page(location, status)
+
+
+def _has_page(scope: Scope, status: str) -> bool:
+    return any(status in page.args[:-1] for page in scope.effective("error_page"))
 
 
 def _is_active(scope: Scope) -> bool:

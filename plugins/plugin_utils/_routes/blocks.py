@@ -68,6 +68,7 @@ class Scope:
         self.incomplete = False
         self.locations = Locations()
         self._branches: dict[int, Scope] = {}
+        self._effective: dict[str, list[Directive]] = {}
         for child in self._read(directive.block or ()):
             self._add(child)
 
@@ -113,13 +114,11 @@ class Scope:
 
     def effective(self, name: str) -> list[Directive]:
         """The directives of that name that hold here: the block's own, else the enclosing block's."""
-        scope: Scope | None = self
-        while scope is not None:
-            found = scope.own.get(name)
-            if found:
-                return found
-            scope = scope.parent
-        return []
+        known = self._effective.get(name)
+        if known is None:
+            known = self.own.get(name) or ([] if self.parent is None else self.parent.effective(name))
+            self._effective[name] = known
+        return known
 
     def flag(self, name: str, *, default: bool) -> bool:
         """The value of an inherited on/off directive."""

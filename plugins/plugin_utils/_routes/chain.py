@@ -144,7 +144,7 @@ def _named(listener: Listener, host: str) -> bool:
 
 
 def _key(request: Request) -> tuple[t.Any, ...]:
-    return (request.listener.socket, request.host.lower(), request.uri, request.args, request.missing, request.raw)
+    return (id(request.listener), request.host.lower(), request.uri, request.args, request.missing, request.raw)
 
 
 def normalise(path: str, *, merge_slashes: bool = True) -> str | None:

@@ -95,7 +95,7 @@ class Definitions:
                 self.assigned.add(directive.args[0].lstrip("$").lower())
 
 
-@dataclass
+@dataclass(slots=True)
 class State:
     """The variables of one request while it is processed. `uri` is decoded and without arguments."""
 
