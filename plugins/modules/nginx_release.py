@@ -19,8 +19,10 @@ description:
     reloaded, the reload is proven, and the gate is held.
   - With O(state=confirmed) the trial ends. With O(state=rolled_back) the last confirmed release is live and running again.
   - On the first run the live configuration is kept as it is and counts as confirmed.
-  - A run that was killed is undone by the next one, or by C(failsafe-nginx.pyz recover) in O(store), which works without
-    Ansible.
+  - A release that goes live has a lease. Unless it is confirmed in time, the host rolls back by itself, whatever became of
+    the controller, the connection or this module.
+  - A run that was killed is undone when its lease ends, when the host boots, by the next run, or by
+    C(failsafe-nginx.pyz recover) in O(store), which works without Ansible.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 requirements:
@@ -72,7 +74,10 @@ options:
       active: Live, and with O(reload=true) running, proven and gated.
       confirmed: Trusted. Only what is running, proven and gated can be confirmed.
       rolled_back: The confirmed release, or O(release), is live and running again.
-      absent: O(release) is deleted from the store. What is confirmed, active or adopted cannot be.
+      adopted: Managed files that were changed on the host are kept. If nginx loads them, they are a new release, reloaded,
+        proven and confirmed. The next candidate replaces them, unless they are in the source by then.
+      unlocked: A rollout that holds the host gives it back, O(rollout) or, without that option, any.
+      absent: O(release) is deleted from the store. What is confirmed, active, or was there before the first one cannot be.
   src:
     description:
       - A folder on the controller, laid out as below O(config_dir), with plain files and C(.j2) templates.
@@ -184,6 +189,34 @@ options:
       - Whether O(state=active) rolls back by itself when the reload or the gate fails. It fails all the same.
     type: bool
     default: false
+  lease:
+    description:
+      - Seconds for which a release stays live without being confirmed. Then the host rolls back by itself.
+      - They begin when the files are replaced, and again when nginx is reloaded, while the gate is held and when it has passed,
+        and with every O(state=active) on a release that has passed it. They have to cover what happens between two of those.
+      - The time is monotonic, and ends with the host's boot.
+      - V(0) switches it off. The next run still undoes what was left unconfirmed.
+    type: float
+    default: 180
+  require_lease:
+    description:
+      - Refuse to activate where nothing can be started on the host that would roll back, neither a timer of systemd's nor a
+        process.
+    type: bool
+    default: true
+  rollout:
+    description:
+      - The rollout that this run belongs to, any text that no other rollout uses. O(metadata) tells who that is.
+      - O(state=staged) takes the host for it when there is something to do, O(state=active) keeps it, and
+        O(state=confirmed), O(state=rolled_back) and O(state=unlocked) give it back.
+      - While one rollout holds the host, O(state=staged), O(state=active) and O(state=adopted) are refused to others. Rolling
+        back is refused to nobody.
+    type: str
+  rollout_ttl:
+    description:
+      - Seconds after which a rollout that did not touch the host any more no longer holds it. A reboot ends it too.
+    type: float
+    default: 3600
   keep:
     description:
       - How many releases the store keeps. The adopted, confirmed, active and staged ones stay in any case.
@@ -273,8 +306,11 @@ removed:
   type: list
   elements: str
 drift:
-  description: Managed paths that were changed on the host by somebody else.
-  returned: O(state=staged), and when that is why it failed
+  description:
+    - Managed paths that were changed on the host by somebody else.
+    - When O(state=active) failed with RV(code=edited), the paths in O(config_dir) that were changed since staging, whoever they
+      belong to.
+  returned: O(state=staged) and O(state=adopted), and when that is why it failed
   type: list
   elements: str
 special:
@@ -325,6 +361,48 @@ reload_needed:
   description: Whether nginx does not run this release yet.
   returned: O(state=active)
   type: bool
+lease:
+  description: How long the release may stay unconfirmed.
+  returned: O(state=active), V(null) where it is confirmed already
+  type: dict
+  contains:
+    release:
+      description: The release on trial.
+      type: str
+    mechanism:
+      description: What rolls back when it ends, one of V(systemd), V(watcher) and V(none).
+      type: str
+    seconds:
+      description: How long it is.
+      type: float
+    expires_in:
+      description: Seconds that are left.
+      type: float
+    alive:
+      description: Whether what rolls back is there.
+      type: bool
+rollout:
+  description:
+    - The rollout that holds the host, V(null) if none does.
+    - On failure with RV(code=rollout) the one in the way.
+  returned: O(state=staged), O(state=active) and O(state=unlocked)
+  type: dict
+  contains:
+    id:
+      description: Its O(rollout).
+      type: str
+    holder:
+      description: Who and why, from O(metadata).
+      type: str
+    since:
+      description: When it took the host, in UTC.
+      type: str
+    age:
+      description: Seconds since then.
+      type: int
+    expires_in:
+      description: Seconds until it ends by itself.
+      type: int
 proof:
   description: The proof of the reload, with C(ok), C(reason), C(seconds), C(workers) and C(log_lines).
   returned: when nginx was reloaded or started
@@ -373,16 +451,18 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors imp
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.show import Redactor
 
+STATES = ["staged", "active", "confirmed", "rolled_back", "absent", "adopted", "unlocked"]
+
 _SETTINGS = (
     "store", "config_dir", "main", "binary", "prefix", "service", "service_manager", "reload_timeout", "on_drift",
-    "require_rollback", "keep", "metadata",
+    "require_rollback", "keep", "metadata", "lease", "require_lease", "rollout", "rollout_ttl",
 )  # fmt: skip
 
 
 def argument_spec() -> dict[str, t.Any]:
     """The options, those that only the action plugin uses included."""
     return {
-        "state": {"required": True, "choices": ["staged", "active", "confirmed", "rolled_back", "absent"]},
+        "state": {"required": True, "choices": STATES},
         "src": {"type": "path"},
         "exclude": {"type": "list", "elements": "str"},
         "release": {},
@@ -409,6 +489,10 @@ def argument_spec() -> dict[str, t.Any]:
         "health_timeout": {"type": "float", "default": 10},
         "soak": {"type": "float", "default": 0},
         "rollback_on_failure": {"type": "bool", "default": False},
+        "lease": {"type": "float", "default": 180},
+        "require_lease": {"type": "bool", "default": True},
+        "rollout": {},
+        "rollout_ttl": {"type": "float", "default": 3600},
         "keep": {"type": "int", "default": 5},
         "metadata": {"type": "dict", "default": {}},
         "_payload": {"no_log": True},
@@ -443,6 +527,8 @@ def _run(params: dict[str, t.Any], engine: Engine, candidate: Candidate | None, 
         return engine.confirm(release)
     if state == "absent":
         return engine.remove(release)
+    if state in ("adopted", "unlocked"):
+        return engine.adopt() if state == "adopted" else engine.unlock()
     gate = {name: params["health_" + name] for name in ("interval", "successes", "timeout")}
     gate.update(checks=params["checks"], probes=params["probes"], soak=params["soak"])
     return engine.activate(
@@ -453,7 +539,10 @@ def _run(params: dict[str, t.Any], engine: Engine, candidate: Candidate | None, 
 def _foresee(state: str, release: str | None, engine: Engine, *, reload: bool) -> dict[str, t.Any]:
     now = engine.status()
     settled = not (now["active"] or now["staged"]) and now["running"] in (None, now["confirmed"])
+    held = now["rollout"] and engine.settings.rollout in (None, now["rollout"]["id"])
     there = {
+        "unlocked": not held,
+        "adopted": not engine.drift() and settled,
         "active": now["active"] == release and (now["phase"] == "gated" or not reload),
         "confirmed": now["confirmed"] == release and not now["active"],
         "rolled_back": release in (None, now["confirmed"]) and settled,

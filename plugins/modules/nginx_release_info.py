@@ -87,6 +87,44 @@ current:
     running:
       description: The release that nginx runs, V(null) if that is unknown or it does not run.
       type: str
+    lease:
+      description: How long the release on trial may stay unconfirmed, V(null) if there is none.
+      type: dict
+      contains:
+        release:
+          description: That release.
+          type: str
+        mechanism:
+          description: What rolls back when it ends, one of V(systemd), V(watcher) and V(none).
+          type: str
+        seconds:
+          description: How long it is.
+          type: float
+        expires_in:
+          description: Seconds that are left.
+          type: float
+        alive:
+          description: Whether what rolls back is there.
+          type: bool
+    rollout:
+      description: The rollout that holds this host, V(null) if none does.
+      type: dict
+      contains:
+        id:
+          description: What it calls itself.
+          type: str
+        holder:
+          description: Who and why.
+          type: str
+        since:
+          description: When it took the host, in UTC.
+          type: str
+        age:
+          description: Seconds since then.
+          type: int
+        expires_in:
+          description: Seconds until it ends by itself.
+          type: int
     interrupted:
       description: Whether a run was killed while it replaced files.
       type: bool
@@ -104,6 +142,28 @@ drift:
   returned: always
   type: list
   elements: str
+drift_diff:
+  description: The same for people. Files with secrets in them appear as fingerprints.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The path.
+      type: str
+    change:
+      description: What became of it, one of V(modified), V(removed), V(added), V(replaced) (by something of another type) and
+        V(mode) (or owner).
+      type: str
+    added:
+      description: How many lines came.
+      type: int
+    removed:
+      description: How many lines went.
+      type: int
+    diff:
+      description: The lines, as a unified diff that is cut short.
+      type: str
 nginx:
   description: The nginx on the host.
   returned: always
@@ -154,6 +214,7 @@ def main() -> None:
             "current": engine.status(),
             "history": engine.history()[: module.params["limit"]],
             "drift": engine.drift(),
+            "drift_diff": engine.drift_diff(),
             "nginx": engine.host.describe(),
         }
     except ReleaseError as error:

@@ -11,21 +11,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+import time
 import typing as t
 
+from . import boot
 from .disk import Folder
 from .engine import Engine
 from .errors import ReleaseError
 from .host import Settings
 from .store import Store
 
+_TRIES = (2, 10, 30, 60)  # seconds before the next one; what stops a rollback may pass
+_POLL = 0.2  # seconds between two looks at a lock that somebody holds
 
-def _engine(path: str) -> Engine:
+Result = t.Dict[str, t.Any]
+
+
+def _engine(path: str, who: str = "", why: str = "by hand") -> Engine:
     state = Store(Folder(path)).state()
     if state is None:
         raise ReleaseError(f"there is no release in the store {path}", "order")
-    return Engine(Settings(**{**state["settings"], "store": path, "metadata": {"who": _who(), "why": "by hand"}}))
+    known = {name: value for name, value in state["settings"].items() if name in Settings._fields}
+    return Engine(Settings(**{**known, "store": path, "rollout": None, "metadata": {"who": who or _who(), "why": why}}))
 
 
 def _who() -> str:
@@ -40,31 +49,99 @@ def _show_history(rows: list[dict[str, t.Any]], number: int) -> None:
         sys.stdout.write(f"{start} {who} {details[:200]}\n")
 
 
-def main(argv: t.Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 1 with the reason on standard error."""
+def _expire(path: str, token: str) -> Result:
+    """End a lease that is over: wait for the lock, wait on if it was renewed, try again if the rollback fails."""
+    waits = iter(_TRIES)
+    while True:
+        result = _attempt(path, token)
+        if isinstance(result, ReleaseError):
+            wait = _POLL if result.code == "locked" else next(waits, None)
+        else:
+            wait = result.get("expires_in")
+        if not wait and isinstance(result, ReleaseError):
+            raise result
+        if not wait:
+            return t.cast("Result", result)
+        time.sleep(wait)
+
+
+def _attempt(path: str, token: str) -> Result | ReleaseError:
+    try:
+        return _engine(path, "failsafe-nginx", "the lease is over").expire(token)
+    except ReleaseError as error:
+        return error
+
+
+def _recover(path: str, *, at_boot: bool) -> Result:
+    try:
+        who = ("failsafe-nginx", "before nginx starts") if at_boot else ()
+        return _engine(path, *who).recover(boot=at_boot)
+    except ReleaseError as error:
+        # Whoever holds the lock brings the files to one tree, and may be what starts nginx right now.
+        if at_boot and error.code == "locked":
+            return {"changed": False, "recovered": [], "left_to": str(error)}
+        raise
+
+
+def _uninstall(path: str) -> Result:
+    engine = _engine(path)
+    now = engine.status()
+    if now["active"] or now["interrupted"]:
+        raise ReleaseError("a release is on trial here: confirm it or roll it back first", "order")
+    with engine.store.lock("uninstall"):
+        unit = boot.uninstall(path)
+        shutil.rmtree(path)
+    return {"changed": True, "unit": unit, "store": path}
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="failsafe-nginx", description="nginx releases on this host")
     parser.add_argument(
         "--store", default=os.path.dirname(os.path.realpath(sys.argv[0])), help="default: where this is"
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("status", help="what is confirmed, active, staged and running")
+    commands.add_parser("status", help="what is confirmed, active, staged and running, and who holds this host")
+    commands.add_parser("drift", help="what was changed by hand")
     commands.add_parser("history", help="the journal, newest first").add_argument("-n", type=int, default=20)
     back = commands.add_parser("rollback", help="return to the confirmed release, or to a stored one")
     back.add_argument("release", nargs="?")
     commands.add_parser("confirm", help="confirm the active release once it was proven and gated")
-    commands.add_parser("recover", help="complete an interrupted switch of files")
-    given = parser.parse_args(argv)
+    recover = commands.add_parser("recover", help="bring this host back to one whole, confirmed release after a crash")
+    recover.add_argument("--boot", action="store_true", help="files only: nginx is started afterwards")
+    commands.add_parser("unlock", help="give this host back that a rollout holds")
+    commands.add_parser("uninstall", help="remove the store and the unit; nginx and its files stay as they are")
+    commands.add_parser("expire").add_argument("token")
+    return parser
+
+
+def _run(given: argparse.Namespace) -> Result:
+    path, command = given.store, given.command
+    if command == "expire":
+        return _expire(path, given.token)
+    if command == "recover":
+        return _recover(path, at_boot=given.boot)
+    if command == "uninstall":
+        return _uninstall(path)
+    engine = _engine(path)
+    if command == "confirm":
+        return engine.confirm(engine.status()["active"] or engine.status()["confirmed"])
+    if command == "rollback":
+        return engine.rollback(given.release)
+    if command == "unlock":
+        return engine.unlock()
+    if command == "drift":
+        return {"drift": engine.drift_diff()}
+    return {**engine.status(), "drift": engine.drift()}
+
+
+def main(argv: t.Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 1 with the reason on standard error."""
+    given = _parser().parse_args(argv)
     try:
-        engine = _engine(given.store)
         if given.command == "history":
-            _show_history(engine.history(), given.n)
+            _show_history(_engine(given.store).history(), given.n)
             return 0
-        if given.command == "confirm":
-            result = engine.confirm(engine.status()["active"] or engine.status()["confirmed"])
-        elif given.command == "rollback":
-            result = engine.rollback(given.release)
-        else:
-            result = {**engine.status(), "drift": engine.drift()} if given.command == "status" else engine.recover()
+        result = _run(given)
     except ReleaseError as error:
         sys.stderr.write(f"failsafe-nginx: {error}\n")
         return 1

@@ -12,10 +12,11 @@ import contextlib
 import os
 import typing as t
 
+from .clock import clock
 from .disk import Folder
 from .errors import ReleaseError
-from .host import Host, Settings, clock
-from .show import Redactor
+from .host import Host, Settings
+from .show import Redactor, secrecy, summaries
 from .store import Release, State, Store
 from .switch import at, differing, managed, sweep, switch
 
@@ -81,6 +82,20 @@ class Core:
             return []
         tree = self.store.release((state["active"] or {}).get("id") or state["confirmed"]).tree
         return differing(at(self.live, managed(tree)), tree, managed(tree))
+
+    def drift_diff(self) -> list[dict[str, t.Any]]:
+        """What `drift` is about, for people; secrets appear as fingerprints."""
+        state = self.store.state()
+        if state is None:
+            return []
+        release = self.store.release((state["active"] or {}).get("id") or state["confirmed"])
+        files = self.store.files(release)
+        now = at(self.live, self.drift())
+        return summaries(
+            self.drift(),
+            (release.tree, lambda entry: files.read(entry.path)),
+            (secrecy(release.tree, now), lambda entry: self.live.read(entry.path)),
+        )
 
     def _state(self) -> State | None:
         state = self.store.state()

@@ -32,7 +32,10 @@ _CONTEXT = "security.selinux"
 
 
 class Entry(t.NamedTuple):
-    """One path of a tree. `digest` is the content's SHA-256, or a link's target, or empty for a directory."""
+    """One path of a tree. `digest` is the content's SHA-256, or a link's target, or empty for a directory.
+
+    A `secret` file is never shown, a `guarded` one holds secret values and is shown only where they are known and hidden.
+    """
 
     path: str
     type: str
@@ -44,6 +47,7 @@ class Entry(t.NamedTuple):
     managed: bool = False
     secret: bool = False
     context: t.Optional[str] = None
+    guarded: bool = False
 
     def same(self, other: Entry | None) -> bool:
         """Whether type, content, mode and owner agree (a link has no mode of its own)."""

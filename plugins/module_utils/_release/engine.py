@@ -8,28 +8,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import tempfile
 import typing as t
 
+from .back import Back
 from .candidate import Candidate, check, identity
-from .core import Core, Result, needed, summary
+from .clock import clock
+from .core import Result, needed, summary
 from .disk import Folder
 from .errors import ReleaseError
-from .host import clock
+from .lease import shown as shown_lease
+from .lock import ROLLOUT
+from .lock import shown as shown_hold
 from .show import Redactor
-from .staging import Goal, Staging, drifted
+from .staging import Goal, Staging
 from .store import Release, State, now
-from .switch import Changes, at, changes, differing, managed, switch
+from .switch import Changes, at, differing, managed, switch
 
 _GATE = "gate.json"
-_SLACK = 120  # seconds
+_RELOADS = 2  # times reload_timeout: what is on the disk may have to be read by nginx -T first
 
 
-class Engine(Core):
+class Engine(Back):
     """One host's releases. Every method takes the lock, recovers nothing but what it says, and raises `ReleaseError`."""
 
     # Stage
@@ -51,28 +54,27 @@ class Engine(Core):
         with self.store.lock(f"stage {goal.id}", create=True):
             state = self._state()
             self._refuse_on_trial(state)
+            self._refuse_other_rollouts()
             recovered = self._settle(state) if state else []
             result = self._stage(goal, state)
+            if result["changed"]:
+                self._hold()
+            else:
+                self._let_go()
+            result["rollout"] = shown_hold(self.store.note(ROLLOUT))
         if recovered:
             result.update(changed=True, recovered=recovered)
         return result
 
-    def _refuse_on_trial(self, state: State | None) -> None:
-        # Without this a second deploy would take the first one's release for one that was left behind.
-        active = state["active"] if state and not state["txn"] else None
-        left = active["until"]["ticks"] - clock()["ticks"] if active else 0
-        if active and left > 0 and active["until"]["boot"] == clock()["boot"]:
-            raise ReleaseError(
-                f"another run activated {active['id']} here at {active['since']} and has"
-                f" {left / os.sysconf('SC_CLK_TCK'):.0f} s left to confirm it; wait for it, or roll {active['id']} back"
-                " first if that run is dead",
-                "on_trial",
-            )
-
     def _goal(self, candidate: Candidate) -> Goal:
         self.redact = self.store.redact = Redactor(candidate.secrets)
         check(candidate)
-        return Goal(identity(candidate.entries), candidate.entries)
+        told = {entry.path for entry in candidate.entries if self._tells(entry.content)}
+        return Goal(identity(candidate.entries), candidate.entries, guarded=frozenset(told))
+
+    def _tells(self, content: bytes) -> bool:
+        text = content.decode("utf-8", "replace")
+        return bool(self.redact(text) != text)
 
     def _stage(self, goal: Goal, state: State | None) -> Result:
         work = self.store.work()
@@ -88,6 +90,7 @@ class Engine(Core):
         with tempfile.TemporaryDirectory(prefix="failsafe-nginx-") as path:
             work, live, state = Folder(path), self.live, self._state()
             self._refuse_on_trial(state)
+            self._refuse_other_rollouts()
             pending = bool(state and (state["txn"] or state["active"]))
             if state and pending:
                 live = self._recovered_copy(state, work)
@@ -117,12 +120,16 @@ class Engine(Core):
         Raises `ReleaseError` without rolling back, unless `rollback_on_failure`.
         """
         with self._locked(f"activate {release}") as state:
+            self._refuse_other_rollouts()
+            self._hold()
             try:
-                return self._activate(state, release, reload=reload, gate=dict(gate or {}))
+                result = self._activate(state, release, reload=reload, gate=dict(gate or {}))
             except ReleaseError as error:
                 if rollback_on_failure and state["active"]:
                     error.details["rollback"] = self._back(state)
+                    self._let_go()
                 raise
+            return {**result, "rollout": shown_hold(self.store.note(ROLLOUT))}
 
     def _activate(self, state: State, release: str, *, reload: bool, gate: dict[str, t.Any]) -> Result:
         self.host.check_gate(gate)
@@ -137,26 +144,28 @@ class Engine(Core):
                 return {**result, "state": "confirmed", "reload_needed": False}
             else:
                 raise ReleaseError(
-                    f"{release} is neither staged nor active here ({summary(state)}): stage it first", "order"
+                    f"{release} is neither staged nor active here ({summary(state)}){self._fate(release)}: stage it first",
+                    "order",
                 )
+        else:
+            self._renew(state)
         wanted = self._running(state) == release
         if reload and not (wanted and state["active"]["phase"] == "gated"):
-            result.update(changed=True, **self._reload_and_gate(state, gate, wanted=wanted))
+            numbers = [gate.get(name) or 0 for name in ("timeout", "soak")]
+            with self._alive(state, _RELOADS * self.settings.reload_timeout + sum(numbers)):
+                result.update(changed=True, **self._reload_and_gate(state, gate, wanted=wanted))
             wanted = True
-        return {**result, "phase": state["active"]["phase"], "reload_needed": not wanted}
+        lease = shown_lease(self._lease(state))
+        return {**result, "phase": state["active"]["phase"], "reload_needed": not wanted, "lease": lease}
 
     def _switch_to_staged(self, state: State, gate: dict[str, t.Any]) -> Changes:
         staged = state["staged"]
         base, target = self.store.release(staged["base"]), self.store.release(staged["id"])
         touched = managed(base.tree, target.tree, self.store.release(state["confirmed"]).tree)
-        edited = differing(at(self.live, touched), base.tree, touched)
-        if edited:
-            names = ", ".join(edited)
-            raise ReleaseError(
-                f"changed on the host since it was staged, nothing was touched: {names}", "edited", drift=edited
-            )
+        self._refuse_edits(base, touched)
         running = self.host.master() is not None
         baseline = self.host.baseline(gate) if running else []
+        self._arm(target.id)
         state["txn"] = {"kind": "activate", "from": base.id, "to": target.id, "time": now()}
         self.store.save(state)
         try:
@@ -164,24 +173,31 @@ class Engine(Core):
             plan = switch(self.live, self.store.files(target), target.tree, touched)
             done = {
                 "active": {
-                    "id": target.id, "phase": "switched", "since": now(), "until": self._deadline(gate),
-                    "was_running": running, "started": False, "before": base.facts, "baseline": baseline, "gate": gate,
+                    "id": target.id, "phase": "switched", "since": now(), "was_running": running, "started": False,
+                    "before": base.facts, "baseline": baseline, "gate": gate,
                 },
                 "staged": None, "txn": None, "switched": clock(),
             }  # fmt: skip
             self.store.save({**state, **done})
         except ReleaseError:
             self._recover(state)
+            self._end_lease()
             raise
         state.update(done)
         self._record("activated", target.id, added=plan.added, modified=plan.changed, removed=plan.removed)
         return plan
 
-    def _deadline(self, gate: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Until when the run that activates may confirm: reload, gate, soak, and what its other hosts need."""
-        seconds = self.settings.reload_timeout + (gate.get("timeout") or 10) + (gate.get("soak") or 0) + _SLACK
-        here = clock()
-        return {**here, "ticks": here["ticks"] + seconds * os.sysconf("SC_CLK_TCK")}
+    def _refuse_edits(self, base: Release, touched: set[str]) -> None:
+        """What was validated is the whole folder: nothing in it may have changed since, whoever it belongs to."""
+        found = self.live.scan()[0]
+        edited = differing(found, base.tree, {*found, *base.tree, *touched})
+        if edited:
+            more = f" and {len(edited) - 10} more" if len(edited) > 10 else ""  # noqa: PLR2004 - enough to find them
+            raise ReleaseError(
+                f"changed on the host since it was staged, nothing was touched: {', '.join(edited[:10])}{more}; stage again",
+                "edited",
+                drift=edited,
+            )
 
     def _reload_and_gate(self, state: State, gate: dict[str, t.Any], *, wanted: bool) -> Result:
         active = state["active"]
@@ -206,14 +222,19 @@ class Engine(Core):
     def confirm(self, release: str) -> Result:
         """End the trial of an active release that was proven and gated; prunes old releases."""
         with self._locked(f"confirm {release}") as state:
-            return self._confirm(state, release)
+            result = self._confirm(state, release)
+            self._let_go()
+            return result
 
     def _confirm(self, state: State, release: str) -> Result:
         active, result = state["active"], {"release": release, "state": "confirmed"}
         if not active and state["confirmed"] == release:
             return {**result, "changed": False}
         if state["txn"] or not active or active["id"] != release:
-            raise ReleaseError(f"cannot confirm {release}: it is not active here ({summary(state)})", "order")
+            raise ReleaseError(
+                f"cannot confirm {release}: it is not active here ({summary(state)}){self._fate(release)}", "order"
+            )
+        self._refuse_rebooted(state, release)
         if active["phase"] != "gated":
             raise ReleaseError(
                 f"cannot confirm {release}: it is {active['phase']}, and only what was reloaded, proven and passed its gate"
@@ -228,6 +249,7 @@ class Engine(Core):
         state.pop("trouble", None)
         self.store.save(state)
         self._record("confirmed", release)
+        self._end_lease()
         return {**result, "changed": True, "pruned": self._prune(state, self.settings.keep)}
 
     # Roll back
@@ -240,77 +262,11 @@ class Engine(Core):
             return {"release": None, "state": "absent", "changed": False}
         with self._locked(f"rollback {release or ''}".strip()) as state:
             if release is None or release == state["confirmed"]:
-                return self._back(state)
-            return self._back_to(state, self.store.release(release))
-
-    def _back(self, state: State) -> Result:
-        target = self.store.release(state["confirmed"])
-        result: Result = {"release": target.id, "state": "rolled_back", "changed": bool(state["txn"])}
-        active: Result = {}
-        try:
-            self._recover(state)
-            active = state["active"] or {}
-            if active:
-                result.update(self._restore(state, target), changed=True)
-            self._return_running(state, target, active, result)
-        except ReleaseError as error:
-            self._record("rollback_failed", target.id, reason=str(error))
-            state["trouble"] = str(error)
-            with contextlib.suppress(ReleaseError):
-                self.store.save(state)
-            files = "not " if state["txn"] or state["active"] else ""
-            raise ReleaseError(
-                f"ROLLBACK FAILED: the files of {target.id} are {files}restored; {error}; look at this host now",
-                "rollback_failed",
-                **error.details,
-            ) from error
-        if state.pop("trouble", None):
-            self.store.save(state)
-        if result["changed"]:
-            self._record("rolled_back", target.id, abandoned=active.get("id"))
-        else:
-            result["older"] = [name for name in self.store.releases() if name != target.id]
-        return result
-
-    def _return_running(self, state: State, target: Release, active: Result, result: Result) -> None:
-        running = self.host.master() is not None
-        if running and active.get("started"):
-            self.host.stop()
-            state["running"] = None
-            self.store.save(state)
-            result["stopped"] = True
-        elif (running or active.get("was_running")) and self._running(state) != target.id:
-            abandoned = self.store.release(active["id"]).facts if active else None
-            result.update(changed=True, proof=self._prove(state, target, abandoned))
-            if active:
-                gate = self.host.former(active["gate"], active["baseline"])
-                result["gate"] = self.host.gate(gate, active["baseline"], target.facts)
-                self._judge("gate", target.id, result["gate"])
-
-    def _restore(self, state: State, target: Release) -> Result:
-        """Put the confirmed release's files back; what was edited meanwhile is kept as a release of its own."""
-        active = self.store.release(state["active"]["id"])
-        touched = managed(active.tree, target.tree)
-        edited = differing(at(self.live, touched), active.tree, touched)
-        result: Result = {"edited": edited} if edited else {}
-        if edited:
-            with contextlib.suppress(ReleaseError):
-                result["kept"] = self._keep_live(touched)
-        state["txn"] = {"kind": "rollback", "from": active.id, "to": target.id, "time": now()}
-        self.store.save(state)
-        plan = changes(at(self.live, touched), target.tree, touched)
-        self._recover(state)
-        return {**result, "added": plan.added, "modified": plan.changed, "removed": plan.removed}
-
-    def _keep_live(self, touched: set[str]) -> str:
-        work = self.store.work()
-        try:
-            release = drifted(self.live.scan()[0], touched, self.settings.metadata)
-            self.store.build(work, release, lambda entry: self.live.chunks(entry.path))
-            self.store.install(work, release, contextlib.ExitStack())
-            return release.id
-        finally:
-            shutil.rmtree(work.path, ignore_errors=True)
+                result = self._back(state)
+            else:
+                result = self._back_to(state, self.store.release(release))
+            self._let_go()
+            return result
 
     def _back_to(self, state: State, stored: Release) -> Result:
         self._settle(state)
@@ -327,25 +283,38 @@ class Engine(Core):
             raise
         return {**result, **self._confirm(fresh, stored.id), "state": "rolled_back"}
 
-    # Recover
+    # Adopt
 
-    def recover(self) -> Result:
-        """Complete an interrupted switch: files only, exactly one of the two trees. Nothing to do is fine."""
-        if self.store.state() is None:
-            return {"changed": False, "recovered": []}
-        with self._locked("recover") as state:
-            recovered = self._recover(state)
-            return {"changed": bool(recovered), "recovered": recovered}
+    def adopt(self) -> Result:
+        """Keep managed files that somebody else changed: they become the confirmed release if nginx loads them."""
+        with self._locked("adopt") as state:
+            self._refuse_on_trial(state)
+            self._refuse_other_rollouts()
+            recovered = self._settle(state)
+            current = self.store.release(state["confirmed"])
+            owned = managed(current.tree)
+            drift = differing(at(self.live, owned), current.tree, owned)
+            result: Result = {"release": current.id, "state": "adopted", "changed": bool(recovered or drift)}
+            if drift:
+                release, proof = self._adopt(state, current, owned)
+                result.update(release=release.id, proof=proof)
+            return {**result, "drift": drift, **({"recovered": recovered} if recovered else {})}
 
-    def _settle(self, state: State) -> list[str]:
-        """Roll back what a run that died has left."""
-        recovered = self._recover(state)
-        active, running = state["active"], self._running(state)
-        if active or running not in (None, state["confirmed"]):
-            self._back(state)
-            left = active["id"] if active else running
-            recovered.append(f"{left} was left unconfirmed: rolled back to {state['confirmed']}")
-        return recovered
+    def _adopt(self, state: State, current: Release, owned: set[str]) -> tuple[Release, Result | None]:
+        release = self._keep_live(owned, current.tree)
+        found = self.host.validate(self.store.files(release).path)
+        if not found.ok:
+            raise ReleaseError(
+                f"nginx refuses what is there, so it is not adopted: {found.message}",
+                "invalid",
+                validation=found.public(),
+            )
+        self.store.describe(release._replace(facts=found.facts))
+        proof = self._prove(state, release._replace(facts=found.facts), current.facts) if self.host.master() else None
+        state.update(confirmed=release.id, staged=None)
+        self.store.save(state)
+        self._record("adopted", release.id, instead_of=current.id)
+        return release, proof
 
     # Keep house
 

@@ -9,8 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
@@ -23,8 +21,12 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service impo
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import SandboxError
 
+from . import boot
+from . import lease as deadman
 from .errors import ReleaseError
 from .store import now
+
+ARCHIVE = "failsafe-nginx.pyz"
 
 Facts = t.Optional[t.Dict[str, t.Any]]
 
@@ -46,6 +48,10 @@ class Settings(t.NamedTuple):
     keep: int = 5
     file_mode: int = 0o644
     directory_mode: int = 0o755
+    lease: float = deadman.TRIAL
+    require_lease: bool = True
+    rollout: t.Optional[str] = None
+    rollout_ttl: float = 3600
     metadata: t.Optional[t.Dict[str, t.Any]] = None
 
 
@@ -166,6 +172,24 @@ class Host:
         if not proof.ok:
             raise ReleaseError(f"nginx cannot be stopped again: {proof.reason}", "nginx")
 
+    def arm(self, token: str, seconds: float) -> deadman.Lease:
+        """Start the dead-man's switch."""
+        return deadman.start(f"{self.settings.store}/{ARCHIVE}", token, seconds)
+
+    @staticmethod
+    def armed(armed: deadman.Lease) -> bool:
+        """Whether it still waits."""
+        return deadman.alive(armed)
+
+    @staticmethod
+    def disarm(armed: deadman.Lease) -> None:
+        """End it."""
+        deadman.stop(armed)
+
+    def recover_at_boot(self) -> str:
+        """See to it that recovery comes before nginx when the host boots; returns what it lacks."""
+        return boot.install(self.settings)
+
     def _service(self) -> Service:
         return Service(self.settings.service_manager, self.settings.service)
 
@@ -200,13 +224,3 @@ class Host:
 def _gate(gate: t.Mapping[str, t.Any], baseline: t.Sequence[t.Any], error_logs: t.Sequence[str]) -> Gate:
     numbers = {name: gate[name] for name in ("interval", "successes", "timeout", "soak") if gate.get(name) is not None}
     return Gate(gate.get("checks") or (), gate.get("probes") or (), baseline, error_logs=error_logs, **numbers)
-
-
-def clock() -> dict[str, t.Any]:
-    """This moment, comparable with the start times of processes."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            boot = file.read().strip()
-    except OSError:
-        boot = ""
-    return {"boot": boot, "ticks": time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")}

@@ -16,17 +16,26 @@ import sys
 import typing as t
 import zipfile
 
+from .host import ARCHIVE as NAME
+
 if t.TYPE_CHECKING:
     from .disk import Folder
 
-NAME = "failsafe-nginx.pyz"
 _ROOMS = __name__.rpartition("._release.")[0]
-_MAIN = f"import sys\nfrom {_ROOMS}._release.cli import main\nsys.exit(main())\n"
+# What waits for the end of a lease loads nothing else: it may wait for long on a small host.
+_MAIN = f"""\
+import sys
+if sys.argv[1:2] == ["watch"]:
+    from {_ROOMS}._release.watch import main
+    sys.exit(main(sys.argv[2:]))
+from {_ROOMS}._release.cli import main
+sys.exit(main())
+"""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bytes
 
 
 def _sources() -> dict[str, str]:
-    from . import cli  # noqa: F401, PLC0415 - it imports the engine; loading it brings it into the archive
+    from . import cli, watch  # noqa: F401, PLC0415 - they import the engine; loading it brings it into the archive
 
     files = {"__main__.py": _MAIN}
     for name in sorted(sys.modules):

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import typing as t
 
@@ -19,6 +20,7 @@ HIDDEN = "********"
 _SHORTEST = 4  # replacing every "80" or "on" would hide the configuration and protect nothing
 _SHORTEST_LINE = 16
 _LARGEST = 256 * 1024
+_LINES = 60  # of one file's drift
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 Reader = t.Callable[[Entry], bytes]
@@ -65,6 +67,39 @@ def diff(plan: Changes, before: tuple[Tree, Reader], after: tuple[Tree, Reader])
             }
         )
     return rows
+
+
+def secrecy(known: Tree, tree: Tree) -> Tree:
+    """A tree, in which what is secret in a known one stays so."""
+    hidden = {path: known[path] for path in tree if path in known and (known[path].secret or known[path].guarded)}
+    return {**tree, **{path: tree[path]._replace(secret=e.secret, guarded=e.guarded) for path, e in hidden.items()}}
+
+
+def summaries(
+    paths: t.Iterable[str], before: tuple[Tree, Reader], after: tuple[Tree, Reader]
+) -> list[dict[str, t.Any]]:
+    """What became of these paths: `path, change, added, removed` (numbers of lines) and `diff` (unified, cut short)."""
+    rows = []
+    for path in paths:
+        old, new = before[0].get(path), after[0].get(path)
+        hidden = any(entry is not None and (entry.secret or entry.guarded) for entry in (old, new))
+        texts = [_text(old, before[1], secret=hidden).splitlines(), _text(new, after[1], secret=hidden).splitlines()]
+        lines = list(difflib.unified_diff(*texts, path, path, n=1, lineterm=""))
+        counted = {
+            name: sum(line[0] == sign for line in lines[2:]) for name, sign in (("added", "+"), ("removed", "-"))
+        }
+        if len(lines) > _LINES:
+            lines[_LINES:] = [f"(and {len(lines) - _LINES} more lines)"]
+        rows.append({"path": path, "change": _change(old, new), **counted, "diff": "\n".join(lines)})
+    return rows
+
+
+def _change(old: Entry | None, new: Entry | None) -> str:
+    if old is None or new is None:
+        return "added" if old is None else "removed"
+    if old.type != new.type:
+        return "replaced"
+    return "mode" if old.digest == new.digest else "modified"
 
 
 def _header(path: str, entry: Entry | None, other: Entry | None) -> str:

@@ -18,7 +18,7 @@ from .candidate import Tree, Wanted, check_links, merge, tree_digest, unmanaged
 from .disk import Entry, Folder
 from .errors import ReleaseError
 from .host import Host, Settings, Validated
-from .show import diff
+from .show import diff, secrecy
 from .store import SCHEMA, Release, State, Store, now
 from .switch import Changes, changes, differing, managed
 
@@ -26,11 +26,12 @@ Result = t.Dict[str, t.Any]
 
 
 class Goal(t.NamedTuple):
-    """What to stage: a candidate's entries, or a stored release to return to."""
+    """What to stage: a candidate's entries and which of them hold secret values, or a stored release to return to."""
 
     id: str
     wanted: t.Tuple[Wanted, ...] = ()
     stored: t.Optional[Release] = None
+    guarded: t.FrozenSet[str] = frozenset()
 
 
 class Staging:
@@ -105,7 +106,7 @@ class Staging:
 
     def _diff(self, plan: Changes, target: Release, current: Release) -> list[dict[str, str]]:
         files = self._files(target)
-        old = {**self.tree, **_secrecy(current.tree, self.tree)}
+        old = secrecy(current.tree, self.tree)
         return diff(
             plan,
             (old, lambda entry: self.live.read(entry.path)),
@@ -119,6 +120,7 @@ class Staging:
         replaced = {**self.tree, **{path: current.tree[path] for path in owned}}
         modes = (self.settings.file_mode, self.settings.directory_mode)
         tree = merge(goal.wanted, kept, replaced, self.special, modes=modes)
+        tree.update({path: tree[path]._replace(guarded=True) for path in goal.guarded})
         if goal.stored:
             own = [entry for entry in goal.stored.tree.values() if entry.managed]
             wanted = [Wanted(entry.path, entry.type) for entry in own]
@@ -204,6 +206,9 @@ class Staging:
         if not result["changed"]:
             return
         pyz.write(self.store.folder)
+        lacking = self.host.recover_at_boot()
+        if lacking:
+            result["validation"]["limits"].append(lacking)
         with contextlib.ExitStack() as undo:
             for build in self.builds:
                 self.store.install(self.work, build, undo)
@@ -228,10 +233,6 @@ def _alike(one: Tree, other: Tree, paths: set[str]) -> bool:
     return managed(one) == managed(other) == paths and all(
         one[path].same(other[path]) and one[path].secret == other[path].secret for path in paths
     )
-
-
-def _secrecy(known: Tree, tree: Tree) -> Tree:
-    return {path: tree[path]._replace(secret=True) for path, entry in known.items() if entry.secret and path in tree}
 
 
 def _packed(validated: Validated | None) -> str | None:

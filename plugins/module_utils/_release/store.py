@@ -9,12 +9,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
-import socket
 import stat
 import tempfile
 import time
@@ -23,10 +22,12 @@ import typing as t
 from .candidate import Tree
 from .disk import TEMPORARY, Entry, Folder
 from .errors import ReleaseError
+from .lock import acquire
 
 SCHEMA = 1
 _STATE, _JOURNAL, _LOCK, _MANIFEST = "state.json", "journal.jsonl", "lock", "manifest.json"
 _TAIL = 1 << 16
+_ID = re.compile(r"r-[0-9a-f]{12}\Z")
 
 State = t.Dict[str, t.Any]
 
@@ -80,6 +81,19 @@ class Store:
         """Replace `state.json`."""
         self.folder.put(_STATE, json.dumps(state, indent=1).encode("ascii"))
 
+    def note(self, name: str) -> dict[str, t.Any] | None:
+        """A small file beside the state, None where there is none. A damaged one counts as none: it is replaced whole."""
+        if not os.path.isdir(self.folder.path) or self.folder.entry(name) is None:
+            return None
+        with contextlib.suppress(ValueError):
+            data = json.loads(self.folder.read(name).decode("utf-8"))
+            return data if isinstance(data, dict) else None
+        return None
+
+    def keep(self, name: str, note: dict[str, t.Any]) -> None:
+        """Replace such a file."""
+        self.folder.put(name, json.dumps(note).encode("ascii"))
+
     def _path(self, name: str) -> str:
         return os.path.join(self.folder.path, name)
 
@@ -87,11 +101,11 @@ class Store:
 
     def releases(self) -> list[str]:
         """The ids of all stored releases."""
-        return [name for name in self.folder.names("releases") if not name.startswith(".")]
+        return [name for name in self.folder.names("releases") if _ID.match(name)]
 
     def has(self, release: str) -> bool:
         """Whether a release is stored."""
-        return "/" not in release and self.folder.entry(f"releases/{release}/{_MANIFEST}") is not None
+        return bool(_ID.match(release)) and self.folder.entry(f"releases/{release}/{_MANIFEST}") is not None
 
     def release(self, release: str) -> Release:
         """Read a release. Raises `ReleaseError` if it is not stored or damaged."""
@@ -148,6 +162,10 @@ class Store:
         os.link(self._path(f"{place}/{_MANIFEST}"), backup)
         self.folder.adopt(os.path.join(work.path, release.id, _MANIFEST), f"{place}/{_MANIFEST}")
         undo.callback(os.replace, backup, self._path(f"{place}/{_MANIFEST}"))
+
+    def describe(self, release: Release) -> None:
+        """Replace the manifest of a stored release."""
+        self.folder.put(f"releases/{release.id}/{_MANIFEST}", release.data())
 
     def tidy(self) -> None:
         """Delete trees that no manifest names and work that was interrupted."""
@@ -207,7 +225,7 @@ class Store:
     def lock(self, operation: str, *, create: bool = False) -> t.Iterator[None]:
         """Hold the store's lock, or raise `ReleaseError` naming who does. A store made for nothing is removed again."""
         fresh = create and self._create()
-        handle = self._acquire(operation)
+        handle = acquire(self._path(_LOCK), operation)
         try:
             if create:
                 self.tidy()
@@ -231,27 +249,6 @@ class Store:
             os.chmod(self.folder.path, 0o700)
         return fresh
 
-    def _acquire(self, operation: str) -> int:
-        path = self._path(_LOCK)
-        while True:
-            try:
-                handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                raise ReleaseError(f"cannot open the lock {path}: {error.strerror}", "store") from error
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                holder = _holder(handle)
-                os.close(handle)
-                raise ReleaseError(f"another run holds the lock {path}: {holder}; wait for it", "locked") from None
-            if _still_at(handle, path):
-                break
-            os.close(handle)
-        ours = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "what": operation}
-        os.ftruncate(handle, 0)
-        os.write(handle, json.dumps(ours).encode("ascii"))
-        return handle
-
 
 def _checked(entry: Entry, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
     digest = hashlib.sha256()
@@ -260,21 +257,6 @@ def _checked(entry: Entry, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
         yield chunk
     if entry.type == "file" and digest.hexdigest() != entry.digest:
         raise ReleaseError(f"{entry.path} changed while it was read: run again", "file")
-
-
-def _still_at(handle: int, path: str) -> bool:
-    with contextlib.suppress(OSError):
-        return os.path.samestat(os.fstat(handle), os.stat(path))
-    return False
-
-
-def _holder(handle: int) -> str:
-    try:
-        data = json.loads(os.pread(handle, 4096, 0).decode("utf-8"))
-        age = max(0, int(time.time() - data["since"]))
-        return f"{data['what']} by pid {data['pid']} on {data['host']} for {age} s"
-    except (ValueError, KeyError, TypeError):
-        return "its holder did not say who it is"
 
 
 def _lines(data: bytes) -> t.Iterator[dict[str, t.Any]]:

@@ -13,9 +13,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import clock
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Host, Settings, Validated, clock
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Host, Settings, Validated
 
 Shape = dict[str, tuple[str, int, bytes]]
 
@@ -33,7 +34,8 @@ class FakeHost(Host):
         self.config_dir = config_dir
         self.process: Master | None = Master(1000, 0) if running else None
         self.loaded: Shape | None = shape(config_dir) if running else None
-        self.reload_ok = self.gate_ok = True
+        self.reload_ok = self.gate_ok = self.arm_ok = True
+        self.armed_tokens: list[str] = []
         self.calls: list[str] = []
 
     def master(self) -> t.Any:
@@ -53,6 +55,22 @@ class FakeHost(Host):
             self.process = self.process or Master(2000, clock()["ticks"] + 1)
             self.loaded = shape(self.config_dir)
         return {"ok": self.reload_ok, "reason": "" if self.reload_ok else "bind() failed", "seconds": 0.1}
+
+    def arm(self, token: str, seconds: float) -> dict[str, t.Any]:
+        if not self.arm_ok:
+            raise ReleaseError("nothing can be started here", "lease")
+        self.armed_tokens.append(token)
+        return {"mechanism": "watcher", "pid": -1, "start_time": 0}
+
+    def armed(self, armed: t.Any) -> bool:  # type: ignore[override]
+        return armed["token"] in self.armed_tokens
+
+    def disarm(self, armed: t.Any) -> None:  # type: ignore[override]
+        if armed["token"] in self.armed_tokens:
+            self.armed_tokens.remove(armed["token"])
+
+    def recover_at_boot(self) -> str:
+        return ""
 
     def stop(self) -> None:
         self.calls.append("stop")

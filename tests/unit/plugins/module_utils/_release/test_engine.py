@@ -20,9 +20,10 @@ import pytest
 from release_world import Master, World, of
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import clock
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings, clock
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
 
 NEW = of({"conf.d/a.conf": "new"})
 NEWER = of({"conf.d/a.conf": "newer", "conf.d/b.conf": "more"})
@@ -61,11 +62,14 @@ def test_the_way_of_a_release(world: World) -> None:
         "trouble": None,
         "running": release,
         "interrupted": False,
+        "lease": None,
+        "rollout": None,
         "releases": world.engine().status()["releases"],
     }
     events = [row["event"] for row in world.engine().history()[::-1]]
-    assert events == ["staged", "activating", "activated", "reload", "gate", "confirmed"]
-    assert [row["seq"] for row in world.engine().history()] == [6, 5, 4, 3, 2, 1]
+    lease = ["lease_armed", "activating", "activated", "lease_renewed", "reload", "gate", "lease_renewed"]
+    assert events == ["staged", *lease, "confirmed"]
+    assert [row["seq"] for row in world.engine().history()] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
 
 
 def test_a_host_that_is_there_already_is_left_alone(world: World) -> None:
@@ -182,11 +186,18 @@ def test_an_edit_between_stage_and_activate_stops_everything(world: World, edit:
     assert world.live() == live
 
 
-def test_an_edit_of_somebody_elses_file_is_no_conflict(world: World) -> None:
+@pytest.mark.parametrize("edit", ["changed", "gone", "new"])
+def test_an_edit_of_somebody_elses_file_voids_the_validation(world: World, edit: str) -> None:
     release = world.engine().stage(NEW)["release"]
-    (world.config_dir / "mime.types").write_text("renewed")
-    world.engine().activate(release, reload=True)
-    assert world.live()["mime.types"][2] == b"renewed"
+    place = world.config_dir / ("conf.d/certbot.conf" if edit == "new" else "mime.types")
+    place.unlink() if edit == "gone" else place.write_text("renewed")
+    live = world.live()
+    with refused("edited", place.name):
+        world.engine().activate(release, reload=True)
+    assert world.live() == live
+    assert world.engine().status()["lease"] is None
+    world.deploy(NEW)
+    assert world.live()["conf.d/a.conf"][2] == b"new"
 
 
 def test_a_failing_reload_or_gate_fails_and_the_way_back_works(world: World) -> None:
@@ -268,10 +279,8 @@ def test_nginx_that_did_not_run_is_started_and_stopped_again(world: World) -> No
 
 def expire(world: World) -> None:
     """Let the time in which the active release could be confirmed be over."""
-    place = world.store / "state.json"
-    state = json.loads(place.read_text())
-    state["active"]["until"]["ticks"] = 0
-    place.write_text(json.dumps(state))
+    place = world.store / "lease.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "until": 0}))
 
 
 def test_a_second_deploy_may_not_stage_while_the_first_may_still_confirm(world: World) -> None:
@@ -546,10 +555,10 @@ def test_a_second_engine_is_turned_away_and_told_who_is_first(world: World) -> N
 def test_a_journal_with_a_torn_line_goes_on(world: World) -> None:
     world.deploy(NEW)
     with open(world.store / "journal.jsonl", "a") as file:
-        file.write('{"seq": 7, "eve')
+        file.write('{"seq": 99, "eve')
     world.engine().stage(NEWER)
     rows = world.engine().history()
-    assert [row["seq"] for row in rows] == [7, 6, 5, 4, 3, 2, 1]
+    assert [row["seq"] for row in rows] == list(range(len(rows), 0, -1))
     assert rows[0]["event"] == "staged"
 
 
