@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
 
@@ -69,9 +69,8 @@ class Change:
     before_text: str | None = None
     after_text: str | None = None
     lost: tuple[Lost, ...] = ()
-    #: The directives themselves, for those who look for causes.
-    before_directive: Directive | None = field(default=None, compare=False, repr=False)
-    after_directive: Directive | None = field(default=None, compare=False, repr=False)
+    #: The directives before and after, for those who look for causes; several where a snippet is included several times.
+    directives: tuple[tuple[Directive | None, Directive | None], ...] = field(default=(), compare=False, repr=False)
 
     @property
     def place(self) -> Place:
@@ -102,6 +101,30 @@ class Change:
 
 def _place(place: Place | None) -> dict[str, t.Any] | None:
     return None if place is None else {"file": place.file, "line": place.line}
+
+
+def fold(changes: t.Iterable[Change]) -> list[Change]:
+    """A change of a snippet that is included in many blocks is one change with the servers of all."""
+    groups: dict[tuple[t.Any, ...], list[Change]] = {}
+    for change in changes:
+        key = (change.kind, change.risk, change.before, change.after, change.before_text, change.after_text)
+        groups.setdefault(key, []).append(change)
+    return [_folded(group) for group in groups.values()]
+
+
+def _folded(group: list[Change]) -> Change:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    more = len(group) - 1
+    everywhere = not all(change.servers for change in group)
+    return replace(
+        first,
+        line=f"{first.line} (and in {more} more place{'' if more == 1 else 's'})",
+        servers=() if everywhere else tuple(dict.fromkeys(name for change in group for name in change.servers)),
+        lost=tuple(dict.fromkeys(each for change in group for each in change.lost)),
+        directives=tuple(pair for change in group for pair in change.directives),
+    )
 
 
 def gate(changes: t.Iterable[Change], fail_on: str) -> list[Change]:

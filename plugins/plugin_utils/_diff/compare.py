@@ -174,8 +174,7 @@ class Comparison:
                 before_text=None if old is None else _text(old, whole=whole),
                 after_text=None if new is None else _text(new, whole=whole),
                 lost=lost,
-                before_directive=old,
-                after_directive=new,
+                directives=((old, new),),
             )
         )
 

@@ -94,6 +94,5 @@ def _change(what: str, before: Node, after: Node) -> Change:
         line=f"{what}: {left} -> {right}",
         before_text=wording.title(old),
         after_text=wording.title(new),
-        before_directive=old,
-        after_directive=new,
+        directives=((old, new),),
     )

@@ -17,7 +17,7 @@ from functools import cached_property
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
 
 from . import defaults, explain, report
-from .change import RISKS, Change, DiffError
+from .change import RISKS, Change, DiffError, fold
 from .compare import Comparison
 from .identity import Identity
 from .inherit import Inheritance
@@ -171,7 +171,7 @@ def diff(before: Config, after: Config) -> Diff:
         new = forest.build(after.root, partial=after.partial)
         comparison = Comparison(forest, Inheritance(before.root), Inheritance(after.root))
         comparison.run(old, new)
-        changes = comparison.changes + defaults.changes(old, new, forest)
+        changes = fold(comparison.changes + defaults.changes(old, new, forest))
     except RecursionError:
         raise DiffError("the blocks of a configuration are nested too deeply to be compared") from None
     return Diff((before, old), (after, new), changes, forest)

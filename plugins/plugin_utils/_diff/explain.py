@@ -132,7 +132,8 @@ def rank(
     for change in changes:
         ranks = [
             question.rank(directive)
-            for question, directive in ((old, change.before_directive), (new, change.after_directive))
+            for pair in change.directives
+            for question, directive in zip((old, new), pair, strict=True)
             if directive is not None
         ]
         likely = min((each for each in ranks if each is not None), default=None)

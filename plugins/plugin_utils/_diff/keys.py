@@ -42,7 +42,7 @@ _PROGRAM: t.Final = "rewrite"
 #: Whose repetition means another thing by the first argument.
 _BY_FIRST: t.Final = frozenset(
     {
-        *("fastcgi_param", "uwsgi_param", "scgi_param", "upstream", "env", "load_module", "log_format", "access_log"),
+        *("fastcgi_param", "uwsgi_param", "scgi_param", "upstream", "env", "log_format", "access_log"),
         *(
             "error_log",
             "auth_request_set",
@@ -147,6 +147,11 @@ def _access(directive: Directive, _around: str) -> Spelled:
     return Spelled(("allow", *args), args, "access")
 
 
+def _module(directive: Directive, _around: str) -> Spelled:
+    # Filters run in the order in which their modules are loaded.
+    return Spelled(("load_module", *directive.args), tuple(directive.args), "load_module")
+
+
 def _zone(directive: Directive, _around: str) -> Spelled:
     args = tuple(directive.args)
     zone = next((arg[5:].partition(":")[0] for arg in args if arg.startswith("zone=")), "")
@@ -199,6 +204,7 @@ def spell_address(text: str) -> str:
 
 _SPECIAL: t.Final[dict[str, t.Callable[[Directive, str], Spelled]]] = {
     "location": _location,
+    "load_module": _module,
     "allow": _access,
     "deny": _access,
     "map": _map,

@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
 
 #: Lines of an added or removed block that are shown.
 _LINES: t.Final = 16
+#: Changes of one class that are shown; more are a number, and all of them in the result.
+_CHANGES: t.Final = 250
 
 
 def summary_text(counts: Mapping[str, t.Any]) -> str:
@@ -42,7 +44,9 @@ def text(diff: Diff, *, details: bool) -> str:
             changes = [change for change in diff.changes if change.risk == risk]
             if changes:
                 lines += ["", risk]
-                lines += (line for change in changes for line in _change(change))
+                lines += (line for change in changes[:_CHANGES] for line in _change(change))
+                if len(changes) > _CHANGES:
+                    lines.append(f"  … {len(changes) - _CHANGES} more changes of this class")
         if diff.cosmetic_files:
             lines += ["", "cosmetic only", *(f"  {name}" for name in diff.cosmetic_files)]
     return "\n".join(lines) + "\n"

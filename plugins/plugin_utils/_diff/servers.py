@@ -52,7 +52,21 @@ def pair_servers(old: Sequence[Node], new: Sequence[Node], forest: Forest) -> li
     found += _equal(left(old), left(new), lambda node: (same.get(id(node)), sets[id(node)][1]))
     found += _equal(left(old), left(new), lambda node: (same.get(id(node)),))
     found += _greedy(left(old), left(new), lambda node: details[id(node)], by_details)
-    return found
+    # What remains is known by its place: the one such server of a file that listens on these sockets.
+    return found + _only(left(old), left(new), lambda node: (node.directive.file, sets[id(node)][1]))
+
+
+def _only(old: Sequence[Node], new: Sequence[Node], trait: Callable[[Node], Hashable]) -> list[tuple[Node, Node]]:
+    """Pairs of those that are the only ones with a trait on both sides."""
+    sides: tuple[dict[Hashable, list[Node]], dict[Hashable, list[Node]]] = ({}, {})
+    for side, nodes in zip(sides, (old, new), strict=True):
+        for node in nodes:
+            side.setdefault(trait(node), []).append(node)
+    return [
+        (nodes[0], others[0])
+        for key, nodes in sides[0].items()
+        if len(nodes) == 1 and len(others := sides[1].get(key, [])) == 1
+    ]
 
 
 def _equal(
