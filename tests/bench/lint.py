@@ -170,7 +170,9 @@ def main() -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
-        sys.exit(main())
+        import lint_growth
+
+        sys.exit(main() | lint_growth.main())
     result = {"crossplane": run_crossplane, "lint": run_lint}[sys.argv[1]](Path(sys.argv[2]))
     result["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))

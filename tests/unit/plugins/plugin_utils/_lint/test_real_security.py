@@ -20,9 +20,15 @@ import pytest
 
 pytestmark = pytest.mark.nginx
 FIXTURES = Path(__file__).parent / "fixtures"
-PORTS = iter(range(25310, 25600))
 BINARY = shutil.which("nginx") or "/usr/sbin/nginx"
 BREAK = "%0d%0aX-Injected:1"
+
+
+def free_port() -> int:
+    """A port that the kernel has free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def fixture(rule: str, kind: str, name: str) -> str:
@@ -40,7 +46,7 @@ class Nginx:
 
     def _moved(self, match: re.Match[str]) -> str:
         if match[1] not in self.ports:
-            self.ports[match[1]] = next(PORTS)
+            self.ports[match[1]] = free_port()
         return f"127.0.0.1:{self.ports[match[1]]}"
 
     def prepare(self) -> None:
@@ -106,7 +112,7 @@ class Upstream:
         self.requests: list[bytes] = []
         self.connections = 0
         self.answer = answer
-        self.socket = socket.create_server(("127.0.0.1", next(PORTS)))
+        self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 

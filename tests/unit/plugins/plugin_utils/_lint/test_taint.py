@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,27 +195,3 @@ WORDS = st.sampled_from(
 def test_no_input_makes_these_rules_fail(words: list[str]) -> None:
     for text in (" ".join(words), f"server {{ listen 80; location / {{ {' '.join(words)} }} }}"):
         lint(load_files({"nginx.conf": f"events {{}}\nhttp {{\n{text}\n}}\n".encode()}, config_dir="/etc/nginx"))
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "location /l{n} {{ set $t /a{n}; if ($arg_a{n}) {{ return 403; }} return 301 https://a$t$host; }}",
-        "location ~ ^/l{n}/(?<t>[a-z]+)$ {{ return 301 https://a/$t; }}",
-        "location /l{n} {{ return 301 $mapped; }}",
-        "location /l{n} {{ add_header X-A b; proxy_set_header X-A b; root /srv/l{n}; }}",
-    ],
-)
-def test_cost_grows_with_size_not_faster(line: str) -> None:
-    def cost(size: int) -> float:
-        entries = "".join(f"/m{n} /t{n};\n" for n in range(size))
-        lines = "\n".join(line.format(n=n) for n in range(size))
-        shared = context(f"map $uri $mapped {{\n{entries}}}\nserver {{ listen 80; server_tokens off;\n{lines}\n}}")
-        assert shared.router.servers
-        assert shared.definitions.maps
-        start = time.process_time()
-        list(dispatch.check(shared))
-        return time.process_time() - start
-
-    cost(1600)  # Patterns are parsed once per process: that is not what is measured.
-    assert min(cost(1600) for _unused in range(3)) < 8 * 3 * max(min(cost(200) for _unused in range(3)), 0.005)

@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-PORTS = range(21100, 21300)
 FILES = ("index.html", "index.php", "maintenance.html", "404.html")
 _LISTEN = re.compile(r"(?P<head>\blisten\s+(?:[\d.*]+:|\[::\]:)?)(?P<port>\d+)\b")
 _taken: set[int] = set()
@@ -50,7 +49,7 @@ class RealNginx:
     def _moved(self, match: re.Match[str]) -> str:
         port = int(match["port"])
         if port not in self.ports:
-            self.ports[port] = _free_port()
+            self.ports[port] = free_port()
         return f"{match['head']}{self.ports[port]}"
 
     def _wrap(self, body: str, certificate: Path | None) -> str:
@@ -167,20 +166,15 @@ def make_certificate(folder: Path) -> Path:
     return path
 
 
-def _free_port() -> int:
-    for port in PORTS:
+def free_port() -> int:
+    """A port on loopback that the kernel has free, and that nobody here was given before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
         if port not in _taken:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
             _taken.add(port)
-            if len(_taken) > len(PORTS) // 2:
-                _taken.clear()
             return port
-    raise AssertionError("no free port")
 
 
 def _accepts(port: int) -> bool:
