@@ -46,7 +46,7 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True)
-class Side:
+class Source:
     """One side. `config` and `files` are None until the host was asked."""
 
     label: str
@@ -63,7 +63,7 @@ class Side:
             raise SourceError(f"{self.label} was not read")
         return self.config
 
-    def with_dump(self, dump: bytes, config_dir: str) -> Side:
+    def with_dump(self, dump: bytes, config_dir: str) -> Source:
         """This side as nginx read it.
 
         Raises:
@@ -75,7 +75,7 @@ class Side:
         return replace(self, config=relative(load_dump(dump), root), files=inside)
 
 
-def side(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> Side:
+def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> Source:
     """The side that an option names: `live`, a release's id, or a path on the controller.
 
     Raises:
@@ -83,9 +83,9 @@ def side(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude
         ConfigError: it cannot be loaded.
     """
     if name == LIVE:
-        return Side(LIVE, {"kind": "live"})
+        return Source(LIVE, {"kind": "live"})
     if _RELEASE.fullmatch(name):
-        return Side(name, {"kind": "release", "id": name})
+        return Source(name, {"kind": "release", "id": name})
     path = _find(name, bases)
     if os.path.isdir(path):
         return _folder(name, path, config_dir, main, tuple(exclude) or DEFAULT_EXCLUDE)
@@ -97,8 +97,8 @@ def side(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude
         split(data)
     except ConfigError:
         config = load_files({main: data}, config_dir=config_dir, main=main)
-        return Side(name, _spec([[main, "file", None, _packed(data)]]), config, {main: data})
-    made = Side(name, {}).with_dump(data, config_dir)
+        return Source(name, _spec([[main, "file", None, _packed(data)]]), config, {main: data})
+    made = Source(name, {}).with_dump(data, config_dir)
     if main not in made.files:
         raise SourceError(
             f"{name} is the dump of a configuration that is not in {config_dir}, or its main file is not {main};"
@@ -107,13 +107,13 @@ def side(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude
     return replace(made, spec=_spec([[path, "file", None, _packed(data)] for path, data in made.files.items()]))
 
 
-def rendered(label: str, candidate: Candidate) -> Side:
+def rendered(label: str, candidate: Candidate) -> Source:
     """The side that a rendered source is, over what is not managed on the host."""
     entries = [
         [entry.path, entry.type, entry.mode, entry.target if entry.type == "link" else _packed(entry.content)]
         for entry in candidate.entries
     ]
-    return Side(label, _spec(entries, over="owned"), secrets=candidate.secrets)
+    return Source(label, _spec(entries, over="owned"), secrets=candidate.secrets)
 
 
 def relative(config: Config, root: str) -> Config:
@@ -153,9 +153,11 @@ def _find(name: str, bases: Iterable[str]) -> str:
     )
 
 
-def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[str, ...]) -> Side:
+def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[str, ...]) -> Source:
     config = load_path(path, config_dir=config_dir, main=main)
-    entries, files, size = [], {}, 0
+    entries: list[list[t.Any]] = []
+    files: dict[str, bytes] = {}
+    size = 0
     for name, kind, full in _walk(path, exclude):
         if kind == "link":
             entries.append([name, kind, None, os.readlink(full)])
@@ -171,7 +173,7 @@ def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[st
                 entries.append([name, kind, stat.S_IMODE(os.stat(full).st_mode), _packed(data)])
             if name in config.texts:
                 files[name] = data
-    return Side(label, _spec(entries), config, files)
+    return Source(label, _spec(entries), config, files)
 
 
 def _walk(folder: str, exclude: tuple[str, ...]) -> Iterable[tuple[str, str, str]]:

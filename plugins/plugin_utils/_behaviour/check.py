@@ -1,0 +1,146 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""A route check from both ends: what the host is asked to run, and what its answer means. Plain data in between."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing import Report, Side, compare
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.marker import Block, instrument
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probing import Plan, plan_probes
+
+from .sources import Source
+
+#: Up to so many probes the old configuration is asked twice, so that what differs by itself is known.
+_CHEAP: t.Final = 5000
+#: How a world is named in what the host answers.
+BEFORE, AFTER, AGAIN = "before", "after", "again"
+TRACED: t.Final = {BEFORE: "before-traced", AFTER: "after-traced"}
+#: What a host without a configuration answers.
+_NOTHING: t.Final[dict[str, t.Any]] = {
+    "status": None, "closed": "refused", "location": None, "headers": [], "body_length": 0, "body_digest": "",
+    "upstreams": [], "errors": [], "hops": [], "chain": None, "trace": [],
+}  # fmt: skip
+
+
+class WorldError(Exception):
+    """No world came about: `kind` is `unavailable` (not on this host) or `refused` (nginx does not start there)."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass
+class RouteCheck:
+    """One comparison. `expectations` and `log` are as `plan_probes` takes them."""
+
+    before: Source | None
+    after: Source
+    expectations: t.Any = None
+    log: t.Any = None
+    limit: int | None = None
+    plan: Plan = field(init=False)
+    diff: Diff | None = field(init=False)
+    _markers: dict[str, Mapping[str, Block]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        old = self.before.loaded if self.before else None
+        self.plan = plan_probes(old, self.after.loaded, expectations=self.expectations, log=self.log, limit=self.limit)
+        self.diff = diff(old, self.after.loaded) if old else None
+
+    def job(self) -> dict[str, t.Any]:
+        """What the host needs: folders, requests, and the files that tell which blocks answered."""
+        sides = {AFTER: self.after, **({BEFORE: self.before} if self.before else {})}
+        return {
+            "sources": {name: dict(side.spec) for name, side in sides.items()},
+            "traced": {name: entries for name, side in sides.items() if (entries := self._traced(name, side))},
+            "again": len(self.plan.probes) <= _CHEAP,
+            "probes": self.plan.probes,
+            "listens": self.plan.listens,
+            "edge": list(self.expectations.edge) if self.expectations else [],
+        }
+
+    def _traced(self, name: str, side: Source) -> list[list[t.Any]]:
+        try:
+            files, self._markers[name] = instrument(side.loaded, side.files)
+        except RouteError:
+            # Without traces the configuration alone says which block answers.
+            return []
+        if not set(files) <= set(side.files):
+            # A file outside the folder cannot be replaced there, and half a trace would be a wrong one.
+            self._markers[name] = {}
+            return []
+        return [[path, "file", None, base64.b64encode(data).decode("ascii")] for path, data in sorted(files.items())]
+
+    def judge(self, answer: Mapping[str, t.Any], *, accept: Sequence[Mapping[str, t.Any]] = ()) -> Report:
+        """The report on what the host answered.
+
+        Raises:
+            WorldError: a world that decides did not come about.
+            RouteError: the answer or `accept` cannot be read.
+        """
+        worlds = answer["worlds"]
+        return compare(
+            self.plan.probes,
+            self._side(worlds, BEFORE, self.before),
+            self._side(worlds, AFTER, self.after),
+            diff=self.diff,
+            expectations=self.expectations,
+            accept=accept,
+        )
+
+    def _side(self, worlds: Mapping[str, t.Any], name: str, source: Source | None) -> Side:
+        if source is None:
+            return Side([{**_NOTHING, "id": probe["id"]} for probe in self.plan.probes])
+        world = _world(worlds, name)
+        traced = worlds.get(TRACED[name]) or {}
+        again = worlds.get(AGAIN) or {}
+        return Side(
+            world["outcomes"],
+            config=source.loaded,
+            markers=self._markers.get(name, {}) if "outcomes" in traced else {},
+            traced=traced.get("outcomes"),
+            again=again.get("outcomes") if name == BEFORE else None,
+            notes=list(world["facts"].get("notes") or ()),
+        )
+
+
+def _world(worlds: Mapping[str, t.Any], name: str) -> Mapping[str, t.Any]:
+    world: Mapping[str, t.Any] = worlds[name]
+    if "error" in world:
+        words = {BEFORE: "the configuration from before", AFTER: "the candidate"}[name]
+        raise WorldError(
+            world["error"]["kind"], f"{words} does not start in a private world: {world['error']['message']}"
+        )
+    return world
+
+
+def pack(value: t.Any) -> str:
+    """Data for the host as one opaque string, so that no single value of it can be logged by accident."""
+    return base64.b64encode(zlib.compress(json.dumps(value).encode("utf-8"))).decode("ascii")
+
+
+def unpack(text: str) -> t.Any:
+    """What the host packed in the same way.
+
+    Raises:
+        RouteError: it did not.
+    """
+    try:
+        return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
+    except (ValueError, zlib.error) as error:
+        raise RouteError(f"what the host answered cannot be read: {error}") from error

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What hosts of one run share on the controller: what nginx read there, and answers that hold for all of them.
+
+It lies in Ansible's temporary folder, which is private and lives as long as the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import tempfile
+import typing as t
+import zlib
+from collections.abc import Iterator
+
+_DIGEST: t.Final = re.compile(r"[0-9a-f]{64}")
+
+
+class Shared:
+    """A folder of content by digest and of answers by key.
+
+    Args:
+        temporary: Ansible's temporary folder of this run (`C.DEFAULT_LOCAL_TMP`).
+    """
+
+    def __init__(self, temporary: str) -> None:
+        self._folder = os.path.join(temporary, "failsafe-nginx")
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+
+    def keep(self, data: bytes) -> str:
+        """Keeps content; its SHA-256 is what it is found by."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self._path(digest)
+        if not os.path.exists(path):
+            self._write(path, zlib.compress(data, 1))
+        return digest
+
+    def kept(self, digest: str | None) -> bytes | None:
+        """What was kept, None where it was not, or in another run."""
+        if digest is None or not _DIGEST.fullmatch(digest):
+            return None
+        with contextlib.suppress(FileNotFoundError), open(self._path(digest), "rb") as file:
+            return zlib.decompress(file.read())
+        return None
+
+    @contextlib.contextmanager
+    def alone(self, key: str) -> Iterator[Answer]:
+        """Waits until no other host of the run works on this key; the answer of the one that did is in it."""
+        path = self._path(hashlib.sha256(key.encode()).hexdigest() + ".answer")
+        with open(path + ".lock", "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            answer = Answer()
+            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+                answer.value = json.loads(file.read())
+            known = answer.value
+            yield answer
+            if answer.value is not None and answer.value is not known:
+                self._write(path, json.dumps(answer.value).encode("utf-8"))
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, name)
+
+    def _write(self, path: str, data: bytes) -> None:
+        # Several hosts may write the same at once: each its own file, and a rename.
+        handle, made = tempfile.mkstemp(dir=self._folder)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(made, path)
+
+
+class Answer:
+    """What is known for a key: None, or what `value` was set to by the first host."""
+
+    def __init__(self) -> None:
+        self.value: t.Any = None
+
+
+def key_of(*parts: t.Any) -> str:
+    """One key for what decides an answer."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode("utf-8")).hexdigest()[:16]
