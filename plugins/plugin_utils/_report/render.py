@@ -1,0 +1,92 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""A report as JSON, Markdown or one HTML page."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from .errors import ReportError
+
+FORMATS: t.Final = ("json", "markdown", "html")
+
+_FOLDER: t.Final = Path(__file__).parent / "templates"
+#: What CommonMark could take for markup (section 2.4), but what reads badly when escaped and means nothing in a line.
+_MARKUP: t.Final = re.compile(r"([\\`*_\[\]<>|~])")
+
+
+def render(report: Mapping[str, t.Any], form: str) -> str:
+    """The report in one of `FORMATS`. The same data gives the same text.
+
+    Raises:
+        ReportError: there is no such format.
+
+    """
+    if form == "json":
+        return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    if form == "markdown":
+        environment = _environment(autoescape=False)
+        environment.filters.update(md=_markdown, code=_code)
+        name = "report.md.j2" if report["ok"] else "postmortem.md.j2"
+        return environment.get_template(name).render(report=report)
+    if form == "html":
+        return _environment(autoescape=True).get_template("report.html.j2").render(report=report)
+    raise ReportError(f"there is no report format {form!r}; there are {', '.join(FORMATS)}")
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=autoescape,  # noqa: S701 - Markdown is escaped by its own filters
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(clock=_clock, day=_day, duration=_duration)
+    return environment
+
+
+def _markdown(value: t.Any) -> str:
+    """Text of a host or of a configuration, on one line, that is text in Markdown, too."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(value).split()))
+
+
+def _code(value: t.Any) -> str:
+    """A code span (CommonMark 6.1): fenced by more backticks than the text has in a row."""
+    text = " ".join(str(value).split())
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"{fence}{text}{fence}"
+
+
+def _clock(value: str | None) -> str:
+    """The time of day in UTC."""
+    return value[11:23] if value else "unknown"
+
+
+def _day(value: str | None) -> str:
+    return f"{value[:10]} {value[11:19]} UTC" if value else "unknown"
+
+
+def _duration(seconds: float | None) -> str:
+    """Seconds as people say them: `0.8 s`, `2 min 5 s`, `1 h 0 min`."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
