@@ -1,0 +1,152 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which semantic changes explain a change of behaviour."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.marker import Block
+
+#: Where the cause of a class is looked for first, by the risk of the semantic change.
+_PREFERRED: t.Final[dict[str, frozenset[str]]] = {
+    "access-widened": frozenset({"access-control", "routing"}),
+    "auth-subrequest-removed": frozenset({"access-control"}),
+    "security-header-removed": frozenset({"headers"}),
+    "headers-changed": frozenset({"headers", "cache"}),
+    "upstream-headers-changed": frozenset({"headers", "upstream"}),
+    "upstream-changed": frozenset({"upstream", "routing"}),
+    "lost": frozenset({"routing", "tls"}),
+}
+_USUAL: t.Final = frozenset({"routing", "upstream", "access-control", "code"})
+#: What never changes an outcome that a probe can see.
+_INERT: t.Final = frozenset({"logging", "cosmetic"})
+#: Blocks that any other block may refer to.
+_SHARED: t.Final = frozenset({"upstream", "map", "geo", "split_clients"})
+
+
+class SemanticChange(t.Protocol):
+    """A change of the semantic diff, as far as this room reads it."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def risk(self) -> str: ...
+    @property
+    def before(self) -> Place | None: ...
+    @property
+    def after(self) -> Place | None: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def block(self) -> str: ...
+    @property
+    def before_directive(self) -> Directive | None: ...
+    @property
+    def after_directive(self) -> Directive | None: ...
+    def as_dict(self) -> dict[str, t.Any]: ...
+
+
+class SemanticDiff(t.Protocol):
+    """The semantic diff, as far as this room reads it."""
+
+    @property
+    def changes(self) -> Sequence[SemanticChange]: ...
+    @property
+    def summary(self) -> dict[str, t.Any]: ...
+    def same(self, before: Place, after: Place) -> bool: ...
+    def explain(self, before: Sequence[Place], after: Sequence[Place]) -> Sequence[SemanticChange]:
+        """The changes that may have a part in what a request through these blocks gets, the likeliest first."""
+
+
+Path = tuple["Block", ...]
+
+
+class Causes:
+    """Answers which changes lie on the way of a request: in the blocks that it passed, else in what these may refer to."""
+
+    def __init__(self, diff: SemanticDiff | None) -> None:
+        self._diff = diff
+        self.changes: Sequence[SemanticChange] = () if diff is None else diff.changes
+        self._numbers = {id(change): number for number, change in enumerate(self.changes)}
+        self._old: dict[Place, list[int]] = defaultdict(list)
+        self._new: dict[Place, list[int]] = defaultdict(list)
+        #: Changes of what other blocks refer to or inherit.
+        self._shared: set[int] = set()
+        self._outer: set[int] = set()
+        self._known: dict[tuple[t.Any, ...], tuple[int, ...]] = {}
+        for number, change in enumerate(self.changes):
+            if change.risk not in _INERT:
+                self._file(number, change.before_directive, self._old)
+                self._file(number, change.after_directive, self._new)
+
+    def _file(self, number: int, directive: Directive | None, table: dict[Place, list[int]]) -> None:
+        if directive is None:
+            return
+        if directive.block is not None:
+            # A block that was added or removed explains what itself, or a block in it, answers.
+            for place in _blocks_in(directive):
+                table[place].append(number)
+        parent = directive.parent
+        if directive.name in _SHARED or (parent is not None and parent.name in _SHARED):
+            self._shared.add(number)
+        elif parent is None or parent.name == "http":
+            if directive.name not in ("server", "location"):
+                self._outer.add(number)
+        elif directive.block is None or directive.name == "if":
+            while parent is not None and parent.name == "limit_except":
+                parent = parent.parent
+            if parent is not None:
+                table[parent.place].append(number)
+
+    def explain(self, name: str, old: Path, new: Path) -> tuple[int, ...]:
+        """The numbers of the changes that explain a class of change between two ways through the configurations."""
+        if not self.changes:
+            return ()
+        key = (name, old, new)
+        if key not in self._known:
+            self._known[key] = self._explain(name, old, new)
+        return self._known[key]
+
+    def _explain(self, name: str, old: Path, new: Path) -> tuple[int, ...]:
+        near = {number for block in _with_parents(old) for number in self._old.get(block, ())}
+        near.update(number for block in _with_parents(new) for number in self._new.get(block, ()))
+        preferred = _PREFERRED.get(name, _USUAL)
+        reach = (near, *self._far(old, new))
+        for numbers in reach:
+            chosen = {number for number in numbers if self.changes[number].risk in preferred}
+            if chosen:
+                return tuple(sorted(chosen))
+        return next((tuple(sorted(numbers)) for numbers in reach if numbers), ())
+
+    def _far(self, old: Path, new: Path) -> tuple[set[int], set[int]]:
+        """The changes of what these blocks refer to, and of what they inherit from `http` and the main level."""
+        if self._diff is None or not (self._shared or self._outer):
+            return set(), set()
+        found = self._diff.explain([block.place for block in old], [block.place for block in new])
+        numbers = {self._numbers[id(change)] for change in found if id(change) in self._numbers}
+        return numbers & self._shared, numbers & self._outer
+
+
+def _with_parents(path: Path) -> Iterator[Place]:
+    for block in path:
+        yield block.place
+        yield from block.around
+
+
+def _blocks_in(directive: Directive) -> Iterator[Place]:
+    if directive.name in ("server", "location", "if"):
+        yield directive.place
+    for child in directive.children:
+        if child.block is not None:
+            yield from _blocks_in(child)

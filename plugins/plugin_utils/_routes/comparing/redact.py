@@ -1,0 +1,53 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Nothing secret leaves in a report: values that authenticate are named, never shown."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+HIDDEN: t.Final = "(not shown)"
+#: What is shown of one text, in characters.
+LONGEST: t.Final = 300
+
+_TELLING: t.Final = r"auth|cookie|token|secret|passw|passwd|api-?_?key|credential|signature|session|jwt|bearer"
+_SECRET_NAME: t.Final = re.compile(rf"{_TELLING}|^x-amz-security|^http_x_api_key$", re.IGNORECASE)
+#: Names that look like secrets and are none.
+_PUBLIC: t.Final = frozenset({"www-authenticate", "proxy-authenticate", ":authority"})
+_QUERY: t.Final = re.compile(
+    rf"(?P<head>[?&;](?:[^=&;\s\"']*(?:{_TELLING})[^=&;\s\"']*|key|sig|hmac|code|state|sid)=)[^&;\s\"'#]+",
+    re.IGNORECASE,
+)
+_USERINFO: t.Final = re.compile(r"(?P<head>\b[a-z][a-z0-9+.-]*://)[^/@\s\"']+@", re.IGNORECASE)
+_SCHEME: t.Final = re.compile(
+    r"\b(?P<head>(?:Basic|Bearer|Digest|Negotiate|Token)\s+)[A-Za-z0-9+/=._~-]{6,}", re.IGNORECASE
+)
+_COOKIE: t.Final = re.compile(r"^(?P<name>[^=;]*)=[^;]*")
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of a header or parameter of this name is kept back."""
+    name = name.lower()
+    return name not in _PUBLIC and _SECRET_NAME.search(name) is not None
+
+
+def header(name: str, value: str) -> str:
+    """A header's value as it may be shown: of a cookie that is set, its name and attributes."""
+    if name.lower() == "set-cookie":
+        return text(_COOKIE.sub(lambda match: f"{match['name']}={HIDDEN}", value))
+    return HIDDEN if is_secret(name) and value else text(value)
+
+
+def text(value: str) -> str:
+    """Any text of a request, an answer or a log line: short, printable, without the values of secret parameters."""
+    clean = _QUERY.sub(lambda match: match["head"] + HIDDEN, value)
+    clean = _USERINFO.sub(lambda match: f"{match['head']}{HIDDEN}@", clean)
+    clean = _SCHEME.sub(lambda match: match["head"] + HIDDEN, clean)
+    clean = "".join(char if char.isprintable() else "?" for char in clean[: LONGEST + 1])
+    return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}..."
