@@ -11,9 +11,11 @@ import os
 import typing as t
 import zlib
 
+from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.shared import Shared, key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Target, lint, project
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
@@ -61,19 +63,28 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = {"changed": False}
         if refusal is None:
             result = self._call(variables, {"_payload": candidate.payload()})
-            dump = _unpack(result.pop("_dump", None))
-            result.pop("_dump_current", None)
+            dump, current = (_unpack(result.pop(name, None)) for name in ("_dump", "_dump_current"))
+            modules = result.pop("_modules", [])
             if dump is not None:
                 version = (result.get("validation") or {}).get("nginx_version")
+                result["plan"] = self._plan(current, dump, [version, modules])
                 findings, result["probes"] = self._judge_what_nginx_read(dump, Target.of_host(version))
                 refusal = self._refusal(findings, candidate)
         result["findings"] = [finding.as_dict() for finding in findings]
         if refusal is not None:
             result.pop("probes", None)
+            result.pop("plan", None)
             result.update(failed=True, changed=False, msg=refusal)
         elif self._task.check_mode and result.get("state") == "staged":
             result["state"] = "planned"
         return t.cast("dict[str, t.Any]", Redactor(candidate.secrets)(result))
+
+    def _plan(self, current: bytes | None, dump: bytes, nginx: list[t.Any]) -> dict[str, t.Any]:
+        """What other steps of this run find the two configurations by; hosts with the same key would do the same."""
+        shared = Shared(C.DEFAULT_LOCAL_TMP)
+        kept = {"before": None if current is None else shared.keep(current), "after": shared.keep(dump)}
+        where = [self._task.args.get(name) for name in ("config_dir", "main", "prefix", "binary")]
+        return {"key": key_of(kept, nginx, where), **kept}
 
     def _render(self, variables: dict[str, t.Any]) -> Candidate:
         src = self._task.args.get("src")

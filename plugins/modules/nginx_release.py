@@ -347,6 +347,13 @@ probes:
   returned: O(state=staged), when something is to be done
   type: list
   elements: dict
+plan:
+  description:
+    - By what M(failsafe.nginx.nginx_route_check), M(failsafe.nginx.nginx_diff) and M(failsafe.nginx.nginx_bisect) find in the
+      same run what nginx read, with C(key), C(before) and C(after).
+    - Two hosts with the same C(key) have the same configuration, candidate and nginx.
+  returned: O(state=staged), when something is to be done
+  type: dict
 findings:
   description: What M(failsafe.nginx.nginx_lint) found.
   returned: O(state=staged)

@@ -68,11 +68,12 @@ class Validated(t.NamedTuple):
     line: t.Optional[int] = None
     dump: t.Optional[bytes] = None
     facts: Facts = None
+    modules: t.Tuple[str, ...] = ()
 
     def public(self) -> dict[str, t.Any]:
         """What may be shown of it."""
         shown = {**self._asdict(), "nginx_version": self.version}
-        for name in ("dump", "facts", "version"):
+        for name in ("dump", "facts", "version", "modules"):
             del shown[name]
         return shown
 
@@ -142,7 +143,7 @@ class Host:
                 )
             return Validated(
                 found.ok, found.message, found.method, build.version, tuple(found.warnings), tuple(found.limits),
-                found.file, found.line, found.dump, facts,
+                found.file, found.line, found.dump, facts, build.static_modules + build.dynamic_modules,
             )  # fmt: skip
 
     def reload(self, before: Facts, after: Facts) -> dict[str, t.Any]:

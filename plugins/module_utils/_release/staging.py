@@ -199,7 +199,8 @@ class Staging:
         self.builds = [build._replace(facts=facts.get(build.id, build.facts)) for build in self.builds]
         shown = new.public()
         shown["limits"] = list(shown["limits"]) + note
-        return {"validation": shown, "_dump": _packed(new), "_dump_current": _packed(old)}
+        dumps = {"_dump": _packed(new), "_dump_current": _packed(old)}
+        return {"validation": shown, "_modules": sorted(new.modules), **dumps}
 
     def commit(self, result: Result) -> None:
         """Install what was built. The state is written last: until then everything is taken back on a failure."""
