@@ -51,7 +51,7 @@ class Back(Trial):
         if state.pop("trouble", None):
             self.store.save(state)
         if result["changed"]:
-            self._record("rolled_back", target.id, abandoned=active.get("id"), **({"by": by} if by else {}))
+            self._record("rolled_back", target.id, abandoned=active.get("id"), by=by)
         else:
             result["older"] = [name for name in self.store.releases() if name != target.id]
         self._end_lease()

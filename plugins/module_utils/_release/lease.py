@@ -77,7 +77,7 @@ def alive(lease: Lease) -> bool:
     """Whether what was started still waits."""
     if lease["mechanism"] == "systemd":
         return any(os.path.exists(f"{_TRANSIENT}/{lease['unit']}.{kind}") for kind in ("timer", "service"))
-    return lease["mechanism"] == "watcher" and started(lease["pid"]) == lease["start_time"]
+    return lease["mechanism"] == "watcher" and bool(started(lease["pid"]) == lease["start_time"])
 
 
 def stop(lease: Lease) -> None:

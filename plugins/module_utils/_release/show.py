@@ -83,8 +83,8 @@ def summaries(
     for path in paths:
         old, new = before[0].get(path), after[0].get(path)
         hidden = any(entry is not None and (entry.secret or entry.guarded) for entry in (old, new))
-        texts = [_text(old, before[1], secret=hidden).splitlines(), _text(new, after[1], secret=hidden).splitlines()]
-        lines = list(difflib.unified_diff(*texts, path, path, n=1, lineterm=""))
+        was, is_ = _text(old, before[1], secret=hidden), _text(new, after[1], secret=hidden)
+        lines = list(difflib.unified_diff(was.splitlines(), is_.splitlines(), path, path, n=1, lineterm=""))
         counted = {
             name: sum(line[0] == sign for line in lines[2:]) for name, sign in (("added", "+"), ("removed", "-"))
         }

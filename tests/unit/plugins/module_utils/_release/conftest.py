@@ -15,6 +15,7 @@ import pytest
 # What the tests of this room share; test folders are no packages.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from real_site import Site
 from release_world import World
 
 
@@ -31,3 +32,10 @@ def memory(tmp_path: Path) -> t.Iterator[Path]:
 @pytest.fixture
 def world(memory: Path) -> World:
     return World(memory / "host")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> t.Iterator[Site]:
+    site = Site(tmp_path)
+    yield site
+    site.stop()

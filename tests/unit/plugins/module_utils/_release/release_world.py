@@ -123,6 +123,15 @@ def of(files: t.Mapping[str, str | bytes], secrets: t.Sequence[str] = ()) -> Can
     return Candidate(tuple(rows), tuple(secrets))
 
 
+def importable(top: Path) -> str:
+    """A folder from which another process can import the collection."""
+    folder = top / "ansible_collections/failsafe"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "nginx").is_symlink():
+        (folder / "nginx").symlink_to(Path(__file__).resolve().parents[5])
+    return str(top)
+
+
 class World:
     """One host: its folder, its store, its nginx."""
 

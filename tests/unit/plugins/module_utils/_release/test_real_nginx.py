@@ -6,93 +6,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
-import typing as t
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
+from real_site import OTHER, PROBES, Site, server
 from release_world import of, shape
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
 
 pytestmark = pytest.mark.nginx
-PORT = 21510 + 20 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8)
-
-
-def server(answer: str, port: int = PORT) -> str:
-    return f"server {{ listen 127.0.0.1:{port}; location / {{ {answer} }} }}\n"
-
-
-class Site:
-    """An nginx of its own, with a configuration folder that is not nginx's default."""
-
-    def __init__(self, top: Path) -> None:
-        self.top, self.conf, self.store = top, top / "elsewhere/conf", top / "store"
-        for name in ("elsewhere/conf/vhosts", "log", "run"):
-            (top / name).mkdir(parents=True)
-        (self.conf / "main.conf").write_text(
-            f"user root; worker_processes 2; pid {top}/run/nginx.pid; error_log {top}/log/error.log;\n"
-            f"events {{}}\nhttp {{ access_log off; include vhosts/*.conf; }}\n"
-        )
-        (self.conf / "vhosts/a.conf").write_text(server("return 200 old;"))
-
-    def engine(self, **settings: t.Any) -> Engine:
-        given = {"store": str(self.store), "config_dir": str(self.conf), "main": "main.conf", "prefix": str(self.top)}
-        return Engine(Settings(**given, service_manager="none", owner="web1", reload_timeout=6, **settings))
-
-    def run(self) -> None:
-        argv = ["nginx", "-c", str(self.conf / "main.conf"), "-p", f"{self.top}/"]
-        subprocess.run(argv, env=environment(), check=True, timeout=20)
-
-    def get(self, port: int = PORT) -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            return str(error.code)
-        except OSError:
-            return "down"
-
-    def stop(self) -> None:
-        try:
-            pid = int((self.top / "run/nginx.pid").read_text())
-        except (OSError, ValueError):
-            return
-        # A signal between nginx's start and its first sigsuspend() is lost: ask until it is gone.
-        while os.path.exists(f"/proc/{pid}"):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-            time.sleep(0.02)
-
-    def release(self, wanted: t.Any, gate: t.Any = None, *, confirm: bool = True) -> str:
-        release: str = self.engine().stage(wanted)["release"]
-        self.engine().activate(release, reload=False, gate=gate)
-        self.engine().activate(release, reload=True, gate=gate)
-        if confirm:
-            self.engine().confirm(release)
-        return release
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> t.Iterator[Site]:
-    site = Site(tmp_path)
-    yield site
-    site.stop()
-
-
-PROBES = {"probes": [{"name": "front", "url": f"http://127.0.0.1:{PORT}/", "status": "100-499"}], "interval": 0.05}
 
 
 def test_a_full_cycle(site: Site) -> None:
@@ -102,10 +26,10 @@ def test_a_full_cycle(site: Site) -> None:
     assert site.get() == "first"
     again = site.engine().stage(of({"vhosts/a.conf": server("return 200 first;")}))
     assert (again["changed"], again["state"], again["validation"]) == (False, "confirmed", None)
-    site.release(of({"vhosts/b.conf": server("return 200 second;", PORT + 1)}), PROBES | {"probes": []})
-    assert (site.get(), site.get(PORT + 1)) == ("down", "second")
+    site.release(of({"vhosts/b.conf": server("return 200 second;", OTHER)}), PROBES | {"probes": []})
+    assert (site.get(), site.get(OTHER)) == ("down", "second")
     assert site.engine().rollback(first)["state"] == "rolled_back"
-    assert (site.get(), site.get(PORT + 1)) == ("first", "down")
+    assert (site.get(), site.get(OTHER)) == ("first", "down")
     site.engine().rollback(site.engine().store.state()["adopted"])
     assert site.get() == "old"
     assert shape(site.conf) == adopted
@@ -142,9 +66,9 @@ def test_a_taken_port_passes_the_validation_and_fails_the_proof(site: Site) -> N
     site.run()
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", PORT + 2))
+        taken.bind(("127.0.0.1", OTHER))
         taken.listen()
-        wanted = of({"vhosts/a.conf": server("return 200 new;") + server("return 200 x;", PORT + 2)})
+        wanted = of({"vhosts/a.conf": server("return 200 new;") + server("return 200 x;", OTHER)})
         try:
             release = site.engine().stage(wanted)["release"]
         except ReleaseError as error:
@@ -168,7 +92,7 @@ def test_a_killed_master_is_brought_back_by_the_rollback(site: Site) -> None:
     site.run()
     release = site.engine().stage(of({"vhosts/a.conf": server("return 200 new;")}))["release"]
     site.engine().activate(release, reload=True, gate=PROBES)
-    site.stop()
+    site.stop_nginx()
     with pytest.raises(ReleaseError, match="stopped"):
         site.engine().confirm(release)
     assert site.engine().rollback()["proof"]["ok"] is True
@@ -179,7 +103,7 @@ def test_a_restart_by_somebody_else_is_no_drift(site: Site) -> None:
     site.run()
     wanted = of({"vhosts/a.conf": server("return 200 new;")})
     release = site.release(wanted, PROBES)
-    site.stop()
+    site.stop_nginx()
     assert site.engine().stage(wanted)["changed"] is True
     site.run()
     assert site.engine().status()["running"] == release
@@ -191,12 +115,7 @@ def test_the_archive_works_without_ansible(site: Site) -> None:
     first = site.release(of({"vhosts/a.conf": server("return 200 first;")}), PROBES)
     site.release(of({"vhosts/a.conf": server("return 200 second;")}), PROBES, confirm=False)
 
-    def command(*argv: str) -> subprocess.CompletedProcess[str]:
-        run = [sys.executable, "-I", str(site.store / "failsafe-nginx.pyz"), *argv]
-        return subprocess.run(
-            run, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]}
-        )
-
+    command = site.command
     assert json.loads(command("status").stdout)["phase"] == "gated"
     assert json.loads(command("rollback").stdout)["release"] == first
     assert site.get() == "first"
