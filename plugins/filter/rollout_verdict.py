@@ -29,6 +29,12 @@ options:
     description: Whether the run was not asked to roll out, so that a host which is staged and valid is fine.
     type: boolean
     default: false
+  max_failures:
+    description:
+      - How many hosts may fail without ending the rollout, as a number or a percentage of O(hosts) such as V(10%).
+      - A refused candidate ends it in any case, and so does a batch of which every host failed.
+    type: raw
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -45,11 +51,27 @@ _value:
     stop:
       description: Whether no further batch may start.
       type: bool
+    why:
+      description: The reason for that where it is another than that a host failed.
+      type: str
+    verdict:
+      description: One of V(deployed), V(validated), V(refused), V(stopped), V(rolled_back) and V(incomplete).
+      type: str
+    revert:
+      description: Hosts that run the candidate, or may, so that a rollback of the fleet has to ask them.
+      type: list
+      elements: string
+    locked:
+      description: Hosts that are still reserved for this run.
+      type: list
+      elements: string
     ok:
       description: Whether every host runs the candidate, confirmed.
       type: bool
     hosts:
-      description: Per host its C(host), C(outcome), C(release) and C(reason).
+      description:
+        - Per host its C(host), C(outcome), C(release), C(previous) release, C(reason), C(batch), and whether it is among
+          C(revert) and C(locked).
       type: list
       elements: dict
     counts:
@@ -64,14 +86,20 @@ _value:
 import typing as t
 from collections.abc import Callable, Mapping
 
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet
 
 
 def rollout_verdict(
-    hostvars: Mapping[str, t.Any], hosts: list[str], *, preflight_only: bool = False
+    hostvars: Mapping[str, t.Any], hosts: list[str], *, preflight_only: bool = False, max_failures: int | str = 0
 ) -> dict[str, t.Any]:
     """The verdict over these hosts, see `judge_fleet`."""
-    return judge_fleet(hosts, hostvars, preflight_only=preflight_only)
+    try:
+        return judge_fleet(hosts, hostvars, preflight_only=preflight_only, max_failures=max_failures)
+    except RolloutError as error:
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

@@ -10,17 +10,20 @@ The playbooks, the role, its handler and the verdict are the real ones; only the
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 GOOD: dict[str, dict[str, t.Any]] = {
-    "staged": {"changed": True, "state": "staged", "release": "r-new"},
-    "activated": {"changed": True, "state": "active", "reload_needed": True},
+    "staged": {"changed": True, "state": "staged", "release": "r-new", "previous": "r-old", "locked": True},
+    "activated": {"changed": True, "state": "active", "reload_needed": True, "lease": {"seconds": 140}},
     "gated": {"changed": True, "state": "active"},
     "confirmed": {"changed": True, "state": "confirmed"},
     "rolled_back": {"changed": True, "state": "rolled_back"},
+    "reverted": {"changed": True, "state": "rolled_back", "release": "r-old"},
+    "unlocked": {"changed": True, "state": "unlocked"},
 }
 
 
@@ -33,13 +36,21 @@ class ActionModule(ActionBase):
         """Answer as the script of this host says."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        state = self._task.args["state"]
-        step = {"active": "gated" if self._task.args.get("reload", True) else "activated"}.get(state, state)
+        state, release = self._task.args["state"], self._task.args.get("release")
+        step = {
+            "active": "gated" if self._task.args.get("reload", True) else "activated",
+            "rolled_back": "reverted" if release else "rolled_back",
+        }.get(state, state)
         with open(os.environ["FAILSAFE_SCRIPT_LOG"], "a", encoding="utf-8") as log:
-            log.write(f"{variables['inventory_hostname']} {step}\n")
+            log.write(f"{variables['inventory_hostname']} {step} {self._task.args.get('rollout')} {release}\n")
         what = (variables.get("script") or {}).get(step)
+        if what == "hang":
+            time.sleep(60)
         if what == "unreachable":
             raise AnsibleConnectionFailure("no route to host")
         if isinstance(what, str):
             return {"failed": True, "msg": what}
-        return {**GOOD[step], **(what or {})}
+        result = {**GOOD[step], **(what or {})}
+        if step == "staged" and result["state"] != "staged" and not result.get("reload_needed"):
+            result["locked"] = False
+        return result

@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documentation of the nginx_rollout_record action, which runs on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nginx_rollout_record
+short_description: Keep a record of a rollout that is true however the run ends
+version_added: 0.1.0
+description:
+  - Keeps one JSON file about one run of a rollout, on the controller. Every write replaces the file as a whole.
+  - The file says that the run was interrupted from its first version on, until O(event=finished) says otherwise, and calls
+    hosts unknown for as long as they are being changed. So it is true as well when the controller is killed or loses its power.
+  - Once the run has begun, a record that cannot be written is a warning and stops nothing.
+  - The playbook C(failsafe.nginx.deploy) uses it. C(docs/fleet.md) describes the file.
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+options:
+  event:
+    description:
+      - What the run comes to now.
+    type: str
+    required: true
+    choices:
+      started: Nothing has happened yet. Checks O(settings), and makes the run's id and its record.
+      batch: The batch O(hosts) begins, and the one before is over.
+      settling: No batch is left, and O(hosts) are rolled back with the fleet.
+      finished: O(verdict) is final.
+  path:
+    description:
+      - The file. If it is a folder or ends with a slash, a file in it that is named after the run.
+      - Empty means that no record is kept.
+      - The default is the folder C(failsafe-nginx) in Ansible's home (C(ANSIBLE_HOME), usually C(~/.ansible)).
+    type: str
+  rollout:
+    description:
+      - The run's id, as RV(rollout) of O(event=started). Required with every other event.
+    type: str
+  hosts:
+    description:
+      - Names of hosts, all targeted ones with O(event=started).
+    type: list
+    elements: str
+    default: []
+  verdict:
+    description:
+      - What P(failsafe.nginx.rollout_verdict#filter) says now. Required with every event but V(started).
+    type: dict
+  settings:
+    description:
+      - What the run was told, with the keys C(on_failure), C(max_failures) and C(serial), which are checked, and others, which
+        are kept. Used with O(event=started).
+    type: dict
+    default: {}
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  bypass_host_loop:
+    description: Forces a 'global' task that does not execute per host.
+    support: none
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details:
+      - No record is kept in check mode.
+  connection:
+    description: Uses the target's configured connection information to execute code on it.
+    support: none
+  delegation:
+    description: Can be used in conjunction with delegate_to and related keywords.
+    support: none
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+    details:
+      - Keeping the record never counts as a change.
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: posix
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Begin
+  failsafe.nginx.nginx_rollout_record:
+    event: started
+    path: /var/log/rollouts/
+    hosts: "{{ ansible_play_hosts_all }}"
+    settings: {on_failure: rollback_fleet, max_failures: "10%", serial: [1, "100%"]}
+  run_once: true
+  register: rollout
+
+- name: Write down that this batch begins
+  failsafe.nginx.nginx_rollout_record:
+    event: batch
+    path: /var/log/rollouts/
+    rollout: "{{ rollout.rollout }}"
+    hosts: "{{ ansible_play_batch }}"
+    verdict: "{{ hostvars | failsafe.nginx.rollout_verdict(ansible_play_hosts_all) }}"
+  run_once: true
+"""
+
+RETURN = r"""
+rollout:
+  description: The run's id.
+  returned: success
+  type: str
+  sample: deploy@controller-20261122T190100Z-4f2a9c
+path:
+  description: The record, V(null) where none is kept.
+  returned: success
+  type: str
+  sample: /home/deploy/.ansible/failsafe-nginx/deploy@controller-20261122T190100Z-4f2a9c.json
+hosts:
+  description: O(hosts), for the tasks that follow.
+  returned: every event but V(started)
+  type: list
+  elements: str
+locked:
+  description: Hosts that are still reserved for this run, as O(verdict) says.
+  returned: every event but V(started)
+  type: list
+  elements: str
+"""

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet of scripted hosts, the real playbooks and role, and the real ansible-playbook."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+
+FLEET = [f"web{number}" for number in range(1, 7)]
+SERIAL = ("-e", json.dumps({"nginx_deploy_serial": [1, 2, 3]}))
+
+Hosts = dict[str, dict]
+
+
+def fleet(**scripts: dict) -> Hosts:
+    """Six hosts, of which some have a script: step -> how it fails, or what it answers."""
+    return {name: scripts.get(name, {}) for name in FLEET}
+
+
+class Call(t.NamedTuple):
+    """One host was asked for one step, for a run, about a release."""
+
+    host: str
+    step: str
+    rollout: str
+    release: str
+
+
+@dataclass
+class Run:
+    """What a run printed, how it ended, which host was asked for what in order, and the run's record."""
+
+    rc: int
+    output: str
+    told: list[Call]
+    record: dict[str, t.Any] = field(default_factory=dict)
+
+    @property
+    def calls(self) -> list[tuple[str, str]]:
+        return [(call.host, call.step) for call in self.told]
+
+    def asked(self, step: str) -> list[str]:
+        return [host for host, asked in self.calls if asked == step]
+
+    def outcomes(self) -> dict[str, list[str]]:
+        """Outcome -> hosts, as the record has them."""
+        told: dict[str, list[str]] = {}
+        for row in self.record["hosts"]:
+            told.setdefault(row["outcome"], []).append(row["host"])
+        return told
+
+
+class Deploy:
+    """Runs playbooks in a folder of its own."""
+
+    def __init__(self, work: Path) -> None:
+        self.work = work
+        self.home = work / "collections" / "ansible_collections" / "failsafe" / "nginx"
+        self.log = work / "calls.log"
+        parts = ("roles", "playbooks", "meta", "plugins/filter", "plugins/lookup", "plugins/plugin_utils/_rollout")
+        for part in parts:
+            shutil.copytree(ROOT / part, self.home / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("plugins/action", "plugins/modules"):
+            (self.home / part).mkdir()
+            shutil.copy(ROOT / part / "nginx_rollout_record.py", self.home / part)
+        shutil.copy(ROOT / "galaxy.yml", self.home)
+        script = Path(__file__).with_name("scripted_release.py")
+        shutil.copy(script, self.home / "plugins" / "action" / "nginx_release.py")
+        (work / "ansible.cfg").touch()
+
+    def __call__(self, hosts: Hosts, *arguments: str, **options: t.Any) -> Run:
+        """Run a playbook to its end."""
+        process = self._start(hosts, arguments, **options)
+        output, _unused = process.communicate(timeout=120)
+        return self._run(process.returncode, output)
+
+    def interrupted(self, number: int, step: str, hosts: Hosts, *arguments: str) -> Run:
+        """Run a playbook and send it a signal as soon as some host is asked for a step."""
+        process = self._start(hosts, arguments)
+        deadline = time.monotonic() + 60
+        while not any(call.step == step for call in self._told()):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does it
+        else:
+            process.send_signal(number)
+        process.wait(timeout=60)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # workers that a killed controller leaves
+        return self._run(process.returncode, process.communicate()[0])
+
+    def _start(
+        self,
+        hosts: Hosts,
+        arguments: tuple[str, ...],
+        playbook: str = "failsafe.nginx.deploy",
+        source: Path | None | t.Literal[""] = "",
+    ) -> subprocess.Popen[str]:
+        source = self.work if source == "" else source
+        variables = {"nginx_deploy_become": False, **({"nginx_deploy_src": str(source)} if source else {})}
+        inventory = self.work / "inventory.json"
+        script = {name: {"ansible_connection": "local", "script": what} for name, what in hosts.items()}
+        inventory.write_text(json.dumps({"all": {"hosts": script}}))
+        self.log.write_text("")
+        shutil.rmtree(self.work / "home", ignore_errors=True)
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(self.work / "collections"),
+            "ANSIBLE_CONFIG": str(self.work / "ansible.cfg"),
+            "ANSIBLE_HOME": str(self.work / "home"),
+            "ANSIBLE_INVENTORY_ENABLED": "yaml",
+            "FAILSAFE_SCRIPT_LOG": str(self.log),
+            "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        }
+        return subprocess.Popen(
+            [ANSIBLE_PLAYBOOK, "-i", inventory, playbook, "-e", json.dumps(variables), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            cwd=self.work,
+            start_new_session=True,
+        )
+
+    def _told(self) -> list[Call]:
+        return [Call(*line.split()) for line in self.log.read_text().splitlines()]
+
+    def _run(self, status: int, output: str) -> Run:
+        records = list((self.work / "home").glob("failsafe-nginx/*"))
+        assert len(records) <= 1
+        return Run(status, output, self._told(), json.loads(records[0].read_text()) if records else {})
