@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from .accesslog import AccessLog, read_access_log
 from .expectations import Expectations
 
-__all__ = ["Expectations"]
+__all__ = ["AccessLog", "Expectations", "read_access_log"]

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from fnmatch import fnmatchcase
 
@@ -18,7 +19,7 @@ from .listeners import Listen, listen_of
 from .upstreams import upstreams_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Listener
@@ -29,6 +30,7 @@ Edge = dict[str, t.Any]
 #: What holds where nobody declares an edge: TLS ends in front of nginx for names that have no TLS socket.
 AUTOMATIC: t.Final[Edge] = {"names": ["*"], "to": 80, "headers": [["X-Forwarded-Proto", "https"]]}
 _HTTPS: t.Final = 443
+_ROTATED: t.Final = re.compile(r"(?:[.-]\d+)*(?:\.gz)?$")
 
 
 class Arrival(t.NamedTuple):
@@ -78,21 +80,19 @@ class Arrivals:
     def _entry(self, host: str) -> Edge | None:
         """What stands in front of a name that no TLS socket has.
 
-        Nobody declared anything: only where there is no TLS socket at all, as its default server would answer.
+        Where nobody declared anything: of a name that a plain socket has, or of any where there is no TLS at all.
+        Other names get what the default server of the TLS socket answers.
         """
-        sockets = [
-            listener
-            for router in self.routers
-            for listener in router.listeners.values()
-            if listener.ssl and listener.socket.port == _HTTPS
-        ]
+        listeners = [listener for router in self.routers for listener in router.listeners.values()]
+        sockets = [listener for listener in listeners if listener.ssl and listener.socket.port == _HTTPS]
         named = _names(host)
         if any(named(listener) for listener in sockets):
             return None
         for entry in self.edge:
             if any(fnmatchcase(host.lower(), name.lower()) for name in entry["names"]):
                 return entry
-        return None if self.edge or sockets else AUTOMATIC
+        plain = (each for each in listeners if not each.ssl and each.socket.port == AUTOMATIC["to"])
+        return AUTOMATIC if not self.edge and (not sockets or any(map(named, plain))) else None
 
     def _find(self, host: str, port: int, address: str, *, tls: bool, v6: bool) -> Listen | None:
         fitting = [
@@ -107,18 +107,33 @@ class Arrivals:
                     return listen
         return None
 
-    def hosts(self, most: int) -> Iterator[str]:
-        """The first names of servers, as many as asked for at most."""
-        seen: dict[str, None] = {}
+    def hosts_of_log(self, name: str, most: int) -> list[str]:
+        """The first names of the servers that write to a log of this file name; of any servers where none does.
+
+        Args:
+            name: the log's path, also one that logrotate has given a number or a date.
+            most: how many names at most.
+        """
+        wanted = _log_name(name)
+        everyone: dict[str, None] = {}
+        writers: dict[str, None] = {}
         for server in (server for router in self.routers for server in router.servers):
-            name = next((name for name in server.names if name and name[0].isalnum() and not name.endswith("*")), None)
-            if name is not None:
-                seen.setdefault(name.lower())
-        yield from list(seen)[:most]
+            first = next((each for each in server.names if each and each[0].isalnum() and not each.endswith("*")), None)
+            if first is not None:
+                everyone.setdefault(first.lower())
+                logs = [each.args[0] for each in server.directive.find("access_log") if each.args]
+                if wanted in map(_log_name, logs):
+                    writers.setdefault(first.lower())
+        return list(writers or everyone)[:most]
 
     def has_tls(self, host: str) -> bool:
         """Whether a client that is not told otherwise reaches a name by TLS."""
         return self._find(host, 443, "", tls=True, v6=False) is not None
+
+
+def _log_name(path: str) -> str:
+    """`access.log` for `/var/log/nginx/access.log`, `access.log.2.gz` and `access.log-20260131`."""
+    return _ROTATED.sub("", path.rpartition("/")[2])
 
 
 def _fits(listener: Listener, listen: Listen, port: int, address: str, *, tls: bool, v6: bool) -> bool:

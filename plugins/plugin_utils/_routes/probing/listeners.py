@@ -76,15 +76,20 @@ def _closest(server: Server, name: str) -> Directive | None:
 def merge_listens(routers: t.Iterable[Router]) -> list[Listen]:
     """Every socket of several configurations once, in the order they appear.
 
-    A socket that is plain in one and TLS in the other stands there twice: it is asked both ways.
+    A socket that is plain in one and TLS in the other stands there twice: it is asked both ways. `names` are the
+    server names on it: https of a name that no TLS socket has ends in front of nginx.
     """
     merged: dict[tuple[t.Any, ...], Listen] = {}
+    names: dict[tuple[t.Any, ...], dict[str, None]] = {}
     for router in routers:
         for listener in router.listeners.values():
             listen = listen_of(listener)
             if listen is not None:
-                merged.setdefault(tuple(listen.values()), listen)
-    return list(merged.values())
+                key = tuple(listen.values())
+                merged.setdefault(key, listen)
+                own = names.setdefault(key, {})
+                own.update((name, None) for server in listener.servers for name in server.names if name)
+    return [{**listen, "names": list(names[key])} for key, listen in merged.items()]
 
 
 def twins(listener: Listener) -> tuple[t.Any, ...]:
