@@ -1,0 +1,312 @@
+#!/usr/bin/python
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_diff
+short_description: Tell what changes between two nginx configurations, as nginx would see it
+version_added: 0.1.0
+description:
+  - Compares what two configurations mean. Comments, layout, the order of what has no order, and how files include each other
+    do not count. What has an order (rewrites, C(allow) and C(deny), regular expressions, default servers) does.
+  - Each change has its place in both configurations, a risk and one line that says it. A directive that hides inherited ones,
+    as one C(add_header) hides all of the server's, names them.
+  - A configuration is a folder, its main file or what C(nginx -T) printed on the controller, the live one of the host, a
+    release in its store, or a source folder as it would be deployed to it.
+  - What cannot be read as a whole fails with file and line. Nothing is changed anywhere.
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+requirements:
+  - crossplane >= 0.5.8 on the controller
+  - Python 3.7 or newer and nginx on the host, where V(live), a release or O(src) is compared
+extends_documentation_fragment:
+  - failsafe.nginx.release.instance
+attributes:
+  action:
+    support: full
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    details:
+      - The module only reads, so it does the same in check mode.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    details:
+      - Ansible shows the diff of changed tasks only. In diff mode the task is therefore reported as changed where the two
+        configurations differ, and never otherwise.
+  idempotent:
+    support: full
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+  action_group:
+    support: full
+    membership:
+      - failsafe.nginx.nginx
+    description: Use C(group/failsafe.nginx.nginx) in C(module_defaults) to set defaults for this module.
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS/families that can be operated against.
+    details:
+      - On a host Linux only. Folders, files and dumps are compared on the controller and no host is asked.
+options:
+  before:
+    description:
+      - The old configuration. V(live) is the folder O(config_dir) on the host, C(r-) and twelve hex digits a release in
+        O(store). Anything else is a path on the controller, of a folder, of a single file, or of a file with what C(nginx -T)
+        printed.
+      - A relative path starts at the playbook's folder, then at the current one.
+    type: str
+    default: live
+  after:
+    description:
+      - The new configuration, named like O(before).
+      - Exactly one of O(after) and O(src) is given.
+    type: str
+  src:
+    description:
+      - A source folder as M(failsafe.nginx.nginx_release) deploys it, templates rendered with the variables of the host. What
+        is compared is the whole folder as it would be, with the files that belong to others.
+    type: path
+  exclude:
+    description:
+      - Patterns of names that are no part of O(src), or of a folder in O(before) and O(after). The default is that of
+        M(failsafe.nginx.nginx_release).
+    type: list
+    elements: str
+  fail_on:
+    description:
+      - Fail when there is a change of this risk or a worse one.
+      - The risks from the worst on are V(access-control), V(tls), V(routing), V(upstream), V(code), V(headers), V(cache),
+        V(logging), V(tuning) and V(cosmetic). With V(cosmetic) any difference fails, comments and layout included.
+    type: str
+    choices: [access-control, tls, routing, upstream, code, headers, cache, logging, tuning, cosmetic, never]
+    default: never
+  text_diff:
+    description:
+      - Whether to return the difference of the files' texts, too.
+    type: bool
+    default: false
+  _payload:
+    description:
+      - What the action plugin sends, which configurations to read. Not for users.
+    type: str
+seealso:
+  - module: failsafe.nginx.nginx_release
+  - module: failsafe.nginx.nginx_lint
+"""
+
+EXAMPLES = r"""
+- name: What would deploying this change on the host
+  failsafe.nginx.nginx_diff:
+    src: files/nginx
+  check_mode: true
+  diff: true
+
+- name: What was changed since the last release
+  failsafe.nginx.nginx_diff:
+    before: r-0f3c66d1a2b4
+    after: live
+  register: drift
+
+- name: Compare two folders on the controller, and refuse what opens or closes doors
+  failsafe.nginx.nginx_diff:
+    before: build/main/nginx
+    after: build/branch/nginx
+    fail_on: access-control
+"""
+
+RETURN = r"""
+changes:
+  description: What changed, the worst risk first, then by file and line.
+  returned: when both configurations were read
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: One of V(added), V(removed), V(changed), V(moved), V(renamed) and V(reordered). A block that came or went
+        is one change.
+      type: str
+    risk:
+      description: What such a change may do, one of the choices of O(fail_on). A block has the worst risk of what is in it.
+      type: str
+    before:
+      description: File and line in the old configuration, V(null) for what was added.
+      type: dict
+      contains:
+        file:
+          description: The file, below the configuration folder where it lies there.
+          type: str
+        line:
+          description: The line, counted from 1.
+          type: int
+    after:
+      description: File and line in the new configuration, V(null) for what was removed.
+      type: dict
+      contains:
+        file:
+          description: The file, below the configuration folder where it lies there.
+          type: str
+        line:
+          description: The line, counted from 1.
+          type: int
+    block:
+      description: The blocks around it.
+      type: str
+    servers:
+      description: The names of the servers that it is in, empty where it may be about all of them.
+      type: list
+      elements: str
+    line:
+      description: What changed, in one line.
+      type: str
+    before_text:
+      description: The old directive or block, without comments and in one layout.
+      type: str
+    after_text:
+      description: The new one.
+      type: str
+    lost:
+      description: Inherited directives that no longer hold where this change is.
+      type: list
+      elements: dict
+      contains:
+        file:
+          description: The file.
+          type: str
+        line:
+          description: The line.
+          type: int
+        text:
+          description: The directive.
+          type: str
+  sample:
+    - kind: changed
+      risk: upstream
+      before: {file: conf.d/a.conf, line: 12}
+      after: {file: conf.d/a.conf, line: 14}
+      block: http > server www.example.com > location /api/
+      servers: [www.example.com]
+      line: "server www.example.com: location /api/: proxy_pass http://a -> http://b"
+      before_text: proxy_pass http://a;
+      after_text: proxy_pass http://b;
+      lost: []
+summary:
+  description: How many changes there are.
+  returned: when both configurations were read
+  type: dict
+  contains:
+    add:
+      description: Added directives and blocks.
+      type: int
+    change:
+      description: Changed, renamed and reordered ones.
+      type: int
+    remove:
+      description: Removed ones.
+      type: int
+    move:
+      description: Moved ones.
+      type: int
+    cosmetic_files:
+      description: Files with another text and the same meaning.
+      type: int
+    risks:
+      description: Changes by risk, the worst first.
+      type: dict
+    text:
+      description: All of it in words.
+      type: str
+      sample: 3 to add, 1 to change, 0 to remove (4 routing); 1 moved; 3 files cosmetic only
+cosmetic_files:
+  description: The files with another text and the same meaning.
+  returned: when both configurations were read
+  type: list
+  elements: str
+text_diff:
+  description: The files that differ, with C(before_header), C(before), C(after_header) and C(after), as Ansible shows diffs.
+  returned: with O(text_diff=true)
+  type: list
+  elements: dict
+msg:
+  description: The summary in words. When the task fails, every change that made it fail.
+  returned: always
+  type: str
+"""
+
+import base64
+import json
+import typing as t
+import zlib
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.trees import BehaviourError, Trees
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
+
+_RISKS = ["access-control", "tls", "routing", "upstream", "code", "headers", "cache", "logging", "tuning", "cosmetic"]
+
+
+def argument_spec() -> dict[str, t.Any]:
+    """The options, those that only the action plugin uses included."""
+    return {
+        "before": {"default": "live"},
+        "after": {},
+        "src": {"type": "path"},
+        "exclude": {"type": "list", "elements": "str"},
+        "fail_on": {"choices": [*_RISKS, "never"], "default": "never"},
+        "text_diff": {"type": "bool", "default": False},
+        "config_dir": {"type": "path", "default": "/etc/nginx"},
+        "main": {"default": "nginx.conf"},
+        "store": {"type": "path", "default": "/var/lib/failsafe-nginx"},
+        "binary": {},
+        "prefix": {"type": "path"},
+        "_payload": {"no_log": True},
+    }
+
+
+def read(params: dict[str, t.Any], specs: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What nginx reads of each configuration, packed, and what this reading could not do."""
+    instance = Instance(params["config_dir"], main=params["main"], binary=params["binary"], prefix=params["prefix"])
+    trees = Trees(params["config_dir"], params["store"])
+    dumps: dict[str, str] = {}
+    limits: dict[str, None] = {}
+    try:
+        for name in sorted(specs):
+            found = validate(instance, trees.folder(specs[name]), dump=True)
+            if found.dump is None:
+                place = f"{found.file}:{found.line}: " if found.file else ""
+                raise NginxError(f"nginx cannot read the configuration {name!r}: {place}{found.message}")
+            dumps[name] = base64.b64encode(zlib.compress(found.dump)).decode("ascii")
+            limits.update(dict.fromkeys(found.limits))
+    finally:
+        trees.close()
+    return {"_dumps": dumps, "_limits": list(limits)}
+
+
+def main() -> None:
+    """Read the configurations that only the host has; the action plugin compares."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if not module.params["_payload"]:
+        module.fail_json(msg="nothing says what to read: run this module by its action plugin, as a task")
+    try:
+        specs = json.loads(zlib.decompress(base64.b64decode(module.params["_payload"])).decode("utf-8"))
+        result = read(module.params, specs)
+    except (ValueError, zlib.error) as error:
+        module.fail_json(msg=f"what the controller sent cannot be read: {error}")
+    except (BehaviourError, NginxError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
