@@ -19,12 +19,13 @@ def boottime() -> float:
 
 
 def boot_id() -> str:
-    """Names this boot of the host; empty where the kernel does not tell."""
+    """Names this boot: the kernel's, and its first process's, since a container that is started again keeps the kernel."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+            kernel = file.read().strip()
     except OSError:
-        return ""
+        kernel = ""
+    return f"{kernel}/{started(1)}"
 
 
 def clock() -> dict[str, t.Any]:

@@ -201,7 +201,7 @@ def _check_places(settings: Settings) -> None:
 
 def needed(state: State) -> set[str]:
     """The releases that may not be deleted."""
-    ids = {state["confirmed"], state["adopted"]}
+    ids = {state["confirmed"], state["adopted"], state.get("previous")}
     for name, keys in (("active", ("id",)), ("staged", ("id", "base")), ("txn", ("from", "to"))):
         ids.update((state[name] or {}).get(key) for key in keys)
     return ids - {None}

@@ -245,7 +245,8 @@ class Engine(Back):
             raise ReleaseError(
                 f"cannot confirm {release}: nginx stopped or was reloaded since the gate passed", "order"
             )
-        state.update(confirmed=release, active=None)
+        # A rollout that fails later takes its hosts back to it.
+        state.update(previous=state["confirmed"], confirmed=release, active=None)
         state.pop("trouble", None)
         self.store.save(state)
         self._record("confirmed", release)

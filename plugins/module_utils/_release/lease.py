@@ -55,7 +55,7 @@ def start(archive: str, token: str, seconds: float) -> Lease:
         process = {name: int(json.loads(told)[name]) for name in ("pid", "start_time")}
     except (ValueError, KeyError, TypeError):
         raise ReleaseError(
-            f"nothing on this host can be told to roll back when the lease ends ({problem}; {failure or told!r});"
+            f"nothing on this host can be told to roll back when the lease ends ({problem}; {failure or told});"
             " activate with require_lease=false to do without",
             "lease",
         ) from None

@@ -81,6 +81,7 @@ class Staging:
             "removed": plan.removed,
             "drift": drift,
             "special": self.special,
+            "previous": current.id,
         }
         if not drift and _alike(target.tree, current.tree, touched) and running(self.state) == current.id:
             there = {"release": current.id, "state": "confirmed", "changed": False}
