@@ -1,0 +1,30 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The options that the modules of a comparison share; documented in the fragments release.instance and behaviour.sides."""
+
+from __future__ import annotations
+
+import typing as t
+
+SIDES: t.Dict[str, t.Dict[str, t.Any]] = {
+    "config_dir": {"type": "path", "default": "/etc/nginx"},
+    "main": {"default": "nginx.conf"},
+    "store": {"type": "path", "default": "/var/lib/failsafe-nginx"},
+    "binary": {},
+    "prefix": {"type": "path"},
+    "before": {"default": "live"},
+    "after": {},
+    "src": {"type": "path"},
+    "exclude": {"type": "list", "elements": "str"},
+    "plan": {"type": "dict"},
+    "expect": {"type": "path"},
+    "timeout": {"type": "float", "default": 300},
+    "fs": {"choices": ["host", "empty"], "default": "host"},
+    "_step": {"choices": ["read", "run"]},
+    "_payload": {"no_log": True},
+}

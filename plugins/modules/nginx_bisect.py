@@ -1,0 +1,239 @@
+#!/usr/bin/python
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_bisect
+short_description: Find the lines of an nginx configuration that change what a request gets
+version_added: 0.2.0
+description:
+  - Takes two configurations and a request, and finds the smallest part of the change that makes the request get what it gets
+    from the configuration from after, by delta debugging. Every test is an nginx with a part of the change, in a private world
+    on the host.
+  - A change is one directive, or the head of one block. An added or removed block or file is tried as a whole first and taken
+    apart if it is guilty. Combinations that nginx refuses tell nothing and are stepped over.
+  - The result is the smallest in the sense that leaving out any single change of it makes the request behave again. Then it is
+    proven that everything but the guilty lines is fine.
+  - Nothing on the host changes, and nothing of the worlds stays.
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+requirements:
+  - Python 3.7 or newer and nginx on the host, and a kernel that allows namespaces
+  - crossplane >= 0.5.8 on the controller
+extends_documentation_fragment:
+  - failsafe.nginx.release.instance
+  - failsafe.nginx.behaviour.sides
+options:
+  request:
+    description:
+      - The request, with C(url), and C(method), C(headers), C(host), C(client), C(body), C(version), C(sni) and C(address) where
+        they matter, as in a file of expectations.
+      - Exactly one of O(request), O(expect), O(failing) and O(checks) is needed. Of O(expect), the requests that fail with the
+        configuration from after are taken.
+    type: dict
+  failing:
+    description:
+      - What M(failsafe.nginx.nginx_route_check) returned as RV(failsafe.nginx.nginx_route_check#module:failing).
+    type: list
+    elements: dict
+  checks:
+    description:
+      - Health checks that failed, as described in M(failsafe.nginx.nginx_health). Those with a C(url) are taken.
+      - Upstreams are stubs in the private world, so a check is said to be explained when its request gets something else from
+        the two configurations, such as another upstream, whatever the upstream itself is like.
+    type: list
+    elements: dict
+  failed:
+    description:
+      - The names of the O(checks) to take. By default all of them.
+    type: list
+    elements: str
+  limit:
+    description:
+      - How many combinations are tried for a request at most.
+    type: int
+    default: 300
+  _step:
+    description:
+      - Set by the action plugin.
+    type: str
+    choices: [read, run]
+  _payload:
+    description:
+      - Set by the action plugin.
+    type: str
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  bypass_host_loop:
+    description: Forces a 'global' task that does not execute per host.
+    support: none
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: It changes nothing, so check mode makes no difference.
+  connection:
+    description: Uses the target's configured connection information to execute code on it.
+    support: full
+  delegation:
+    description: Can be used in conjunction with delegate_to and related keywords.
+    support: full
+    details: The worlds run where the task is delegated to. With C(connection=local) and two folders no server is needed.
+  diff_mode:
+    description: Will return details on what has changed, when in diff mode.
+    support: full
+    details: The smallest part of the change that is guilty.
+  idempotent:
+    description: When run twice in a row, with the same arguments, the second invocation indicates no change.
+    support: full
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: Linux
+seealso:
+  - module: failsafe.nginx.nginx_route_check
+  - module: failsafe.nginx.nginx_diff
+"""
+
+EXAMPLES = r"""
+- name: Which line of the last release makes this page fail?
+  failsafe.nginx.nginx_bisect:
+    before: r-0f3c66d1a2b4
+    after: live
+    request:
+      url: https://www.example.com/api/profile
+  become: true
+
+- name: The same with two checkouts on the controller, as an ordinary user
+  failsafe.nginx.nginx_bisect:
+    before: build/main/nginx
+    after: files/nginx
+    request:
+      url: http://www.example.com/old/page
+      client: 203.0.113.7
+  delegate_to: localhost
+  register: found
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ found.culprits | map(attribute='text') }}"
+"""
+
+RETURN = r"""
+culprits:
+  description: The guilty lines of all requests, each once.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    file:
+      description: The file, below the configuration folder.
+      type: str
+    line:
+      description: The line in the configuration from after, or in the one from before where the guilty change removed it.
+      type: int
+    kind:
+      description: V(added), V(removed), V(changed) or V(moved).
+      type: str
+    text:
+      description: The statement as it is now, V(null) where it was removed.
+      type: str
+    before:
+      description: The statement as it was, V(null) where it was added.
+      type: str
+  sample:
+    - file: snippets/api.conf
+      line: 6
+      kind: added
+      text: "rewrite ^/api/profile /api/profile_list last;"
+      before: null
+searches:
+  description: What was found for each request.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    request:
+      description: The request in one line.
+      type: str
+    before:
+      description: What it got before.
+      type: str
+    after:
+      description: What it gets now.
+      type: str
+    aspect:
+      description: In what respect the two differ, V(null) where they do not. Then nothing was searched.
+      type: str
+    causes:
+      description: Sets of lines, each of which is enough by itself.
+      type: list
+      elements: dict
+    complement:
+      description: What the request gets with everything but the guilty lines. V(pass) is what it got before; V(unresolved) means
+        that nginx refuses the rest, or does a third thing with it.
+      type: str
+    worlds:
+      description: How many combinations were tried for it.
+      type: int
+worlds:
+  description: How many private worlds were built.
+  returned: always
+  type: int
+changes:
+  description: How many single changes there are between the two configurations.
+  returned: always
+  type: int
+patch:
+  description: The smallest difference that makes the requests fail, as a unified diff.
+  returned: always
+  type: str
+msg:
+  description: The guilty lines in words.
+  returned: always
+  type: str
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour import host
+from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
+from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.ddmin import BisectError
+from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.world import hunt
+
+
+def argument_spec() -> t.Dict[str, t.Any]:
+    """The options, those that only the action plugin uses included."""
+    return {
+        **SIDES,
+        "request": {"type": "dict"},
+        "failing": {"type": "list", "elements": "dict"},
+        "checks": {"type": "list", "elements": "dict"},
+        "failed": {"type": "list", "elements": "str"},
+        "limit": {"type": "int", "default": 300},
+    }
+
+
+def main() -> None:
+    """Arguments in, one call, one result."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        job = host.unpack(module.params["_payload"])
+        answer = host.read(module.params, job) if module.params["_step"] == "read" else hunt(module.params, job)
+    except (BisectError, *host.ERRORS) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, _answer=host.pack(answer))
+
+
+if __name__ == "__main__":
+    main()
