@@ -38,8 +38,8 @@ _NO_FILES = re.compile(
 _TMPFS = "size=256m,mode=0755"
 
 
-class _StepError(Exception):
-    pass
+class StepError(Exception):
+    """A step failed; the text names it and the system's reason."""
 
 
 class World:
@@ -47,6 +47,10 @@ class World:
 
     Args: as those of `mounts.run_in_private_mounts`.
     """
+
+    #: The namespaces that are unshared, and whether `folders` are shown writable to an ordinary user as they are to root.
+    _namespaces = CLONE_NEWNS
+    _writable = False
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class World:
             seconds: after which SIGALRM ends this process: a dead NFS server would block it otherwise.
 
         Raises:
-            _StepError: a step failed; it was reported.
+            StepError: a step failed; it was reported.
         """
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -105,7 +109,7 @@ class World:
 
     def _unshare(self) -> None:
         uid, gid = os.geteuid(), os.getegid()
-        if self._libc.unshare(CLONE_NEWNS | (CLONE_NEWUSER if self._user else 0)):
+        if self._libc.unshare(self._namespaces | (CLONE_NEWUSER if self._user else 0)):
             self._fail("unshare of the mount namespace" + (" in a user namespace" if self._user else ""))
         if self._user:
             # The ids stay what they are: nginx then behaves as it does for this user outside (no chown, no setuid,
@@ -137,7 +141,7 @@ class World:
         self._tmpfs = _fd(os.open("/tmp", os.O_PATH))  # noqa: S108
 
     def _cover(self, path: str, handle: int, nested: t.Mapping[str, int]) -> None:
-        with contextlib.suppress(_StepError):
+        with contextlib.suppress(StepError):
             self._lay(handle, path, f"overlay on {path}")
             return
         # A file system that cannot be a lower layer; or, in a user namespace, a folder with mounts of the outer
@@ -198,7 +202,9 @@ class World:
         mode = stat.S_IMODE(seen.st_mode)
         if self._user:
             # An owner that this namespace lacks looks like nobody: the owner alone does not tell.
-            if not os.access(original, os.W_OK, effective_ids=True):
+            if self._writable:
+                mode = 0o755
+            elif not os.access(original, os.W_OK, effective_ids=True):
                 mode = 0o555
             elif seen.st_uid != os.geteuid():
                 mode |= 0o700
@@ -223,7 +229,7 @@ class World:
 
     def _fail(self, step: str) -> t.NoReturn:
         number = ctypes.get_errno()
-        raise _StepError(f"{step}: {os.strerror(number)} ({errno.errorcode.get(number, number)})")
+        raise StepError(f"{step}: {os.strerror(number)} ({errno.errorcode.get(number, number)})")
 
 
 def mount_points() -> t.List[str]:

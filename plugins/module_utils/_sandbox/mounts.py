@@ -19,7 +19,15 @@ from . import _world
 
 
 class SandboxError(Exception):
-    """The private world could not be made. The message names the step and the system's reason."""
+    """The private world could not be made. The message names the step and the system's reason.
+
+    `kind` is `unavailable` (the system denies it), `refused` (nginx did not start with this tree: its own words) or
+    `failed` (the world broke or took too long; nothing is known about the tree).
+    """
+
+    def __init__(self, message: str, kind: str = "unavailable") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Completed(t.NamedTuple):

@@ -1,0 +1,288 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What the processes of a world do: one unshares and waits, the other is its first process and serves the caller."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import encodings.idna  # noqa: F401 - looked up late otherwise, when the caller's files may be out of sight
+import os
+import re
+import signal
+import socket
+import ssl
+import time
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, environment
+
+from . import _pair, _server, _world
+from ._dns import Names
+from ._networks import Networks, is_literal
+from ._place import OWN, TRACE, Place
+from ._prober import Prober
+from ._scan import Scan
+from ._server import Server
+from ._stub import Loop, Stub
+from .mounts import SandboxError
+
+_PDEATHSIG = 1
+_LOOSE = re.compile(r"(?:stderr|syslog:|memory:|/dev/|\||off$|.*\$)")
+_COMPILED = ("client-body", "proxy", "fastcgi", "uwsgi", "scgi")
+_RESOLVERS = 64
+
+
+class Plan:
+    """What a world is made of, worked out by the caller's process. Arguments: as those of `World`."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        tree: str,
+        *,
+        listens: t.Sequence[t.Dict[str, t.Any]],
+        edge: t.Sequence[t.Dict[str, t.Any]],
+        seconds: float,
+        empty: bool,
+        trace: bool,
+        user: bool,
+    ) -> None:
+        if not os.path.isdir(tree):
+            raise SandboxError(f"no folder {tree} to start nginx with", "failed")
+        self.listens, self.edge, self.seconds, self.trace = listens, edge, seconds, trace
+        self.scan = Scan(tree)
+        self._instance = instance
+        build = instance.build()
+        self.prefix = instance.prefix or build.prefix
+        self.conf_dir = os.path.dirname(instance.conf)
+        self.addresses = {
+            address
+            for address in [*self.scan.listens, *(str(listen["address"]) for listen in listens)]
+            if is_literal(address)
+        }
+        own = [str(listen["address"])[5:] for listen in listens if str(listen["address"]).startswith("unix:")]
+        own += [address[5:] for address in self.scan.listens if address.startswith("unix:")]
+        self.unix = [path for path in self.scan.unix if path not in own and "$" not in path]
+        self.error_logs = [self._full(path) for path in self.scan.paths("error_log") if not _LOOSE.match(path)]
+        globals_ = (instance.globals_ or "").strip()
+        globals_ += "" if not globals_ or globals_.endswith((";", "}")) else ";"
+        runner = instance.at(
+            binary=instance.binary,
+            prefix=instance.prefix,
+            globals_=f"{globals_} error_log {_server.ERROR_LOG} warn;".strip(),
+        )
+        self.argv = runner.argv()
+        self.pairs = self._pairs()
+        self.place = Place(
+            tree,
+            instance.config_dir,
+            user=user,
+            needed=[instance.binary, self.prefix, build.prefix],
+            written=self._written(),
+            emptied=[self._full(path) for path in self.scan.paths("_cache_path")],
+            empty=empty,
+            sockets=self.scan.unix,
+            accounts=self.scan.user,
+            listens=own,
+        )
+
+    def _full(self, path: str) -> str:
+        return os.path.join(self.prefix, path)
+
+    def _pairs(self) -> t.Dict[str, str]:
+        pairs = {}
+        for certificate, key in (
+            ("ssl_certificate", "ssl_certificate_key"),
+            ("proxy_ssl_certificate", "proxy_ssl_certificate_key"),
+        ):
+            for paths in zip(self.scan.files.get(certificate, ()), self.scan.files.get(key, ())):
+                if not any("$" in path or path.startswith(("data:", "engine:")) for path in paths):
+                    pairs[os.path.join(self.conf_dir, paths[0])] = os.path.join(self.conf_dir, paths[1])
+        return pairs
+
+    def _written(self) -> t.List[str]:
+        build = self._instance.build()
+        paths = [path for path in self.scan.paths("_log", "pid", "lock_file", "_temp_path") if not _LOOSE.match(path)]
+        options = dict(argument[2:].partition("=")[::2] for argument in build.arguments if argument.startswith("--"))
+        for option in ("http-log-path", "lock-path", *(f"http-{name}-temp-path" for name in _COMPILED)):
+            if options.get(option):
+                paths.append(options[option])
+        paths += [build.pid_path, build.error_log_path, OWN + "/x", TRACE]
+        return sorted({os.path.join(self.prefix, path) for path in paths if path.startswith("/") or "/" in path})
+
+
+def attempt(*, user: bool) -> str:
+    """Tries the steps that systems deny, in a forked child: "ok" or the reason."""
+    try:
+        place = Place(
+            "/etc",
+            "/etc",
+            user=user,
+            needed=(),
+            written=(),
+            emptied=(),
+            empty=False,
+            sockets=(),
+            accounts=(),
+            listens=(),
+        )
+        place.unshare()
+        Networks()
+        place.tmpfs()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
+        return str(error) or type(error).__name__
+    return "ok"
+
+
+def build(
+    channel: socket.socket,
+    plan: Plan,
+    parent: int,
+    send: t.Callable[[t.Mapping[str, t.Any]], None],
+    receive: t.Callable[[], t.Optional[t.Dict[str, t.Any]]],
+) -> None:
+    """Builds the world and serves it: the life of the forked child.
+
+    Raises:
+        Exception: it could not be built; SandboxError where the reason is known.
+    """
+    deadline = time.monotonic() + plan.seconds
+    _detach(channel, parent)
+    try:
+        plan.place.build()
+        _die_with_parent(parent)  # again: new credentials have reset it
+        networks = Networks()
+    except Exception as error:
+        raise SandboxError(str(error)) from error
+    first = os.fork()
+    if first:
+        channel.close()
+        signal.alarm(int(plan.seconds) + 10)
+        os.waitpid(first, 0)
+        return
+    _die_with_parent(0)
+    try:
+        _serve(plan, networks, deadline, send, receive)
+    except _world.StepError as error:
+        raise SandboxError(str(error)) from error
+
+
+def _detach(channel: socket.socket, parent: int) -> None:
+    # Nothing of the caller's is kept open; its files and sockets stay its own.
+    _die_with_parent(parent)
+    for number in range(1, signal.NSIG):
+        with contextlib.suppress(OSError, ValueError):
+            if number not in {signal.SIGKILL, signal.SIGSTOP}:
+                signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != channel.fileno():  # noqa: PLR2004
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+
+
+def _die_with_parent(parent: int) -> None:
+    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)  # it died before
+
+
+def _serve(
+    plan: Plan,
+    networks: Networks,
+    deadline: float,
+    send: t.Callable[[t.Mapping[str, t.Any]], None],
+    receive: t.Callable[[], t.Optional[t.Dict[str, t.Any]]],
+) -> None:
+    _server.raise_limits()
+    plan.place.processes()
+    for address in sorted(plan.addresses):
+        networks.add(address)
+    stub = _stub(plan, networks)
+    _join_logs(plan)
+    server = Server(
+        plan.argv,
+        environment(),
+        networks,
+        plan.place,
+        pairs=plan.pairs,
+        freeze="reuseport" not in plan.scan.words,
+        turn=stub.loop.turn,
+    )
+    plan.place.seal()
+    networks.settle()
+    server.start(deadline)
+    for port in sorted(plan.scan.ports):
+        stub.serve_inside(networks, port)
+    for _address, port in sorted(plan.scan.resolvers):
+        for kind in (socket.AF_INET, socket.AF_INET6)[: 1 + networks.ipv6]:
+            stub.serve_names(networks.socket_inside(kind, socket.SOCK_DGRAM), port, device=b"lo")
+    prober = Prober(
+        server,
+        networks,
+        stub,
+        listens=plan.listens,
+        edge=plan.edge,
+        names=plan.scan.names,
+        trace=plan.trace,
+        deadline=deadline,
+        seconds=plan.seconds,
+    )
+    send({"nginx_ms": round(server.milliseconds, 1), "certificates": server.certificates, "notes": _notes(networks)})
+    while True:
+        message = receive()
+        if message is None:
+            return
+        if "create" in message:
+            send({"failed": [path for path in message["create"] if not _create(plan.place, path)]})
+        else:
+            send({"outcomes": prober.run(message["probe"]), "notes": prober.notes})
+
+
+def _notes(networks: Networks) -> t.List[str]:
+    return [] if networks.ipv6 else ["this kernel has no IPv6: listeners and upstreams of that family are not there"]
+
+
+def _create(place: Place, path: str) -> bool:
+    return os.path.isabs(path) and (os.path.lexists(path) or place.write(path, b""))
+
+
+def _stub(plan: Plan, networks: Networks) -> Stub:
+    for name, content in (("certificate.pem", _pair.CERTIFICATE), ("key.pem", _pair.KEY)):
+        plan.place.write(f"{OWN}/{name}", content, 0o600)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(OWN + "/certificate.pem", OWN + "/key.pem")
+    with contextlib.suppress(ssl.SSLError, ValueError):
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    stub = Stub(Loop(), Names(), context)
+    for port in sorted(plan.scan.ports):
+        stub.serve_at(networks, "192.0.2.1", port)
+    for port in sorted({53, *(port for _address, port in plan.scan.resolvers)})[:_RESOLVERS]:
+        for kind in (socket.AF_INET, socket.AF_INET6)[: 1 + networks.ipv6]:
+            stub.serve_names(socket.socket(kind, socket.SOCK_DGRAM), port)
+    for path in plan.unix:
+        if plan.place.parent(path) and not os.path.lexists(path) and stub.listen(socket.socket(socket.AF_UNIX), path):
+            os.chmod(path, 0o777)
+    return stub
+
+
+def _join_logs(plan: Plan) -> None:
+    # All error logs become one: the order of the lines is kept, and one file tells whether a probe wrote any.
+    plan.place.write(_server.ERROR_LOG, b"", 0o666)
+    for path in plan.error_logs:
+        if os.path.isdir(os.path.dirname(path)) and plan.place.parent(path):
+            plan.place.remove(path)
+            with contextlib.suppress(OSError):
+                os.symlink(_server.ERROR_LOG, path)

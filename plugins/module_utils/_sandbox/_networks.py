@@ -1,0 +1,168 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Two network namespaces joined by a wire: nginx's own, and the world around it, where every address is a stub's."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import socket
+import time
+import typing as t
+
+from ._netlink import TABLE_LOCAL, TABLE_MAIN, Netlink, family
+
+_T = t.TypeVar("_T")
+CLONE_NEWNET = 0x40000000
+#: The two ends of the wire, addresses that no configuration is likely to use. Probes of a wildcard listener go to INNER.
+OUTER = ("198.19.255.253", "fd66:6169:6c73:6166::1")
+INNER = ("198.19.255.254", "fd66:6169:6c73:6166::2")
+#: Where resolv.conf in the world points to.
+NAMESERVER = "198.19.255.1"
+_OUTER_MAC, _INNER_MAC = b"\x02\x66\x73\x00\x00\x01", b"\x02\x66\x73\x00\x00\x02"
+_BITS = {socket.AF_INET: (30, 32), socket.AF_INET6: (126, 128)}
+_SETTLED = 3.0  # seconds
+_SYSCTLS = (
+    ("net/ipv6/conf/all/disable_ipv6", "0"),
+    ("net/ipv6/conf/default/disable_ipv6", "0"),
+    ("net/ipv6/conf/default/accept_dad", "0"),
+    ("net/ipv4/conf/all/rp_filter", "0"),
+    ("net/ipv4/conf/default/rp_filter", "0"),
+    ("net/ipv4/ip_unprivileged_port_start", "0"),
+    ("net/ipv4/ip_nonlocal_bind", "1"),
+    ("net/ipv6/ip_nonlocal_bind", "1"),
+    ("net/ipv4/ip_local_port_range", "10000 65535"),
+    ("net/ipv4/tcp_max_tw_buckets", "64"),
+    ("net/core/somaxconn", "4096"),
+)
+
+
+class Networks:
+    """Both namespaces. Made in a process that may configure them; it is in the outer one afterwards.
+
+    Attributes:
+        local: the addresses that nginx has, beside loopback.
+        ipv6: whether the kernel has it.
+
+    Raises:
+        OSError: the kernel denies a step.
+    """
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.local: t.Set[str] = set()
+        self._new()
+        self._outer, self._outer_link = self._here()
+        self._new()
+        self._inner, self._inner_link = self._here()
+        self._into(self._outer)
+        self._outer_link.veth("fsn0", _OUTER_MAC, "fsn1", _INNER_MAC, self._inner)
+        self._wire = (socket.if_nametoindex("fsn0"), self.run_inside(lambda: socket.if_nametoindex("fsn1")))
+        self._sysctl()
+        self.run_inside(self._sysctl)
+        for link, index in ((self._outer_link, self._wire[0]), (self._inner_link, self._wire[1])):
+            link.up(1)
+            link.up(index)
+        self._join(0)
+        self.ipv6 = os.path.exists("/proc/net/if_inet6")
+        if self.ipv6:
+            self._join(1)
+
+    def _new(self) -> None:
+        if self._libc.unshare(CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    @staticmethod
+    def _here() -> t.Tuple[int, Netlink]:
+        return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC), Netlink()
+
+    def _into(self, namespace: int) -> None:
+        if self._libc.setns(namespace, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    def enter_inner(self) -> None:
+        """Moves this process into nginx's namespace for good."""
+        self._into(self._inner)
+
+    def run_inside(self, call: t.Callable[[], _T]) -> _T:
+        """Calls something in nginx's namespace."""
+        self._into(self._inner)
+        try:
+            return call()
+        finally:
+            self._into(self._outer)
+
+    def socket_inside(self, kind: int, sort: int = socket.SOCK_STREAM) -> socket.socket:
+        """A socket of nginx's own namespace."""
+        return self.run_inside(lambda: socket.socket(kind, sort | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK))
+
+    @staticmethod
+    def _sysctl() -> None:
+        # A container may show /proc/sys read-only; what then fails for lack of them says so itself.
+        for name, value in _SYSCTLS:
+            with contextlib.suppress(OSError), open("/proc/sys/" + name, "w", encoding="ascii") as file:
+                file.write(value)
+
+    def _join(self, number: int) -> None:
+        kind = family(OUTER[number])
+        subnet, host = _BITS[kind]
+        everywhere = "::" if number else "0.0.0.0"  # noqa: S104
+        outer, inner = self._outer_link, self._inner_link
+        outer.address(self._wire[0], OUTER[number], subnet)
+        inner.address(self._wire[1], INNER[number], subnet)
+        outer.neighbour(self._wire[0], INNER[number], _INNER_MAC)
+        inner.neighbour(self._wire[1], OUTER[number], _OUTER_MAC)
+        inner.route(everywhere, 0, self._wire[1], via=OUTER[number])
+        outer.local(everywhere, 0, 1)
+        # Local comes first by default: then nginx's own addresses were never looked up in the main table.
+        outer.rule(kind, 10, TABLE_LOCAL, to=OUTER[number])
+        outer.rule(kind, 20, TABLE_MAIN)
+        outer.rule(kind, 30, TABLE_LOCAL)
+        outer.remove_rule(kind, 0, TABLE_LOCAL)
+        self.local.add(INNER[number])
+
+    def settle(self) -> None:
+        """Waits until every IPv6 address can be used: the kernel makes them ready a moment later."""
+        limit = time.monotonic() + _SETTLED
+        while self.ipv6 and time.monotonic() < limit:
+            if not (_tentative() or self.run_inside(_tentative)):
+                return
+            time.sleep(0.001)
+
+    def add(self, address: str) -> None:
+        """Gives nginx an address of its own, as a literal listen address needs it; loopback and wildcards are there."""
+        kind = family(address)
+        if address in self.local or address in {"0.0.0.0", "::"} or is_loopback(address):  # noqa: S104
+            return
+        if kind == socket.AF_INET6 and not self.ipv6:
+            return
+        self._inner_link.address(1, address)
+        number = int(kind == socket.AF_INET6)
+        self._outer_link.route(address, _BITS[kind][1], self._wire[0], via=INNER[number])
+        self.local.add(address)
+
+
+def _tentative() -> bool:
+    with open("/proc/net/if_inet6", encoding="ascii") as file:
+        # IFA_F_TENTATIVE; link-local addresses are not used here
+        return any(int(line.split()[4], 16) & 0x40 for line in file if not line.startswith("fe80"))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a literal address is one of this machine's loopback addresses."""
+    return address == "::1" or address.startswith("127.")
+
+
+def is_literal(address: str) -> bool:
+    """Whether this is an IPv4 or IPv6 address and no name, wildcard sign, port or path."""
+    try:
+        socket.inet_pton(family(address), address)
+    except (OSError, ValueError):
+        return False
+    return True

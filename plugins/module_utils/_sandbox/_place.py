@@ -1,0 +1,302 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The file system of a world: the candidate in its place, devices, names and logs of its own, no way to the host's."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import stat
+import typing as t
+
+from . import _world
+from ._networks import NAMESERVER
+
+_NEWIPC, _NEWPID = 0x08000000, 0x20000000
+_NODES = ("null", "zero", "full", "random", "urandom", "tty")
+#: Folder of the stubs' own files, and the log that an instrumented tree writes.
+OWN = "/run/failsafe"
+TRACE = "/run/failsafe-trace.log"
+_SYSTEM = {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "nix", "proc", "run", "sbin", "sys", "usr"}
+_WALK = 20000  # entries of one folder that is searched for sockets
+_HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
+_NAMES = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nservices: files\n"
+_READ_ONLY = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME
+
+
+class Place(_world.World):
+    """Builds it, in a forked child.
+
+    Args:
+        tree: what is shown at `config_dir`.
+        config_dir: where.
+        user: in a user namespace.
+        needed: paths that must stay visible when `empty` holds: the binary, the prefix.
+        written: files that nginx makes or appends to; what is there is not shown.
+        emptied: folders shown empty: caches.
+        empty: show nothing of the host but the system's folders, and make the folders of `written`.
+        sockets: paths of unix sockets that may be the host's.
+        accounts: names that must exist.
+        listens: paths of unix sockets that nginx may bind.
+    """
+
+    _namespaces = _world.CLONE_NEWNS | _NEWIPC | _NEWPID
+    _writable = True
+
+    def __init__(
+        self,
+        tree: str,
+        config_dir: str,
+        *,
+        user: bool,
+        needed: t.Sequence[str],
+        written: t.Sequence[str],
+        emptied: t.Sequence[str],
+        empty: bool,
+        sockets: t.Sequence[str],
+        accounts: t.Sequence[str],
+        listens: t.Sequence[str],
+    ) -> None:
+        self._hidden = sorted({*_bound_sockets(), *_found_sockets("/run"), *sockets, *listens, *_beside(sockets)})
+        folders = {os.path.dirname(path) for path in (*written, *self._hidden, *emptied, OWN + "/x")}
+        super().__init__([(tree, config_dir)], user=user, emptied=(), folders=sorted(folders | {config_dir}))
+        self._needed = needed
+        self._written = written
+        self._caches = emptied
+        self._blank = empty
+        self._accounts = accounts
+        self._listens = listens
+
+    def build(self) -> None:
+        """Unshares and mounts everything but /proc.
+
+        Raises:
+            Exception: a step failed; the message names it and the system's reason.
+        """
+        self._build()
+        if self._blank:
+            self._clear()
+        self._open_up()
+        for path in self._hidden:
+            self.remove(path)
+        self._devices()
+        self._system()
+        self._names()
+        for path in self._caches:
+            if os.path.isdir(path) and os.listdir(path):
+                self._tmpfs_on(path)
+        for path in self._written:
+            if self._blank or path.startswith(OWN):
+                self.parent(path)
+            if not os.path.islink(path) and os.path.isfile(path):
+                self.remove(path)
+        flags = os.statvfs("/").f_flag & _READ_ONLY
+        self._mount("make / read-only", None, "/", None, _world.MS_REMOUNT | _world.MS_BIND | _world.MS_RDONLY | flags)
+
+    def unshare(self) -> None:
+        """The first step of `build` alone."""
+        self._unshare()
+        self._mount("make mounts private", None, "/", None, _world.MS_REC | _world.MS_PRIVATE)
+
+    def tmpfs(self) -> None:
+        """Mounts a tmpfs and an overlay, to see whether that is allowed."""
+        handle = os.open("/etc", os.O_PATH)
+        self._make_tmpfs()
+        self._lay(handle, "/etc", "overlay on /etc")
+
+    def processes(self) -> None:
+        """Mounts /proc, in the first process of the PID namespace."""
+        with contextlib.suppress(_world.StepError):  # a container's masked /proc stays what it is
+            self._mount("mount /proc", "proc", "/proc", "proc", 0xE)
+
+    def seal(self) -> None:
+        """Makes /proc read-only, once the kernel's settings of the world are made."""
+        with contextlib.suppress(_world.StepError):  # a shared one is the system's to guard
+            flags = _world.MS_REMOUNT | _world.MS_BIND | _world.MS_RDONLY | 0xE
+            self._mount("make /proc read-only", None, "/proc", None, flags)
+
+    def parent(self, path: str) -> bool:
+        """Makes the folders above a path, in the world only; False where that cannot be."""
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            if folder == path or not self.parent(folder):
+                return False
+            try:
+                os.mkdir(folder)
+                os.chmod(folder, 0o755)
+            except OSError:
+                return False
+        return self._ours(folder)
+
+    def remove(self, path: str) -> None:
+        """Takes away a file of the world, or covers it where its folder is not ours to write."""
+        if not os.path.lexists(path):
+            return
+        try:
+            if self._ours(os.path.dirname(path)):
+                os.unlink(path)
+                return
+        except OSError:
+            pass
+        with contextlib.suppress(_world.StepError, OSError):  # not reachable for us: not for nginx either
+            blank = os.path.join(self._tmpfs, "blank")
+            os.close(os.open(blank, os.O_WRONLY | os.O_CREAT, 0o600))
+            self._mount("cover", blank, os.path.realpath(path), None, _world.MS_BIND)
+
+    def write(self, path: str, content: bytes, mode: int = 0o644) -> bool:
+        """Makes or replaces a file of the world; False where that cannot be."""
+        if self.parent(path):
+            with contextlib.suppress(OSError):
+                temporary = os.path.join(os.path.dirname(path), ".failsafe")
+                with open(temporary, "wb") as file:
+                    file.write(content)
+                os.chmod(temporary, mode)
+                os.rename(temporary, path)
+                return True
+        try:
+            source = f"{self._tmpfs}/file{abs(hash(path))}"
+            with open(source, "wb") as file:
+                file.write(content)
+            os.chmod(source, mode)
+            self._mount(f"show {path}", source, os.path.realpath(path), None, _world.MS_BIND)
+        except (_world.StepError, OSError):
+            return False
+        return True
+
+    def forget_sockets(self) -> None:
+        """Takes away what a killed nginx left bound; the stubs' own stay."""
+        for path in self._listens:
+            self.remove(path)
+
+    def _ours(self, folder: str) -> bool:
+        try:
+            handle = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return False
+        try:
+            return _world._mount_id(handle) in self._mount_ids  # noqa: SLF001
+        finally:
+            os.close(handle)
+
+    def _tmpfs_on(self, path: str, mode: str = "0755") -> None:
+        seen = os.stat(path)
+        self._mount(f"mount a tmpfs on {path}", "tmpfs", path, "tmpfs", 0, f"size=64m,mode={mode}")
+        if not self._user:
+            os.chown(path, seen.st_uid, seen.st_gid)
+        handle = os.open(path, os.O_PATH)
+        self._mount_ids.add(_world._mount_id(handle))  # noqa: SLF001
+        os.close(handle)
+
+    def _clear(self) -> None:
+        binds = [(os.open(target, os.O_PATH), target) for _source, target in self._binds]
+        for name in sorted(os.listdir("/")):
+            path = "/" + name
+            keep = name in _SYSTEM or any(f"{needed}/".startswith(path + "/") for needed in self._needed)
+            if not keep and os.path.isdir(path) and not os.path.islink(path):
+                self._tmpfs_on(path)
+        for handle, target in binds:
+            if not os.path.isdir(target) and self.parent(target + "/x"):
+                self._mount(f"show {target}", f"/proc/self/fd/{handle}", target, None, _world.MS_BIND)
+            os.close(handle)
+        for name in ("tmp", "var/tmp", "var/log", "var/lib", "var/cache", "var/run"):
+            if self.parent(f"/{name}/x") and name.endswith("tmp"):
+                os.chmod("/" + name, 0o1777)
+
+    def _open_up(self) -> None:
+        # Where no overlay was possible, a folder that nginx writes to is an empty one.
+        needed = [*self._needed, *(target for _source, target in self._binds)]
+        for folder in sorted({os.path.dirname(path) for path in self._written} | {os.path.dirname(OWN)}):
+            real = os.path.realpath(folder)
+            if os.path.isdir(real) and real != "/" and not self._ours(real):
+                if not any(f"{path}/".startswith(real + "/") for path in needed):
+                    self._tmpfs_on(real)
+
+    def _devices(self) -> None:
+        nodes = [(name, os.open("/dev/" + name, os.O_PATH)) for name in _NODES if os.path.exists("/dev/" + name)]
+        self._tmpfs_on("/dev")
+        for name, handle in nodes:
+            os.close(os.open("/dev/" + name, os.O_WRONLY | os.O_CREAT, 0o666))
+            self._mount(f"show /dev/{name}", f"/proc/self/fd/{handle}", "/dev/" + name, None, _world.MS_BIND)
+            os.close(handle)
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            os.symlink(f"/proc/self/fd/{number}", "/dev/" + name)
+        os.symlink("/proc/self/fd", "/dev/fd")
+        os.mkdir("/dev/shm")  # noqa: S108
+        os.chmod("/dev/shm", 0o1777)  # noqa: S108
+
+    def _system(self) -> None:
+        # One processor: `worker_processes auto` then means one worker, and which worker answers is no matter of luck.
+        self._tmpfs_on("/sys")
+        os.makedirs("/sys/devices/system/cpu")
+        for name in ("online", "possible", "present"):
+            with open("/sys/devices/system/cpu/" + name, "w", encoding="ascii") as file:
+                file.write("0\n")
+
+    def _names(self) -> None:
+        self.write("/etc/resolv.conf", f"nameserver {NAMESERVER}\noptions ndots:0 timeout:2\nsearch .\n".encode())
+        self.write("/etc/hosts", _HOSTS.encode())
+        self.write("/etc/nsswitch.conf", _NAMES.encode())
+        for path, tail in (("/etc/passwd", ":/:/bin/false"), ("/etc/group", "")):
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                lines = file.read().splitlines()
+            known = {line.partition(":")[0] for line in lines}
+            # In a user namespace there is one id, and every account has it.
+            number = (os.geteuid() if tail else os.getegid()) if self._user else 65534
+            extra = [name for name in self._accounts if name not in known] if self._blank or self._user else []
+            entry = f":x:{number}:{os.getegid() if self._user else 65534}::/:/bin/false" if tail else f":x:{number}:"
+            names = [*known, *extra] if self._user else extra
+            text = "".join(f"{name}{entry}\n" for name in names)
+            if names:
+                text = text if self._user else "\n".join(lines) + "\n" + text
+                self.write(path, text.encode("utf-8", "surrogateescape"))
+
+
+def _bound_sockets() -> t.Set[str]:
+    found = set()
+    with contextlib.suppress(OSError), open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            fields = line.rstrip("\n").split(None, 7)
+            if len(fields) == 8 and fields[7].startswith("/"):  # noqa: PLR2004
+                found.add(fields[7])
+    return found
+
+
+def _beside(paths: t.Iterable[str]) -> t.Set[str]:
+    # A path with variables in it can become any in its folder.
+    found: t.Set[str] = set()
+    for path in paths:
+        if "$" in path:
+            found |= _found_sockets(os.path.dirname(path.partition("$")[0] + "x"))
+    return found
+
+
+def _found_sockets(top: str) -> t.Set[str]:
+    found = set()
+    entries = 0
+    for folder, folders, names in os.walk(top):
+        entries += len(names) + len(folders)
+        if entries > _WALK:
+            break
+        for name in names:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                if stat.S_ISSOCK(os.lstat(path).st_mode):
+                    found.add(path)
+    return found
+
+
+def drop_capabilities() -> None:
+    """Leaves to what is executed next only what nginx needs: code in a configuration gets no way out of the world."""
+    # <linux/capability.h>: CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, NET_BIND_SERVICE, NET_ADMIN, NET_RAW,
+    # SYS_RESOURCE. Both NET ones reach the world's own networks only.
+    libc = ctypes.CDLL(None, use_errno=True)
+    for number in range(64):
+        if number not in {0, 1, 3, 5, 6, 7, 10, 12, 13, 24}:
+            libc.prctl(24, number, 0, 0, 0)  # PR_CAPBSET_DROP
+    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS

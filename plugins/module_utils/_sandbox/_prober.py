@@ -1,0 +1,242 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Sends probes to the nginx of a world and tells what came of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import typing as t
+
+from . import _client, follow
+from ._client import Answer, Client, Failure
+from ._networks import Networks
+from ._place import TRACE
+from ._protocols import Unreadable
+from ._server import Server, errors_of
+from ._stub import Stub
+from .mounts import SandboxError
+
+Dict = t.Dict[str, t.Any]
+#: What must not be left of one probe when the next is sent.
+_DISABLED = re.compile(
+    r"temporarily disabled|no live upstreams|\(111: Connection refused\) while connecting to upstream"
+)
+_LIMITED = re.compile(r"limiting (?:requests|connections)|delaying request")
+_UNSERVED = re.compile(r'connect\(\) failed \(111.*upstream: "[a-z]+://(\[[0-9a-f:.]+\]|[\d.]+):(\d+)')
+_RESTARTING = 0.3  # of the deadline may be spent on it
+_SETTLE = 0.02  # seconds in which a trace line must have come
+_REPEATS = 3
+
+
+class Prober:
+    """Runs probes one after the other.
+
+    Args:
+        listens, edge, names: for `follow.next_probe`.
+        trace: read the ids that an instrumented tree logs.
+        deadline: as of `time.monotonic`.
+        seconds: of the whole deadline.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        networks: Networks,
+        stub: Stub,
+        *,
+        listens: t.Sequence[Dict],
+        edge: t.Sequence[Dict],
+        names: t.Iterable[str],
+        trace: bool,
+        deadline: float,
+        seconds: float,
+    ) -> None:
+        self.notes: t.List[str] = []
+        self._server = server
+        self._networks = networks
+        self._stub = stub
+        self._client = Client(networks)
+        self._listens = listens
+        self._edge = edge
+        self._names = set(names)
+        self._trace: t.Optional[int] = os.open(TRACE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666) if trace else None
+        self._deadline = deadline
+        self._budget = seconds * _RESTARTING
+        self._dirty = False
+        self._served: t.Set[t.Tuple[str, int]] = set()
+        self._memo: t.Dict[str, Dict] = {}
+
+    def run(self, probes: t.Sequence[Dict]) -> t.List[Dict]:
+        """The outcomes of probes, in their order.
+
+        Raises:
+            SandboxError: the world broke or its time is over.
+        """
+        self._names.update(str(probe["host"]).partition(":")[0].lower() for probe in probes if probe.get("host"))
+        self._memo.clear()
+        outcomes = []
+        for probe in probes:
+            outcome = self._one(probe)
+            if probe.get("follow") and outcome["location"]:
+                self._follow(probe, outcome)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _follow(self, probe: Dict, outcome: Dict) -> None:
+        hop, result = probe, outcome
+        hops = [_hop(probe, outcome)]
+        met = {_identity(probe)}
+        chain = "final"
+        while True:
+            following = follow.next_probe(hop, result, self._listens, self._edge, self._names)
+            if following is None:
+                break
+            if isinstance(following, str):
+                chain = following
+                break
+            identity = _identity(following)
+            if identity in met:
+                chain = "loop"
+                break
+            if len(hops) > follow.MOST_HOPS:
+                chain = "too-long"
+                break
+            met.add(identity)
+            known = self._memo.get(identity)
+            result = self._memo[identity] = known or self._one(following)
+            hop = following
+            hops.append(_hop(hop, result))
+        outcome["chain"] = chain
+        outcome["hops"] = hops if len(hops) > 1 else []
+
+    def _one(self, probe: Dict) -> Dict:
+        for attempt in range(_REPEATS):
+            if time.monotonic() > self._deadline:
+                raise SandboxError("the world's time is over before all probes were sent", "failed")
+            if self._dirty:
+                self._restart()
+            outcome, log = self._ask(probe)
+            last = attempt + 1 == _REPEATS
+            if _DISABLED.search(log):
+                self._dirty = True
+            if not last and self._serve_more(log):
+                continue
+            if not last and _LIMITED.search(log) and self._restart():
+                continue
+            unseen = outcome["status"] in {502, 504} and not outcome["upstreams"]
+            if not last and unseen and (not outcome["errors"] or "no live upstreams" in log):
+                continue  # nginx blames an upstream that was never asked: the world's fault, not the configuration's
+            if outcome["closed"] in {"refused", "reset", "closed", "timeout"} and not self._server.alive():
+                raise SandboxError("nginx ended while it was probed: " + "; ".join(outcome["errors"]), "failed")
+            return outcome
+        raise SandboxError("unreachable", "failed")
+
+    def _restart(self) -> bool:
+        self._dirty = False
+        if self._budget <= 0:
+            note = "state of earlier probes (rate limits, failed peers) may show: nginx was restarted too often to go on so"
+            if note not in self.notes:
+                self.notes.append(note)
+            return False
+        began = time.monotonic()
+        self._client.forget()
+        self._server.restart(self._deadline)
+        self._budget -= time.monotonic() - began
+        return True
+
+    def _serve_more(self, log: str) -> bool:
+        # An upstream's port that no stub serves yet, because it is not written in the configuration as such.
+        more = False
+        for address, port in _UNSERVED.findall(log):
+            place = (address.strip("[]"), int(port))
+            if place not in self._served:
+                self._served.add(place)
+                more = self._stub.serve_at(self._networks, *place) or more
+        return more
+
+    def _ask(self, probe: Dict) -> t.Tuple[Dict, str]:
+        self._stub.seen = []
+        self._stub.answers = probe.get("answers") or ()
+        outcome: Dict = {"id": probe.get("id"), "status": None, "closed": None, "location": None, "headers": []}
+        body = b""
+        try:
+            answer = self._exchange(probe)
+        except Failure as failure:
+            outcome["closed"] = str(failure)
+        else:
+            outcome.update(status=answer.status, headers=answer.headers, closed=answer.closed)
+            outcome["location"] = next((v for n, v in answer.headers if n.lower() == "location"), None)
+            body = answer.body
+        while self._stub.loop.turn(0):
+            pass
+        log = self._server.drain()
+        outcome.update(
+            body_length=len(body),
+            body_digest=_client.digest(body),
+            upstreams=self._stub.seen,
+            errors=errors_of(log) if log else [],
+            hops=[],
+            chain=None,
+            trace=self._read_trace() if self._trace is not None else [],
+        )
+        return outcome, log
+
+    def _exchange(self, probe: Dict) -> Answer:
+        wait = _client.PATIENCE + max([float(entry.get("delay") or 0) for entry in self._stub.answers] or [0.0])
+        data = _client.request_bytes(probe)
+        while True:
+            key, sock, used = self._client.connect(probe)
+            answer = Answer(probe["method"])
+            try:
+                sock.sendall(data)
+                sock.setblocking(False)
+                answer.closed = _client.read(sock, answer, self._stub.loop, time.monotonic() + wait)
+            except Unreadable as error:
+                answer.closed = f"closed: {error}"
+            except OSError:
+                answer.closed = "reset"
+            if used and answer.status is None and answer.closed in {"reset", "closed"}:
+                self._client.drop(sock)
+                continue  # it was closed since the last answer: not this request's outcome
+            if answer.keep and answer.closed is None:
+                self._client.keep(key, sock)
+            else:
+                self._client.drop(sock)
+            return answer
+
+    def _read_trace(self) -> t.List[str]:
+        handle = t.cast(int, self._trace)
+        limit = time.monotonic() + _SETTLE
+        data = b""
+        while not data.endswith(b"\n") and time.monotonic() < limit:
+            data += os.read(handle, 1 << 20)
+            if not data:
+                time.sleep(0.0005)
+        found: t.List[str] = []
+        for line in data.decode("utf-8", "replace").splitlines():
+            fields = line.split(" ")
+            if len(fields) > 6 and fields[0] == "failsafe":  # noqa: PLR2004
+                markers = [marker for marker in fields[5].split(",") if marker not in {"", "-"}]
+                found += markers if fields[6] in {"-", *markers[-1:]} else [*markers, fields[6]]
+        return found
+
+
+def _identity(probe: t.Mapping[str, t.Any]) -> str:
+    headers = sorted((str(name).lower(), str(value)) for name, value in probe.get("headers") or ())
+    keys = ("method", "host", "target", "sni", "client", "version", "answers")
+    return json.dumps(
+        [probe["listen"].get(key) for key in ("port", "ssl")] + [probe.get(key) for key in keys] + [headers]
+    )
+
+
+def _hop(probe: Dict, outcome: Dict) -> Dict:
+    keys = ("status", "location", "upstreams", "errors")
+    return {"url": follow.url_of(probe), **{key: outcome[key] for key in keys}, "closed": outcome["closed"]}

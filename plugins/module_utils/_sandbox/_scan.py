@@ -1,0 +1,98 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What a world needs to know of a configuration before nginx starts: found by its shape, not by parsing.
+
+A guess too many costs a socket or an empty folder; nothing here decides an outcome.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+_LARGEST = 4 << 20  # bytes of one configuration file
+_COMMENT = re.compile(r"(?m)(?:^|(?<=[\s;{}]))#.*$")
+_PORT = re.compile(r":(\d{1,5})\b|(?<![\w.:/])(\d{4,5})(?![\w.])")
+_LISTEN = re.compile(r"(?<![\w$])listen\s+[\"']?(\[[0-9a-fA-F:.]+\]|[\d.]+|unix:[^\s;\"']+)(?::\d+)?[\"']?[\s;]")
+_RESOLVER = re.compile(r"(?<![\w$])resolver\s+([^;]+);")
+_ADDRESS = re.compile(r"^(\[[0-9a-fA-F:.]+\]|\d+\.\d+\.\d+\.\d+)(?::(\d+))?$")
+_UNIX = re.compile(r"unix:(/[^\s;:\"'{}]+)")
+_FILE = re.compile(
+    r"(?<![\w$])(error_log|access_log|pid|lock_file|\w+_temp_path|\w+_cache_path|ssl_certificate|ssl_certificate_key"
+    r"|ssl_client_certificate|ssl_trusted_certificate|proxy_ssl_certificate|proxy_ssl_certificate_key|root|alias)"
+    r"\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s;\"']+))"
+)
+_NAMES = re.compile(r"(?<![\w$])server_name\s+([^;]+);")
+_USER = re.compile(r"(?m)^\s*user\s+([\w.-]+)(?:\s+([\w.-]+))?\s*;")
+_DEFAULT_PORTS = (80, 443, 11211)
+
+
+class Scan:
+    """The addresses, ports and paths that the files of a tree name.
+
+    Args:
+        tree: the folder.
+
+    Attributes:
+        ports: those that an upstream may have.
+        listens: literal listen addresses, `unix:` ones with the prefix.
+        resolvers: addresses and ports of DNS servers.
+        unix: paths of unix sockets, upstreams' and nginx's own; with variables in them, as written.
+        files: directive -> its paths as written, in the order of the files and lines.
+        names: what `server_name` names.
+        words: what else was found: "reuseport".
+        user: the accounts named by `user`.
+    """
+
+    def __init__(self, tree: str) -> None:
+        text = "\n".join(_texts(tree))
+        self.ports = set(_DEFAULT_PORTS)
+        for first, second in _PORT.findall(text):
+            number = int(first or second)
+            if 0 < number < 65536:
+                self.ports.add(number)
+        self.listens = sorted({found.strip("[]") for found in _LISTEN.findall(text)})
+        self.resolvers: t.Set[t.Tuple[str, int]] = set()
+        for arguments in _RESOLVER.findall(text):
+            for found in map(_ADDRESS.match, arguments.split()):
+                if found:
+                    self.resolvers.add((found.group(1).strip("[]"), int(found.group(2) or 53)))
+        self.unix = sorted(set(_UNIX.findall(text)))
+        self.files: t.Dict[str, t.List[str]] = {}
+        for directive, *quoted in _FILE.findall(text):
+            self.files.setdefault(directive, []).append("".join(quoted))
+        self.names = {
+            name for names in _NAMES.findall(text) for name in names.split() if "$" not in name and name != "_"
+        }
+        self.words = {word for word in ("reuseport",) if word in text}
+        self.user = [name for names in _USER.findall(text) for name in names if name]
+
+    def paths(self, *endings: str) -> t.List[str]:
+        """The literal paths of the directives that end so."""
+        return [
+            path
+            for directive, paths in self.files.items()
+            if directive.endswith(endings)
+            for path in paths
+            if "$" not in path
+        ]
+
+
+def _texts(tree: str) -> t.Iterator[str]:
+    for folder, _folders, names in os.walk(tree):
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                if os.path.isfile(path) and os.path.getsize(path) <= _LARGEST:
+                    with open(path, "rb") as file:
+                        content = file.read()
+                    if b"\0" not in content:
+                        yield _COMMENT.sub("", content.decode("utf-8", "surrogateescape"))
+            except OSError:
+                continue

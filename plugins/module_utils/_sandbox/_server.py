@@ -1,0 +1,255 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The nginx of a world: started as it is on the host, watched, and what it writes to its error logs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+import typing as t
+
+from . import _pair
+from ._networks import Networks
+from ._place import OWN, Place, drop_capabilities
+from .mounts import SandboxError
+
+ERROR_LOG = OWN + "/error.log"
+_OUTPUT = OWN + "/output"
+_LINE = re.compile(
+    r"^(?:nginx: |\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )\[(\w+)\] (?:\d+#\d+: )?(?:\*\d+ )?(.*)$", re.MULTILINE
+)
+_SERIOUS = ("error", "crit", "alert", "emerg")
+_ABSENT = re.compile(r"No such file or directory|Permission denied")
+_CERTIFICATE = re.compile(
+    r'(?:cannot load certificate|SSL_CTX_load_verify_(?:locations|file)\(|SSL_CTX_use_certificate\w*\() ?"([^"]+)"'
+)
+_KEY = re.compile(r'(?:cannot load certificate key |SSL_CTX_use_PrivateKey\w*\()"([^"]+)"')
+_ROUNDS = 50
+_READY = 5.0  # seconds from the start of the master to its first worker
+_POLL = 0.002
+
+
+class Server:
+    """nginx in the world.
+
+    Args:
+        argv: its command line.
+        env: its environment.
+        networks: it lives in the inner one.
+        place: its file system.
+        pairs: certificate -> key, as the configuration names them.
+        freeze: stop all workers but one, so that every request meets the same worker's state.
+        turn: lets the stubs work for at most that many seconds.
+
+    Attributes:
+        certificates: what was replaced by a self-signed pair.
+        milliseconds: that the last start took.
+    """
+
+    def __init__(
+        self,
+        argv: t.Sequence[str],
+        env: t.Mapping[str, str],
+        networks: Networks,
+        place: Place,
+        *,
+        pairs: t.Mapping[str, str],
+        freeze: bool,
+        turn: t.Callable[[float], object],
+    ) -> None:
+        self.certificates: t.List[str] = []
+        self.milliseconds = 0.0
+        self._argv = list(argv)
+        self._env = dict(env)
+        self._networks = networks
+        self._place = place
+        self._pairs = dict(pairs)
+        self._freeze = freeze
+        self._turn = turn
+        self._master = 0
+        self._log = os.open(ERROR_LOG, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._rest = b""
+
+    def start(self, deadline: float) -> None:
+        """Starts it.
+
+        Raises:
+            SandboxError: nginx refuses the tree (its words), or it is not up in time.
+        """
+        for certificate, key in self._pairs.items():
+            if not os.access(certificate, os.R_OK) or not os.access(key, os.R_OK):
+                self._plant(certificate, key)
+        for _unused in range(_ROUNDS):
+            words = self._launch(deadline)
+            if not words:
+                break
+            if not self._mend(words):
+                raise SandboxError("; ".join(words), "refused")
+        else:
+            raise SandboxError("; ".join(words), "refused")
+        self._await_worker(deadline)
+
+    def _plant(self, certificate: t.Optional[str], key: t.Optional[str]) -> bool:
+        done = []
+        for path, content in ((certificate, _pair.CERTIFICATE), (key, _pair.KEY)):
+            if path and path not in self.certificates and self._place.write(path, content, 0o600):
+                done.append(path)
+        self.certificates += done
+        return bool(done)
+
+    def _mend(self, words: t.Sequence[str]) -> bool:
+        # A certificate or key that an include names from somewhere else and this machine lacks.
+        for line in words:
+            key, certificate = _KEY.search(line), _CERTIFICATE.search(line)
+            if key and ("mismatch" in line or _ABSENT.search(line)):
+                partner = next((c for c, k in self._pairs.items() if k == key.group(1)), None)
+                return self._plant(partner, key.group(1))
+            if certificate and _ABSENT.search(line):
+                return self._plant(certificate.group(1), self._pairs.get(certificate.group(1)))
+        return False
+
+    def _launch(self, deadline: float) -> t.List[str]:
+        began = time.monotonic()
+        with open(_OUTPUT, "wb") as output:
+            process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._env,
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=self._enter,  # noqa: PLW1509
+            )
+        # It ends when the daemon is up. With `daemon off` it stays, and what it listens on tells.
+        while process.poll() is None and not (time.monotonic() - began > 0.02 and self._listening()):  # noqa: PLR2004
+            if time.monotonic() > deadline:
+                raise SandboxError("nginx did not start in time", "failed")
+            self._turn(_POLL)  # it asks the stub for names
+        self.milliseconds = (time.monotonic() - began) * 1000
+        if process.returncode:
+            with open(_OUTPUT, "rb") as file:
+                text = file.read().decode("utf-8", "backslashreplace")
+            self.drain()
+            words = dict.fromkeys(words for level, words in _LINE.findall(text) if level in _SERIOUS)
+            return list(words) or [text.strip()[-500:] or f"nginx ended with status {process.returncode}"]
+        self._master = process.pid if process.returncode is None else 0
+        return []
+
+    def _enter(self) -> None:
+        self._networks.enter_inner()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        drop_capabilities()
+
+    def _listening(self) -> bool:
+        def look() -> bool:
+            for name in ("tcp", "tcp6"):
+                with contextlib.suppress(OSError), open("/proc/net/" + name, encoding="ascii") as file:
+                    if any(line.split()[3] == "0A" for line in file):
+                        return True
+            return False
+
+        return self._networks.run_inside(look)
+
+    def _await_worker(self, deadline: float) -> None:
+        limit = min(deadline, time.monotonic() + _READY)
+        while True:
+            processes = _processes()
+            self._master = self._master or next((pid for pid, (parent, _t) in processes.items() if parent == 1), 0)
+            title = processes.get(self._master, (0, ""))[1]
+            workers = [pid for pid, (_parent, name) in processes.items() if name.startswith("nginx: worker process")]
+            if workers or (title and not title.startswith("nginx: master") and time.monotonic() > limit - _READY + 0.1):
+                break
+            if time.monotonic() > limit or not title:
+                words = [words for level, words in _LINE.findall(self.drain()) if level in _SERIOUS]
+                raise SandboxError("; ".join(dict.fromkeys(words)) or "nginx ended right after its start", "refused")
+            self._turn(_POLL)
+        if self._freeze:
+            for pid in sorted(workers)[1:]:
+                os.kill(pid, signal.SIGSTOP)
+
+    def alive(self) -> bool:
+        """Whether the master still runs."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        try:
+            with open(f"/proc/{self._master}/stat", encoding="ascii", errors="replace") as file:
+                return file.read().rpartition(")")[2].split()[0] not in "ZX"
+        except OSError:
+            return False
+
+    def restart(self, deadline: float) -> None:
+        """Starts it anew: nothing of what it knew of peers, limits and connections is left.
+
+        Raises:
+            SandboxError: it does not come up again.
+        """
+        for pid in _processes():
+            if pid != 1:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+        self._place.forget_sockets()
+        self.drain()
+        words = self._launch(deadline)
+        if words:
+            raise SandboxError("nginx did not start again: " + "; ".join(words), "failed")
+        self._await_worker(deadline)
+
+    def drain(self) -> str:
+        """What was written to the error logs since the last call, whole lines."""
+        data = os.read(self._log, 1 << 20)
+        if not data:
+            return ""
+        while True:
+            more = os.read(self._log, 1 << 20)
+            if not more:
+                break
+            data += more
+        lines, _sep, self._rest = (self._rest + data).rpartition(b"\n")
+        return lines.decode("utf-8", "backslashreplace")
+
+
+def _processes() -> t.Dict[int, t.Tuple[int, str]]:
+    # pid -> parent and title, of the world.
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rpartition(")")[2].split()
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    title = file.read().rstrip(b"\0").decode("utf-8", "replace")
+                if fields[0] not in "ZX":
+                    found[int(name)] = (int(fields[1]), title)
+    return found
+
+
+def errors_of(text: str) -> t.List[str]:
+    """The lines at [error] and worse, without time, process, connection and what only describes the request."""
+    found = []
+    for line in dict.fromkeys(text.splitlines()):  # a line can be in two logs
+        match = _LINE.match(line)
+        if match and match.group(1) in _SERIOUS:
+            found.append(match.group(2).partition(", client: ")[0])
+    return found
+
+
+def raise_limits() -> None:
+    """As many open files as this process may have."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,346 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The stub upstreams: one epoll loop that answers every connection that nginx opens, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import heapq
+import select
+import socket
+import ssl
+import struct
+import time
+import typing as t
+
+from . import _dns
+from ._networks import Networks, family, is_loopback
+from ._protocols import READERS, Request, Unreadable, answer, sniff
+
+Handler = t.Callable[[], None]
+_ANY = ("0.0.0.0", "::")  # noqa: S104
+_EVERYWHERE = ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_STREAM))
+_RESET = struct.pack("ii", 1, 0)  # struct linger: close with RST
+_BACKLOG = 512
+_BODY = b"ok\n"
+#: Makes nginx keep the answer out of its caches, and is not passed on: ngx_http_upstream.c, hidden headers.
+_UNCACHED = ["X-Accel-Expires", "0"]
+_WRITE = select.EPOLLOUT | select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
+
+
+class Loop:
+    """Calls a handler when its descriptor is ready, or its time has come."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._handlers: t.Dict[int, Handler] = {}
+        self._timers: t.List[t.Tuple[float, int, Handler]] = []
+        self._count = 0
+
+    def add(self, handle: int, handler: Handler) -> None:
+        """Calls `handler` whenever the descriptor can be read."""
+        self._handlers[handle] = handler
+        self._epoll.register(handle, select.EPOLLIN)
+
+    def writable(self, handle: int, *, wanted: bool) -> None:
+        """Whether the handler is called for room to write too."""
+        self._epoll.modify(handle, _WRITE if wanted else select.EPOLLIN)
+
+    def remove(self, handle: int) -> None:
+        """Forgets a descriptor that is about to be closed."""
+        if self._handlers.pop(handle, None):
+            self._epoll.unregister(handle)
+
+    def later(self, seconds: float, handler: Handler) -> None:
+        """Calls `handler` once, after that time."""
+        self._count += 1
+        heapq.heappush(self._timers, (time.monotonic() + seconds, self._count, handler))
+
+    def turn(self, seconds: float) -> int:
+        """Waits for the next events, at most that long, and handles them; returns their number."""
+        if self._timers:
+            seconds = max(0.0, min(seconds, self._timers[0][0] - time.monotonic()))
+        try:
+            events = self._epoll.poll(seconds)
+        except InterruptedError:
+            return 0
+        for handle, _event in events:
+            handler = self._handlers.get(handle)
+            if handler:
+                handler()
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            heapq.heappop(self._timers)[2]()
+        return len(events)
+
+
+class Stub:
+    """All stub upstreams of one world.
+
+    Args:
+        loop: what calls it.
+        names: the DNS stub's memory.
+        context: for connections that begin with a TLS handshake.
+
+    Attributes:
+        seen: the requests since it was last emptied, as in an outcome's `upstreams`.
+        answers: those of the probe that is under way.
+        busy: connections that are in the middle of a request.
+    """
+
+    def __init__(self, loop: Loop, names: _dns.Names, context: ssl.SSLContext) -> None:
+        self.loop = loop
+        self.names = names
+        self.context = context
+        self.seen: t.List[t.Dict[str, t.Any]] = []
+        self.answers: t.Sequence[t.Mapping[str, t.Any]] = ()
+        self.busy: t.Set[_Connection] = set()
+        self.connections = 0
+        self._listeners: t.Dict[t.Any, socket.socket] = {}
+
+    def listen(self, sock: socket.socket, address: t.Any, *, device: bytes = b"") -> bool:
+        """Serves an address; False where something else does."""
+        try:
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != "::"))
+            if device:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+            sock.bind(address)
+            sock.listen(_BACKLOG)
+        except OSError:
+            sock.close()
+            return False
+        sock.setblocking(False)
+        self._listeners[sock.fileno()] = sock
+        self.loop.add(sock.fileno(), lambda: self._accept(sock))
+        return True
+
+    def serve_at(self, networks: Networks, address: str, port: int) -> bool:
+        """Serves a port that nginx connected to: everywhere in the world, or at one address of nginx's own network."""
+        if address not in networks.local and not is_loopback(address):
+            return self.listen(socket.socket(*_EVERYWHERE[networks.ipv6]), (_ANY[networks.ipv6], port))
+        return self.listen(networks.socket_inside(family(address)), (address, port), device=b"lo")
+
+    def serve_inside(self, networks: Networks, port: int) -> None:
+        """Serves a port of nginx's own network for nginx alone, where it does not listen itself."""
+        kind, everywhere = _EVERYWHERE[networks.ipv6][0], _ANY[networks.ipv6]
+        if not self.listen(networks.socket_inside(kind), (everywhere, port), device=b"lo"):
+            for address in ("127.0.0.1", "::1")[: 1 + networks.ipv6]:
+                self.serve_at(networks, address, port)
+
+    def serve_names(self, sock: socket.socket, port: int, *, device: bytes = b"") -> bool:
+        """Serves DNS at a port."""
+        try:
+            _dns.listen(sock, port, device=device)
+        except OSError:
+            sock.close()
+            return False
+        sock.setblocking(False)
+        self._listeners[sock.fileno()] = sock
+        self.loop.add(sock.fileno(), lambda: _dns.answer(sock, self.names))
+        return True
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the peer is gone again
+            sock, _peer = listener.accept()
+            sock.setblocking(False)
+            self.connections += 1
+            if sock.family == socket.AF_UNIX:
+                address, port = "unix:" + listener.getsockname(), 0
+            else:
+                address, port = sock.getsockname()[:2]
+                address = address[7:] if address.startswith("::ffff:") else address
+            _Connection(self, sock, address, port)
+
+    def choose(self, host: str, address: str, port: int, authority: str) -> t.Mapping[str, t.Any]:
+        """What the probe wants this upstream to answer: an answer for it, else one for `*`, else nothing special."""
+        names = {address, f"{address}:{port}", host, f"{host}:{port}", authority}
+        general: t.Mapping[str, t.Any] = {}
+        for entry in self.answers:
+            wanted = str(entry.get("upstream", "*")).rpartition("://")[2]
+            if wanted in names:
+                return entry
+            if wanted == "*":
+                general = general or entry
+        return general
+
+
+class _Connection:
+    # One connection of nginx's.
+
+    def __init__(self, stub: Stub, sock: socket.socket, address: str, port: int) -> None:
+        self._stub = stub
+        self._sock = sock
+        self._address = address
+        self._port = port
+        self._host = stub.names.by_address.get(address, address)
+        self._protocol: t.Optional[str] = None
+        self._secure = False
+        self._tls: t.Optional[ssl.SSLObject] = None
+        self._data = b""
+        self._out = b""
+        self._waiting = False
+        self._closing = False
+        self._number = sock.fileno()
+        stub.loop.add(self._number, self._ready)
+        if stub.choose(self._host, address, port, "").get("down"):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self._record("unknown", None, None)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._stub.busy.discard(self)
+        self._stub.loop.remove(self._number)
+        self._sock.close()
+
+    def _ready(self) -> None:
+        if self._out:
+            self._flush()
+            return
+        try:
+            data = self._sock.recv(262144)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            if self._data and self._protocol in {None, "unknown"}:
+                self._record("unknown", None, None)
+            self.close()
+            return
+        self._stub.busy.add(self)
+        try:
+            if self._tls is None and not self._secure and not self._data and data[:1] == b"\x16":
+                self._start_tls()
+            self._data += self._decrypt(data) if self._tls else data
+            self._serve()
+        except (Unreadable, ssl.SSLError, IndexError, ValueError, struct.error):
+            self._record("unknown", None, None)
+            self.close()
+
+    def _start_tls(self) -> None:
+        self._secure = True
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = self._stub.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def _decrypt(self, data: bytes) -> bytes:
+        tls = t.cast(ssl.SSLObject, self._tls)
+        self._incoming.write(data)
+        plain = b""
+        try:
+            if tls.version() is None or not tls.cipher():
+                tls.do_handshake()
+            while True:
+                part = tls.read(262144)
+                if not part:
+                    break
+                plain += part
+        except ssl.SSLWantReadError:
+            pass
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._closing = True
+        self._send_raw(self._outgoing.read())
+        return plain
+
+    def _serve(self) -> None:
+        while self._data:
+            if self._protocol is None:
+                self._protocol = sniff(self._data)
+            if self._protocol is None:
+                return
+            reader = READERS.get(self._protocol)
+            if reader is None:
+                self._serve_other()
+                return
+            request = reader(self._data)
+            if request is None:
+                return
+            self._data = self._data[request.used :]
+            self._respond(request)
+
+    def _serve_other(self) -> None:
+        # Nothing that a stub speaks: what counts is that nginx connected.
+        self._record("grpc" if self._protocol == "grpc" else "unknown", None, None)
+        self.close()
+
+    def _respond(self, request: Request) -> None:
+        authority = next((value for name, value in request.headers if name.lower() == "host"), "")
+        wanted = self._stub.choose(self._host, self._address, self._port, authority)
+        status = int(wanted.get("status") or 200)
+        protocol = "https" if self._secure and request.protocol == "http" else request.protocol
+        if wanted.get("down"):
+            self._refuse()
+            return
+        self._record(protocol, request, status)
+        headers = [list(map(str, pair)) for pair in wanted.get("headers") or ()]
+        if not any(name.lower() == _UNCACHED[0].lower() for name, _value in headers):
+            headers.append(_UNCACHED)
+        body = str(wanted["body"]).encode("utf-8") if wanted.get("body") else _BODY
+        data = answer(request, status, headers, body)
+
+        def send() -> None:
+            self._closing = not request.keep
+            self._send(data)
+
+        if wanted.get("delay"):
+            self._stub.loop.later(float(wanted["delay"]), send)
+        else:
+            send()
+
+    def _record(self, protocol: str, request: t.Optional[Request], status: t.Optional[int]) -> None:
+        unix = self._address.startswith("unix:")
+        place = self._address if unix else f"{self._address}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host and not unix else self._host
+        self._stub.seen.append(
+            {
+                "target": f"{protocol}://{host}" + ("" if unix else f":{self._port}"),
+                "protocol": protocol,
+                "address": place if unix or ":" not in self._address else f"[{self._address}]:{self._port}",
+                "method": request.method if request else "",
+                "uri": request.uri if request else "",
+                "headers": request.headers if request else [],
+                "params": request.params if request else {},
+                "status": status,
+            }
+        )
+
+    def _send(self, data: bytes) -> None:
+        if self._sock.fileno() < 0:
+            return  # nginx gave up during the delay
+        if self._tls:
+            self._tls.write(data)
+            if self._closing:
+                with contextlib.suppress(ssl.SSLError):
+                    self._tls.unwrap()
+            data = self._outgoing.read()
+        self._stub.busy.discard(self)
+        self._send_raw(data)
+
+    def _send_raw(self, data: bytes) -> None:
+        self._out += data
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            if self._out:
+                self._out = self._out[self._sock.send(self._out) :]
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.EINTR}:
+                self.close()
+                return
+        if bool(self._out) != self._waiting:
+            self._waiting = bool(self._out)
+            self._stub.loop.writable(self._number, wanted=self._waiting)
+        if not self._out and self._closing:
+            self.close()
