@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 Probe = dict[str, t.Any]
 SideName = t.Literal["before", "after"]
+_LONGEST: t.Final = 160
 _CLIENTS_FOLLOW: t.Final = frozenset({"GET", "HEAD"})
 
 
@@ -59,7 +60,7 @@ class Entry:
         return {
             "id": id_,
             "origin": "generated",
-            "why": draft.why,
+            "why": one_line(draft.why),
             "file": draft.block.file,
             "line": draft.block.line,
             "blocks": self.public,
@@ -75,6 +76,12 @@ class Entry:
             "answers": list(draft.answers),
             "follow": draft.method in _CLIENTS_FOLLOW,
         }
+
+
+def one_line(text: str) -> str:
+    """A text from a configuration as a part of a message: printable, on one line, not endless."""
+    shown = text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 
 class Block:

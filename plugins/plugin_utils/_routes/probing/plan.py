@@ -16,7 +16,7 @@ from itertools import chain, zip_longest
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
 
-from .collect import Probe, Side
+from .collect import Probe, Side, one_line
 from .listeners import Listen, merge_listens
 
 if t.TYPE_CHECKING:
@@ -202,6 +202,6 @@ def _unprobed(sides: list[Side], asked: Collection[int], wanted: Collection[int]
                 "side": side.name,
                 "file": directive.file,
                 "line": directive.line,
-                "block": " ".join([directive.name, *directive.args]),
+                "block": one_line(" ".join([directive.name, *directive.args])),
                 "reason": reason,
             }
