@@ -33,6 +33,9 @@ class Accepted:
     location: str | None = None
     until: dt.date | None = None
     reason: str | None = None
+    #: Where it was written down.
+    file: str | None = None
+    line: int | None = None
     used: int = 0
 
     def matches(self, name: str, hosts: Iterable[str], blocks: Iterable[str]) -> bool:
@@ -50,6 +53,8 @@ class Accepted:
             "location": self.location,
             "until": self.until.isoformat() if self.until else None,
             "reason": self.reason,
+            "file": self.file,
+            "line": self.line,
         }
         return {key: value for key, value in entry.items() if value is not None}
 
@@ -90,7 +95,7 @@ def parse(entry: Mapping[str, t.Any]) -> Accepted:
     server, location, reason = (
         None if entry.get(key) is None else str(entry[key]) for key in ("server", "location", "reason")
     )
-    return Accepted(name, server, location, _day(entry.get("until")), reason)
+    return Accepted(name, server, location, _day(entry.get("until")), reason, entry.get("file"), entry.get("line"))
 
 
 def _day(value: object) -> dt.date | None:

@@ -51,9 +51,7 @@ class SemanticChange(t.Protocol):
     @property
     def block(self) -> str: ...
     @property
-    def before_directive(self) -> Directive | None: ...
-    @property
-    def after_directive(self) -> Directive | None: ...
+    def directives(self) -> Sequence[tuple[Directive | None, Directive | None]]: ...
     def as_dict(self) -> dict[str, t.Any]: ...
 
 
@@ -79,24 +77,25 @@ class Causes:
         self._diff = diff
         self.changes: Sequence[SemanticChange] = () if diff is None else diff.changes
         self._numbers = {id(change): number for number, change in enumerate(self.changes)}
-        self._old: dict[Place, list[int]] = defaultdict(list)
-        self._new: dict[Place, list[int]] = defaultdict(list)
+        self._old: dict[Place, set[int]] = defaultdict(set)
+        self._new: dict[Place, set[int]] = defaultdict(set)
         #: Changes of what other blocks refer to or inherit.
         self._shared: set[int] = set()
         self._outer: set[int] = set()
         self._known: dict[tuple[t.Any, ...], tuple[int, ...]] = {}
         for number, change in enumerate(self.changes):
             if change.risk not in _INERT:
-                self._file(number, change.before_directive, self._old)
-                self._file(number, change.after_directive, self._new)
+                for old, new in change.directives:
+                    self._file(number, old, self._old)
+                    self._file(number, new, self._new)
 
-    def _file(self, number: int, directive: Directive | None, table: dict[Place, list[int]]) -> None:
+    def _file(self, number: int, directive: Directive | None, table: dict[Place, set[int]]) -> None:
         if directive is None:
             return
         if directive.block is not None:
             # A block that was added or removed explains what itself, or a block in it, answers.
             for place in _blocks_in(directive):
-                table[place].append(number)
+                table[place].add(number)
         parent = directive.parent
         if directive.name in _SHARED or (parent is not None and parent.name in _SHARED):
             self._shared.add(number)
@@ -107,7 +106,7 @@ class Causes:
             while parent is not None and parent.name == "limit_except":
                 parent = parent.parent
             if parent is not None:
-                table[parent.place].append(number)
+                table[parent.place].add(number)
 
     def explain(self, name: str, old: Path, new: Path) -> tuple[int, ...]:
         """The numbers of the changes that explain a class of change between two ways through the configurations."""

@@ -30,6 +30,7 @@ from .result import Report, Unverified
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.marker import Block
 
     from .causes import SemanticDiff
@@ -44,7 +45,14 @@ class Expected(t.Protocol):
 
     @property
     def accept(self) -> Iterable[Mapping[str, t.Any]]: ...
-    def check(self, outcomes: Sequence[Outcome]) -> list[dict[str, t.Any]]: ...
+    def check(
+        self,
+        outcomes: Iterable[Outcome],
+        *,
+        config: Config | None = None,
+        markers: Mapping[str, Block] | None = None,
+        traced: Iterable[Outcome] | None = None,
+    ) -> list[dict[str, t.Any]]: ...
 
 
 def compare(
@@ -80,7 +88,12 @@ def compare(
     entries = [*accept, *(expectations.accept if expectations else ())]
     day = today or dt.datetime.now(tz=dt.UTC).date()
     comparison = _Comparison(probes, old, new, diff, AcceptList(entries, day))
-    return comparison.report([] if expectations is None else expectations.check(new.outcomes))
+    results = (
+        []
+        if expectations is None
+        else expectations.check(new.outcomes, config=new.config, markers=new.markers, traced=new.traced)
+    )
+    return comparison.report(results)
 
 
 class _Comparison:

@@ -168,15 +168,12 @@ def changed_not_verified(
     for change in diff.changes:
         if change.risk not in _VISIBLE:
             continue
-        side, directive = (
-            (new, change.after_directive) if change.after_directive is not None else (old, change.before_directive)
-        )
-        if directive is None:
-            continue
-        for what, place, reason in _doubts(directive, side, origins):
-            if (place, reason) not in told:
-                told.add((place, reason))
-                yield Unverified("changed", what, reason, place.file, place.line)
+        for before, after in change.directives:
+            side, directive = (new, after) if after is not None else (old, before)
+            for what, place, reason in _doubts(directive, side, origins) if directive is not None else ():
+                if (place, reason) not in told:
+                    told.add((place, reason))
+                    yield Unverified("changed", what, reason, place.file, place.line)
 
 
 def _doubts(

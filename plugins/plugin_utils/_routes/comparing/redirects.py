@@ -66,8 +66,8 @@ class _Graph:
         """A cycle for every permanent redirect that is no more, where there is one."""
         for source, targets in self.permanent.items():
             for target, index in targets.items():
-                if target not in self.after.get(source, ()):
-                    urls = self._way_back(source, target)
+                urls = () if target in self.after.get(source, ()) else self._way_back(source, target)
+                if urls:
                     steps = list(zip(urls, (*urls[1:], source), strict=True))
                     if any(end not in self.before.get(start, ()) for start, end in steps):
                         yield Loop(urls, tuple(end not in self.after.get(start, ()) for start, end in steps), index)
