@@ -219,7 +219,8 @@ options:
     default: 3600
   keep:
     description:
-      - How many releases the store keeps. The adopted, confirmed, active and staged ones stay in any case.
+      - How many releases the store keeps. The adopted, confirmed, active and staged ones and the one that was confirmed before
+        stay in any case.
     type: int
     default: 5
   metadata:
@@ -313,6 +314,10 @@ drift:
   returned: O(state=staged) and O(state=adopted), and when that is why it failed
   type: list
   elements: str
+previous:
+  description: The release that is confirmed now, to which a rollback of the fleet leads.
+  returned: O(state=staged)
+  type: str
 special:
   description: Sockets, devices and FIFOs below O(config_dir). They are left alone and are part of no release.
   returned: O(state=staged)
@@ -411,11 +416,16 @@ rollout:
       description: Seconds until it ends by itself.
       type: int
 proof:
-  description: The proof of the reload, with C(ok), C(reason), C(seconds), C(workers) and C(log_lines).
+  description:
+    - The proof of the reload, with C(ok), C(reason), C(seconds), C(master_pid), C(workers), C(old_workers_left), C(log_lines) and
+      C(limits).
+    - C(old_workers_left) counts the workers of earlier generations that still finish requests. They are not waited for.
   returned: when nginx was reloaded or started
   type: dict
 gate:
-  description: What came of the gate, with C(ok), C(reason), C(failed), C(already_failing), C(rounds) and C(seconds).
+  description:
+    - What came of the gate, with C(ok), C(reason), C(failed), C(already_failing), C(rounds) and C(seconds).
+    - Where it failed, C(nginx_says) has what nginx's error log says of the failed requests.
   returned: when it was held
   type: dict
 stopped:
@@ -587,8 +597,10 @@ def main() -> None:
 
 
 def _warn(module: AnsibleModule, engine: Engine, result: dict[str, t.Any]) -> None:
-    gate, validation = result.get("gate") or {}, result.get("validation") or {}
-    for warning in [*engine.warnings, *gate.get("unwatched", ()), *validation.get("limits", ())]:
+    gate, validation, proof = (result.get(name) or {} for name in ("gate", "validation", "proof"))
+    for warning in [
+        *engine.warnings, *gate.get("unwatched", ()), *validation.get("limits", ()), *proof.get("limits", ()),
+    ]:  # fmt: skip
         module.warn(warning)
     if gate.get("skipped"):
         module.warn("the gate asked nothing: " + gate["reason"])

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -16,6 +17,7 @@ import typing as t
 
 #: `time [level] pid#tid: *connection text`; the connection is absent from lines of the load: ngx_log_error_core.
 _LINE = re.compile(r"^\S+ \S+ \[(emerg|alert|crit)\] (\d+)#\d+: (\*\d+ )?(.*)$")
+_SAID = re.compile(r"^\S+ \S+ \[(error|crit|alert|emerg)\] \d+#\d+: (?:\*\d+ )?(.*)$", re.MULTILINE)
 #: Tried again five times, half a second apart, before "still could not bind()": ngx_open_listening_sockets.
 _RETRIED = re.compile(r"(?:bind|listen)\(\) to .* failed \(98:")
 _ABOUT_WORKER = re.compile(r"\bprocess (\d+) exited\b")
@@ -95,6 +97,28 @@ class Log:
             return  # nginx makes it when it needs it
         except OSError as error:
             self.limit = f"{self.path} cannot be read: {error.strerror}"
+
+
+class Words:
+    """What nginx says of its requests from now on, for the reason of a check that fails."""
+
+    def __init__(self, paths: t.Iterable[str]) -> None:
+        self._files: t.List[_File] = []
+        for path in paths:
+            with contextlib.suppress(OSError):
+                if stat.S_ISREG(os.stat(path).st_mode):
+                    self._files.append(_File(path, at_end=True))
+
+    def close(self) -> t.List[str]:
+        """The error, crit, alert and emerg lines since, without time and numbers, each once, latest last."""
+        found: t.Dict[str, None] = {}
+        for file in self._files:
+            for level, words in _SAID.findall(file.read().decode("utf-8", "backslashreplace")):
+                found.pop(f"[{level}] {words}", None)
+                found[f"[{level}] {words}"] = None
+            file.file.close()
+        self._files = []
+        return list(found)
 
 
 def parse_lines(data: bytes) -> t.List[Line]:

@@ -61,7 +61,7 @@ def snapshot(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> Before
     if not master:
         raise NginxError(f"no nginx master runs {instance.conf}: start it first")
     logs, limits = follow_logs(facts_list)
-    return Before(master, logs, limits)
+    return Before(master, logs, [*limits, *outdated(master)])
 
 
 def reload_and_prove(
@@ -186,6 +186,14 @@ class Watch:
         if self._old_accepting():
             return f"after {timeout:g} s nginx still runs its old workers: it did not load the configuration"
         return f"after {timeout:g} s nginx has {fresh} of {self._expected} workers"
+
+
+def outdated(master: Master) -> t.List[str]:
+    """What to know of a master whose binary was upgraded since it started: a reload does not load the new one."""
+    if not master.exe_deleted:
+        return []
+    since = f"the nginx binary was replaced since its master (pid {master.pid}) started"
+    return [f"{since}: the old one runs until nginx is restarted, and modules of the new one may not load into it"]
 
 
 def refuse_single(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> None:

@@ -15,8 +15,9 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition 
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx import facts as runtime
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.logs import Words
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import Master, find_master
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.reload import reload_and_prove, snapshot
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.reload import outdated, reload_and_prove, snapshot
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service import Service, start, stop
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import SandboxError
@@ -25,6 +26,8 @@ from . import boot
 from . import lease as deadman
 from .errors import ReleaseError
 from .store import now
+
+_SAID = 5  # lines of nginx's that a failed gate shows
 
 ARCHIVE = "failsafe-nginx.pyz"
 
@@ -142,8 +145,8 @@ class Host:
                     runtime.scan(found.dump, build, prefix=instance.prefix, globals_=instance.globals_)._asdict()
                 )
             return Validated(
-                found.ok, found.message, found.method, build.version, tuple(found.warnings), tuple(found.limits),
-                found.file, found.line, found.dump, facts, build.static_modules + build.dynamic_modules,
+                found.ok, found.message, found.method, build.version, tuple(found.warnings),
+                (*found.limits, *(outdated(master) if master else ())), found.file, found.line, found.dump, facts, build.static_modules + build.dynamic_modules,
             )  # fmt: skip
 
     def reload(self, before: Facts, after: Facts) -> dict[str, t.Any]:
@@ -217,9 +220,28 @@ class Host:
 
     @staticmethod
     def gate(gate: t.Mapping[str, t.Any], baseline: t.Sequence[t.Any], facts: Facts) -> dict[str, t.Any]:
-        """Run the gate."""
-        with _translated():
-            return _gate(gate, baseline, facts["error_logs"] if facts else ()).run()
+        """Run the gate; where it fails, `nginx_says` and the reason have nginx's own lines."""
+        logs = facts["error_logs"] if facts else ()
+        words = Words(logs)
+        try:
+            with _translated():
+                result = _gate(gate, baseline, logs).run()
+        finally:
+            said = words.close()
+        if not result["ok"] and said:
+            said = _about(result["failed"], gate, said)
+            result.update(nginx_says=said[-_SAID:], reason=f"{result['reason']}; nginx says: {said[-1]}")
+        return result
+
+
+def _about(failed: t.Sequence[dict[str, t.Any]], gate: t.Mapping[str, t.Any], said: list[str]) -> list[str]:
+    """The lines about the requests that failed, if there are any, else all: other clients' requests fail too."""
+    names = {row["name"] for row in failed}
+    asked = [
+        one for kind in ("checks", "probes") for one in gate.get(kind) or () if one.get("name", one.get("url")) in names
+    ]
+    targets = {"/" + str(one["url"]).partition("://")[2].partition("/")[2] for one in asked if one.get("url")}
+    return [line for line in said if any(f" {target} HTTP/" in line for target in targets)] or said
 
 
 def _gate(gate: t.Mapping[str, t.Any], baseline: t.Sequence[t.Any], error_logs: t.Sequence[str]) -> Gate:

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import threading
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -141,6 +143,40 @@ def test_no_workers_left(nginx: t.Any) -> None:
     # Going back is a reload like any other.
     back = reload(nginx, nginx.config())
     assert back.ok, back
+
+
+def test_an_upstream_that_no_longer_resolves(nginx: t.Any) -> None:
+    nginx.start()
+    proof = reload(nginx, nginx.config(server="location /x { proxy_pass http://gone.invalid; }"), timeout=30)
+    assert not proof.ok
+    assert proof.reason.startswith('[emerg] host not found in upstream "gone.invalid" in ')
+
+
+def test_a_certificate_that_is_gone(nginx: t.Any) -> None:
+    nginx.start()
+    tls = f"server {{ listen 127.0.0.2:{nginx.port} ssl; ssl_certificate a.pem; ssl_certificate_key a.pem; }}"
+    proof = reload(nginx, nginx.config(http=tls))
+    assert not proof.ok
+    assert 'cannot load certificate "' in proof.reason
+    assert "No such file or directory" in proof.reason
+
+
+def test_a_binary_that_was_upgraded_since(farm: t.Any, tmp_path: Path) -> None:
+    binary = tmp_path / "nginx"
+    shutil.copy("/usr/sbin/nginx", binary)
+    nginx = farm(binary=str(binary))
+    nginx.start()
+    shutil.copy("/usr/sbin/nginx", tmp_path / "new")
+    (tmp_path / "new").rename(binary)
+    proof = reload(nginx, nginx.config(workers="1"))
+    assert proof.ok, proof
+    assert "was replaced since its master" in proof.limits[0]
+    # A module of another build: the old master says so, and goes on with its old workers.
+    (nginx.config_dir / "m.so").write_text("built for another nginx")
+    refused = reload(nginx, f"load_module {nginx.config_dir}/m.so;\n" + nginx.config())
+    assert not refused.ok
+    assert refused.reason.startswith("[emerg] dlopen() ")
+    assert refused.old_workers_left == 1
 
 
 def test_master_killed(nginx: t.Any) -> None:

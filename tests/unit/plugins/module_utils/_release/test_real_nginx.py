@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import time
 
 import pytest
@@ -54,6 +55,7 @@ def test_the_outage_is_stopped_by_the_gate_and_rolled_back(site: Site) -> None:
     with pytest.raises(ReleaseError, match=r"gate of .* failed: front") as caught:
         site.engine().activate(release, reload=True, gate=PROBES)
     assert caught.value.code == "gate"
+    assert "nginx says: [error] rewrite or internal redirection cycle" in str(caught.value)
     assert site.get() == "500"
     start = time.monotonic()
     result = site.engine().rollback()
@@ -78,6 +80,36 @@ def test_a_taken_port_passes_the_validation_and_fails_the_proof(site: Site) -> N
                 site.engine().activate(release, reload=True, gate=PROBES)
             assert site.engine().rollback()["proof"]["ok"] is True
         assert site.get() == "old"
+
+
+@pytest.mark.root
+def test_a_certificate_that_the_workers_cannot_read(site: Site) -> None:
+    # With a variable in its name, a certificate is loaded for each handshake, by a worker.
+    temp = "".join(
+        f"{name}_temp_path {site.top}/temp-{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main = (
+        (site.conf / "main.conf")
+        .read_text()
+        .replace("user root", "user nobody nogroup")
+        .replace("http {", "http {" + temp)
+    )
+    (site.conf / "main.conf").write_text(main)
+    key = site.conf / "key.pem"
+    argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a", "-keyout", key, "-out", key]
+    subprocess.run(argv, check=True, capture_output=True, timeout=60)
+    key.chmod(0o600)
+    site.run()
+    tls = f"listen 127.0.0.1:{OTHER} ssl; ssl_certificate $cert; ssl_certificate_key $cert;"
+    wanted = of({"vhosts/tls.conf": f"map $uri $cert {{ default {key}; }} server {{ {tls} return 200; }}"})
+    gate = {"checks": [{"name": "tls", "url": f"https://127.0.0.1:{OTHER}/", "verify": False}], "interval": 0.05}
+    release = site.engine().stage(wanted)["release"]
+    with pytest.raises(ReleaseError, match=r"gate of .* failed: tls") as caught:
+        site.engine().activate(release, reload=True, gate=gate, rollback_on_failure=True)
+    assert "nginx says: " in str(caught.value)
+    assert "Permission denied" in str(caught.value)
+    assert caught.value.details["rollback"]["proof"]["ok"] is True
+    assert site.get() == "old"
 
 
 def test_nginx_that_was_down_is_started_and_stopped_again(site: Site) -> None:
