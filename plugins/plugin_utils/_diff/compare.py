@@ -27,7 +27,8 @@ if t.TYPE_CHECKING:
 
 #: Blocks of which another name or condition is the same thing renamed.
 _RENAMED: t.Final = frozenset({"location", "upstream", "map", "geo", "split_clients", "geoip2", "match", "charset_map"})
-_PATTERN: t.Final = 2
+#: Inherited directives that fit a line.
+_SHOWN: t.Final = 3
 
 
 class Comparison:
@@ -38,18 +39,20 @@ class Comparison:
         self._forest = forest
         self._before = before
         self._after = after
-        self._removed: list[tuple[Node, Node]] = []
+        #: The block that it was in, this block's counterpart, and what was removed.
+        self._removed: list[tuple[Node, Node, Node]] = []
         self._added: list[tuple[Node, Node, Node]] = []
+        #: Blocks and lists of which was told what they hide.
+        self._told: set[tuple[int, str]] = set()
 
     def run(self, before: Node, after: Node) -> None:
         """Compare two main levels."""
         self._blocks(before, after)
         self._moves()
-        for _parent, node in self._removed:
-            self._add("removed", node, None)
-        told: set[tuple[int, str]] = set()
+        for parent, new_parent, node in self._removed:
+            self._add("removed", node, None, regained=self._regained(parent, new_parent, node))
         for old_parent, parent, node in self._added:
-            self._add("added", None, node, lost=self._lost(old_parent, parent, node, told))
+            self._add("added", None, node, lost=self._lost(old_parent, parent, node))
 
     def _blocks(self, before: Node, after: Node) -> None:
         if before.id == after.id:
@@ -60,7 +63,7 @@ class Comparison:
             if left is None:
                 self._added.append((before, after, t.cast("Node", right)))
             elif right is None:
-                self._removed.append((before, left))
+                self._removed.append((before, after, left))
             elif left.id != right.id:
                 self._pair(left, right)
         for moved in disorder(pairs, new):
@@ -87,17 +90,18 @@ class Comparison:
         for index, (_old, _new, node) in enumerate(self._added):
             waiting.setdefault(node.id, []).append(index)
         counts: dict[int, int] = {}
-        for _parent, node in self._removed:
+        for _parent, _new_parent, node in self._removed:
             counts[node.id] = counts.get(node.id, 0) + 1
         gone: set[int] = set()
         kept = []
-        for parent, node in self._removed:
+        for parent, counterpart, node in self._removed:
             others = waiting.get(node.id, [])
             if counts[node.id] == len(others) == 1 and self._is_move(node, self._added[others[0]][2]):
                 gone.add(others[0])
-                self._add("moved", node, self._added[others[0]][2])
+                old_parent, new_parent, arrived = self._added[others[0]]
+                self._add("moved", node, arrived, lost=self._lost(old_parent, new_parent, arrived))
             else:
-                kept.append((parent, node))
+                kept.append((parent, counterpart, node))
         self._removed = kept
         self._added = [each for index, each in enumerate(self._added) if index not in gone]
 
@@ -132,16 +136,28 @@ class Comparison:
 
     # Reporting
 
-    def _lost(self, old_parent: Node, parent: Node, node: Node, told: set[tuple[int, str]]) -> tuple[Lost, ...]:
-        """What an added directive hides that held in its block before; once per block and list."""
+    def _lost(self, old_parent: Node, parent: Node, node: Node) -> tuple[Lost, ...]:
+        """What an added directive hides that its block inherited before; told once per block and list."""
         if node.children is not None:
             return tuple(dict.fromkeys(self._after.lost_inside(node.directive)))
-        family = family_of(node.directive)
-        if family is None or (id(parent), family) in told:
+        family = self._first_of_family(node, parent)
+        if family is None or _has(old_parent, family):
             return ()
-        told.add((id(parent), family))
-        had = any(family_of(child.directive) == family for child in old_parent.children or ())
-        return () if had else self._after.lost(node.directive)
+        return self._after.lost(node.directive)
+
+    def _regained(self, parent: Node, new_parent: Node, node: Node) -> tuple[Lost, ...]:
+        """What a block inherits again, now that it has no such list of its own."""
+        family = None if node.children is not None else self._first_of_family(node, parent)
+        if family is None or _has(new_parent, family):
+            return ()
+        return self._after.inherited_beyond(new_parent.directive, node.directive)
+
+    def _first_of_family(self, node: Node, parent: Node) -> str | None:
+        family = family_of(node.directive)
+        if family is None or (id(parent), family) in self._told:
+            return None
+        self._told.add((id(parent), family))
+        return family
 
     def _add(
         self,
@@ -150,6 +166,7 @@ class Comparison:
         after: Node | None,
         *,
         lost: tuple[Lost, ...] = (),
+        regained: tuple[Lost, ...] = (),
         line: str | None = None,
         risk: Risk | None = None,
     ) -> None:
@@ -170,13 +187,17 @@ class Comparison:
                 after=new.place if new is not None else None,
                 block=wording.path(shown),
                 servers=tuple(dict.fromkeys(names)),
-                line=(line or _line(kind, before, after)) + _hides(lost),
+                line=(line or _line(kind, before, after)) + _told("no longer", lost) + _told("again", regained),
                 before_text=None if old is None else _text(old, whole=whole),
                 after_text=None if new is None else _text(new, whole=whole),
                 lost=lost,
                 directives=((old, new),),
             )
         )
+
+
+def _has(block: Node, family: str) -> bool:
+    return any(family_of(child.directive) == family for child in block.children or ())
 
 
 def _sharpened(risk: Risk, before: Node | None, after: Node | None) -> Risk:
@@ -200,12 +221,12 @@ def _text(directive: Directive, *, whole: bool) -> str:
     return wording.title(directive)
 
 
-def _hides(lost: tuple[Lost, ...]) -> str:
-    if not lost:
+def _told(how: str, inherited: tuple[Lost, ...]) -> str:
+    if not inherited:
         return ""
-    shown = ", ".join(f"{each.text} ({each.place})" for each in lost[:3])
-    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""  # noqa: PLR2004 - three fit a line
-    return f"; inherits no longer: {shown}{more}"
+    shown = ", ".join(f"{each.text} ({each.place})" for each in inherited[:_SHOWN])
+    more = f" and {len(inherited) - _SHOWN} more" if len(inherited) > _SHOWN else ""
+    return f"; inherits {how}: {shown}{more}"
 
 
 def _line(kind: Kind, before: Node | None, after: Node | None) -> str:
@@ -240,7 +261,7 @@ def _names(before: tuple[str, ...], after: tuple[str, ...]) -> str:
 def _arrow(before: Directive, after: Directive) -> str:
     """`proxy_pass http://a -> http://b`: what both begin with is said once."""
     left, right = wording.title(before), wording.title(after)
-    if before.block is not None or before.name != after.name or left == right:
+    if before.block is not None or before.name != after.name or "_by_lua_block" in after.name:
         return f"{left} -> {right}"
     old, new = before.raw_args, after.raw_args
     same = 0

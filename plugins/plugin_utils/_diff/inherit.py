@@ -78,6 +78,12 @@ class Inheritance:
         hidden = [each for each in self.inherited(block, family) if _member(each) not in mine]
         return tuple(Lost(each.place, title(each)) for each in hidden)
 
+    def inherited_beyond(self, block: Directive, gone: Directive) -> tuple[Lost, ...]:
+        """What a block without such a list inherits, but for what it said itself by the directive that is gone."""
+        mine = _member(gone)
+        inherited = self.inherited(block, _SAME.get(gone.name, gone.name))
+        return tuple(Lost(each.place, title(each)) for each in inherited if _member(each) != mine)
+
     def lost_inside(self, block: Directive) -> Iterator[Lost]:
         """What the lists of a block and of the blocks in it hide of what is around it."""
         todo = [block]

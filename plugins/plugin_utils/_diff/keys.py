@@ -144,7 +144,7 @@ def _program(directive: Directive, _around: str) -> Spelled:
 
 def _access(directive: Directive, _around: str) -> Spelled:
     args = tuple(directive.args)
-    return Spelled(("allow", *args), args, "access")
+    return Spelled(("allow", *args), (directive.name, *args), "access")
 
 
 def _module(directive: Directive, _around: str) -> Spelled:
@@ -155,7 +155,9 @@ def _module(directive: Directive, _around: str) -> Spelled:
 def _zone(directive: Directive, _around: str) -> Spelled:
     args = tuple(directive.args)
     zone = next((arg[5:].partition(":")[0] for arg in args if arg.startswith("zone=")), "")
-    return Spelled((directive.name, zone), (*args[:1], *sorted(args[1:])))
+    # What is counted stands first where a zone is made, nothing where it is used.
+    first = 0 if directive.name == "limit_req" else 1
+    return Spelled((directive.name, zone), (*args[:first], *sorted(args[first:])))
 
 
 def _map(directive: Directive, _around: str) -> Spelled:

@@ -49,7 +49,14 @@ def text(diff: Diff, *, details: bool) -> str:
                     lines.append(f"  … {len(changes) - _CHANGES} more changes of this class")
         if diff.cosmetic_files:
             lines += ["", "cosmetic only", *(f"  {name}" for name in diff.cosmetic_files)]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{_printable(line)}\n" for line in lines)
+
+
+def _printable(line: str) -> str:
+    """A line without what a terminal would obey."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def _change(change: Change) -> Iterator[str]:
@@ -60,7 +67,7 @@ def _change(change: Change) -> Iterator[str]:
         block = t.cast("str", change.after_text or change.before_text)
         if "\n" in block:
             yield from _block(block, "+" if change.kind == "added" else "-")
-    elif "…" in change.line and change.kind != "moved":
+    elif change.kind in ("changed", "renamed") and ("…" in change.line or "_by_lua_block" in change.line):
         yield from _block(change.before_text or "", "-")
         yield from _block(change.after_text or "", "+")
 

@@ -103,7 +103,7 @@ def _greedy(
     for index, node in enumerate(new):
         for trait in traits(node):
             having.setdefault(trait, []).append(index)
-    candidates: list[tuple[_Score, int, int]] = []
+    candidates: list[tuple[tuple[float, ...], int, int]] = []
     for index, node in enumerate(old):
         others: set[int] = set()
         for trait in traits(node):
@@ -112,12 +112,14 @@ def _greedy(
         for other in others:
             value = score(node, new[other])
             if value is not None:
-                candidates.append((tuple(-part for part in value), index, other))
+                # Equal scores: by place, in a way that does not depend on which side is the old one.
+                order = (*(-part for part in value), index + other, abs(index - other))
+                candidates.append((order, index, other))
     return _take(sorted(candidates), old, new)
 
 
 def _take(
-    candidates: Iterable[tuple[_Score, int, int]], old: Sequence[Node], new: Sequence[Node]
+    candidates: Iterable[tuple[tuple[float, ...], int, int]], old: Sequence[Node], new: Sequence[Node]
 ) -> list[tuple[Node, Node]]:
     olds: set[int] = set()
     news: set[int] = set()

@@ -89,7 +89,7 @@ class Forest:
             key, args, group = spell(directive, around)
             node = Node(directive, key, args, group)
             if directive.block is None:
-                node.id = self._ids.setdefault((directive.name, *args), len(self._ids))
+                node.id = self._ids.setdefault((key, args), len(self._ids))
             else:
                 node.children = self._children(directive.block, directive.name, partial=partial)
                 self._number(node)
@@ -119,7 +119,7 @@ class Forest:
             first, *others = [_lower(name) for child in written for name in child.args] or [""]
             merged = written[0]
             merged.args = (first, *sorted(set(others) - {first}))
-            merged.id = self._ids.setdefault(("server_name", *merged.args), len(self._ids))
+            merged.id = self._ids.setdefault((merged.key, merged.args), len(self._ids))
             node.children = [child for child in children if child is merged or child.name != "server_name"]
         names = node.server_names
         node.key = ("server", *sorted(node.sockets), "", *sorted(names))

@@ -22,6 +22,8 @@ _LONGEST: t.Final = 120
 _LONGEST_ARG: t.Final = 80
 #: Lines of a block's text; what comes after is told by a number.
 _LINES: t.Final = 200
+#: More than any value that a person wrote; a block of code is one line here.
+_LONGEST_LINE: t.Final = 20_000
 
 
 def shorten(text: str, longest: int = _LONGEST) -> str:
@@ -91,13 +93,13 @@ def names_of(directive: Directive) -> tuple[str, ...]:
 
 
 def text(directive: Directive) -> str:
-    """A directive as nginx would read it, in a layout of ours; includes resolved, long blocks cut."""
+    """A directive as nginx would read it, in a layout of ours; includes resolved, long blocks and lines cut."""
     lines: list[str] = []
     for line in _lines(directive, 0):
         if len(lines) == _LINES:
             lines.append("…")
             break
-        lines.append(line)
+        lines.append(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…")
     return "\n".join(lines)
 
 
