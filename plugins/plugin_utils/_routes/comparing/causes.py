@@ -13,7 +13,7 @@ import typing as t
 from collections import defaultdict
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.marker import Block
@@ -62,6 +62,8 @@ class SemanticDiff(t.Protocol):
     def changes(self) -> Sequence[SemanticChange]: ...
     @property
     def summary(self) -> dict[str, t.Any]: ...
+    @property
+    def blocks(self) -> Mapping[tuple[str, int, int], Collection[tuple[str, int, int]]]: ...
     def same(self, before: Place, after: Place) -> bool: ...
     def explain(self, before: Sequence[Place], after: Sequence[Place]) -> Sequence[SemanticChange]:
         """The changes that may have a part in what a request through these blocks gets, the likeliest first."""

@@ -12,8 +12,10 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 from collections import Counter
+from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 
 from .accepting import AcceptList
@@ -55,6 +57,7 @@ class Expected(t.Protocol):
     ) -> list[dict[str, t.Any]]: ...
 
 
+@collector_paused()
 def compare(
     probes: Sequence[Probe],
     before: Side | Sequence[Outcome],
@@ -145,7 +148,7 @@ class _Comparison:
             found = differences(old, new, old_peers, new_peers)
             noise = self._noise_of(index)
             if noise:
-                found -= noise
+                found = (found - noise) | self._beyond_noise(index, noise)
             before, after = self.before[index], self.after[index]
             moved = self._moved(before, after)
             if not found and not moved:
@@ -189,6 +192,14 @@ class _Comparison:
             self.unstable.add(index)
         return noise
 
+    def _beyond_noise(self, index: int, noise: frozenset[str]) -> frozenset[str]:
+        """A status that is none of those that the old configuration answers by turns."""
+        again = self.old.side.again
+        if again is None or not noise & {"status", "closed"}:
+            return _NOTHING
+        known = {outcome.get("status") for outcome in (self.old.side.outcomes[index], again[index])}
+        return frozenset({"status"}) if self.new.side.outcomes[index].get("status") not in known else _NOTHING
+
     def _noise(self) -> list[dict[str, t.Any]]:
         return [
             {"field": name, "requests": number, "example": str(self.probes[self.noisy[name]]["id"])}
@@ -212,11 +223,20 @@ class _Comparison:
         """Whether the answering block is a new one; None where it is not known."""
         if after.block is None or not self.old.side.markers:
             return None
-        key = ("added", after.block.place)
-        if key not in self._same:
-            olds = self.old.side.markers.values()
-            self._same[key] = not any(self.same(old, after.block) for old in olds if old.kind == after.block.kind)
-        return self._same[key]
+        if self.diff is None:
+            return after.block.text not in self._old_texts
+        place = after.block.place
+        return (place.file, place.line, place.column) not in self._survivors
+
+    @cached_property
+    def _survivors(self) -> frozenset[tuple[str, int, int]]:
+        """The places of the new configuration's blocks that the old one had."""
+        blocks = self.diff.blocks.values() if self.diff else ()
+        return frozenset(place for places in blocks for place in places)
+
+    @cached_property
+    def _old_texts(self) -> frozenset[str]:
+        return frozenset(block.text for block in self.old.side.markers.values())
 
     def _is_auth(self, call: Call) -> bool:
         return bool(self._auth & {(call.peer, call.uri.partition("?")[0]), (call.peer, "*")})

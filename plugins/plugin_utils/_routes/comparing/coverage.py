@@ -53,7 +53,7 @@ class Reached:
 
     def reasons(self, index: int) -> tuple[str, ...]:
         """Why a request is only approximately what a client would get; empty where nothing speaks against it."""
-        trace = self.side.trace(index)
+        trace = self.side.traces[index]
         if trace not in self._reasons:
             places: dict[Place, None] = {}
             for mark in trace:
@@ -75,7 +75,7 @@ class Reached:
         verified: set[Identity] = set()
         known: dict[Trace, set[Identity]] = {}
         for index in range(len(self.side.outcomes)):
-            trace = self.side.trace(index)
+            trace = self.side.traces[index]
             if trace not in known:
                 known[trace] = set(self._read(trace))
                 reached |= known[trace]

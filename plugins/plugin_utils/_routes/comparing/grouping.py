@@ -122,7 +122,8 @@ class Grouper:
         counts = Counter(item.name for item in items)
         name = worst(counts)
         if move is not None and move.kind != "moved":
-            counts = Counter({each: number for each, number in counts.items() if each in _OUTSTANDING})
+            telling = _OUTSTANDING - {"access-widened"} if move.kind == "gained" else _OUTSTANDING
+            counts = Counter({each: number for each, number in counts.items() if each in telling})
             name = worst([*counts, "new" if move.kind == "gained" else "lost"])
         shown = min(items, key=lambda item: (item.name != name, ORDER[item.name], *self._plainness(item)))
         indexes = sorted({item.index for item in items})

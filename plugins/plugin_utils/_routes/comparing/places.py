@@ -45,12 +45,12 @@ class Side:
     again: Sequence[Outcome] | None = None
     notes: Sequence[str] = ()
 
-    def trace(self, index: int) -> tuple[str, ...]:
-        """The known markers that a probe passed, in order."""
+    @cached_property
+    def traces(self) -> list[tuple[str, ...]]:
+        """The known markers that each probe passed, in order."""
         source = self.outcomes if self.traced is None else self.traced
-        if index >= len(source):
-            return ()
-        return tuple(mark for mark in source[index].get("trace") or () if mark in self.markers)
+        known = self.markers
+        return [tuple([mark for mark in outcome.get("trace") or () if mark in known]) for outcome in source]
 
     @property
     def is_traced(self) -> bool:
@@ -107,7 +107,7 @@ class Locator:
         """The blocks that answered a probe."""
         if self.side.outcomes[index].get("closed") in ("refused", "timeout"):
             return _NOBODY
-        trace = self.side.trace(index)
+        trace = self.side.traces[index]
         if trace:
             if trace not in self._traces:
                 self._traces[trace] = self._read(trace)
