@@ -18,7 +18,7 @@ from ._build import Builder
 from ._dump import split
 from ._files import DiskSource, MemorySource, ReadError, Source, below
 from ._lexer import shorten
-from ._snippets import load_snippet, load_snippets, parse_context
+from ._snippets import load_snippet, load_snippets, parse_context, unread
 from .model import Config, ConfigError
 from .pause import collector_paused
 
@@ -151,7 +151,10 @@ def _load(source: Source, config_dir: str, main: str, *, partial: bool, what: st
     builder = Builder(source, posixpath.dirname(path), partial=partial)
     try:
         if _exists(source, path):
-            return builder.config(builder.load(path))
+            config = builder.config(builder.load(path))
+            if not partial:
+                config.unread = unread(builder, config_dir)
+            return config
         if not source.files():
             raise ConfigError(f"{what} holds no files")
         if not partial:

@@ -13,10 +13,10 @@ import posixpath
 import typing as t
 from collections import deque
 
-from ._build import Builder, includes
+from ._build import Builder, decode, includes
 from ._crossplane import Context
 from ._files import ReadError, below, expand
-from ._lexer import Syntax, shorten
+from ._lexer import Syntax, read, shorten
 from .model import ConfigError, Directive
 
 _HTTP_FOLDERS = frozenset({"conf.d", "http.d", "sites-enabled"})
@@ -105,6 +105,57 @@ def candidates(files: list[str], config_dir: str) -> list[str]:
 
 def _is_snippet(parts: list[str]) -> bool:
     return parts[0] not in _PARKED and (parts[-1].endswith(".conf") or "snippets" in parts[:-1])
+
+
+def unread(builder: Builder, config_dir: str) -> list[str]:
+    """The shown paths of snippets in the folder that the loaded configuration does not include.
+
+    Looked for beside the files that it does include, and in the usual folders. Left out is what is parked on purpose or
+    came with nginx, and what is no snippet: other programs' files, certificates, main files of their own. A file that is
+    read by another name, through a link, is read.
+    """
+    loaded = {posixpath.join(config_dir, path) for path in builder.loaded}
+    folders = {posixpath.dirname(path) for path in loaded} | {posixpath.join(config_dir, name).rstrip("/") for name in _USUAL}
+    found = []
+    for path in sorted(_files_in(builder, folder) for folder in folders if below(folder, config_dir) is not None):
+        found += [each for each in path if each not in loaded and _is_snippet_of(builder, each, config_dir)]
+    return [builder.source.shown(path) for path in found]
+
+
+def _files_in(builder: Builder, folder: str) -> list[str]:
+    try:
+        return sorted(posixpath.join(folder, name) for name in builder.source.names(folder))
+    except ReadError:
+        return []
+
+
+def _is_snippet_of(builder: Builder, path: str, config_dir: str) -> bool:
+    relative = below(path, config_dir) or ""
+    if relative in _SHIPPED or not _may_be_included(relative.split("/")):
+        return False
+    try:
+        text, _notes = decode(builder.source.read(path))
+    except ReadError:
+        return False
+    return text not in builder.texts.values() and _is_nginx(builder, read(text))
+
+
+_USUAL = ("", "snippets", *sorted(_HTTP_FOLDERS | _STREAM_FOLDERS))
+#: What nginx's and Debian's packages put there for whoever needs it.
+_SHIPPED = frozenset({"fastcgi.conf", "snippets/fastcgi-php.conf", "snippets/snakeoil.conf"})
+
+
+def _may_be_included(parts: list[str]) -> bool:
+    if any(part.startswith(".") or part.endswith(("-available", ".disabled", "~")) for part in parts):
+        return False
+    enabled = parts[0].endswith("-enabled") and len(parts) > 1
+    return enabled or parts[-1].endswith(".conf") or "snippets" in parts[:-1]
+
+
+def _is_nginx(builder: Builder, syntax: Syntax) -> bool:
+    names = [name for name, _args, _term in _top(syntax)]
+    known = bool(names) and all(builder.grammar.knows(name) for name in names)
+    return known and not syntax.faults and not {"events", "http"}.intersection(names)
 
 
 def guess(builder: Builder, syntax: Syntax, *, stream: bool = False) -> Context:

@@ -155,6 +155,8 @@ class Config:
     comments: list[Comment] = field(default_factory=list)
     #: True when files that the configuration names may live elsewhere (a source folder without its host).
     partial: bool = False
+    #: Shown paths of the folder's snippets that no include names; empty where that cannot be told (`partial`, a dump).
+    unread: list[str] = field(default_factory=list)
 
     def http(self) -> Iterator[Directive]:
         """The `http` blocks; where snippets were loaded without a main file the loader made one up around them."""

@@ -22,6 +22,7 @@ from . import (
     names,
     proxying,
     redirects,
+    refused,
     rewriting,
     servers,
     suppression,
@@ -56,6 +57,7 @@ _FAMILIES: t.Final = (
     upstreams,
     rewriting,
     unused,
+    refused,
     dispatch,
 )
 #: Every rule by its id. Ids never change their meaning.

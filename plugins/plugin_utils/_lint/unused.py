@@ -13,7 +13,7 @@ import re
 import typing as t
 from fnmatch import fnmatchcase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place, walk
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
 
 from .finding import Rule
@@ -30,7 +30,8 @@ if t.TYPE_CHECKING:
 
 UNUSED: t.Final = Rule("unused-definition", "advice", "An upstream, a map, a zone or a log format that nothing uses")
 GLOB: t.Final = Rule("include-without-match", "advice", "An include whose pattern matches no file")
-RULES: t.Final = (UNUSED, GLOB)
+SNIPPET: t.Final = Rule("unused-snippet", "advice", "A file of configuration that nothing includes")
+RULES: t.Final = (UNUSED, GLOB, SNIPPET)
 
 _VARIABLE: t.Final = re.compile(r"\$\{?(\w+)")
 _ZONE: t.Final = re.compile(r"(?:keys_)?zone=([^:]+)")
@@ -57,6 +58,12 @@ def check(context: Context) -> Iterator[Finding]:
     if context.router.partial:
         return
     yield from _globs(context)
+    for path in context.config.unread:
+        message = (
+            "nothing includes this file, so nginx never reads it: include it, delete it, or write its name as the pattern "
+            "of an include has it"
+        )
+        yield SNIPPET.at(Place(path, 1), message)
     names = context.by_name
     if any(_OPAQUE.search(name) for name in names):
         return

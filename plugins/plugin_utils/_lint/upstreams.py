@@ -31,6 +31,8 @@ DOWN: t.Final = Rule("upstream-down", "error", "An upstream in use has no server
 FROZEN: t.Final = Rule("upstream-dns-frozen", "advice", "A host name that nginx looks up once, at its start")
 ITSELF: t.Final = Rule("proxy-to-itself", "error", "A request is proxied back to the location that it came from")
 RULES: t.Final = (DOWN, FROZEN, ITSELF)
+#: What leaves an upstream without servers; an include or a `state` file may bring some.
+_NO_SERVERS: t.Final = frozenset({"zone", "keepalive", "ip_hash", "least_conn", "random", "hash", "keepalive_timeout"})
 _HOPS: t.Final = 5
 _SEGMENT: t.Final = "x"
 #: What may stop a request on its second way through.
@@ -53,6 +55,7 @@ def check(context: Context) -> Iterator[Finding]:
     upstreams = {each.args[0].lower(): each for each in context.named("upstream") if each.args}
     passes = [(each, parse_pass(each.args[0])) for each in context.named(*PASSES) if each.args]
     yield from _down(upstreams, passes)
+    yield from _empty(upstreams)
     yield from _frozen(context, upstreams, passes)
     yield from _Loops(context, upstreams).findings(passes)
 
@@ -72,6 +75,16 @@ def _down(upstreams: dict[str, Directive], passes: list[tuple[Directive, Pass]])
                 "Leave one without down, or answer without it"
             )
             yield DOWN.at(upstream.place, message, [related("used here", each.place) for each in directives])
+
+
+def _empty(upstreams: dict[str, Directive]) -> Iterator[Finding]:
+    for upstream in upstreams.values():
+        if upstream.block is not None and all(each.name in _NO_SERVERS for each in upstream.block):
+            message = (
+                f'upstream "{upstream.args[0]}" has no server: nginx refuses the whole configuration '
+                "(no servers are inside upstream); name one, or delete it"
+            )
+            yield DOWN.at(upstream.place, message)
 
 
 def _frozen(
