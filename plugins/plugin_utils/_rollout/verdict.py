@@ -73,7 +73,7 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
         staged.get("previous"),
         tuple(_result(variables, "batch").get("hosts") or ()),
         revert=ran and not back,
-        locked=bool(staged.get("locked")) and not freed,
+        locked=_holds(staged, _result(variables, "run")) and not freed,
     )
 
 
@@ -223,6 +223,12 @@ def _by_reason(verdicts: Iterable[HostVerdict]) -> dict[str, list[str]]:
 def _why(steps: Steps, otherwise: str) -> str:
     """The reason of the first step that failed."""
     return next((_reason(steps[name]) for name in (*_STEPS, "failure") if _bad(steps[name])), otherwise)
+
+
+def _holds(staged: Mapping[str, t.Any], run: Mapping[str, t.Any]) -> bool:
+    """Whether the host is reserved for this run, and not for another one that is why it was refused."""
+    holder = staged.get("rollout")
+    return isinstance(holder, Mapping) and holder.get("id") is not None and holder.get("id") == run.get("rollout")
 
 
 def _is_confirmed(steps: Steps) -> bool:

@@ -17,7 +17,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 GOOD: dict[str, dict[str, t.Any]] = {
-    "staged": {"changed": True, "state": "staged", "release": "r-new", "previous": "r-old", "locked": True},
+    "staged": {"changed": True, "state": "staged", "release": "r-new", "previous": "r-old"},
     "activated": {"changed": True, "state": "active", "reload_needed": True, "lease": {"seconds": 140}},
     "gated": {"changed": True, "state": "active"},
     "confirmed": {"changed": True, "state": "confirmed"},
@@ -49,8 +49,8 @@ class ActionModule(ActionBase):
         if what == "unreachable":
             raise AnsibleConnectionFailure("no route to host")
         if isinstance(what, str):
-            return {"failed": True, "msg": what}
+            return {"failed": True, "msg": what, "rollout": {"id": "another"}}
         result = {**GOOD[step], **(what or {})}
-        if step == "staged" and result["state"] != "staged" and not result.get("reload_needed"):
-            result["locked"] = False
+        if step == "staged" and (result["state"] == "staged" or result.get("reload_needed")):
+            result["rollout"] = {"id": self._task.args.get("rollout")}
         return result
