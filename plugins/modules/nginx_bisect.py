@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: nginx_bisect
 short_description: Find the lines of an nginx configuration that change what a request gets
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Takes two configurations and a request, and finds the smallest part of the change that makes the request get what it gets
     from the configuration from after, by delta debugging. Every test is an nginx with a part of the change, in a private world
@@ -212,7 +212,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.ddmin impor
 from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.world import hunt
 
 
-def argument_spec() -> t.Dict[str, t.Any]:
+def argument_spec() -> dict[str, t.Any]:
     """The options, those that only the action plugin uses included."""
     return {
         **SIDES,

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: nginx_route_check
 short_description: Compare what requests get from two nginx configurations
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Starts both configurations for real, each in a private world on the host where nothing gets in or out, sends the same
     requests to both, and compares what comes of them. Finds what C(nginx -t) cannot - a valid file with wrong behaviour.
@@ -278,7 +278,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour import h
 from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
 
 
-def argument_spec() -> t.Dict[str, t.Any]:
+def argument_spec() -> dict[str, t.Any]:
     """The options, those that only the action plugin uses included."""
     reports = {name: {"type": "path"} for name in ("json", "markdown", "html", "junit")}
     return {

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing import Report, Side, compare
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing.normal import files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.marker import Block, instrument
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probing import Plan, plan_probes
@@ -28,6 +29,8 @@ from .sources import Source
 _CHEAP: t.Final = 5000
 #: How a world is named in what the host answers.
 BEFORE, AFTER, AGAIN = "before", "after", "again"
+#: At the end of the id of a probe that was asked again once missing files were there.
+FILES: t.Final = "+files"
 TRACED: t.Final = {BEFORE: "before-traced", AFTER: "after-traced"}
 #: What a host without a configuration answers.
 _NOTHING: t.Final[dict[str, t.Any]] = {
@@ -53,7 +56,11 @@ class RouteCheck:
     expectations: t.Any = None
     log: t.Any = None
     limit: int | None = None
+    #: Id of such a probe -> the files that were missing.
+    missing: dict[str, list[str]] = field(init=False, default_factory=dict)
     plan: Plan = field(init=False)
+    #: Those of the plan, and once judged those that were asked again.
+    probes: list[dict[str, t.Any]] = field(init=False, default_factory=list)
     diff: Diff | None = field(init=False)
     _markers: dict[str, Mapping[str, Block]] = field(init=False, default_factory=dict)
 
@@ -76,15 +83,15 @@ class RouteCheck:
 
     def _traced(self, name: str, side: Source) -> list[list[t.Any]]:
         try:
-            files, self._markers[name] = instrument(side.loaded, side.files)
+            marked, self._markers[name] = instrument(side.loaded, side.files)
         except RouteError:
             # Without traces the configuration alone says which block answers.
             return []
-        if not set(files) <= set(side.files):
+        if not set(marked) <= set(side.files):
             # A file outside the folder cannot be replaced there, and half a trace would be a wrong one.
             self._markers[name] = {}
             return []
-        return [[path, "file", None, base64.b64encode(data).decode("ascii")] for path, data in sorted(files.items())]
+        return [[path, "file", None, base64.b64encode(data).decode("ascii")] for path, data in sorted(marked.items())]
 
     def judge(self, answer: Mapping[str, t.Any], *, accept: Sequence[Mapping[str, t.Any]] = ()) -> Report:
         """The report on what the host answered.
@@ -94,11 +101,14 @@ class RouteCheck:
             RouteError: the answer or `accept` cannot be read.
         """
         worlds = answer["worlds"]
+        old, new = self._side(worlds, BEFORE, self.before), self._side(worlds, AFTER, self.after)
+        self.probes = list(self.plan.probes)
+        self._add_second(worlds, {BEFORE: old, AFTER: new})
         return compare(
-            self.plan.probes,
-            self._side(worlds, BEFORE, self.before),
-            self._side(worlds, AFTER, self.after),
-            diff=self.diff,
+            self.probes,
+            old,
+            new,
+            diff=t.cast("t.Any", self.diff),
             expectations=self.expectations,
             accept=accept,
         )
@@ -117,6 +127,31 @@ class RouteCheck:
             again=again.get("outcomes") if name == BEFORE else None,
             notes=list(world["facts"].get("notes") or ()),
         )
+
+    def _add_second(self, worlds: Mapping[str, t.Any], sides: Mapping[str, Side]) -> None:
+        """Adds the requests that get something else once the files that nginx reported missing are there."""
+        count = len(self.plan.probes)
+        second = {name: (worlds.get(name) or {}).get("second") or side.outcomes for name, side in sides.items()}
+        other = [
+            index
+            for index in range(count)
+            if any(_told(second[name][index]) != _told(side.outcomes[index]) for name, side in sides.items())
+        ]
+        for index in other:
+            probe = self.plan.probes[index]
+            why = f"{probe['why']}, with the files there that were missing"
+            self.probes.append({**probe, "id": f"{probe['id']}{FILES}", "why": why})
+            paths = {path for side in sides.values() for path in files(side.outcomes[index])}
+            self.missing[self.probes[-1]["id"]] = sorted(paths)
+        for name, side in sides.items():
+            outcomes = [{**second[name][index], "id": self.probes[count + at]["id"]} for at, index in enumerate(other)]
+            side.outcomes = [*side.outcomes, *outcomes]
+            side.traced = side.traced and [*side.traced, *(side.traced[index] for index in other)]
+            side.again = side.again and [*side.again, *outcomes]
+
+
+def _told(outcome: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
+    return tuple(outcome[name] for name in ("status", "closed", "location", "errors", "body_digest"))
 
 
 def _world(worlds: Mapping[str, t.Any], name: str) -> Mapping[str, t.Any]:

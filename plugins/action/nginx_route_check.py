@@ -1,0 +1,199 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's half of nginx_route_check: requests out, outcomes in, and the judgement."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.acting import (
+    BehaviourAction,
+    HostError,
+    Options,
+    Result,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.check import FILES, RouteCheck
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.search import Search, Wanted, culprit_text
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.shared import key_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing import Report
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting import read_access_log
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.report import render
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.report.text import (
+    expectation_text,
+    group_lines,
+    headline,
+    unverified_text,
+)
+
+#: Requests whose lines are looked for, and groups that the message shows; the report has them all.
+_MOST_SEARCHED = 3
+_MOST_SHOWN = 10
+#: Options that an answer depends on, beside the two configurations.
+_JUDGING: t.Final = ("access_log", "log_format", "probe_limit", "fail_on", "fail_on_unverified", "accept", "require", "bisect", "fs")  # fmt: skip
+
+
+class ActionModule(BehaviourAction):
+    """See plugins/modules/nginx_route_check.py for the documentation."""
+
+    MODULE = "nginx_route_check"
+    ARGUMENT_SPEC: t.ClassVar[dict[str, t.Any]] = {
+        **SIDES,
+        "access_log": {"type": "path"},
+        "log_format": {"type": "str"},
+        "probe_limit": {"type": "int"},
+        "fail_on": {"type": "list", "elements": "str", "default": ["critical"]},
+        "fail_on_unverified": {"type": "bool", "default": False},
+        "accept": {"type": "list", "elements": "dict", "default": []},
+        "require": {"type": "bool", "default": True},
+        "bisect": {"type": "bool", "default": True},
+        "report": {
+            "type": "dict",
+            "options": {name: {"type": "path"} for name in ("json", "markdown", "html", "junit")},
+        },
+    }
+
+    def _act(self, options: Options, variables: dict[str, t.Any]) -> Result:
+        if not options["plan"]:
+            return self._check(options, variables)
+        host = str(variables.get("inventory_hostname", ""))
+        key = key_of(
+            "check", options["plan"].get("key"), self._digest(options["expect"]), *(options[name] for name in _JUDGING)
+        )
+        with self._shared.alone(key) as answer:
+            if answer.value is None:
+                answer.value = {**self._check(options, variables), "asked_of": host}
+        result = t.cast("Result", answer.value)
+        if result["asked_of"] == host:
+            return {name: value for name, value in result.items() if name != "asked_of"}
+        short = {
+            name: result[name] for name in ("verified", "reason", "summary", "failed", "culprits") if name in result
+        }
+        first = str(result["msg"]).partition("\n")[0]
+        return {
+            "changed": False,
+            **short,
+            "asked_of": result["asked_of"],
+            "msg": f"as on {result['asked_of']}: {first}",
+        }
+
+    def _check(self, options: Options, variables: dict[str, t.Any]) -> Result:
+        before, after = self._sides(options, variables)
+        check = RouteCheck(
+            before,
+            after,
+            self._expectations(options["expect"]),
+            self._log(options, before, after),
+            options["probe_limit"],
+        )
+        answer = self._ask("run", check.job(), options, variables)
+        if "unavailable" in answer:
+            return _unverified(answer["unavailable"], require=options["require"])
+        report = check.judge(answer, accept=options["accept"])
+        guilty = report.gate(options["fail_on"], fail_on_unverified=options["fail_on_unverified"])
+        result: Result = {
+            "changed": False,
+            "verified": True,
+            **report.as_dict(),
+            "guilty": guilty,
+            "worlds": {name: world.get("facts") or world.get("error") for name, world in answer["worlds"].items()},
+            "diff": {"prepared": render("text", report)},
+            "msg": headline(report),
+        }
+        if guilty:
+            self._refuse(result, report, check, options, variables)
+        self._write(report, options)
+        return result
+
+    def _log(self, options: Options, before: Source | None, after: Source) -> t.Any:
+        if not options["access_log"]:
+            return None
+        paths = [os.path.join(base, os.path.expanduser(options["access_log"])) for base in self._bases]
+        path = next((path for path in paths if os.path.exists(path)), paths[0])
+        configs = [side.loaded for side in (before, after) if side]
+        return read_access_log(path, configs=configs, log_format=options["log_format"])
+
+    def _refuse(
+        self, result: Result, report: Report, check: RouteCheck, options: Options, variables: dict[str, t.Any]
+    ) -> None:
+        result["failed"] = True
+        result["failing"] = _failing(result["guilty"], check)
+        shown = _guilty_lines(result["guilty"], report)
+        text = ["The change would break requests; nothing was changed.", headline(report), *shown]
+        if options["bisect"] and check.before is not None and result["failing"]:
+            text += self._bisect(result, check, options, variables)
+        result["msg"] = "\n".join(text)
+
+    def _bisect(self, result: Result, check: RouteCheck, options: Options, variables: dict[str, t.Any]) -> list[str]:
+        """Looks for the lines, adds them to the result, and tells of them; a search that fails takes nothing away."""
+        failing, create = result["failing"], []
+        if all(each["probe"]["id"].endswith(FILES) for each in failing):
+            create = sorted({path for each in failing for path in each["missing"]})
+        else:
+            failing = [each for each in failing if not each["probe"]["id"].endswith(FILES)]
+        wanted = [Wanted(each["probe"], tuple(each["about"])) for each in failing[:_MOST_SEARCHED]]
+        edge = check.expectations.edge if check.expectations else ()
+        search = Search(t.cast("Source", check.before), check.after, wanted, edge=edge, create=create)
+        try:
+            found = search.result(self._ask("run", search.job(), options, variables, module="nginx_bisect"))
+        except HostError as error:
+            return [f"The guilty lines were not found: {error}"]
+        result["culprits"], result["searches"] = found["culprits"], found["searches"]
+        if not found["culprits"]:
+            return ["No single line explains it in a private world."]
+        lines = [f"    {culprit_text(line)}" for line in found["culprits"]]
+        return [f"guilty ({found['worlds']} combinations of {found['changes']} changes tried):", *lines]
+
+    def _write(self, report: Report, options: Options) -> None:
+        for name, path in (options["report"] or {}).items():
+            if path:
+                text = render(
+                    name, report, fail_on=options["fail_on"], fail_on_unverified=options["fail_on_unverified"]
+                )
+                full = os.path.join(self._bases[0], os.path.expanduser(path))
+                try:
+                    write(full, text)
+                except OSError as error:
+                    raise RouteError(f"the report cannot be written to {full}: {error.strerror or error}") from error
+
+
+def _unverified(reason: str, *, require: bool) -> Result:
+    message = f"the behaviour of the change is not verified: no private world can be built on this host ({reason})"
+    result: Result = {"changed": False, "verified": False, "reason": reason, "msg": message}
+    if require:
+        return {**result, "failed": True, "msg": f"{message}; give the host what it lacks, or do not require it"}
+    return {**result, "warnings": [message]}
+
+
+def _failing(guilty: list[Result], check: RouteCheck) -> list[Result]:
+    """A request for each guilty group and expectation, the worst first."""
+    probes = {probe["id"]: probe for probe in check.probes}
+    found: dict[str, Result] = {}
+    for each in guilty:
+        identity = each.get("probe") or (each.get("example") or {}).get("probe")
+        if identity in probes:
+            about = each.get("failed") or [each["class"]]
+            known = found.setdefault(
+                identity, {"probe": probes[identity], "about": [], "missing": check.missing.get(identity, [])}
+            )
+            known["about"] += about
+    return list(found.values())
+
+
+def _guilty_lines(guilty: list[Result], report: Report) -> list[str]:
+    lines: list[str] = []
+    examples = {(each.get("class"), (each.get("example") or {}).get("probe")) for each in guilty}
+    groups = [change for change in report.changes if (change.name, change.example.probe) in examples]
+    for change in groups[:_MOST_SHOWN]:
+        lines += group_lines(change)
+    lines += [f"... and {len(groups) - _MOST_SHOWN} more groups of changes"] if len(groups) > _MOST_SHOWN else []
+    lines += [f"EXPECTED {expectation_text(each)}" for each in report.failed_expectations]
+    if any(each["class"] == "not-verified" for each in guilty):
+        lines += [f"NOT VERIFIED {unverified_text(each)}" for each in report.unverified_changes]
+    return lines
