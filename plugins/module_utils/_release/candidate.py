@@ -178,10 +178,12 @@ def _dressed(entry: Wanted, replaced: Entry | None, modes: tuple[int, int]) -> E
         digest, size = hashlib.sha256(entry.content).hexdigest(), len(entry.content)
     elif entry.type == "link":
         digest = entry.content.decode("utf-8", "surrogateescape")
-    mode = replaced.mode if entry.mode is None or entry.type == "link" else entry.mode
-    return Entry(
-        entry.path, entry.type, mode, replaced.uid, replaced.gid, digest, size, True, entry.secret, replaced.context
-    )
+    asked = entry.mode is not None and entry.type != "link"
+    # An access control list includes the mode: where another one is asked for, it goes.
+    return replaced._replace(
+        path=entry.path, type=entry.type, mode=entry.mode if asked else replaced.mode, digest=digest, size=size, managed=True,
+        secret=entry.secret, guarded=False, acl=None if asked else replaced.acl,
+    )  # fmt: skip
 
 
 def check_links(tree: Tree, roots: t.Sequence[str]) -> None:

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
 import stat
+import struct
+import sys
 import typing as t
 
 from .errors import ReleaseError
@@ -29,6 +32,11 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CONTEXT = "security.selinux"
+_ACL = "system.posix_acl_access"
+_HUGEST = 512 << 20  # bytes; every release keeps a copy of every file
+# ioctl_iflags(2): a long that only reads, of type 'f', number 1.
+_GET_FLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1
+_FROZEN = 0x10 | 0x20  # immutable, append only
 
 
 class Entry(t.NamedTuple):
@@ -48,6 +56,7 @@ class Entry(t.NamedTuple):
     secret: bool = False
     context: t.Optional[str] = None
     guarded: bool = False
+    acl: t.Optional[str] = None
 
     def same(self, other: Entry | None) -> bool:
         """Whether type, content, mode and owner agree (a link has no mode of its own)."""
@@ -116,6 +125,8 @@ class Folder:
         handle = os.open(raw(self.path), _FOLDER & ~os.O_NOFOLLOW)
         try:
             for part in path.split("/") if path else ():
+                if part in ("", ".", ".."):
+                    raise OSError(errno.EINVAL, "no path below this folder")
                 inner = os.open(raw(part), _FOLDER, dir_fd=handle)
                 os.close(handle)
                 handle = inner
@@ -126,6 +137,8 @@ class Folder:
     @contextlib.contextmanager
     def _parent(self, path: str) -> t.Iterator[tuple[int, bytes]]:
         folder, _slash, name = path.rpartition("/")
+        if name in (".", ".."):
+            raise OSError(errno.EINVAL, "no path below this folder")
         with self._open(folder) as handle:
             yield handle, raw(name)
 
@@ -170,6 +183,27 @@ class Folder:
                 if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                     return None
                 raise
+
+    def frozen(self, paths: t.Iterable[str]) -> list[str]:
+        """Those of the paths that chattr(1) made immutable or append-only, and such folders that hold them; where it can be told."""
+        above = set()
+        for path in paths:
+            folders = [folder for folder in ("", *parents(path)) if not folder or self._is_folder(folder)]
+            above.update((path, folders[-1]))
+        return sorted(path or "." for path in above if self._frozen(path))
+
+    def _frozen(self, path: str) -> bool:
+        flags = bytearray(struct.calcsize("l"))
+        try:
+            with self._parent(path) as (folder, name):
+                handle = os.open(name or b".", _READ, dir_fd=folder)
+                try:
+                    fcntl.ioctl(handle, _GET_FLAGS, flags)
+                finally:
+                    os.close(handle)
+        except OSError:
+            return False  # not there, a link, a device, or a file system without such flags
+        return bool(int.from_bytes(flags, sys.byteorder) & _FROZEN)
 
     def chunks(self, path: str) -> t.Iterator[bytes]:
         """The content of a regular file, a mebibyte at a time."""
@@ -316,25 +350,40 @@ class Folder:
 
 def _entry(path: str, folder: int, name: bytes) -> Entry:
     info = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    kind, digest, context = "special", "", None
+    kind, digest, context, acl = "special", "", None, None
     if stat.S_ISLNK(info.st_mode):
         kind, digest = "link", os.readlink(name, dir_fd=folder).decode("utf-8", "surrogateescape")
     elif stat.S_ISDIR(info.st_mode):
         kind = "directory"
     elif stat.S_ISREG(info.st_mode):
+        if info.st_size > _HUGEST:
+            raise ReleaseError(
+                f"{path} has {info.st_size >> 20} MiB, and every release keeps a copy of it: move what is above"
+                f" {_HUGEST >> 20} MiB out of the configuration folder",
+                "huge",
+            )
         handle = os.open(name, _READ, dir_fd=folder)
         with os.fdopen(handle, "rb") as file:
             content = hashlib.sha256()
             for chunk in iter(lambda: file.read(_CHUNK), b""):
                 content.update(chunk)
-            kind, digest, context = "file", content.hexdigest(), _context(handle)
+            kind, digest, context, acl = "file", content.hexdigest(), _context(handle), _acl(handle)
     size = info.st_size if kind == "file" else 0
-    return Entry(path, kind, stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, digest, size, context=context)
+    return Entry(
+        path, kind, stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, digest, size, context=context, acl=acl
+    )
 
 
 def _context(handle: int) -> str | None:
     try:
         return os.getxattr(handle, _CONTEXT).decode("ascii", "replace")
+    except OSError:
+        return None
+
+
+def _acl(handle: int) -> str | None:
+    try:
+        return os.getxattr(handle, _ACL).hex()
     except OSError:
         return None
 
@@ -348,9 +397,11 @@ def _dress(handle: int, entry: Entry, *, strict: bool) -> None:
             if strict:
                 raise
     os.fchmod(handle, entry.mode)
-    if entry.context is not None and _context(handle) not in (None, entry.context):
-        try:
-            os.setxattr(handle, _CONTEXT, entry.context.encode("ascii"))
-        except OSError:
-            if strict:
-                raise
+    context = entry.context if _context(handle) not in (None, entry.context) else None
+    for name, value in ((_ACL, bytes.fromhex(entry.acl or "")), (_CONTEXT, (context or "").encode("ascii"))):
+        if value:
+            try:
+                os.setxattr(handle, name, value)
+            except OSError:
+                if strict:
+                    raise

@@ -94,6 +94,13 @@ class Staging:
                 "drift",
                 drift=drift,
             )
+        frozen = self.live.frozen(plan.added + plan.changed + plan.removed)
+        if frozen:
+            raise ReleaseError(
+                f"these may not be changed or replaced (lsattr shows the flags i or a): {', '.join(frozen)}; chattr -i -a lifts that",
+                "immutable",
+                paths=frozen,
+            )
         current = self._refreshed(current, owned)
         if target.id == current.id:
             target = current

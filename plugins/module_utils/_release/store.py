@@ -225,6 +225,7 @@ class Store:
     def lock(self, operation: str, *, create: bool = False) -> t.Iterator[None]:
         """Hold the store's lock, or raise `ReleaseError` naming who does. A store made for nothing is removed again."""
         fresh = create and self._create()
+        self._guard()
         handle = acquire(self._path(_LOCK), operation)
         try:
             if create:
@@ -242,12 +243,15 @@ class Store:
             os.makedirs(os.path.join(self.folder.path, "releases"), 0o700, exist_ok=True)
         except OSError as error:
             raise ReleaseError(f"cannot make the store {self.folder.path}: {error.strerror}", "store") from error
+        return fresh
+
+    def _guard(self) -> None:
+        """What is in here is run as us, and secrets are in it: nobody else may come in."""
         info = os.stat(self.folder.path)
         if info.st_uid != os.geteuid():
             raise ReleaseError(f"the store {self.folder.path} belongs to uid {info.st_uid}, not to us", "store")
-        if stat.S_IMODE(info.st_mode) != 0o700:  # noqa: PLR2004 - secrets are in it
+        if stat.S_IMODE(info.st_mode) != 0o700:  # noqa: PLR2004 - as made above
             os.chmod(self.folder.path, 0o700)
-        return fresh
 
 
 def _checked(entry: Entry, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:

@@ -22,6 +22,8 @@ from .lock import shown as shown_hold
 from .store import State, now
 
 _BEAT = 3  # times in a lease that a run which works gives a sign of life
+_NAME = 200  # characters of a rollout's
+_LONGEST = 7 * 24 * 3600  # seconds
 _MARGIN = 60  # seconds beyond what was planned after which a run counts as hanging
 
 
@@ -33,8 +35,8 @@ class Trial(Core):
     def _arm(self, release: str) -> None:
         """Start the lease of a release that is about to go live; without a switch there is no activation."""
         seconds = self.settings.lease
-        if seconds < 0 or 0 < seconds < 1:
-            raise ReleaseError(f"lease has to be 0 (off) or at least a second, not {seconds:g}", "options")
+        if seconds != 0 and not 1 <= seconds <= _LONGEST:
+            raise ReleaseError(f"lease has to be 0 (off) or from 1 to {_LONGEST} seconds, not {seconds:g}", "options")
         note: Lease = {
             "token": secrets.token_hex(6), "release": release, "seconds": seconds or TRIAL, "since": now(),
             "who": (self.settings.metadata or {}).get("who"), "mechanism": "none", **window(seconds or TRIAL),
@@ -130,7 +132,10 @@ class Trial(Core):
     # Rollout
 
     def _refuse_other_rollouts(self) -> None:
-        refuse_others(self.store.note(ROLLOUT), self.settings.rollout)
+        ours = self.settings.rollout
+        if ours is not None and not (ours.isprintable() and 0 < len(ours) <= _NAME):
+            raise ReleaseError(f"rollout has to be 1 to {_NAME} printable characters, not {ours!r}", "options")
+        refuse_others(self.store.note(ROLLOUT), ours)
 
     def _hold(self) -> None:
         """Keep this host for the rollout that this run belongs to, if to any."""

@@ -170,10 +170,10 @@ def test_without_a_switch_there_is_no_activation_unless_allowed(world: World, *,
         assert "nothing can be started" in engine.warnings[0]
 
 
-@pytest.mark.parametrize("seconds", [-1, 0.5])
+@pytest.mark.parametrize("seconds", [-1, 0.5, float("nan"), float("inf"), 1e9])
 def test_a_lease_that_cannot_be_kept_is_refused(world: World, seconds: float) -> None:
     release = world.engine().stage(NEW)["release"]
-    with refused("options", "at least a second"):
+    with refused("options", "from 1 to 604800 seconds"):
         world.engine(lease=seconds).activate(release, reload=True)
     assert world.live() == world.original
 
@@ -381,6 +381,12 @@ def test_a_refused_stage_holds_nothing(world: World) -> None:
     with refused("invalid"):
         world.engine(rollout="one").stage(of({"conf.d/a.conf": "BROKEN"}))
     assert world.engine().status()["rollout"] is None
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 201])
+def test_a_rollout_with_an_odd_name_is_refused(world: World, name: str) -> None:
+    with refused("options", "printable"):
+        world.engine(rollout=name).stage(NEW)
 
 
 def test_unlocking(world: World) -> None:
