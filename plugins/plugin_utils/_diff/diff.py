@@ -166,14 +166,11 @@ def diff(before: Config, after: Config) -> Diff:
     _refuse_unread(before, "before")
     _refuse_unread(after, "after")
     forest = Forest()
-    try:
-        old = forest.build(before.root, partial=before.partial)
-        new = forest.build(after.root, partial=after.partial)
-        comparison = Comparison(forest, Inheritance(before.root), Inheritance(after.root))
-        comparison.run(old, new)
-        changes = fold(comparison.changes + defaults.changes(old, new, forest))
-    except RecursionError:
-        raise DiffError("the blocks of a configuration are nested too deeply to be compared") from None
+    old = forest.build(before.root, partial=before.partial)
+    new = forest.build(after.root, partial=after.partial)
+    comparison = Comparison(forest, Inheritance(before.root), Inheritance(after.root))
+    comparison.run(old, new)
+    changes = fold(comparison.changes + defaults.changes(old, new, forest))
     return Diff((before, old), (after, new), changes, forest)
 
 

@@ -111,7 +111,7 @@ class Question:
         if server is not None:
             if id(server) not in self._hit_servers and not self._servers.intersection(_names(server)):
                 return None
-            elsewhere = any(each.name == "location" for each in chain[1:])
+            elsewhere = bool(self._hits) and any(each.name == "location" for each in chain[1:])
             return ELSEWHERE if elsewhere else SERVER
         definition = next((each for each in chain if each.name in _DEFINITIONS), None)
         if definition is not None:
