@@ -9,7 +9,7 @@ export PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAGES := lint unit sanity integration package docs molecule
 # Commands that tests start, with the Debian packages that hold them.
-NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client
+NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client chromium=chromium chromedriver=chromium-driver
 # The files that are part of the project: what git tracks or would, so that a new file is never forgotten.
 files = $$(git ls-files --cached --others --exclude-standard -- $(1) | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done)
 
