@@ -9,7 +9,9 @@ export PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAGES := lint unit sanity integration package docs molecule
 # Commands that tests start, with the Debian packages that hold them.
-NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client chromium=chromium chromedriver=chromium-driver
+NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client
+# Those that only the report's page is tested with.
+BROWSER := chromium=chromium chromedriver=chromium-driver
 # The files that are part of the project: what git tracks or would, so that a new file is never forgotten.
 files = $$(git ls-files --cached --others --exclude-standard -- $(1) | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done)
 
@@ -41,7 +43,7 @@ lint: setup ## Check style, types, YAML, Ansible content and the oldest Python o
 
 .PHONY: unit
 unit: setup ## Run the unit tests (against a real nginx) and the tests of the project itself
-	@tools/need $(NEEDS)
+	@tools/need $(NEEDS) $(BROWSER)
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/pytest tests/unit tests/meta
 
 .PHONY: sanity
