@@ -12,7 +12,10 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import compile_pattern
+
 if t.TYPE_CHECKING:
+    import re
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
@@ -84,7 +87,9 @@ class Causes:
         #: Changes of what other blocks refer to or inherit.
         self._shared: set[int] = set()
         self._outer: set[int] = set()
-        self._known: dict[tuple[t.Any, ...], tuple[int, ...]] = {}
+        #: The patterns of rewrites that every request of a server passes.
+        self._rewrites: dict[int, list[re.Pattern[str] | None]] = {}
+        self._known: dict[tuple[t.Any, ...], list[tuple[int, ...]]] = {}
         for number, change in enumerate(self.changes):
             if change.risk not in _INERT:
                 for old, new in change.directives:
@@ -94,41 +99,64 @@ class Causes:
     def _file(self, number: int, directive: Directive | None, table: dict[Place, set[int]]) -> None:
         if directive is None:
             return
-        if directive.block is not None:
-            # A block that was added or removed explains what itself, or a block in it, answers.
-            for place in _blocks_in(directive):
-                table[place].add(number)
+        # A block that was added or removed explains what itself, or a block in it, answers.
+        for place in _blocks_in(directive) if directive.block is not None else ():
+            table[place].add(number)
         parent = directive.parent
+        while parent is not None and parent.name == "limit_except":
+            parent = parent.parent
         if directive.name in _SHARED or (parent is not None and parent.name in _SHARED):
             self._shared.add(number)
         elif parent is None or parent.name == "http":
-            if directive.name not in ("server", "location"):
+            if directive.name != "server":
                 self._outer.add(number)
         elif directive.block is None or directive.name == "if":
-            while parent is not None and parent.name == "limit_except":
-                parent = parent.parent
-            if parent is not None:
-                table[parent.place].add(number)
+            table[parent.place].add(number)
+            if directive.name == "rewrite" and parent.name == "server":
+                self._rewrites.setdefault(number, []).append(compile_pattern(directive.args[0]))
 
-    def explain(self, name: str, old: Path, new: Path) -> tuple[int, ...]:
-        """The numbers of the changes that explain a class of change between two ways through the configurations."""
+    def explain(self, name: str, old: Path, new: Path, uri: str) -> tuple[int, ...]:
+        """The numbers of the changes that explain a class of change between two ways through the configurations.
+
+        Args:
+            name: the class.
+            old: the blocks that the request passed before.
+            new: those that it passes now.
+            uri: its path, which tells whether a server's `rewrite` is about it.
+        """
         if not self.changes:
             return ()
         key = (name, old, new)
         if key not in self._known:
-            self._known[key] = self._explain(name, old, new)
-        return self._known[key]
+            self._known[key] = list(self._tiers(name, old, new))
+        for tier in self._known[key]:
+            fitting = tuple(number for number in tier if self._is_about(number, uri))
+            if fitting:
+                return fitting
+        return ()
 
-    def _explain(self, name: str, old: Path, new: Path) -> tuple[int, ...]:
-        near = {number for block in _with_parents(old) for number in self._old.get(block, ())}
-        near.update(number for block in _with_parents(new) for number in self._new.get(block, ()))
+    def _is_about(self, number: int, uri: str) -> bool:
+        """Whether a change of a server's `rewrite` concerns a path; any other change does."""
+        patterns = self._rewrites.get(number)
+        return patterns is None or any(pattern is None or pattern.search(uri) for pattern in patterns)
+
+    def _tiers(self, name: str, old: Path, new: Path) -> Iterator[tuple[int, ...]]:
+        """The changes in the order in which they are believed: near before far, of the usual risk before others."""
+        inner, outer = (
+            {
+                number
+                for path, table in ((old, self._old), (new, self._new))
+                for place in _places(path, servers=servers)
+                for number in table.get(place, ())
+            }
+            for servers in (False, True)
+        )
+        inner |= outer & self._rewrites.keys()
+        reach = (inner, outer, *self._far(old, new))
         preferred = _PREFERRED.get(name, _USUAL)
-        reach = (near, *self._far(old, new))
         for numbers in reach:
-            chosen = {number for number in numbers if self.changes[number].risk in preferred}
-            if chosen:
-                return tuple(sorted(chosen))
-        return next((tuple(sorted(numbers)) for numbers in reach if numbers), ())
+            yield tuple(sorted(number for number in numbers if self.changes[number].risk in preferred))
+        yield from (tuple(sorted(numbers)) for numbers in reach)
 
     def _far(self, old: Path, new: Path) -> tuple[set[int], set[int]]:
         """The changes of what these blocks refer to, and of what they inherit from `http` and the main level."""
@@ -139,10 +167,11 @@ class Causes:
         return numbers & self._shared, numbers & self._outer
 
 
-def _with_parents(path: Path) -> Iterator[Place]:
+def _places(path: Path, *, servers: bool) -> Iterator[Place]:
     for block in path:
-        yield block.place
-        yield from block.around
+        if (block.kind == "server") is servers:
+            yield block.place
+            yield from block.around
 
 
 def _blocks_in(directive: Directive) -> Iterator[Place]:

@@ -66,6 +66,7 @@ def classes_of(pair: Pair) -> set[str]:
         found.add(main)
     if _lost_authorisation(pair):
         found.add("auth-subrequest-removed")
+        found.discard("upstream-changed")
     if any(_removed_headers(pair)):
         found.add("security-header-removed")
         found.discard("headers-changed")
@@ -94,6 +95,8 @@ def _main(pair: Pair) -> str | None:
 def _lesser(pair: Pair) -> str | None:
     """The class where a client sees the same answer at first."""
     if "final" in pair.found and not _failing(pair.old):
+        if final_status(pair.old) in _REFUSED and final_status(pair.new) in _SERVED:
+            return "access-widened"
         return "lost" if (final_status(pair.new) or _BAD) >= _BAD else "status-changed"
     if any(name.startswith("header ") for name in pair.found) or "body" in pair.found:
         return "headers-changed"
@@ -104,6 +107,9 @@ def _status(pair: Pair) -> str | None:
     """The class where the status, or whether there is one, is another."""
     old, new = pair.old, pair.new
     before, after = old.get("status"), new.get("status")
+    if old.get("closed") == "timeout":
+        # No answer is no outcome to compare with: told as not verified.
+        return None
     if after is None:
         if before is not None:
             return "lost"

@@ -25,7 +25,7 @@ from .coverage import Reached, changed_not_verified, dedupe, shown_limits, unuse
 from .grouping import Grouper, Item
 from .names import find_moves
 from .normal import differences
-from .places import Locator, Side, host_of, spellings
+from .places import Locator, Side, host_of, path_of, spellings
 from .redirects import cached_loops
 from .result import Report, Unverified
 
@@ -163,7 +163,7 @@ class _Comparison:
         shown = frozenset(f"header {header}" for header in headers) or found
         hosts = {host_of(probe)} | {host for side in self._server_names(before, after) for host in side}
         accepted = self.accept.find(name, hosts, {before.label, after.label})
-        causes = self.causes.explain(name, before.path, after.path)
+        causes = self.causes.explain(name, before.path, after.path, path_of(probe))
         notes = (note,) if note else ()
         return Item(index, name, before, after, shown, causes, notes, accepted)
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 
 from .limits import Limit, gaps_of, limits_of
+from .maps import MapUse
 from .normal import call_of
 from .result import MOST_LISTED, Unverified
 
@@ -33,7 +34,7 @@ Identity = tuple[str, str]
 
 _GROUPS: t.Final = {"server": "servers", "location": "locations", "if": "ifs"}
 _NO_ENTRY: t.Final = frozenset({"hostnames", "volatile", "include"})
-_MAPS: t.Final = frozenset({"map", "geo"})
+_SHARED: t.Final = frozenset({"map", "geo", "split_clients", "upstream"})
 #: Changes of these risks are verified by the requests that pass the block; others no probe can see at all.
 _VISIBLE: t.Final = frozenset({"access-control", "routing", "upstream", "code", "headers"})
 
@@ -50,6 +51,7 @@ class Reached:
         for limit in self.limits:
             self._by_block[limit.block].append(limit)
         self._reasons: dict[Trace, tuple[str, ...]] = {}
+        self._used: set[int] | None = None
 
     def reasons(self, index: int) -> tuple[str, ...]:
         """Why a request is only approximately what a client would get; empty where nothing speaks against it."""
@@ -108,7 +110,7 @@ class Reached:
                     uncovered.append({**block.as_dict(), "server": self.side.markers[server].text})
         for entry, source in self._map_entries():
             counts["maps"]["total"] += 1
-            if (entry.file, entry.line) in _origins(probes):
+            if id(entry) in self.used_entries(probes):
                 counts["maps"]["covered"] += 1
             else:
                 text = f"{source}: {entry.name}"
@@ -124,11 +126,25 @@ class Reached:
         }
 
     def _map_entries(self) -> Iterator[tuple[Directive, str]]:
-        for directive in walk(self.side.config.root) if self.side.config else ():
-            if directive.name == "map" and directive.block is not None:
-                for entry in directive.children:
-                    if entry.name not in _NO_ENTRY:
-                        yield entry, f"map {' '.join(directive.args)}"
+        for each in self._maps.maps if self._maps else ():
+            for entry in each.entries:
+                yield entry, f"map {' '.join(each.directive.args)}"
+
+    @cached_property
+    def _maps(self) -> MapUse | None:
+        return None if self.side.config is None else MapUse(self.side.config)
+
+    def used_entries(self, probes: Sequence[Probe]) -> set[int]:
+        """`id()` of the map entries that these requests used."""
+        if self._used is None:
+            known: dict[Trace, frozenset[Place]] = {}
+            passed = [known.setdefault(trace, self._passed(trace)) for trace in self.side.traces]
+            self._used = self._maps.used(probes, passed) if self._maps else set()
+        return self._used
+
+    def _passed(self, trace: Trace) -> frozenset[Place]:
+        blocks = [self.side.markers[mark] for mark in trace]
+        return frozenset(place for block in blocks for place in (block.place, *block.around))
 
     @cached_property
     def _marks(self) -> dict[Place, str]:
@@ -155,54 +171,51 @@ class Reached:
         return frozenset(call_of(each).peer for each in upstreams)
 
 
-def _origins(probes: Sequence[Probe]) -> frozenset[tuple[str, int]]:
-    return frozenset((probe["file"], probe["line"]) for probe in probes if probe.get("file"))
-
-
 def changed_not_verified(
     diff: SemanticDiff, old: Reached, new: Reached, probes: Sequence[Probe]
 ) -> Iterator[Unverified]:
     """The changed blocks that no verified request went through; never silent."""
-    origins = _origins(probes)
     told: set[tuple[t.Any, ...]] = set()
     for change in diff.changes:
         if change.risk not in _VISIBLE:
             continue
         for before, after in change.directives:
             side, directive = (new, after) if after is not None else (old, before)
-            for what, place, reason in _doubts(directive, side, origins) if directive is not None else ():
+            for what, place, reason in _doubts(directive, side, probes) if directive is not None else ():
                 if (place, reason) not in told:
                     told.add((place, reason))
                     yield Unverified("changed", what, reason, place.file, place.line)
 
 
-def _doubts(
-    directive: Directive, side: Reached, origins: frozenset[tuple[str, int]]
+def _doubts(directive: Directive, side: Reached, probes: Sequence[Probe]) -> Iterator[tuple[str, Place, str]]:
+    """Why a changed directive is not verified: what, where and the reason."""
+    top = _ancestor(directive) or directive
+    if top.name in ("stream", "mail"):
+        yield top.name, directive.place, "only HTTP is probed"
+    elif top is not directive:
+        for block in _blocks_of(directive):
+            reason = side.unverified_block(block.place) if side.side.is_traced else "blocks were not traced"
+            if reason:
+                yield _label(block), block.place, reason
+        shared = directive if directive.name in _SHARED else directive.parent
+        if shared is not None and shared.name in _SHARED and shared.block is not None:
+            yield from _shared_doubts(directive, shared, side, probes)
+
+
+def _shared_doubts(
+    directive: Directive, shared: Directive, side: Reached, probes: Sequence[Probe]
 ) -> Iterator[tuple[str, Place, str]]:
-    top = _ancestor(directive)
-    if top is None or top.name in ("stream", "mail"):
-        if directive.name in ("stream", "mail") or top is not None:
-            yield f"{(top or directive).name}: {directive.name}", directive.place, "only HTTP is probed"
-        return
-    for block in _blocks_of(directive):
-        reason = side.unverified_block(block.place) if side.side.is_traced else "blocks were not traced"
-        if reason:
-            yield _label(block), block.place, reason
-    shared = directive if directive.name in (*_MAPS, "upstream") else directive.parent
-    if shared is None or shared.block is None:
-        return
+    """The same for what stands in a block that others refer to."""
     if shared.name == "upstream":
-        peers = {child.args[0] for child in shared.find("server") if child.args}
-        if not any(group & side.asked for group in (side.locator.peers.get(peer, frozenset()) for peer in peers)):
+        peers = [child.args[0] for child in shared.find("server") if child.args]
+        if not any(side.locator.peers.get(peer, frozenset()) & side.asked for peer in peers):
             yield _label(shared), shared.place, "no request is passed to it"
-    elif shared.name in _MAPS and not _probed(directive, origins):
-        yield f"{_label(shared)}: {directive.name}", directive.place, "no request was made for it"
-
-
-def _probed(entry: Directive, origins: frozenset[tuple[str, int]]) -> bool:
-    if entry.block is not None:
-        return any((child.file, child.line) in origins for child in entry.children)
-    return (entry.file, entry.line) in origins
+    elif shared.name == "map":
+        for entry in directive.children if directive is shared else (directive,):
+            if entry.name not in _NO_ENTRY and id(entry) not in side.used_entries(probes):
+                yield f"{_label(shared)}: {entry.name}", entry.place, "no request is known to use it"
+    else:
+        yield f"{_label(shared)}: {directive.name}", directive.place, "nobody can tell which requests use it"
 
 
 def _ancestor(directive: Directive) -> Directive | None:

@@ -32,6 +32,9 @@ if t.TYPE_CHECKING:
 
 #: A name that another server answers is told as such, unless this comes of it.
 _OUTSTANDING: t.Final = frozenset({"error-introduced", "redirect-loop", "cached-redirect-loop", "access-widened"})
+_ABOUT_HEADERS: t.Final = frozenset(
+    {"security-header-removed", "headers-changed", "upstream-headers-changed", "file-changed"}
+)
 _SHARE: t.Final = 0.5
 
 
@@ -47,6 +50,11 @@ class Item:
     causes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     accepted: Accepted | None = None
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """The headers that matter: those of a class that is about headers, and none where the outcome is another."""
+        return self.found if self.name in _ABOUT_HEADERS else frozenset()
 
     @property
     def server(self) -> Block | None:
@@ -154,6 +162,7 @@ class Grouper:
         probe = self.probes[item.index]
         return (
             bool(probe.get("answers")),
+            bool(self.new[item.index].get("hops")),
             probe["method"] != "GET",
             len(probe.get("headers") or ()),
             probe.get("host") is None,
@@ -169,8 +178,8 @@ class Grouper:
             why=str(probe.get("why") or ""),
             file=probe.get("file"),
             line=probe.get("line"),
-            before=tuple(outcome_lines(self.old[index], item.found)),
-            after=tuple(outcome_lines(self.new[index], item.found)),
+            before=tuple(outcome_lines(self.old[index], item.shown)),
+            after=tuple(outcome_lines(self.new[index], item.shown)),
         )
 
 

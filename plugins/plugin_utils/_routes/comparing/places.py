@@ -138,7 +138,7 @@ class Locator:
         host = host_of(probe)
         selected = self.router.select(listener, host) if host else None
         server = selected.server if selected else listener.default
-        uri = normalise(str(probe["target"]).partition("?")[0])
+        uri = path_of(probe)
         found = server.locations.find(uri) if uri else None
         location = found.location if found and found.certain else None
         around_all = self._block(server.directive)
@@ -189,6 +189,11 @@ def host_of(probe: Probe) -> str:
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0].removesuffix(".")
+
+
+def path_of(probe: Probe) -> str:
+    """The path that a probe asks for, decoded as nginx decodes it; empty for what is none."""
+    return normalise(str(probe["target"]).partition("?")[0]) or ""
 
 
 def listener_name(listen: Mapping[str, t.Any]) -> str:

@@ -104,7 +104,7 @@ def _via(upstream: t.Mapping[str, t.Any]) -> str:
     call = call_of(upstream)
     params = {name.lower(): value for name, value in (upstream.get("params") or {}).items()}
     script = f" script {redact.text(params['script_filename'])}" if params.get("script_filename") else ""
-    return f"via {redact.text(call.target)} {call.method} {redact.text(call.uri)}{script}"
+    return " ".join(filter(None, ["via", redact.text(call.target), call.method, redact.text(call.uri)])) + script
 
 
 def _hop(hop: t.Mapping[str, t.Any]) -> str:

@@ -293,7 +293,7 @@ def test_stream_and_maps_and_upstreams_have_to_be_reached_too(make: t.Any) -> No
         make.side(new, [make.outcome(200)], ways),
     )
     assert [(each.what, each.reason) for each in report.unverified_changes] == [
-        ("map $uri $m: /x", "no request was made for it"),
+        ("map $uri $m: /x", "no request is known to use it"),
         ("upstream u", "no request is passed to it"),
     ]
 
