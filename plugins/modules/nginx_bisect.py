@@ -155,6 +155,11 @@ culprits:
       kind: added
       text: "rewrite ^/api/profile /api/profile_list last;"
       before: null
+lines:
+  description: The same, each in one line for people.
+  returned: always
+  type: list
+  elements: str
 searches:
   description: What was found for each request.
   returned: always

@@ -104,6 +104,7 @@ class Search:
         culprits = self._lines(sorted(guilty), others)
         return {
             "culprits": culprits,
+            "lines": [culprit_text(line) for line in culprits],
             "searches": searches,
             "worlds": answer["worlds"],
             "changes": len(self.edits.changes) + len(others),

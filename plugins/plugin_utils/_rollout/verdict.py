@@ -39,7 +39,8 @@ class HostVerdict:
     """One host's part: what it came to, the release it was meant to run, why it does not, and what is left to do.
 
     `revert`: it runs the release of this run, or may, so that a rollback of the fleet has to ask it. `locked`: it is
-    still reserved for this run. `batch`: the hosts that it was rolled out with, empty before its turn.
+    still reserved for this run. `batch`: the hosts that it was rolled out with, empty before its turn. `unverified`: why
+    nobody knows what the change does to requests there, empty where it is known.
     """
 
     host: str
@@ -50,6 +51,7 @@ class HostVerdict:
     batch: tuple[str, ...] = ()
     revert: bool = False
     locked: bool = False
+    unverified: str = ""
 
 
 def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
@@ -57,9 +59,11 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
 
     `variables` holds `__nginx_deploy_staged`, `_activated`, `_gated`, `_confirmed` and `_rolled_back`,
     each the result of one task, or lacks those that did not run, `__nginx_deploy_failure`, the result of whatever
-    task sent the host to its rescue, and `_reverted` and `_unlocked` of the fleet's plays. A host that registered nothing was never reached.
+    task sent the host to its rescue, `_behaviour` and `_bisected` of the route check and of the search for the guilty
+    lines, and `_reverted` and `_unlocked` of the fleet's plays. A host that registered nothing was never reached.
     """
-    steps = {name: _result(variables, name) for name in (*_STEPS, "failure", "rolled_back", "reverted", "unlocked")}
+    others = ("failure", "rolled_back", "reverted", "unlocked", "behaviour", "bisected")
+    steps = {name: _result(variables, name) for name in (*_STEPS, *others)}
     outcome, reason = _outcome(steps)
     staged = steps["staged"]
     ran = bool(steps["activated"]) and staged.get("state") != "confirmed"
@@ -74,6 +78,7 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
         tuple(_result(variables, "batch").get("hosts") or ()),
         revert=ran and not back,
         locked=_holds(staged, _result(variables, "run")) and not freed,
+        unverified=str(steps["behaviour"].get("reason") or "") if steps["behaviour"].get("verified") is False else "",
     )
 
 
@@ -97,7 +102,10 @@ def _outcome(steps: Steps) -> tuple[Outcome, str]:
         return "pending", "staged and valid; no batch with this host was started"
     if _is_confirmed(steps):
         if steps["reverted"]:
-            return "failed", f"runs the release, confirmed; going back with the fleet failed: {_reason(steps['reverted'])}"
+            return (
+                "failed",
+                f"runs the release, confirmed; going back with the fleet failed: {_reason(steps['reverted'])}",
+            )
         return "confirmed", ""
     return _failed(steps)
 
@@ -209,6 +217,11 @@ def _text(verdicts: Iterable[HostVerdict], counts: Mapping[str, int], why: str) 
         for reason, hosts in _by_reason(verdict for verdict in verdicts if verdict.outcome == outcome).items():
             line = f"{outcome.replace('_', ' ')}: {', '.join(hosts)}"
             lines.append(f"{line}: {reason}" if reason else line)
+    unverified: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.unverified:
+            unverified.setdefault(verdict.unverified, []).append(verdict.host)
+    lines += [f"behaviour not verified: {', '.join(hosts)}: {reason}" for reason, hosts in unverified.items()]
     return [*lines, f"no further batch: {why}"] if why else lines
 
 
@@ -221,8 +234,10 @@ def _by_reason(verdicts: Iterable[HostVerdict]) -> dict[str, list[str]]:
 
 
 def _why(steps: Steps, otherwise: str) -> str:
-    """The reason of the first step that failed."""
-    return next((_reason(steps[name]) for name in (*_STEPS, "failure") if _bad(steps[name])), otherwise)
+    """The reason of the first step that failed, with the lines that are guilty of it where they were found."""
+    reason = next((_reason(steps[name]) for name in (*_STEPS, "failure") if _bad(steps[name])), otherwise)
+    lines = steps["bisected"].get("lines") or ()
+    return f"{reason}; guilty: {'; '.join(map(str, lines))}" if lines else reason
 
 
 def _holds(staged: Mapping[str, t.Any], run: Mapping[str, t.Any]) -> bool:

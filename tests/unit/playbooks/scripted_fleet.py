@@ -79,8 +79,11 @@ class Deploy:
             (self.home / part).mkdir()
             shutil.copy(ROOT / part / "nginx_rollout_record.py", self.home / part)
         shutil.copy(ROOT / "galaxy.yml", self.home)
-        script = Path(__file__).with_name("scripted_release.py")
-        shutil.copy(script, self.home / "plugins" / "action" / "nginx_release.py")
+        for name in ("nginx_release", "nginx_route_check", "nginx_bisect"):
+            script = Path(__file__).with_name(
+                "scripted_release.py" if name == "nginx_release" else "scripted_behaviour.py"
+            )
+            shutil.copy(script, self.home / "plugins" / "action" / f"{name}.py")
         (work / "ansible.cfg").touch()
 
     def __call__(self, hosts: Hosts, *arguments: str, **options: t.Any) -> Run:

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The route check and the search for guilty lines in a rollout, with scripted hosts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from scripted_fleet import FLEET, SERIAL, Deploy, fleet
+
+PLAN = {"key": "k", "before": "a", "after": "b"}
+STAGED = {"staged": {"plan": PLAN}}
+GATE = {"ok": False, "failed": [{"name": "front page"}]}
+
+
+def planned(**scripts: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    return {name: {**STAGED, **scripts.get(name, {})} for name in FLEET}
+
+
+def test_every_host_is_compared_before_the_first_one_changes(deploy: Deploy) -> None:
+    run = deploy(planned(), *SERIAL)
+    assert run.rc == 0, run.output
+    first = run.calls.index(("web1", "activated"))
+    assert sorted(host for host, step in run.calls[:first] if step == "nginx_route_check") == FLEET
+    assert not run.asked("nginx_bisect")
+
+
+def test_a_refused_change_of_behaviour_touches_no_host(deploy: Deploy) -> None:
+    run = deploy(planned(web3={"nginx_route_check": "CRITICAL error-introduced; guilty: api.conf:6"}), *SERIAL)
+    assert run.rc == 2, run.output
+    assert not run.asked("activated")
+    assert "refused: web3: CRITICAL error-introduced; guilty: api.conf:6" in run.output
+    assert "5 pending" in run.output
+
+
+def test_a_host_that_vanishes_during_the_comparison_touches_no_host(deploy: Deploy) -> None:
+    run = deploy(planned(web3={"nginx_route_check": "unreachable"}), *SERIAL)
+    assert run.rc != 0
+    assert not run.asked("activated")
+    assert "the host did not answer while the change was tried" in run.output
+
+
+def test_what_could_not_be_verified_is_in_the_verdict(deploy: Deploy) -> None:
+    script = {"nginx_route_check": {"verified": False, "reason": "no namespaces"}}
+    run = deploy(planned(web1=script, web2=script), *SERIAL)
+    assert run.rc == 0, run.output
+    assert "behaviour not verified: web1, web2: no namespaces" in run.output
+
+
+def test_a_failed_gate_is_followed_by_the_search_and_the_verdict_names_the_line(deploy: Deploy) -> None:
+    run = deploy(planned(web1={"gated": {"failed": True, "msg": "front page answered 500", "gate": GATE}}), *SERIAL)
+    assert run.rc == 2, run.output
+    steps = [step for host, step in run.calls if host == "web1"]
+    assert steps[-2:] == ["rolled_back", "nginx_bisect"]
+    assert "rolled back: web1: front page answered 500; guilty: conf.d/a.conf:3 + rewrite" in run.output
+    assert run.asked("nginx_bisect") == ["web1"]
+
+
+def test_a_search_that_fails_takes_nothing_away(deploy: Deploy) -> None:
+    for broken in ("no world", "unreachable"):
+        script = {"gated": {"failed": True, "msg": "front page answered 500", "gate": GATE}, "nginx_bisect": broken}
+        run = deploy(planned(web1=script), *SERIAL)
+        assert run.rc == 2, run.output
+        assert "rolled back: web1: front page answered 500" in run.output
+        assert not run.asked("confirmed")
+
+
+def test_hosts_that_are_there_already_are_not_compared(deploy: Deploy) -> None:
+    there = {"staged": {"changed": False, "state": "confirmed", "release": "r-new"}}
+    run = deploy(dict.fromkeys(FLEET, there), *SERIAL)
+    assert run.rc == 0, run.output
+    assert {step for _host, step in run.calls} == {"staged"}
+
+
+def test_it_can_be_switched_off(deploy: Deploy) -> None:
+    run = deploy(fleet(web1=STAGED), *SERIAL, "-e", "nginx_deploy_route_check=false")
+    assert run.rc == 0, run.output
+    assert not run.asked("nginx_route_check")
