@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import encodings.idna  # noqa: F401 - looked up late otherwise, when the caller's files may be out of sight
+import encodings.ascii
+import encodings.idna
+import encodings.latin_1  # noqa: F401 - they are looked up late otherwise, when the caller's files may be out of sight
 import os
 import re
 import signal
@@ -32,9 +34,8 @@ from ._server import Server
 from ._stub import Loop, Stub
 from .mounts import SandboxError
 
-_PDEATHSIG = 1
+_PDEATHSIG, _DUMPABLE = 1, 4  # <linux/prctl.h>
 _LOOSE = re.compile(r"(?:stderr|syslog:|memory:|/dev/|\||off$|.*\$)")
-_COMPILED = ("client-body", "proxy", "fastcgi", "uwsgi", "scgi")
 _RESOLVERS = 64
 
 
@@ -85,7 +86,8 @@ class Plan:
             user=user,
             needed=[instance.binary, self.prefix, build.prefix],
             written=self._written(),
-            emptied=[self._full(path) for path in self.scan.paths("_cache_path")],
+            emptied=[self._full(path) for path in self.scan.paths("_cache_path", *(("_temp_path",) if user else ()))]
+            + (self._compiled() if user else []),
             empty=empty,
             sockets=self.scan.unix,
             accounts=self.scan.user,
@@ -106,13 +108,15 @@ class Plan:
                     pairs[os.path.join(self.conf_dir, paths[0])] = os.path.join(self.conf_dir, paths[1])
         return pairs
 
+    def _compiled(self) -> t.List[str]:
+        arguments = (argument[2:].partition("=") for argument in self._instance.build().arguments)
+        return [self._full(path) for option, _sep, path in arguments if option.endswith("-temp-path") and path]
+
     def _written(self) -> t.List[str]:
         build = self._instance.build()
         paths = [path for path in self.scan.paths("_log", "pid", "lock_file", "_temp_path") if not _LOOSE.match(path)]
         options = dict(argument[2:].partition("=")[::2] for argument in build.arguments if argument.startswith("--"))
-        for option in ("http-log-path", "lock-path", *(f"http-{name}-temp-path" for name in _COMPILED)):
-            if options.get(option):
-                paths.append(options[option])
+        paths += [options[option] for option in ("http-log-path", "lock-path") if options.get(option)] + self._compiled()
         paths += [build.pid_path, build.error_log_path, OWN + "/x", TRACE]
         return sorted({os.path.join(self.prefix, path) for path in paths if path.startswith("/") or "/" in path})
 
@@ -120,6 +124,7 @@ class Plan:
 def attempt(*, user: bool) -> str:
     """Tries the steps that systems deny, in a forked child: "ok" or the reason."""
     try:
+        _die_with_parent(os.getppid())
         place = Place(
             "/etc",
             "/etc",
@@ -192,7 +197,9 @@ def _detach(channel: socket.socket, parent: int) -> None:
 
 
 def _die_with_parent(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_DUMPABLE, 1, 0, 0, 0)  # else /proc/self is root's, where a process has changed its id
     if os.getppid() != parent:
         os._exit(1)  # it died before
 
@@ -217,6 +224,7 @@ def _serve(
         plan.place,
         pairs=plan.pairs,
         freeze="reuseport" not in plan.scan.words,
+        foreground="daemon off" in plan.scan.words or "daemon off" in " ".join(plan.argv),
         turn=stub.loop.turn,
     )
     plan.place.seal()

@@ -89,7 +89,7 @@ class Place(_world.World):
         self._system()
         self._names()
         for path in self._caches:
-            if os.path.isdir(path) and os.listdir(path):
+            if os.path.isdir(path) and (self._user or os.listdir(path)):
                 self._tmpfs_on(path)
         for path in self._written:
             if self._blank or path.startswith(OWN):
@@ -132,6 +132,11 @@ class Place(_world.World):
                 os.chmod(folder, 0o755)
             except OSError:
                 return False
+        if self._user and self._ours(folder) and not os.access(folder, os.W_OK):
+            handle = os.open(folder, os.O_PATH)
+            with contextlib.suppress(_world.StepError):  # then what needs it fails, and says so
+                self._lay(handle, folder, f"overlay on {folder}")
+            os.close(handle)
         return self._ours(folder)
 
     def remove(self, path: str) -> None:

@@ -28,6 +28,7 @@ _FILE = re.compile(
     r"|ssl_client_certificate|ssl_trusted_certificate|proxy_ssl_certificate|proxy_ssl_certificate_key|root|alias)"
     r"\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s;\"']+))"
 )
+_WORDS = re.compile(r"(?<![\w$])(?:reuseport\b|daemon\s+off\b)")
 _NAMES = re.compile(r"(?<![\w$])server_name\s+([^;]+);")
 _USER = re.compile(r"(?m)^\s*user\s+([\w.-]+)(?:\s+([\w.-]+))?\s*;")
 _DEFAULT_PORTS = (80, 443, 11211)
@@ -46,7 +47,7 @@ class Scan:
         unix: paths of unix sockets, upstreams' and nginx's own; with variables in them, as written.
         files: directive -> its paths as written, in the order of the files and lines.
         names: what `server_name` names.
-        words: what else was found: "reuseport".
+        words: what else was found: "reuseport", "daemon off".
         user: the accounts named by `user`.
     """
 
@@ -70,7 +71,7 @@ class Scan:
         self.names = {
             name for names in _NAMES.findall(text) for name in names.split() if "$" not in name and name != "_"
         }
-        self.words = {word for word in ("reuseport",) if word in text}
+        self.words = {" ".join(words.split()) for words in _WORDS.findall(text)}
         self.user = [name for names in _USER.findall(text) for name in names if name]
 
     def paths(self, *endings: str) -> t.List[str]:

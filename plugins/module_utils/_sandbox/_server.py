@@ -36,6 +36,7 @@ _CERTIFICATE = re.compile(
 _KEY = re.compile(r'(?:cannot load certificate key |SSL_CTX_use_PrivateKey\w*\()"([^"]+)"')
 _ROUNDS = 50
 _READY = 5.0  # seconds from the start of the master to its first worker
+_DAEMON = 2.0  # seconds in which it becomes a daemon once it listens, or it never will
 _POLL = 0.002
 
 
@@ -49,6 +50,7 @@ class Server:
         place: its file system.
         pairs: certificate -> key, as the configuration names them.
         freeze: stop all workers but one, so that every request meets the same worker's state.
+        foreground: the configuration says `daemon off`.
         turn: lets the stubs work for at most that many seconds.
 
     Attributes:
@@ -65,6 +67,7 @@ class Server:
         *,
         pairs: t.Mapping[str, str],
         freeze: bool,
+        foreground: bool,
         turn: t.Callable[[float], object],
     ) -> None:
         self.certificates: t.List[str] = []
@@ -75,6 +78,7 @@ class Server:
         self._place = place
         self._pairs = dict(pairs)
         self._freeze = freeze
+        self._foreground = foreground
         self._turn = turn
         self._master = 0
         self._log = os.open(ERROR_LOG, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -132,7 +136,8 @@ class Server:
                 preexec_fn=self._enter,  # noqa: PLW1509
             )
         # It ends when the daemon is up. With `daemon off` it stays, and what it listens on tells.
-        while process.poll() is None and not (time.monotonic() - began > 0.02 and self._listening()):  # noqa: PLR2004
+        patience = 0.0 if self._foreground else _DAEMON
+        while process.poll() is None and not (time.monotonic() - began > patience and self._listening()):
             if time.monotonic() > deadline:
                 raise SandboxError("nginx did not start in time", "failed")
             self._turn(_POLL)  # it asks the stub for names
@@ -167,13 +172,17 @@ class Server:
             processes = _processes()
             self._master = self._master or next((pid for pid, (parent, _t) in processes.items() if parent == 1), 0)
             title = processes.get(self._master, (0, ""))[1]
+            starting = any(
+                parent == self._master and name.startswith("nginx: master") for parent, name in processes.values()
+            )
             workers = [pid for pid, (_parent, name) in processes.items() if name.startswith("nginx: worker process")]
-            if workers or (title and not title.startswith("nginx: master") and time.monotonic() > limit - _READY + 0.1):
+            if (workers and not starting) or (title and not title.startswith("nginx: master") and time.monotonic() > limit - _READY + 0.1):
                 break
             if time.monotonic() > limit or not title:
                 words = [words for level, words in _LINE.findall(self.drain()) if level in _SERIOUS]
                 raise SandboxError("; ".join(dict.fromkeys(words)) or "nginx ended right after its start", "refused")
             self._turn(_POLL)
+        self.drain()
         if self._freeze:
             for pid in sorted(workers)[1:]:
                 os.kill(pid, signal.SIGSTOP)

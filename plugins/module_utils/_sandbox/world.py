@@ -133,14 +133,21 @@ class World:
         return list(self._call({"create": list(paths)})["failed"])
 
     def close(self) -> None:
-        """Ends the world and everything in it."""
+        """Ends the world; nothing of it is left when this returns."""
         self._channel.close()
-        if self._child:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._child, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._child, 0)
-            self._child = 0
+        child, self._child = self._child, 0
+        if not child:
+            return
+        with contextlib.suppress(ChildProcessError):
+            # The first process of the PID namespace sees the end of the channel; it takes all others with it, and its
+            # parent ends after it.
+            limit = time.monotonic() + _GRACE
+            while os.waitpid(child, os.WNOHANG) == (0, 0):
+                if time.monotonic() > limit:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                    return
+                time.sleep(0.001)
 
     def __enter__(self) -> World:
         return self
