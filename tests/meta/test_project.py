@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -133,3 +135,16 @@ def test_every_module_has_an_integration_target() -> None:
 @pytest.mark.parametrize("path", files("*.py", "*.yml", "*.md", "tools/*"), ids=name)
 def test_nothing_says_that_it_is_unfinished(path: Path) -> None:
     assert not re.search(r"\b(TO" + "DO|FIX" + "ME|X" + r"XX)\b", path.read_text(errors="replace"))
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("examples/ci/github/nginx.yml", ["vendor.github-workflows"]),
+        ("examples/ci/gitlab/.gitlab-ci.yml", ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
+    ],
+)
+def test_ci_examples_are_what_the_services_take(path: str, options: list[str]) -> None:
+    command = [Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema", *options, ROOT / path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
