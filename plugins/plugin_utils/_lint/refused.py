@@ -136,7 +136,8 @@ def _listens(context: Context) -> Iterator[Finding]:
         for listen in server.listens:
             before = first.setdefault((listen.socket, listen.quic), listen.directive) if listen.directive else None
             if before is not None and listen.directive is not None and before is not listen.directive:
-                yield _listen(listen.directive, before, str(listen.socket))
+                why = f"{_REFUSES} (a duplicate listen {listen.socket})"
+                yield _listen(listen.directive, before, str(listen.socket), why)
     known: dict[str, Directive] = {}
     for block in context.blocks:
         if block.name == "server" and block.parent is not None and block.parent.name == "stream":
@@ -144,11 +145,12 @@ def _listens(context: Context) -> Iterator[Finding]:
                 key = " ".join([directive.args[0], *({"udp"} & set(directive.args))]) if directive.args else ""
                 before = known.setdefault(key, directive)
                 if key and before is not directive and _together(context, before, directive):
-                    yield _listen(directive, before, directive.args[0])
+                    why = "nginx before 1.25.5 refuses the whole configuration, a newer one never asks this server"
+                    yield _listen(directive, before, directive.args[0], why)
 
 
-def _listen(directive: Directive, before: Directive, socket: str) -> Finding:
-    message = f"{socket} is listened on here already: {_REFUSES} (a duplicate listen {socket}); delete one"
+def _listen(directive: Directive, before: Directive, socket: str, why: str) -> Finding:
+    message = f"{socket} is listened on already: {why}; delete one"
     return DUPLICATE_LISTEN.at(directive.place, message, [related("the first one", before.place)])
 
 

@@ -24,7 +24,7 @@ _BY_BLOCKS: t.Final = {
     """,
     ("http", "server"): """
         client_header_buffer_size client_header_timeout connection_pool_size http2_body_preread_size
-        http2_max_concurrent_pushes http2_max_concurrent_streams ignore_invalid_headers
+        http2_max_concurrent_streams ignore_invalid_headers
         large_client_header_buffers merge_slashes request_pool_size ssl ssl_buffer_size ssl_ciphers
         ssl_client_certificate ssl_crl ssl_dhparam ssl_early_data ssl_ecdh_curve ssl_password_file
         ssl_prefer_server_ciphers ssl_session_tickets ssl_session_timeout ssl_stapling ssl_stapling_file
@@ -49,7 +49,7 @@ _BY_BLOCKS: t.Final = {
         grpc_ssl_ciphers grpc_ssl_crl grpc_ssl_name grpc_ssl_password_file grpc_ssl_server_name
         grpc_ssl_session_reuse grpc_ssl_trusted_certificate grpc_ssl_verify grpc_ssl_verify_depth gunzip
         gunzip_buffers gzip gzip_buffers gzip_comp_level gzip_min_length gzip_static gzip_vary http2_chunk_size
-        http2_push_preload if_modified_since limit_conn_dry_run limit_rate limit_rate_after limit_req_dry_run
+        if_modified_since limit_conn_dry_run limit_rate limit_rate_after limit_req_dry_run
         lingering_close lingering_time lingering_timeout log_not_found log_subrequest max_ranges memcached_bind
         memcached_buffer_size memcached_connect_timeout memcached_gzip_flag memcached_next_upstream_timeout
         memcached_next_upstream_tries memcached_read_timeout memcached_send_timeout memcached_socket_keepalive

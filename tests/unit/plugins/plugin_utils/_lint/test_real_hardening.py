@@ -1,0 +1,285 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What advice claims, asked of a real nginx."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.nginx
+OPENSSL = shutil.which("openssl") or "/usr/bin/openssl"
+
+
+def _load_helper() -> t.Any:
+    spec = importlib.util.spec_from_file_location("failsafe_real_server", Path(__file__).parent / "real_server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_helper = _load_helper()
+Nginx, Upstream, fastcgi, fixture, BINARY = (
+    *(_helper.Nginx, _helper.Upstream, _helper.fastcgi, _helper.fixture, _helper.BINARY),
+)
+
+
+def version() -> tuple[int, ...]:
+    said = subprocess.run([BINARY, "-v"], capture_output=True, text=True, check=True).stderr
+    match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
+    assert match
+    return tuple(map(int, match.groups()))
+
+
+def refusal(folder: Path, block: str) -> str:
+    folder.mkdir(exist_ok=True)
+    return str(Nginx(folder, block).refusal())
+
+
+def warnings(folder: Path, block: str) -> str:
+    nginx = Nginx(folder, block)
+    nginx.prepare()
+    return subprocess.run([*nginx.command(), "-t"], capture_output=True, text=True, check=False).stderr
+
+
+@pytest.mark.parametrize("name", ["literal", "as_it_came", "map_default"])
+def test_a_connection_is_handed_over_to_h2c(tmp_path: Path, name: str) -> None:
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+    with Upstream(switch) as upstream:
+        block = fixture("h2c-smuggling", "fire", name).replace("8081", str(upstream.port))
+        with Nginx(tmp_path, block) as nginx, socket.create_connection(("127.0.0.1", nginx.ports["80"])) as client:
+            client.sendall(b"GET /ws/ HTTP/1.1\r\nHost: a.test\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n")
+            client.settimeout(5)
+            assert client.recv(65536).startswith(b"HTTP/1.1 101 ")
+            client.sendall(b"GET /admin unseen by nginx")
+            client.recv(65536)
+    assert b"\r\nUpgrade: h2c\r\n" in upstream.requests[0]
+    assert b"".join(upstream.requests[1:]) == b"GET /admin unseen by nginx"
+
+
+@pytest.mark.parametrize("name", ["named_protocol", "websocket_only"])
+def test_h2c_does_not_pass_the_good_ones(tmp_path: Path, name: str) -> None:
+    with Upstream() as upstream:
+        block = fixture("h2c-smuggling", "silent", name).replace("8081", str(upstream.port))
+        with Nginx(tmp_path, block) as nginx:
+            nginx.ask("/", "Upgrade: h2c")
+    # An Upgrade that Connection does not name is not one (RFC 9110, 7.8).
+    assert b"\r\nconnection: upgrade" not in b"".join(upstream.requests).lower()
+
+
+@pytest.mark.parametrize(("kind", "name", "status"), [("fire", "checkout", "200"), ("silent", "denied", "40[34]")])
+def test_files_with_a_dot(tmp_path: Path, kind: str, name: str, status: str) -> None:
+    text = re.sub(r"root \S+;", f"root {tmp_path}/srv;", fixture("dotfiles-exposed", kind, name))
+    with Nginx(tmp_path, text) as nginx:
+        (tmp_path / "srv" / ".git").mkdir()
+        (tmp_path / "srv" / ".git" / "config").write_text("[core]")
+        assert re.match(rf"HTTP/1.1 {status} ", nginx.ask("/.git/config"))
+
+
+def test_php_is_told_to_run_what_is_no_file(tmp_path: Path) -> None:
+    got = fastcgi(tmp_path, "php-uncontrolled", "fire", "any_php", "/uploads/a.jpg/x.php")
+    assert b"/uploads/a.jpg/x.php" in got
+
+
+def test_php_is_not_asked_for_what_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(IndexError):
+        fastcgi(tmp_path, "php-uncontrolled", "silent", "file_exists", "/uploads/a.jpg/x.php")
+
+
+@pytest.mark.parametrize("buffering", ["on", "off"])
+def test_a_slow_client_holds_the_upstream(tmp_path: Path, buffering: str) -> None:
+    sent = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _peer = server.accept()
+            with connection:
+                connection.recv(65536)
+                size = 32 << 20
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+                    sent.set()
+
+        threading.Thread(target=answer, daemon=True).start()
+        target = f"http://127.0.0.1:{server.getsockname()[1]}"
+        block = f"server {{ listen 80; proxy_buffering {buffering}; location / {{ proxy_pass {target}; }} }}"
+        with Nginx(tmp_path, block) as nginx, socket.create_connection(("127.0.0.1", nginx.ports["80"])) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            # The client reads nothing.
+            assert sent.wait(20 if buffering == "on" else 2) is (buffering == "on")
+
+
+def test_a_name_that_is_unknown_at_start_stops_nginx(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "server { listen 80; location / { proxy_pass http://app.invalid; } }")
+    assert 'host not found in upstream "app.invalid"' in said
+
+
+@pytest.mark.root
+def test_a_name_keeps_its_first_address(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    with Upstream() as old:
+        hosts.write_text("127.0.0.1 app.frozen.test\n")
+        block = f"server {{ listen 80; location / {{ proxy_pass http://app.frozen.test:{old.port}; }} }}"
+        nginx = Nginx(tmp_path, block, master="on")
+        mount = f'mount --bind "{hosts}" /etc/hosts && exec "$@"'
+        own = nginx.command()
+        nginx.command = lambda: ["unshare", "-m", "sh", "-c", mount, "sh", *own]
+        nginx.__enter__()
+        try:
+            assert nginx.ask("/").startswith("HTTP/1.1 200 ")
+            # Nobody listens there: requests would fail if nginx looked the name up again.
+            hosts.write_text("127.0.0.2 app.frozen.test\n")
+            assert nginx.ask("/").startswith("HTTP/1.1 200 ")
+            nginx.process.send_signal(1)
+            deadline = time.monotonic() + 10
+            while nginx.ask("/").startswith("HTTP/1.1 200 "):
+                assert time.monotonic() < deadline, "a reload looks the name up"
+                time.sleep(0.05)
+        finally:
+            nginx.process.terminate()
+            nginx.process.communicate(timeout=10)
+
+
+def openssl(folder: Path, *args: str) -> None:
+    subprocess.run([OPENSSL, *args], cwd=folder, check=True, capture_output=True)
+
+
+def authority(folder: Path, extension: str = "subjectAltName=DNS:a.test") -> None:
+    """`ca.pem`, and `cert.pem` and `key.pem` of a.test that it signed."""
+    (folder / "ext").write_text(extension + "\n")
+    new = ("req", "-newkey", "rsa:2048", "-nodes")
+    openssl(folder, *new, "-x509", "-subj", "/CN=ca", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl(folder, *new, "-subj", "/CN=a.test", "-keyout", "key.pem", "-out", "csr")
+    sign = ("x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2")
+    openssl(folder, *sign, "-extfile", "ext", "-out", "cert.pem")
+
+
+def test_stapling_asks_no_resolver(tmp_path: Path) -> None:
+    authority(tmp_path, f"authorityInfoAccess=OCSP;URI:http://localhost:{_helper.free_port()}/")
+    tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem;"
+    tls += f" ssl_stapling on; ssl_trusted_certificate {tmp_path}/ca.pem;"
+    block = f"server {{ listen 443 ssl; {tls} }}"
+    with Nginx(tmp_path, block, f"error_log {tmp_path}/error.log warn;") as nginx:
+        command = [OPENSSL, "s_client", "-connect", f"127.0.0.1:{nginx.ports['443']}", "-status"]
+        deadline = time.monotonic() + 10
+        while "no resolver defined to resolve localhost" not in nginx.log():
+            assert time.monotonic() < deadline
+            subprocess.run(command, input=b"", capture_output=True, check=False)
+
+
+def test_stapling_needs_a_responder(tmp_path: Path) -> None:
+    authority(tmp_path)
+    tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem;"
+    tls += f" ssl_stapling on; ssl_trusted_certificate {tmp_path}/ca.pem;"
+    said = warnings(tmp_path, f"server {{ listen 443 ssl; {tls} }}")
+    assert '"ssl_stapling" ignored, no OCSP responder URL in the certificate' in said
+
+
+@pytest.mark.parametrize(("verify", "status"), [("off", "200"), ("on", "502")])
+def test_any_certificate_is_taken_from_an_upstream(tmp_path: Path, verify: str, status: str) -> None:
+    authority(tmp_path)
+    back = tmp_path / "back"
+    back.mkdir()
+    tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem;"
+    with Nginx(back, f"server {{ listen 443 ssl; {tls} return 200 ok; }}") as upstream:
+        # The system's authorities did not sign it.
+        check = f"proxy_ssl_verify {verify}; proxy_ssl_trusted_certificate {certificates()}; proxy_ssl_name a.test;"
+        front = (
+            f"server {{ listen 80; location / {{ {check} proxy_pass https://127.0.0.1:{upstream.ports['443']}; }} }}"
+        )
+        with Nginx(tmp_path, front) as nginx:
+            assert nginx.ask("/").startswith(f"HTTP/1.1 {status} ")
+
+
+def certificates() -> str:
+    return ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+
+
+def test_new_groups_need_a_new_openssl(tmp_path: Path) -> None:
+    authority(tmp_path)
+    tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem;"
+    said = subprocess.run([BINARY, "-V"], capture_output=True, text=True, check=True).stderr
+    match = re.findall(r"OpenSSL (\d+)\.(\d+)", said)[-1]
+    known = tuple(map(int, match)) >= (3, 5)
+    for groups, starts in (("X25519MLKEM768:X25519", known), ("X25519:prime256v1", True), ("auto", True)):
+        said = refusal(tmp_path / groups, f"server {{ listen 443 ssl; {tls} ssl_ecdh_curve {groups}; }}")
+        assert bool(said) is not starts
+        assert starts or "SSL_CTX_set1_curves_list" in said
+
+
+def test_one_worker_without_worker_processes(tmp_path: Path) -> None:
+    with Nginx(tmp_path, "server { listen 80; }", master="on") as nginx:
+        nginx.ask("/")
+        children = Path(f"/proc/{nginx.process.pid}/task/{nginx.process.pid}/children").read_text().split()
+        assert len(children) == 1
+
+
+def test_a_connection_ends_after_its_requests(tmp_path: Path) -> None:
+    block = "server { listen 80; location / { keepalive_requests 2; return 204; } }"
+    with Nginx(tmp_path, block) as nginx, socket.create_connection(("127.0.0.1", nginx.ports["80"])) as client:
+        request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+        client.sendall(request)
+        assert b"Connection: keep-alive" in client.recv(65536)
+        client.sendall(request)
+        assert b"Connection: close" in client.recv(65536)
+
+
+@pytest.mark.parametrize(("limit", "status"), [("0", "204"), ("1m", "413")])
+def test_bodies_of_any_size(tmp_path: Path, limit: str, status: str) -> None:
+    block = f"server {{ listen 80; client_max_body_size {limit}; location / {{ return 204; }} }}"
+    with Nginx(tmp_path, block) as nginx, socket.create_connection(("127.0.0.1", nginx.ports["80"])) as client:
+        client.sendall(f"POST / HTTP/1.0\r\nContent-Length: {2 << 20}\r\n\r\n".encode())
+        assert f" {status} " in client.recv(65536).decode().split("\r\n")[0]
+
+
+def test_an_extension_in_the_middle(tmp_path: Path) -> None:
+    for kind, name, status in (("fire", "php", "403"), ("silent", "end", "404")):
+        folder = tmp_path / kind
+        folder.mkdir()
+        with Nginx(folder, fixture("regex-unanchored", kind, name)) as nginx:
+            assert nginx.ask("/upload.log.txt").startswith(f"HTTP/1.1 {status} ")
+
+
+def test_a_rewrite_writes_the_path_anew(tmp_path: Path) -> None:
+    for kind, name, target in (("fire", "permanent", "a/b"), ("silent", "return", "a%2Fb")):
+        folder = tmp_path / kind
+        folder.mkdir()
+        with Nginx(folder, fixture("rewrite-for-return", kind, name)) as nginx:
+            assert f"\r\nLocation: https://b.test/{target}\r\n" in nginx.ask("/a%2Fb")
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "old", "new"),
+    [
+        ("ssl on;", (1, 25, 1), 'the "ssl" directive is deprecated', 'unknown directive "ssl"'),
+        ("satisfy_any on;", (0, 8, 0), "", 'unknown directive "satisfy_any"'),
+        ("spdy_chunk_size 8k;", (1, 9, 5), "", 'unknown directive "spdy_chunk_size"'),
+        ("http2_push /x;", (1, 25, 1), "syntax is ok", '"http2_push" directive is obsolete, ignored'),
+        ("http2 on;", (1, 25, 1), 'unknown directive "http2"', "syntax is ok"),
+        ("http2_max_requests 10;", (1, 19, 7), "syntax is ok", '"http2_max_requests" directive is obsolete'),
+    ],
+)
+def test_versions(tmp_path: Path, line: str, changed: tuple[int, ...], old: str, new: str) -> None:
+    """Debian 12 and 13 are on both sides of 1.25.1."""
+    authority(tmp_path)
+    tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem;"
+    assert (new if version() >= changed else old) in warnings(tmp_path, f"server {{ listen 80; {tls} {line} }}")
+
+
+def test_nginx_is_there() -> None:
+    assert shutil.which(BINARY)
