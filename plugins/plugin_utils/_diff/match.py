@@ -165,10 +165,13 @@ def disorder(pairs: Sequence[Pair], after: Sequence[Node]) -> list[list[Match]]:
     position = {id(node): index for index, node in enumerate(after)}
     groups: dict[tuple[str, ...], list[Match]] = {}
     for old, new in pairs:
-        if old is not None and new is not None:
+        if old is None or new is None:
+            continue
+        if old.group and old.group == new.group:
+            groups.setdefault((old.group,), []).append((old, new))
+        elif old.key == new.key:
             # Siblings with one key have an order too: of two `ssl_certificate` the first is the default one.
-            group = (old.group,) if old.group and old.group == new.group else old.key
-            groups.setdefault(group, []).append((old, new))
+            groups.setdefault(old.key, []).append((old, new))
     found = []
     for matches in groups.values():
         order = [position[id(new)] for _old, new in matches]

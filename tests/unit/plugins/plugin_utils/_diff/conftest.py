@@ -2,28 +2,23 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Configurations written in the tests themselves."""
+"""What compares configurations that are written in the tests themselves."""
 
 from __future__ import annotations
 
+import sys
 import typing as t
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 
+# What the tests of this room share; test folders are no packages.
+sys.path.insert(0, str(Path(__file__).parent))
 
-def load(text: str | dict[str, str], *, partial: bool = False) -> Config:
-    """A configuration of one file, or of several below /etc/nginx."""
-    files = {"nginx.conf": text} if isinstance(text, str) else text
-    return load_files(
-        {name: content.encode() for name, content in files.items()}, config_dir="/etc/nginx", partial=partial
-    )
-
-
-def http(inside: str) -> str:
-    return f"events {{}}\nhttp {{\n{inside}\n}}\n"
+from diff_texts import http, load
 
 
 @pytest.fixture

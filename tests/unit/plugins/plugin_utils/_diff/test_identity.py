@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 import typing as t
 
+from diff_texts import http, load
+
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
-
-from .conftest import http, load
 
 Compare = t.Callable[..., Diff]
 

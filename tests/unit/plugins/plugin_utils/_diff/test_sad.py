@@ -10,12 +10,11 @@ import json
 import typing as t
 
 import pytest
+from diff_texts import http, load
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import DiffError, diff, gate
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff.secrets import counterparts
-
-from .conftest import http, load
 
 GOOD = "events {}\nhttp {\n}\n"
 
