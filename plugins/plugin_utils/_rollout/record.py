@@ -51,7 +51,9 @@ def begin(hosts: Iterable[str], settings: Mapping[str, t.Any], moment: datetime 
         "fleet_rollback": None,
         "counts": {},
         "text": ["the run ended before any host was asked"],
-        "hosts": [{"host": host, "outcome": "unknown", "reason": "the run ended before this host was asked"} for host in hosts],
+        "hosts": [
+            {"host": host, "outcome": "unknown", "reason": "the run ended before this host was asked"} for host in hosts
+        ],
     }
 
 
@@ -63,7 +65,9 @@ def batch(record: Record, verdict: Mapping[str, t.Any], hosts: Iterable[str], mo
     return _update(record, verdict, moment, changing, "changed", batches=batches)
 
 
-def settle(record: Record, verdict: Mapping[str, t.Any], hosts: Iterable[str], moment: datetime | None = None) -> Record:
+def settle(
+    record: Record, verdict: Mapping[str, t.Any], hosts: Iterable[str], moment: datetime | None = None
+) -> Record:
     """The record once no batch is left; `hosts` are now rolled back with the fleet."""
     names, moment = list(hosts), moment or datetime.now(UTC)
     rollback = {"hosts": names, "started": _stamp(moment), "finished": None} if names else None
@@ -123,7 +127,9 @@ def read(path: Path, rollout: str) -> Record:
     except ValueError as error:
         raise RolloutError(f"The record {path} is damaged: {error}.") from error
     if not isinstance(record, dict) or (record.get("schema"), record.get("rollout")) != (SCHEMA, rollout):
-        raise RolloutError(f"{path} is not the record of the run {rollout}: another run has the same nginx_deploy_record.")
+        raise RolloutError(
+            f"{path} is not the record of the run {rollout}: another run has the same nginx_deploy_record."
+        )
     return record
 
 

@@ -27,7 +27,7 @@ def _line(info: t.Any) -> str:
     current, nginx = info["current"], info["nginx"]
     parts = [current["confirmed"] or "nothing was deployed yet"]
     if current["active"]:
-        parts.append(f"{current['active']} on trial ({current['phase']})")
+        parts.append(f"{current['active']} on trial ({current['phase']}){_lease(current.get('lease'))}")
     if current["staged"]:
         parts.append(f"{current['staged']} is staged")
     if current["trouble"]:
@@ -41,6 +41,18 @@ def _line(info: t.Any) -> str:
         parts.append(f"nginx {nginx['version']} runs {current['running'] or 'an unknown configuration'}")
     else:
         parts.append(f"nginx {nginx['version']} runs it" if wanted else f"nginx {nginx['version']} runs")
+    if current.get("rollout"):
+        hold = current["rollout"]
+        parts.append(f"held by rollout {hold['id']} since {hold['since']}, for {hold['expires_in']} s at most")
     if info["drift"]:
         parts.append(f"changed by hand: {', '.join(info['drift'])}")
     return "; ".join(parts)
+
+
+def _lease(lease: t.Any) -> str:
+    """What ends the trial of a release, if nobody confirms it."""
+    if not isinstance(lease, Mapping):
+        return ""
+    if lease["mechanism"] == "none" or not lease.get("alive", True):
+        return ", and nothing on the host would end that: confirm it or roll it back"
+    return f", rolled back in {round(lease['expires_in'])} s unless it is confirmed"

@@ -94,20 +94,22 @@ def _outcome(steps: Steps) -> tuple[Outcome, str]:
         return "unchanged", ""
     if staged.get("state") == "planned":
         return "planned", ""
+    return _rolled_out(steps)
+
+
+def _rolled_out(steps: Steps) -> tuple[Outcome, str]:
+    """What a host has come to that had something to do."""
     if _is_confirmed(steps) and _fine(steps["reverted"]):
         return "reverted", _why(steps, "")
     if steps["failure"]:
         return _failed(steps)
     if not steps["activated"]:
         return "pending", "staged and valid; no batch with this host was started"
-    if _is_confirmed(steps):
-        if steps["reverted"]:
-            return (
-                "failed",
-                f"runs the release, confirmed; going back with the fleet failed: {_reason(steps['reverted'])}",
-            )
-        return "confirmed", ""
-    return _failed(steps)
+    if not _is_confirmed(steps):
+        return _failed(steps)
+    if steps["reverted"]:
+        return "failed", f"runs the release, confirmed; going back with the fleet failed: {_reason(steps['reverted'])}"
+    return "confirmed", ""
 
 
 def _failed(steps: Steps) -> tuple[Outcome, str]:

@@ -114,7 +114,7 @@ class Deploy:
         hosts: Hosts,
         arguments: tuple[str, ...],
         playbook: str = "failsafe.nginx.deploy",
-        source: Path | None | t.Literal[""] = "",
+        source: Path | t.Literal[""] | None = "",
     ) -> subprocess.Popen[str]:
         source = self.work if source == "" else source
         variables = {"nginx_deploy_become": False, **({"nginx_deploy_src": str(source)} if source else {})}

@@ -155,7 +155,7 @@ def test_every_host_of_a_batch_vanishes_and_the_verdict_is_there(deploy: Deploy)
 
 
 def test_every_host_vanishes_before_anything_happened(deploy: Deploy) -> None:
-    run = deploy(dict.fromkeys(FLEET, {"staged": "unreachable"}), *SERIAL, *may_fail("100%"))
+    run = deploy(fleet(**{name: {"staged": "unreachable"} for name in FLEET}), *SERIAL, *may_fail("100%"))
     assert run.rc == 2
     assert not run.asked("activated")
     assert run.record["counts"] == {"unreachable": 6}
@@ -220,7 +220,9 @@ def test_the_record_of_a_good_run(deploy: Deploy) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_record_of_an_interrupted_run_says_so(deploy: Deploy, ending: int) -> None:
-    run = deploy.interrupted(ending, "gated", fleet(web2={"gated": "hang"}), *SERIAL[:1], '{"nginx_deploy_serial": [2, 4]}')
+    run = deploy.interrupted(
+        ending, "gated", fleet(web2={"gated": "hang"}), *SERIAL[:1], '{"nginx_deploy_serial": [2, 4]}'
+    )
     assert run.rc != 0
     assert (run.record["verdict"], run.record["ok"], run.record["finished"]) == ("interrupted", False, None)
     assert run.outcomes() == {"unknown": ["web1", "web2"], "pending": ["web3", "web4", "web5", "web6"]}
@@ -243,10 +245,12 @@ def test_a_run_that_dies_while_the_fleet_goes_back_says_which_hosts_are_unknown(
 
 @pytest.mark.parametrize("place", ["records/", "records/one.json", ""])
 def test_the_record_is_where_it_is_asked_for(deploy: Deploy, tmp_path: Path, place: str) -> None:
-    run = deploy(fleet(), "-e", f"nginx_deploy_record={tmp_path / place if place else ''}" + ("/" * place.endswith("/")))
+    run = deploy(
+        fleet(), "-e", f"nginx_deploy_record={tmp_path / place if place else ''}" + ("/" * place.endswith("/"))
+    )
     assert run.rc == 0, run.output
     assert not run.record, "nothing in the default place"
-    found = [path for path in tmp_path.glob("records/*")]
+    found = list(tmp_path.glob("records/*"))
     assert len(found) == bool(place)
     for path in found:
         assert json.loads(path.read_text())["verdict"] == "deployed"

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Deploys whose change is valid and behaves badly: real nginx, real private worlds, the real playbooks."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from test_deploy import SITE, Instance, Play, free_port, play, src, web1
+
+pytestmark = [pytest.mark.nginx, pytest.mark.root]
+
+__all__ = ["play", "src", "web1"]
+
+GOOD = """\
+server {{
+    listen 127.0.0.1:{port};
+    server_name www.example.com;
+    add_header Strict-Transport-Security "max-age=31536000" always;
+    location / {{ return 200 old; }}
+    location /api/ {{ return 200 api; }}
+    location /admin/ {{ deny all; }}
+    location /old/ {{ return 301 http://www.example.com/new/; }}
+    location /new/ {{ return 200 new; }}
+}}
+"""
+
+#: One change of each critical class that one configuration can show: what is replaced, by what, and the guilty line.
+CRITICAL = {
+    "error-introduced": (
+        "return 200 api;",
+        "rewrite ^/api/profile /api/profile_list last; return 200 api;",
+        r"conf.d/site.conf:6 \+ rewrite \^/api/profile",
+    ),
+    "access-widened": ("deny all;", "return 200 open;", r"conf.d/site.conf:7 \+ return 200 open;"),
+    "redirect-loop": (
+        "location /new/ { return 200 new; }",
+        "location /new/ { return 302 http://www.example.com:PORT/old/; }",
+        r"conf.d/site.conf:9 ~ return 200 new; -> return 302",
+    ),
+    "security-header-removed": (
+        "location / { return 200 old; }",
+        "location / { add_header X-New 1; return 200 old; }",
+        r"conf.d/site.conf:5 \+ add_header X-New 1;",
+    ),
+}
+
+
+def good(port: int) -> str:
+    return GOOD.format(port=port).replace("www.example.com/new/", f"www.example.com:{port}/new/")
+
+
+@pytest.fixture
+def deployed(web1: Instance, src: Path, play: Play) -> Path:
+    """The source of a host that runs the good site, confirmed."""
+    site = src / "conf.d" / "site.conf"
+    (src / "conf.d" / "site.conf.j2").unlink()
+    site.write_text(good(web1.port))
+    run = play(nginx_deploy_route_check=False)
+    assert run.rc == 0, run.output
+    return site
+
+
+@pytest.mark.parametrize("name", CRITICAL)
+def test_a_critical_change_is_refused_with_its_request_and_line_and_nothing_changes(
+    deployed: Path, web1: Instance, play: Play, name: str
+) -> None:
+    old, new, guilty = CRITICAL[name]
+    text = deployed.read_text()
+    assert old in text
+    deployed.write_text(text.replace(old, new.replace("PORT", str(web1.port))))
+    live = {path: path.read_bytes() for path in web1.conf.rglob("*") if path.is_file()}
+    master = web1.master
+    run = play(nginx_deploy_lint_fail_on="never")
+    assert run.rc == 2, run.output
+    assert f"CRITICAL {name}" in run.flat
+    assert f"http://www.example.com:{web1.port}/" in run.output
+    assert re.search(guilty, run.flat), run.output
+    assert "1 refused" in run.flat
+    assert {path: path.read_bytes() for path in web1.conf.rglob("*") if path.is_file()} == live
+    assert web1.master == master
+
+
+def test_a_change_that_is_meant_is_deployed(deployed: Path, web1: Instance, play: Play, tmp_path: Path) -> None:
+    old, new, _guilty = CRITICAL["security-header-removed"]
+    deployed.write_text(deployed.read_text().replace(old, new))
+    accept = "accept:\n  - {class: security-header-removed, server: www.example.com, until: 2999-12-31}\nexpect: []\n"
+    (tmp_path / "routes.yml").write_text(accept)
+    run = play(nginx_deploy_expectations=str(tmp_path / "routes.yml"))
+    assert run.rc == 0, run.output
+    assert "X-New" in (web1.conf / "conf.d" / "site.conf").read_text()
+
+
+def test_a_failed_expectation_refuses_the_change(deployed: Path, play: Play, tmp_path: Path, web1: Instance) -> None:
+    deployed.write_text(deployed.read_text().replace("200 new", "200 newer"))
+    (tmp_path / "routes.yml").write_text(
+        f"""\
+expect:
+  - name: nothing is at the old place
+    request: {{url: "http://www.example.com:{web1.port}/old/"}}
+    then: {{status: 410}}
+"""
+    )
+    run = play(nginx_deploy_expectations=str(tmp_path / "routes.yml"))
+    assert run.rc == 2, run.output
+    assert "nothing is at the old place" in run.flat
+    assert "1 refused" in run.flat
+
+
+def test_a_gate_that_fails_names_the_line_that_only_the_real_upstream_showed(
+    deployed: Path, web1: Instance, play: Play
+) -> None:
+    text = deployed.read_text()
+    text = text.replace("return 200 api;", f"proxy_pass http://127.0.0.1:{free_port()};")
+    deployed.write_text(text.replace("200 new", "200 newer").replace("old; }", "older; }"))
+    check = {
+        "name": "application", "url": "http://www.example.com/api/profile", "status": 200,
+        "address": f"127.0.0.1:{web1.port}",
+    }  # fmt: skip
+    run = play(nginx_deploy_checks=[check])
+    assert run.rc == 2, run.output
+    assert "rolled back: web1" in run.flat
+    assert re.search(r"guilty: conf.d/site.conf:6 ~ return 200 api; -> proxy_pass http://127.0.0.1:\d+;", run.flat), (
+        run.output
+    )
+    assert web1.ask("/api/") == "api"
+
+
+def test_a_first_deploy_over_what_is_there_is_compared_with_it(web1: Instance, src: Path, play: Play) -> None:
+    loop = SITE.format(port=web1.port, answer="new").replace("location / {", "location / { rewrite ^/(.*) /x/$1 last;")
+    (src / "conf.d" / "site.conf.j2").write_text(loop)
+    run = play(nginx_deploy_lint_fail_on="never")
+    assert run.rc == 2, run.output
+    assert "rewrite or internal redirection cycle" in run.flat
+    assert web1.ask() == "old"
+
+
+def test_the_plan_shows_lint_difference_and_behaviour_and_changes_nothing(
+    deployed: Path, web1: Instance, play: Play
+) -> None:
+    old, new, _guilty = CRITICAL["error-introduced"]
+    deployed.write_text(deployed.read_text().replace(old, new))
+    before = web1.fingerprint()
+    run = play(playbook="plan", nginx_deploy_lint_fail_on="never")
+    assert run.rc == 2, run.output
+    for words in ("1 to add", "error-introduced", "conf.d/site.conf:6 + rewrite", "web1"):
+        assert words in run.flat, run.output
+    assert web1.fingerprint() == before
+
+
+def test_a_host_that_is_there_already_pays_nothing(deployed: Path, play: Play) -> None:
+    began = time.monotonic()
+    run = play()
+    assert run.rc == 0, run.output
+    assert "1 unchanged" in run.flat
+    assert time.monotonic() - began < 60
+    assert deployed.exists()
