@@ -45,7 +45,7 @@ _TRIED: t.Final = 200
 _SERVERS: t.Final = 10
 _GZIP: t.Final = b"\x1f\x8b"
 _METHODS: t.Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"})
-_NUMBER: t.Final = re.compile(r"\d+")
+_NUMBER: t.Final = re.compile(r"(?<!%)(?<!%[0-9A-Fa-f])\d+")
 _HOST: t.Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
 _ABSOLUTE: t.Final = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
 
@@ -101,14 +101,15 @@ class AccessLog:
         if best is None:
             raise RouteError(f"{self.name}: no format is known that its lines could have")
         self.format = best.name
-        for line in islice(chain(first, source), LINES):
+        every = chain(first, source)
+        for line in islice(every, LINES):
             self.lines += 1
             asked = _asked(line, best)
             if asked is None:
                 self.broken += 1
                 continue
             self._count(asked)
-        if next(source, None) is not None:
+        if next(every, None) is not None:
             self.notes.append(f"only the first {LINES} lines were read")
 
     def _count(self, asked: Asked) -> None:

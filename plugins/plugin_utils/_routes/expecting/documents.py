@@ -26,6 +26,8 @@ _MOST_NODES: t.Final = 200_000
 _FAULTS: t.Final = 20
 _TRUE: t.Final = frozenset({"true", "yes", "on"})
 _FALSE: t.Final = frozenset({"false", "no", "off"})
+_CORE: t.Final = "tag:yaml.org,2002:"
+_TAGS: t.Final = frozenset({"str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"})
 _MERGE: t.Final = "tag:yaml.org,2002:merge"
 
 Mapping_ = dict[str, yaml.Node]
@@ -59,7 +61,8 @@ class Document:
             mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
             reason = getattr(error, "problem", None) or str(error) or type(error).__name__
             line = 1 if mark is None else mark.line + 1
-            raise RouteError(f"{self.name}:{line}: this is no YAML: {reason.splitlines()[0]}") from None
+            hint = ": in braces a URL needs quotes" if "got '?'" in reason else ""
+            raise RouteError(f"{self.name}:{line}: this is no YAML: {reason.splitlines()[0]}{hint}") from None
         if root is None or is_null(root):
             raise RouteError(f"{self.name}: the file is empty, so it expects nothing")
         return root
@@ -97,6 +100,8 @@ class Document:
         self._nodes += 1
         if self._nodes > _MOST_NODES:
             raise RouteError(f"{self.place(node)}: more than {_MOST_NODES} values, anchors and aliases counted in full")
+        if not str(node.tag).startswith(_CORE) or str(node.tag).removeprefix(_CORE) not in _TAGS:
+            self.fault(node, f"{node.tag} is not read here: write plain values")
 
     # -- by kind
 

@@ -44,6 +44,7 @@ _UNSEEN: t.Final = frozenset(
         *("proxy_cache_bypass", "proxy_no_cache", "fastcgi_cache_key", "fastcgi_cache_bypass", "fastcgi_no_cache"),
     }
 )
+_REFUSED: t.Final = frozenset({"401", "403", "404", "405", "410"})
 #: Far more than any block has that was written by hand; a map of redirects that was replaced may have as many.
 _MOST_CHOICES: t.Final = 4000
 
@@ -131,7 +132,7 @@ class ServerProbes:
 
     def _unreached(self, location: Location) -> None:
         if location.modifier == "@":
-            self.reasons[id(location.directive)] = "a named location, and no directive leads to it"
+            self.reasons[id(location.directive)] = "a named location that no request was found for"
         elif location.is_regex and location.pattern is None:
             self.reasons[id(location.directive)] = "its regular expression is beyond what requests are made from"
         elif location.is_regex:
@@ -140,15 +141,28 @@ class ServerProbes:
             self.reasons[id(location.directive)] = "no request was found that gets there: other locations come first"
 
     def _of_named(self, location: Location) -> Iterator[Draft]:
-        """Requests that `try_files` sends to a named location; `error_page` has its own."""
+        """Requests that `try_files` and error pages for what is missing send to a named location."""
         for origin in all_locations(self.server):
             fallback = origin.try_files.args[-1] if origin.try_files is not None else ""
             base = self.missing.get(id(origin))
             if fallback == location.name and base is not None:
                 yield base._replace(why=f"try_files of {base.why}", block=location.directive)
+            elif base is not None and self._is_page(origin, location.name):
+                yield base._replace(why=f"error_page of {base.why}", block=location.directive)
         top = self.server.try_files
         if top is not None and top.args[-1] == location.name:
             yield Draft("/x" + QUERY, "try_files of the server", location.directive)
+        elif self._is_page(self.server, location.name):
+            yield Draft("/x" + QUERY, "error_page of the server", location.directive)
+
+    def _is_page(self, scope: Scope, name: str) -> bool:
+        """Whether a block sends what it cannot find, or refuses, to a named location."""
+        pages = self.settings.own(scope, "error_page")
+        if any(page.args[-1:] == [name] and _REFUSED.intersection(page.args) for page in pages):
+            return True
+        given = {each.args[0] for each in scope.program if each.name == "return" and each.args}
+        pages = self.settings.effective(scope, "error_page") if given else pages
+        return any(page.args[-1:] == [name] and given.intersection(page.args) for page in pages)
 
     # -- inputs
 

@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Server
 
 _FILLER: t.Final = "x"
+#: What few patterns for folders and files match in front of something.
+_FILLED: t.Final = "/x-0/X"
 _KEPT: t.Final = 2
 #: Added to a URI that nothing else is known about, so that arguments that get lost are seen.
 QUERY: t.Final = "?x=1"
@@ -93,6 +95,11 @@ def _matching(pattern: str, scope: Scope, *, caseless: bool = False) -> Iterator
         return
     samples = [sample.text for sample in sample_pattern(pattern, caseless=caseless)]
     yield from samples
+    for sample in samples:
+        # Others may come first for the plain ones, and no client can ask for "/.".
+        for uri in (sample + _FILLER, f"/{_FILLER}{sample}", sample.swapcase(), f"{sample}/{_FILLER}", _FILLED + sample):
+            if compiled.search(uri):
+                yield uri
     for start in _starts(scope):
         for sample in samples or ["/" + _FILLER]:
             for uri in (start.rstrip("/") + sample, start + sample.lstrip("/"), start + _FILLER + sample.lstrip("/")):

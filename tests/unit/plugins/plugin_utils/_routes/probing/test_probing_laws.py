@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, ConfigError, load_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, ConfigError, load_files, load_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probing import Plan, listens_of, plan_probes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
@@ -50,7 +50,7 @@ def fixtures() -> list[tuple[str, Config]]:
     found = []
     for path in sorted(LINT.glob("fixtures/*/*/*.conf")):
         try:
-            config = load_files({path.name: path.read_bytes()}, config_dir="/etc/nginx", main=path.name, partial=True)
+            config = load_text(path.read_bytes(), name=path.name)
         except ConfigError:
             continue
         found.append((f"{path.parent.parent.name}/{path.parent.name}", config))
