@@ -72,6 +72,7 @@ molecule: setup ## Run the Molecule scenarios in Docker (SCENARIO=name for one)
 bench: setup ## Measure what the safety costs, against the limits (minutes; not part of make test)
 	@tools/need $(NEEDS)
 	$(BIN)/python tests/bench/lint.py
+	$(BIN)/python tests/bench/diff.py
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/rollout.py
 
 .PHONY: format
