@@ -64,7 +64,10 @@ class ActionModule(BehaviourAction):
             return self._check(options, variables)
         host = str(variables.get("inventory_hostname", ""))
         key = key_of(
-            "check", options["plan"].get("key"), self._digest(options["expect"]), *(options[name] for name in _JUDGING)
+            "check",
+            options["plan"].get("key"),
+            self._expected(options["expect"]),
+            *(options[name] for name in _JUDGING),
         )
         with self._shared.alone(key) as answer:
             if answer.value is None:
