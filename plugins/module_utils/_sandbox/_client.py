@@ -17,7 +17,7 @@ import struct
 import time
 import typing as t
 
-from . import _networks
+from . import _h2, _networks
 from ._protocols import Unreadable, chunks_end
 from ._stub import Loop
 
@@ -269,7 +269,7 @@ def _word(error: Exception, *, secure: bool) -> str:
     return f"tls: {error}" if secure else f"refused: {error}"
 
 
-def read(sock: socket.socket, answer: Answer, loop: Loop, deadline: float) -> t.Optional[str]:
+def read(sock: socket.socket, answer: t.Union[Answer, _h2.Answer], loop: Loop, deadline: float) -> t.Optional[str]:
     """Reads an answer while the stubs do their part; None, or the word for what ended it early.
 
     Args:
@@ -296,7 +296,7 @@ def read(sock: socket.socket, answer: Answer, loop: Loop, deadline: float) -> t.
         loop.remove(handle)
 
 
-def _receive(sock: socket.socket, answer: Answer) -> t.Optional[str]:
+def _receive(sock: socket.socket, answer: t.Union[Answer, _h2.Answer]) -> t.Optional[str]:
     # "" when the answer is complete, None when more is to come, else the word for what ended it.
     try:
         while True:

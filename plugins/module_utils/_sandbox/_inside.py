@@ -116,7 +116,9 @@ class Plan:
         build = self._instance.build()
         paths = [path for path in self.scan.paths("_log", "pid", "lock_file", "_temp_path") if not _LOOSE.match(path)]
         options = dict(argument[2:].partition("=")[::2] for argument in build.arguments if argument.startswith("--"))
-        paths += [options[option] for option in ("http-log-path", "lock-path") if options.get(option)] + self._compiled()
+        paths += [
+            options[option] for option in ("http-log-path", "lock-path") if options.get(option)
+        ] + self._compiled()
         paths += [build.pid_path, build.error_log_path, OWN + "/x", TRACE]
         return sorted({os.path.join(self.prefix, path) for path in paths if path.startswith("/") or "/" in path})
 

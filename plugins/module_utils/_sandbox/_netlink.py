@@ -127,7 +127,7 @@ class Netlink:
         """Removes such a rule."""
         self._rule(_DELRULE, kind, priority, table, None)
 
-    def _rule(self, message: int, kind: int, priority: int, table: int, to: t.Optional[str]) -> None:  # noqa: PLR0917
+    def _rule(self, message: int, kind: int, priority: int, table: int, to: t.Optional[str]) -> None:
         packed = _packed(to) if to else b""
         # struct fib_rule_hdr; 1 is FR_ACT_TO_TBL
         head = struct.pack("=BBBBBBBBI", kind, len(packed) * 8, 0, 0, table, 0, 0, 1, 0)

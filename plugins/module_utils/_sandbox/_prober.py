@@ -15,7 +15,7 @@ import re
 import time
 import typing as t
 
-from . import _client, follow
+from . import _client, _h2, follow
 from ._client import Answer, Client, Failure
 from ._networks import Networks
 from ._place import TRACE
@@ -189,16 +189,20 @@ class Prober:
         )
         return outcome, log
 
-    def _exchange(self, probe: Dict) -> Answer:
+    def _exchange(self, probe: Dict) -> t.Union[Answer, _h2.Answer]:
         wait = _client.PATIENCE + max([float(entry.get("delay") or 0) for entry in self._stub.answers] or [0.0])
-        data = _client.request_bytes(probe)
+        listen = probe["listen"]
+        # A listener with http2 and without TLS speaks nothing else before nginx 1.25.1.
+        h2 = probe.get("version") == "2" or bool(listen.get("http2") and not listen.get("ssl"))
+        data = _h2.request_bytes(probe) if h2 else _client.request_bytes(probe)
         while True:
-            key, sock, used = self._client.connect(probe)
-            answer = Answer(probe["method"])
+            key, sock, used = self._client.connect(probe, alpn="h2" if h2 else "http/1.1")
+            answer: t.Union[Answer, _h2.Answer] = _h2.Answer() if h2 else Answer(probe["method"])
             try:
                 sock.sendall(data)
                 sock.setblocking(False)
-                answer.closed = _client.read(sock, answer, self._stub.loop, time.monotonic() + wait)
+                ended = _client.read(sock, answer, self._stub.loop, time.monotonic() + wait)
+                answer.closed = ended or answer.closed
             except Unreadable as error:
                 answer.closed = f"closed: {error}"
             except OSError:
@@ -213,7 +217,7 @@ class Prober:
             return answer
 
     def _read_trace(self) -> t.List[str]:
-        handle = t.cast(int, self._trace)
+        handle = t.cast("int", self._trace)
         limit = time.monotonic() + _SETTLE
         data = b""
         while not data.endswith(b"\n") and time.monotonic() < limit:

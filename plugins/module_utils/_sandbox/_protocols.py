@@ -172,10 +172,10 @@ def read_scgi(data: bytes) -> t.Optional[Request]:
 def _with_body(protocol: str, params: t.Dict[str, str], start: int, size: int) -> t.Optional[Request]:
     length = params.get("CONTENT_LENGTH", "")
     used = start + (int(length) if length.isdigit() else 0)
-    return _from_params(protocol, params, False, used, 0) if used <= size else INCOMPLETE  # noqa: FBT003
+    return _from_params(protocol, params, False, used, 0) if used <= size else INCOMPLETE
 
 
-def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int, number: int) -> Request:  # noqa: PLR0917, FBT001
+def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int, number: int) -> Request:  # noqa: FBT001
     headers = [[name[5:].replace("_", "-").title(), value] for name, value in params.items() if name[:5] == "HTTP_"]
     uri = params.get("REQUEST_URI", params.get("DOCUMENT_URI", params.get("SCRIPT_NAME", "")))
     return Request(protocol, params.get("REQUEST_METHOD", ""), uri, headers, params, keep, used, number)
@@ -222,6 +222,11 @@ def answer(request: Request, status: int, headers: t.Sequence[t.Sequence[str]], 
     if not silent and request.method != "HEAD":
         data += body
     return data if request.protocol != "fastcgi" else _fastcgi_records(data, request.number)
+
+
+def with_type(fields: Headers, kind: str = "text/plain") -> Headers:
+    """The fields with a Content-Type, if there is none."""
+    return fields if any(field[0].lower() == "content-type" for field in fields) else [*fields, ["content-type", kind]]
 
 
 def _fastcgi_records(data: bytes, number: int) -> bytes:

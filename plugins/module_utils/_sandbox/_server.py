@@ -176,7 +176,9 @@ class Server:
                 parent == self._master and name.startswith("nginx: master") for parent, name in processes.values()
             )
             workers = [pid for pid, (_parent, name) in processes.items() if name.startswith("nginx: worker process")]
-            if (workers and not starting) or (title and not title.startswith("nginx: master") and time.monotonic() > limit - _READY + 0.1):
+            if (workers and not starting) or (
+                title and not title.startswith("nginx: master") and time.monotonic() > limit - _READY + 0.1
+            ):
                 break
             if time.monotonic() > limit or not title:
                 words = [words for level, words in _LINE.findall(self.drain()) if level in _SERIOUS]

@@ -19,7 +19,7 @@ import struct
 import time
 import typing as t
 
-from . import _dns
+from . import _dns, _h2
 from ._networks import Networks, family, is_loopback
 from ._protocols import READERS, Request, Unreadable, answer, sniff
 
@@ -186,6 +186,7 @@ class _Connection:
         self._tls: t.Optional[ssl.SSLObject] = None
         self._data = b""
         self._out = b""
+        self._h2: t.Optional[_h2.Service] = None
         self._waiting = False
         self._closing = False
         self._number = sock.fileno()
@@ -235,7 +236,7 @@ class _Connection:
         self._tls = self._stub.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def _decrypt(self, data: bytes) -> bytes:
-        tls = t.cast(ssl.SSLObject, self._tls)
+        tls = t.cast("ssl.SSLObject", self._tls)
         self._incoming.write(data)
         plain = b""
         try:
@@ -259,9 +260,14 @@ class _Connection:
                 self._protocol = sniff(self._data)
             if self._protocol is None:
                 return
+            if self._protocol == "grpc":
+                self._serve_h2()
+                return
             reader = READERS.get(self._protocol)
             if reader is None:
-                self._serve_other()
+                # Nothing that a stub speaks: what counts is that nginx connected.
+                self._record("unknown", None, None)
+                self.close()
                 return
             request = reader(self._data)
             if request is None:
@@ -269,10 +275,17 @@ class _Connection:
             self._data = self._data[request.used :]
             self._respond(request)
 
-    def _serve_other(self) -> None:
-        # Nothing that a stub speaks: what counts is that nginx connected.
-        self._record("grpc" if self._protocol == "grpc" else "unknown", None, None)
-        self.close()
+    def _serve_h2(self) -> None:
+        if self._h2 is None:
+            self._h2 = _h2.Service()
+            self._data = self._data[len(_h2.PREFACE) :]
+        data, self._data = self._data, b""
+        requests = self._h2.feed(data)
+        out, self._h2.out = self._h2.out, b""
+        if out:
+            self._write(out)
+        for request in requests:
+            self._respond(request)
 
     def _respond(self, request: Request) -> None:
         authority = next((value for name, value in request.headers if name.lower() == "host"), "")
@@ -287,7 +300,7 @@ class _Connection:
         if not any(name.lower() == _UNCACHED[0].lower() for name, _value in headers):
             headers.append(_UNCACHED)
         body = str(wanted["body"]).encode("utf-8") if wanted.get("body") else _BODY
-        data = answer(request, status, headers, body)
+        data = (self._h2.answer if self._h2 else answer)(request, status, headers, body)
 
         def send() -> None:
             self._closing = not request.keep
@@ -318,13 +331,16 @@ class _Connection:
     def _send(self, data: bytes) -> None:
         if self._sock.fileno() < 0:
             return  # nginx gave up during the delay
+        self._stub.busy.discard(self)
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
         if self._tls:
             self._tls.write(data)
             if self._closing:
                 with contextlib.suppress(ssl.SSLError):
                     self._tls.unwrap()
             data = self._outgoing.read()
-        self._stub.busy.discard(self)
         self._send_raw(data)
 
     def _send_raw(self, data: bytes) -> None:

@@ -109,13 +109,12 @@ def is_named(host: str, names: t.Iterable[str]) -> bool:
                     return True
             except re.error:
                 continue
-        elif lower.startswith("*.") and host.endswith(lower[1:]):
-            return True
-        elif lower.startswith(".") and (host == lower[1:] or host.endswith(lower)):
-            return True
-        elif lower.endswith(".*") and host.startswith(lower[:-1]):
-            return True
-        elif host == lower:
+        elif (
+            (lower.startswith("*.") and host.endswith(lower[1:]))
+            or (lower.startswith(".") and (host == lower[1:] or host.endswith(lower)))
+            or (lower.endswith(".*") and host.startswith(lower[:-1]))
+            or host == lower
+        ):
             return True
     return False
 

@@ -34,7 +34,10 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance imp
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World
 job = json.loads(sys.argv[1])
 """
-RUN = SETUP + "with World(Instance(**job['instance']), user=job['user']) as w: print(json.dumps(w.probe(job['probes'])))\n"
+RUN = (
+    SETUP
+    + "with World(Instance(**job['instance']), user=job['user']) as w: print(json.dumps(w.probe(job['probes'])))\n"
+)
 HANG = SETUP + (
     "world = World(Instance(**job['instance']), user=job['user'])\n"
     "print(open(f'/proc/{world._child}/task/{world._child}/children').read().strip(), flush=True)\n"
@@ -67,7 +70,11 @@ def command(how: str, script: str, config: Path, probes: list[dict[str, t.Any]])
 
 def run(how: str, config: Path, *probes: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     done = subprocess.run(
-        command(how, RUN, config, list(probes)), capture_output=True, text=True, check=False, **t.cast("t.Any", WAYS[how])
+        command(how, RUN, config, list(probes)),
+        capture_output=True,
+        text=True,
+        check=False,
+        **t.cast("t.Any", WAYS[how]),
     )
     assert done.returncode == 0, done.stderr
     return t.cast("list[dict[str, t.Any]]", json.loads(done.stdout))
@@ -179,20 +186,28 @@ def test_what_a_configuration_writes_vanishes(folder: Path, how: str) -> None:
         probe("/kept", method="DELETE"),
         probe("/store"),
     )
-    if how == "root":  # an ordinary user's world cannot write to a folder of somebody else, as its nginx could not outside
+    if (
+        how == "root"
+    ):  # an ordinary user's world cannot write to a folder of somebody else, as its nginx could not outside
         assert (put["status"], deleted["status"]) == (201, 204)
     assert stored["status"] == 200
     assert state(folder) == before
     assert not [path for path in ("/etc/failsafe-test", "/usr/failsafe-test") if os.path.lexists(path)]
 
 
-@pytest.mark.parametrize("path", ["/proc/sys/kernel/core_pattern", "/sys/kernel/mm/ksm/run", "/failsafe-test", "/dev/vda"])
+@pytest.mark.parametrize(
+    "path", ["/proc/sys/kernel/core_pattern", "/sys/kernel/mm/ksm/run", "/failsafe-test", "/dev/vda"]
+)
 def test_the_kernel_and_devices_cannot_be_written(folder: Path, how: str, path: str) -> None:
     existed = os.path.exists(path)
     content = Path(path).read_bytes() if path.startswith(("/proc", "/sys")) and existed else b""
     write(folder / "etc", f"log_format x 'failsafe'; access_log {path} x; server {{ listen 80; return 204; }}")
     done = subprocess.run(
-        command(how, RUN, folder / "etc", [probe()]), capture_output=True, text=True, check=False, **t.cast("t.Any", WAYS[how])
+        command(how, RUN, folder / "etc", [probe()]),
+        capture_output=True,
+        text=True,
+        check=False,
+        **t.cast("t.Any", WAYS[how]),
     )
     if path.startswith("/dev"):
         assert not os.path.exists(path) or path == "/dev/vda"

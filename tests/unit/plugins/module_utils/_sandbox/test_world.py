@@ -94,7 +94,11 @@ class Site:
             job["user"] = True
         if self.how == "nobody":
             done = subprocess.run(
-                ["/usr/bin/python3", "-c", AS_NOBODY], input=json.dumps(job), capture_output=True, text=True, check=False
+                ["/usr/bin/python3", "-c", AS_NOBODY],
+                input=json.dumps(job),
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, done.stderr
             reason, answer = json.loads(done.stdout)
@@ -218,7 +222,9 @@ def test_what_upstreams_answer(site: Site) -> None:
         probe("/caught", answers=[{"upstream": "*", "status": 404}]),
         probe("/slow", answers=[{"upstream": "slow", "delay": 0.4}]),
         probe("/accel", answers=[{"upstream": "*", "status": 200, "headers": [["X-Accel-Redirect", "/inner/x"]]}]),
-        probe("/caught", answers=[{"upstream": "elsewhere", "status": 500}, {"upstream": "app.internal", "status": 418}]),
+        probe(
+            "/caught", answers=[{"upstream": "elsewhere", "status": 500}, {"upstream": "app.internal", "status": 418}]
+        ),
         probe("/accel", answers=[{"upstream": "*", "body": "12345"}]),
     )
     assert (denied["status"], [seen["status"] for seen in denied["upstreams"]]) == (401, [401])
@@ -250,7 +256,7 @@ def test_a_peer_that_was_down_is_up_for_the_next_probe(site: Site) -> None:
 def test_limits_do_not_reach_the_next_probe(site: Site) -> None:
     site.write(
         "limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;"
-        'server { listen 80; location / { limit_req zone=one; root /nonexistent; error_page 404 =200 /ok; }'
+        "server { listen 80; location / { limit_req zone=one; root /nonexistent; error_page 404 =200 /ok; }"
         ' location = /ok { return 200 "ok"; } }'
     )
     assert [outcome["status"] for outcome in site.run(*[probe("/x")] * 4)] == [200] * 4
@@ -259,7 +265,7 @@ def test_limits_do_not_reach_the_next_probe(site: Site) -> None:
 def test_addresses_and_clients(site: Site) -> None:
     site.write(
         "geo $zone { default none; 203.0.113.0/24 office; 2001:db8:7::/48 six; }"
-        'server { listen 80; listen [::]:80; add_header X-Zone $zone; add_header X-Client $remote_addr;'
+        "server { listen 80; listen [::]:80; add_header X-Zone $zone; add_header X-Client $remote_addr;"
         " location / { allow 203.0.113.7; allow 127.0.0.1; allow 2001:db8:7::/48; deny all; empty_gif; } }"
         'server { listen 10.20.30.40:8000; listen [2001:db8:20::40]:8000; add_header X-At $server_addr; return 200 ""; }'
     )
@@ -313,7 +319,18 @@ def test_tls_with_names_and_missing_certificates(site: Site) -> None:
 def test_a_certificate_whose_key_is_missing_and_one_from_an_include_elsewhere(site: Site) -> None:
     outside = site.folder / "outside"
     outside.mkdir(mode=0o755)
-    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    argv = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
     argv += ["-subj", "/CN=x", "-keyout", f"{site.folder}/k.pem", "-out", f"{site.config}/c.pem"]
     subprocess.run(argv, check=True, capture_output=True)
     (outside / "a.conf").write_text(
@@ -331,7 +348,7 @@ def test_a_certificate_whose_key_is_missing_and_one_from_an_include_elsewhere(si
 def test_proxy_protocol_and_unix_listeners(site: Site) -> None:
     site.write(
         'server { listen 80 proxy_protocol; add_header X-Client $proxy_protocol_addr; return 200 ""; }'
-        'server { listen 443 ssl proxy_protocol; ssl_certificate a; ssl_certificate_key b; return 204; }'
+        "server { listen 443 ssl proxy_protocol; ssl_certificate a; ssl_certificate_key b; return 204; }"
         f'server {{ listen unix:{site.folder}/n.sock; add_header X-At $server_addr; return 200 ""; }}'
     )
     proxied, secure, local = site.run(
@@ -489,3 +506,55 @@ def test_no_descriptors_or_children_are_left() -> None:
     assert len(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_http2(site: Site) -> None:
+    site.write(
+        "ssl_certificate a; ssl_certificate_key b;"
+        'server { listen 443 ssl http2; add_header X-P "$server_protocol $http_x_a $ssl_server_name";'
+        " location / { return 301 https://$host/new; } location /p { proxy_pass http://app.internal; } location /c { return 444; } }"
+        'server { listen 8080 http2; location / { add_header X-P $server_protocol; return 200 "h2c"; } }'
+        'server { listen 8443 ssl; return 200 ""; }'
+    )
+    tls = {**TLS, "http2": True}
+    moved, posted, head, closed, clear, not_offered, old = site.run(
+        probe(listen=tls, version="2", headers=[["X-A", "b" * 300]]),
+        probe("/p?x", listen=tls, version="2", method="POST", body="k=v"),
+        probe("/p", listen=tls, version="2", method="HEAD"),
+        probe("/c", listen=tls, version="2"),
+        probe(listen={**HTTP, "port": 8080, "http2": True}),
+        probe(listen={**TLS, "port": 8443}, version="2"),
+        probe(listen=tls),
+    )
+    assert (moved["status"], moved["location"]) == (301, "https://www.example.com/new")
+    assert ["x-p", "HTTP/2.0 " + "b" * 300 + " www.example.com"] in moved["headers"]
+    assert (posted["status"], posted["body_length"], upstream(posted)[2:4]) == (200, 3, ("POST", "/p?x"))
+    assert (head["status"], head["body_length"]) == (200, 0)
+    assert (closed["status"], closed["closed"]) in {(None, "reset"), (None, "closed")}
+    assert (clear["status"], clear["body_length"], ["x-p", "HTTP/2.0"] in clear["headers"]) == (200, 3, True)
+    assert not_offered["closed"]
+    assert ["X-P", "HTTP/1.1  www.example.com"] in old["headers"]
+
+
+def test_grpc(site: Site) -> None:
+    site.write(
+        "ssl_certificate a; ssl_certificate_key b; server { listen 443 ssl http2;"
+        " location / { grpc_pass grpc://users.internal:50051; } location /s { grpc_pass grpcs://secure.internal:443; } }"
+    )
+    headers = [["Content-Type", "application/grpc"], ["TE", "trailers"]]
+    plain, secure, down = site.run(
+        probe(
+            "/users.Users/Get",
+            listen={**TLS, "http2": True},
+            version="2",
+            method="POST",
+            body="\0" * 5,
+            headers=headers,
+        ),
+        probe("/s/Get", listen={**TLS, "http2": True}, version="2", method="POST", body="\0" * 5, headers=headers),
+        probe("/x", listen={**TLS, "http2": True}, answers=[{"upstream": "users.internal", "status": 503}]),
+    )
+    assert (plain["status"], plain["body_length"]) == (200, 5)
+    assert upstream(plain) == ("grpc://users.internal:50051", "grpc", "POST", "/users.Users/Get", 200)
+    assert upstream(secure)[:2] == ("grpc://secure.internal:443", "grpc")
+    assert down["status"] == 503
