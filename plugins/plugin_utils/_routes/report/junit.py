@@ -62,7 +62,7 @@ def _case(suite: ET.Element, classname: str, name: str) -> ET.Element:
 
 
 def _change(suite: ET.Element, change: BehaviourChange, *, guilty: bool) -> None:
-    case = _case(suite, change.server, f"{change.name}: {change.where}")
+    case = _case(suite, change.server, f"{change.name}: {change.where}: {change.example.request}")
     shown = "\n".join(text.group_lines(change))
     if guilty:
         message = f"{change.risk} {change.name}: {change.example.request}"

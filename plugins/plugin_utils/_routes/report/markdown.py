@@ -61,7 +61,7 @@ def _table(report: Report) -> Iterator[str]:
 
 def _details(change: BehaviourChange) -> Iterator[str]:
     title = f"{change.risk}: {change.name}, {change.server}, {change.where}"
-    yield f"<details><summary>{html.escape(title)}</summary>"
+    yield f"<details><summary>{_in_html(title)}</summary>"
     yield ""
     body = [
         change.example.request,
@@ -88,6 +88,13 @@ def _list(title: str, entries: Iterable[str]) -> Iterator[str]:
     if len(shown) > _MOST_ENTRIES:
         yield f"- and {len(shown) - _MOST_ENTRIES} more"
     yield ""
+
+
+def _in_html(value: str) -> str:
+    """Text inside a tag: whether Markdown reads it there depends on who shows it, so nothing in it may mean anything."""
+    return "".join(
+        f"&#{ord(char)};" if _ACTIVE.match(char) else html.escape(char) for char in value.replace("@", "@\u200b")
+    )
 
 
 def escaped(value: str) -> str:
