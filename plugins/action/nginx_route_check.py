@@ -75,7 +75,7 @@ class ActionModule(BehaviourAction):
         result = t.cast("Result", answer.value)
         if result["asked_of"] == host:
             return {name: value for name, value in result.items() if name != "asked_of"}
-        short = {
+        short: Result = {
             name: result[name] for name in ("verified", "reason", "summary", "failed", "culprits") if name in result
         }
         first = str(result["msg"]).partition("\n")[0]
@@ -179,7 +179,7 @@ def _failing(guilty: list[Result], check: RouteCheck) -> list[Result]:
     probes = {probe["id"]: probe for probe in check.probes}
     found: dict[str, Result] = {}
     for each in guilty:
-        identity = each.get("probe") or (each.get("example") or {}).get("probe")
+        identity = str(each.get("probe") or (each.get("example") or {}).get("probe"))
         if identity in probes:
             about = each.get("failed") or [each["class"]]
             known = found.setdefault(

@@ -94,13 +94,13 @@ class BehaviourAction(ActionBase):
 
     def _sides(self, options: Options, variables: dict[str, t.Any]) -> tuple[Source | None, Source]:
         """Both sides, read; the first is None where the host has no configuration yet."""
-        before = self._named(options["before"], options)
+        before: Source | None = self._named(options["before"], options)
         after = self._rendered(options, variables) if options["src"] else self._named(options["after"], options)
         self._secrets = after.secrets
         plan = options["plan"] or {}
         if plan and options["before"] == LIVE and plan.get("before") is None:
             before = None
-        sides = {"before": before, "after": after}
+        sides: dict[str, Source | None] = {"before": before, "after": after}
         for name, side in sides.items():
             dump = self._shared.kept(plan.get(name))
             if side is not None and side.config is None and dump is not None:
