@@ -40,12 +40,12 @@ def check(context: Context) -> Iterator[Finding]:
     for directive in context.named("alias"):
         _server, scope = context.scopes.get(id(directive.parent), (None, None))
         if scope is not None and scope.directive.name == "location" and directive.args:
-            yield from _alias(directive, t.cast("Location", scope))
+            yield from _alias(context, directive, t.cast("Location", scope))
     for _server, scope in context.scopes.values():
         yield from _bypassed(scope)
 
 
-def _alias(directive: Directive, location: Location) -> Iterator[Finding]:
+def _alias(context: Context, directive: Directive, location: Location) -> Iterator[Finding]:
     name, path = location.name, directive.args[0]
     if location.modifier not in ("", "^~") or "$" in path or not name.startswith("/"):
         return
@@ -61,7 +61,7 @@ def _alias(directive: Directive, location: Location) -> Iterator[Finding]:
             f"GET {name}x asks for the file {path}x: nginx puts the alias in the place of {name}. "
             f'Write "{path}/" as alias, with the slash that the location has'
         )
-        yield GLUED.at(directive.place, message, places)
+        yield GLUED.at(directive.place, message, places, fix=context.editor.append(directive, 1, "/"))
 
 
 def _is_answered(location: Location) -> bool:

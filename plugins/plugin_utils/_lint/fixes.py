@@ -71,6 +71,17 @@ class Editor:
         start, end = self.words(directive)[index]
         return Fix((Edit(directive.file, start, end, replacement),))
 
+    def append(self, directive: Directive, index: int, text: str) -> Fix:
+        """Put text at the end of one argument, inside of its quotes."""
+        start, end = self.words(directive)[index]
+        end -= self.texts[directive.file][start] in "\"'" and end - start > 1
+        return Fix((Edit(directive.file, end, end, text),))
+
+    def append_word(self, directive: Directive, index: int, word: str) -> Fix:
+        """Put a word behind one argument."""
+        _start, end = self.words(directive)[index]
+        return Fix((Edit(directive.file, end, end, f" {word}"),))
+
     def remove_word(self, directive: Directive, index: int) -> Fix:
         """Remove one argument and the space before it."""
         spans = self.words(directive)

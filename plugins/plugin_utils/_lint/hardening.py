@@ -87,7 +87,7 @@ def _session_cache(context: Context, _block: Block, directive: Directive) -> Ite
             yield SESSION_CACHE.at(directive.place, message, fix=fix)
 
 
-def _responder(_context: Context, block: Block) -> Iterator[Finding]:
+def _responder(context: Context, block: Block) -> Iterator[Finding]:
     stapling = block.effective("ssl_stapling")
     if not stapling or stapling[-1].args[:1] != ["on"] or block.effective("ssl_stapling_file"):
         return
@@ -98,7 +98,10 @@ def _responder(_context: Context, block: Block) -> Iterator[Finding]:
             "Let's Encrypt has had no OCSP responder since August 2025, and its certificates name none: nginx warns "
             '("ssl_stapling" ignored, no OCSP responder URL in the certificate) and staples nothing; delete ssl_stapling'
         )
-        yield RESPONDER.at(stapling[-1].place, message, [related("its certificate", theirs[0].place)])
+        # In http it may still be meant for another server.
+        own = stapling[-1] if block.name == "server" and "ssl_stapling" in block.own else None
+        fix = context.editor.remove(own) if own is not None else None
+        yield RESPONDER.at(stapling[-1].place, message, [related("its certificate", theirs[0].place)], fix=fix)
 
 
 def _upstream_tls(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:

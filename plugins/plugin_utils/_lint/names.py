@@ -63,7 +63,18 @@ def _names(server: Server, context: Context) -> Iterator[Finding]:
             f'no request is for "{name}": {_reason(name)}. Requests that are meant for it get server '
             f'"{others[0].first_name}", the default one of the socket'
         )
-        yield UNMATCHABLE.at(directive.place, message, [related("this server answers", others[0].directive.place)])
+        places = [related("this server answers", others[0].directive.place)]
+        better = _better(name)
+        index = directive.args.index(name) + 1
+        fix = context.editor.replace_word(directive, index, better) if better else None
+        yield UNMATCHABLE.at(directive.place, message, places, fix=fix)
+
+
+def _better(name: str) -> str:
+    """The host name that is surely meant; empty where that is not certain."""
+    bare = name.split("://", 1)[-1].partition("/")[0].rstrip(",;")
+    bare = re.sub(r":\d+$", "", bare)
+    return bare if _NAME.fullmatch(bare) and bare.isascii() else ""
 
 
 def _reason(name: str) -> str:
@@ -131,4 +142,11 @@ def _plain(context: Context) -> Iterator[Finding]:
                 f'{listen.socket} of server "{server.first_name}" has no ssl: nginx speaks plain HTTP there, so every '
                 f"https:// request fails before it is one. Write `listen {listen.directive.args[0]} ssl;`"
             )
-            yield PLAIN.at(listen.directive.place, message)
+            fix = context.editor.append_word(listen.directive, 1, "ssl") if _has_certificate(server.directive) else None
+            yield PLAIN.at(listen.directive.place, message, fix=fix)
+
+
+def _has_certificate(server: Directive) -> bool:
+    """Whether somebody meant it to speak TLS."""
+    outer = server.parent.children if server.parent is not None else iter(())
+    return any(each.name == "ssl_certificate" for block in (server.children, outer) for each in block)

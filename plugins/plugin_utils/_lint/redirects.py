@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
     for directive in context.named("return", "rewrite"):
         target = _target(directive)
         if target:
-            yield from _scheme(directive, target, known)
+            yield from _scheme(context, directive, target, known)
     if not context.router.partial:
         yield from _tls(context)
 
@@ -65,7 +65,7 @@ def _target(directive: Directive) -> str:
     return args[1] if len(args) > 1 and (external or args[1].startswith(("http://", "https://", "$scheme"))) else ""
 
 
-def _scheme(directive: Directive, target: str, known: set[str]) -> Iterator[Finding]:
+def _scheme(context: Context, directive: Directive, target: str, known: set[str]) -> Iterator[Finding]:
     host = _HOST_FIRST.match(target)
     name = _NAME_FIRST.match(target)
     if _BROKEN.match(target):
@@ -78,7 +78,11 @@ def _scheme(directive: Directive, target: str, known: set[str]) -> Iterator[Find
         return
     shown = re.sub(r"\$\{?(?:host|http_host|server_name)\b\}?", "a.test", target).partition("$")[0]
     message = f'clients take "{target}" for a path below the page that they are at, so /docs/ leads to /docs/{shown}: {why}; {better}'
-    yield SCHEME.at(directive.place, message)
+    fix = None
+    if _BROKEN.match(target):
+        index = directive.args.index(target) + 1
+        fix = context.editor.replace_word(directive, index, directive.raw_args[index - 1].replace("//", "://", 1))
+    yield SCHEME.at(directive.place, message, fix=fix)
 
 
 # -- https

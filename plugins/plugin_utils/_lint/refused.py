@@ -180,8 +180,13 @@ def _once(context: Context, block: Block) -> Iterator[Finding]:
             for directive in directives[1:]:
                 if not _together(context, directives[0], directive):
                     continue
+                # The same line twice says nothing else than once.
+                same = directive.raw_args == directives[0].raw_args and directive.block is None
+                fix = context.editor.remove(directive) if same and directive.place != directives[0].place else None
                 message = f'{name} stands in this {block.name} already: {_REFUSES} ("{name}" directive is duplicate); delete one'
-                yield DUPLICATE_DIRECTIVE.at(directive.place, message, [related("the first one", directives[0].place)])
+                yield DUPLICATE_DIRECTIVE.at(
+                    directive.place, message, [related("the first one", directives[0].place)], fix=fix
+                )
 
 
 def _pass_uri(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:

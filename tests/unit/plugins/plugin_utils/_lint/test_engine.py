@@ -22,7 +22,7 @@ LOOP = "server {\n    listen 80;\n    server_name a.test;\n    return 301 http:/
 
 def found(block: str, **options: t.Any) -> list[Finding]:
     partial = options.pop("partial", False)
-    data = f"events {{}}\nhttp {{ {SETTLED}\n{block}\n}}\n".encode()
+    data = f"events {{}} worker_processes auto;\nhttp {{ {SETTLED}\n{block}\n}}\n".encode()
     return lint(load_files({"nginx.conf": data}, config_dir="/etc/nginx", partial=partial), **options)
 
 
@@ -93,7 +93,7 @@ def test_a_snippet_included_twice_is_reported_once_unless_it_differs() -> None:
     server = "server {{ listen {port}; server_name {name}; include s.conf; {more} }}\n"
     snippet = b"location / {\n    try_files $uri @app;\n}\n"
     main = (
-        f"events {{}}\nhttp {{ {SETTLED}\n"
+        f"events {{}} worker_processes auto;\nhttp {{ {SETTLED}\n"
         + server.format(port=80, name="a.test", more="")
         + server.format(port=81, name="b.test", more="")
         + server.format(port=82, name="c.test", more="location @app { return 204; }")
@@ -113,7 +113,7 @@ def test_findings_are_sorted() -> None:
 
 
 def test_a_dump_is_judged_with_its_absolute_paths() -> None:
-    dump = f"# configuration file /etc/nginx/nginx.conf:\nevents {{}}\nhttp {{ {SETTLED}\n{LOOP}}}\n"
+    dump = f"# configuration file /etc/nginx/nginx.conf:\nevents {{}} worker_processes auto;\nhttp {{ {SETTLED}\n{LOOP}}}\n"
     (finding,) = lint(load_dump(dump.encode()))
     assert finding.file == "/etc/nginx/nginx.conf"
 
@@ -171,7 +171,7 @@ def test_cost_grows_with_size_not_faster() -> None:
             f"server {{ listen 443 ssl; server_name s{n}.test; location / {{ try_files $uri /index.html; }} }}\n"
             for n in range(sites)
         )
-        data = f"events {{}}\nhttp {{ {SETTLED}\n{block}}}\n".encode()
+        data = f"events {{}} worker_processes auto;\nhttp {{ {SETTLED}\n{block}}}\n".encode()
         config = load_files({"nginx.conf": data}, config_dir="/etc/nginx")
         best = 1e9
         for _unused in range(3):
