@@ -18,7 +18,8 @@ import time
 import typing as t
 
 from . import _h2, _networks
-from ._protocols import Unreadable, chunks_end
+from ._netlink import family
+from ._protocols import UnreadableError, chunks_end
 from ._stub import Loop
 
 CLIENT, CLIENT6 = "198.51.100.1", "2001:db8::1"
@@ -30,7 +31,7 @@ _BIND_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT: the port is chosen by connect, so
 Probe = t.Mapping[str, t.Any]
 
 
-class Failure(Exception):
+class ConnectError(Exception):
     """No answer: the words of an outcome's `closed`."""
 
 
@@ -60,14 +61,14 @@ class Answer:
         """Takes what was received; True once the answer is complete.
 
         Raises:
-            Unreadable: this is not HTTP/1.
+            UnreadableError: this is not HTTP/1.
         """
         self._data += data
         while self.status is None or self.status < 200:  # noqa: PLR2004
             end = self._data.find(b"\r\n\r\n")
             if end < 0:
                 if self._data and not b"HTTP/1.".startswith(self._data[:7]):
-                    raise Unreadable("the answer is not HTTP/1")
+                    raise UnreadableError("the answer is not HTTP/1")
                 return False
             self._head(self._data[:end].decode("latin-1").split("\r\n"))
             self._data = self._data[end + 4 :]
@@ -92,7 +93,7 @@ class Answer:
     def _head(self, lines: t.List[str]) -> None:
         words = lines[0].split(" ", 2)
         if len(words) < 2 or not words[1].isdigit():  # noqa: PLR2004
-            raise Unreadable(f"a status line that is none: {lines[0][:80]}")
+            raise UnreadableError(f"a status line that is none: {lines[0][:80]}")
         self.status = int(words[1])
         self.headers = [[name, value.strip(" \t")] for name, _c, value in (line.partition(":") for line in lines[1:])]
         lower = {name.lower(): value for name, value in self.headers}
@@ -152,7 +153,7 @@ class Client:
         """A connection for a probe: a key for `keep`, the socket, whether it was used before.
 
         Raises:
-            Failure: nginx does not take it.
+            ConnectError: nginx does not take it.
         """
         listen = probe["listen"]
         address, port = str(listen["address"]), int(listen.get("port") or 0)
@@ -176,10 +177,10 @@ class Client:
                 sock = self._contexts[alpn].wrap_socket(sock, server_hostname=probe.get("sni") or None)
         except ssl.SSLError as error:
             sock.close()
-            raise Failure(f"tls: {error.reason or error.args[-1]}".replace("_", " ").lower()) from error
+            raise ConnectError(f"tls: {error.reason or error.args[-1]}".replace("_", " ").lower()) from error
         except (OSError, ValueError) as error:
             sock.close()
-            raise Failure(_word(error, secure=bool(listen.get("ssl")))) from error
+            raise ConnectError(_word(error, secure=bool(listen.get("ssl")))) from error
         return key, sock, False
 
     def keep(self, key: t.Any, sock: socket.socket) -> None:
@@ -206,7 +207,7 @@ class Client:
             goal: t.Any = address[5:]
         else:
             goal, source, inside = self._ends(address, client)
-            kind = _networks.family(goal)
+            kind = family(goal)
             sock = self._networks.socket_inside(kind) if inside else socket.socket(kind)
             goal = (goal, port)
             try:
@@ -215,13 +216,13 @@ class Client:
                 sock.bind((source, 0))
             except OSError as error:
                 sock.close()
-                raise Failure(f"no client can have the address {source}: {error.strerror}") from error
+                raise ConnectError(f"no client can have the address {source}: {error.strerror}") from error
         sock.settimeout(PATIENCE)
         try:
             sock.connect(goal)
         except OSError as error:
             sock.close()
-            raise Failure(_word(error, secure=False)) from error
+            raise ConnectError(_word(error, secure=False)) from error
         return sock
 
     def _ends(self, address: str, client: t.Optional[str]) -> t.Tuple[str, str, bool]:

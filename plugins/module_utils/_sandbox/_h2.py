@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import typing as t
 
-from ._protocols import Headers, Request, Unreadable, with_type
+from ._protocols import Headers, Request, UnreadableError, with_type
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
@@ -302,7 +302,7 @@ class Answer:
         """Takes what was received; True once the answer is complete or the server reset it (then `closed` says so).
 
         Raises:
-            Unreadable: this is not HTTP/2.
+            UnreadableError: this is not HTTP/2.
         """
         try:
             for kind, flags, stream, payload in self._frames.take(data):
@@ -317,7 +317,7 @@ class Answer:
                 if self.closed or (kind in {_HEADERS, _DATA} and flags & _END_STREAM):
                     return True
         except (IndexError, ValueError, struct.error) as error:
-            raise Unreadable("the answer is not HTTP/2") from error
+            raise UnreadableError("the answer is not HTTP/2") from error
         return False
 
     def ended(self) -> bool:

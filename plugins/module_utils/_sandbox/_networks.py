@@ -111,7 +111,7 @@ class Networks:
 
     def _join(self, number: int) -> None:
         kind = family(OUTER[number])
-        subnet, host = _BITS[kind]
+        subnet = _BITS[kind][0]
         everywhere = "::" if number else "0.0.0.0"  # noqa: S104
         outer, inner = self._outer_link, self._inner_link
         outer.address(self._wire[0], OUTER[number], subnet)

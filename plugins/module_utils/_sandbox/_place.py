@@ -129,7 +129,7 @@ class Place(_world.World):
                 return False
             try:
                 os.mkdir(folder)
-                os.chmod(folder, 0o755)
+                os.chmod(folder, 0o755)  # noqa: S103
             except OSError:
                 return False
         if self._user and self._ours(folder) and not os.access(folder, os.W_OK):
@@ -211,16 +211,17 @@ class Place(_world.World):
             os.close(handle)
         for name in ("tmp", "var/tmp", "var/log", "var/lib", "var/cache", "var/run"):
             if self.parent(f"/{name}/x") and name.endswith("tmp"):
-                os.chmod("/" + name, 0o1777)
+                os.chmod("/" + name, 0o1777)  # noqa: S103
 
     def _open_up(self) -> None:
         # Where no overlay was possible, a folder that nginx writes to is an empty one.
         needed = [*self._needed, *(target for _source, target in self._binds)]
         for folder in sorted({os.path.dirname(path) for path in self._written} | {os.path.dirname(OWN)}):
             real = os.path.realpath(folder)
+            if any(f"{path}/".startswith(real + "/") for path in needed):
+                continue
             if os.path.isdir(real) and real != "/" and not self._ours(real):
-                if not any(f"{path}/".startswith(real + "/") for path in needed):
-                    self._tmpfs_on(real)
+                self._tmpfs_on(real)
 
     def _devices(self) -> None:
         nodes = [(name, os.open("/dev/" + name, os.O_PATH)) for name in _NODES if os.path.exists("/dev/" + name)]
@@ -233,7 +234,7 @@ class Place(_world.World):
             os.symlink(f"/proc/self/fd/{number}", "/dev/" + name)
         os.symlink("/proc/self/fd", "/dev/fd")
         os.mkdir("/dev/shm")  # noqa: S108
-        os.chmod("/dev/shm", 0o1777)  # noqa: S108
+        os.chmod("/dev/shm", 0o1777)  # noqa: S103, S108
 
     def _system(self) -> None:
         # One processor: `worker_processes auto` then means one worker, and which worker answers is no matter of luck.

@@ -16,10 +16,10 @@ import time
 import typing as t
 
 from . import _client, _h2, follow
-from ._client import Answer, Client, Failure
+from ._client import Answer, Client, ConnectError
 from ._networks import Networks
 from ._place import TRACE
-from ._protocols import Unreadable
+from ._protocols import UnreadableError
 from ._server import Server, errors_of
 from ._stub import Stub
 from .mounts import SandboxError
@@ -169,7 +169,7 @@ class Prober:
         body = b""
         try:
             answer = self._exchange(probe)
-        except Failure as failure:
+        except ConnectError as failure:
             outcome["closed"] = str(failure)
         else:
             outcome.update(status=answer.status, headers=answer.headers, closed=answer.closed)
@@ -203,7 +203,7 @@ class Prober:
                 sock.setblocking(False)
                 ended = _client.read(sock, answer, self._stub.loop, time.monotonic() + wait)
                 answer.closed = ended or answer.closed
-            except Unreadable as error:
+            except UnreadableError as error:
                 answer.closed = f"closed: {error}"
             except OSError:
                 answer.closed = "reset"

@@ -35,7 +35,7 @@ class Request(t.NamedTuple):
     number: int = 0  # FastCGI's request id
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """These bytes are not that protocol."""
 
 
@@ -90,7 +90,7 @@ def chunks_end(data: bytes, start: int) -> t.Optional[int]:
         try:
             size = int(data[start:line].partition(b";")[0], 16)
         except ValueError as error:
-            raise Unreadable("a chunk without a size") from error
+            raise UnreadableError("a chunk without a size") from error
         if size == 0:
             if data.startswith(b"\r\n", line + 2):
                 return line + 4
@@ -161,7 +161,7 @@ def read_scgi(data: bytes) -> t.Optional[Request]:
     if not colon:
         return INCOMPLETE
     if not size.isdigit():
-        raise Unreadable("an SCGI request without a length")
+        raise UnreadableError("an SCGI request without a length")
     start, length = len(size) + 1, int(size)
     if len(data) < start + length + 1:
         return INCOMPLETE

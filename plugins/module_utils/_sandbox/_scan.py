@@ -31,6 +31,7 @@ _FILE = re.compile(
 _WORDS = re.compile(r"(?<![\w$])(?:reuseport\b|daemon\s+off\b)")
 _NAMES = re.compile(r"(?<![\w$])server_name\s+([^;]+);")
 _USER = re.compile(r"(?m)^\s*user\s+([\w.-]+)(?:\s+([\w.-]+))?\s*;")
+_LAST_PORT = 65535
 _DEFAULT_PORTS = (80, 443, 11211)
 
 
@@ -56,7 +57,7 @@ class Scan:
         self.ports = set(_DEFAULT_PORTS)
         for first, second in _PORT.findall(text):
             number = int(first or second)
-            if 0 < number < 65536:
+            if 0 < number <= _LAST_PORT:
                 self.ports.add(number)
         self.listens = sorted({found.strip("[]") for found in _LISTEN.findall(text)})
         self.resolvers: t.Set[t.Tuple[str, int]] = set()

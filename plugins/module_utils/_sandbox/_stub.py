@@ -20,8 +20,9 @@ import time
 import typing as t
 
 from . import _dns, _h2
-from ._networks import Networks, family, is_loopback
-from ._protocols import READERS, Request, Unreadable, answer, sniff
+from ._netlink import family
+from ._networks import Networks, is_loopback
+from ._protocols import READERS, Request, UnreadableError, answer, sniff
 
 Handler = t.Callable[[], None]
 _ANY = ("0.0.0.0", "::")  # noqa: S104
@@ -226,7 +227,7 @@ class _Connection:
                 self._start_tls()
             self._data += self._decrypt(data) if self._tls else data
             self._serve()
-        except (Unreadable, ssl.SSLError, IndexError, ValueError, struct.error):
+        except (UnreadableError, ssl.SSLError, IndexError, ValueError, struct.error):
             self._record("unknown", None, None)
             self.close()
 

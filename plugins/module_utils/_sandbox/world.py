@@ -42,7 +42,7 @@ def available(*, user: t.Optional[bool] = None) -> t.Optional[str]:
     if not child:
         os.close(receiver)
         try:
-            os.write(sender, _inside.attempt(user=_as_user(user)).encode("utf-8", "replace"))
+            os.write(sender, _inside.attempt(user=_in_namespace(user)).encode("utf-8", "replace"))
         finally:
             os._exit(0)
     os.close(sender)
@@ -52,7 +52,7 @@ def available(*, user: t.Optional[bool] = None) -> t.Optional[str]:
     return None if answer == "ok" else answer or "the child that tried it died"
 
 
-def _as_user(user: t.Optional[bool]) -> bool:
+def _in_namespace(user: t.Optional[bool]) -> bool:  # noqa: FBT001
     return os.geteuid() != 0 if user is None else user
 
 
@@ -100,7 +100,7 @@ class World:
             seconds=deadline,
             empty=fs == "empty",
             trace=trace,
-            user=_as_user(user),
+            user=_in_namespace(user),
         )
         self._channel, other = socket.socketpair()
         parent = os.getpid()
@@ -149,7 +149,7 @@ class World:
                     return
                 time.sleep(0.001)
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> World:  # noqa: PYI034 - Self is Python 3.11's
         return self
 
     def __exit__(self, *_unused: object) -> None:

@@ -111,6 +111,12 @@ def listening() -> set[str]:
     return found
 
 
+def mounted() -> list[str]:
+    # Containers come and go on a machine that builds them.
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if "docker" not in line]
+
+
 @pytest.fixture
 def live(folder: Path) -> t.Iterator[tuple[Path, int]]:
     """An nginx that serves, with logs, a cache, a pid file and a socket; its port."""
@@ -126,7 +132,7 @@ def live(folder: Path) -> t.Iterator[tuple[Path, int]]:
         f" location /cached {{ proxy_cache c; proxy_cache_valid 1h; proxy_pass http://unix:{folder}/run/n.sock:/; }} }}",
         top=f"worker_processes 2; pid {folder}/run/nginx.pid; error_log {folder}/log/error.log info;",
     )
-    subprocess.run(["nginx", "-c", f"{folder}/etc/nginx.conf"], check=True)
+    subprocess.run(["/usr/sbin/nginx", "-c", f"{folder}/etc/nginx.conf"], check=True)
     master = int((folder / "run/nginx.pid").read_text())
     yield folder, number
     os.kill(master, signal.SIGTERM)
@@ -146,7 +152,7 @@ def ask(number: int, target: str) -> bytes:
 def test_the_live_nginx_is_untouched(live: tuple[Path, int], how: str) -> None:
     folder, number = live
     assert ask(number, "/cached").endswith(b"live")
-    before, open_before, mounts = state(folder), listening(), Path("/proc/self/mountinfo").read_text()
+    before, open_before, mounts = state(folder), listening(), mounted()
     local = {"address": "127.0.0.1", "port": number, "ssl": False}
     socket_listen = {"address": f"unix:{folder}/run/n.sock", "ssl": False}
     answers = run(
@@ -159,7 +165,7 @@ def test_the_live_nginx_is_untouched(live: tuple[Path, int], how: str) -> None:
     assert [answer["status"] for answer in answers] == [200, 200, 200]
     assert state(folder) == before
     assert listening() == open_before
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert mounted() == mounts
     assert ask(number, "/").endswith(b"live")
 
 
