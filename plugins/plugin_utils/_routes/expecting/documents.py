@@ -69,7 +69,7 @@ class Document:
 
     def _decode(self, data: bytes | str) -> str:
         if isinstance(data, str):
-            return data.removeprefix("\ufeff")
+            data = data.encode("utf-8", "surrogateescape")
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:

@@ -17,6 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors impo
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
 
 from .collect import Probe, Side, one_line
+from .crowd import Crowd
 from .listeners import Listen, merge_listens
 
 if t.TYPE_CHECKING:
@@ -78,7 +79,8 @@ def plan_probes(
 ) -> Plan:
     """Plans the probes for a change. The same input gives the same probes, ids and order.
 
-    Probes share the objects below `listen`, `blocks` and `answers`: they are not for changing.
+    Probes share the objects below `listen`, `blocks` and `answers`: they are not for changing. Where requests of a client
+    are limited (`limit_req`), probes that ask for no client in particular come from many.
 
     Args:
         before: the configuration that runs now, None where there is none.
@@ -102,6 +104,7 @@ def plan_probes(
     wanted = [entry for entry in entries.values() if entry.turn is not None]
     chosen = wanted if limit is None or len(wanted) <= limit else _take_turns(wanted, sides, limit)
     probes = [*given, *(entry.probe(f"p{number}") for number, entry in enumerate(chosen, 1))]
+    Crowd(side.config for side in sides).settle(probes)
     asked = {identity for entry in entries.values() if entry.turn is None for identity in entry.blocks}
     asked.update(identity for entry in chosen for identity in entry.blocks)
     unprobed = list(_unprobed(sides, asked, {identity for entry in wanted for identity in entry.blocks}))

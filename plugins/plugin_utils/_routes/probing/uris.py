@@ -97,7 +97,13 @@ def _matching(pattern: str, scope: Scope, *, caseless: bool = False) -> Iterator
     yield from samples
     for sample in samples:
         # Others may come first for the plain ones, and no client can ask for "/.".
-        for uri in (sample + _FILLER, f"/{_FILLER}{sample}", sample.swapcase(), f"{sample}/{_FILLER}", _FILLED + sample):
+        for uri in (
+            sample + _FILLER,
+            f"/{_FILLER}{sample}",
+            sample.swapcase(),
+            f"{sample}/{_FILLER}",
+            _FILLED + sample,
+        ):
             if compiled.search(uri):
                 yield uri
     for start in _starts(scope):

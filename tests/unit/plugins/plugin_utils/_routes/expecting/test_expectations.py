@@ -171,6 +171,7 @@ def test_the_plan_asks_expectations_first_and_nothing_twice() -> None:
         ("", "routes.yml: the file is empty, so it expects nothing"),
         ("~", "routes.yml: the file is empty, so it expects nothing"),
         ("# only a comment", "routes.yml: the file is empty, so it expects nothing"),
+        ("expect:\n- name: \udcff\n", "routes.yml:2: this is no UTF-8 text"),
         (b"expect:\n- name: \xff\n", "routes.yml:2: this is no UTF-8 text"),
         ("a: [", "routes.yml:1: this is no YAML: expected the node content, but found '<stream end>'"),
         ("a\x00b", "routes.yml:1: this is no YAML: unacceptable character #x0000"),

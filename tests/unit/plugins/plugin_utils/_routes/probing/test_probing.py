@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting import Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probing import listens_of, plan_probes, probes_for
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probing.edge import Arrivals
 
@@ -197,6 +198,49 @@ def test_clients_behind_a_trusted_proxy() -> None:
     http = "set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;"
     probes = probes_for(None, site("location /a { allow 192.0.2.1; deny all; }", http))
     assert find(probes, target="/a", client="10.0.0.1", headers=[["X-Forwarded-For", "192.0.2.1"]])
+
+
+LIMIT = "limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;"
+
+
+@pytest.mark.parametrize(
+    ("http", "inner", "networks"),
+    [
+        ("", "", {"198.51.100"}),
+        (LIMIT, "limit_req zone=z;", {"198.51.100", "203.0.113", "192.0.2"}),
+        (LIMIT, "limit_req zone=z; allow 198.51.100.0/24; deny all;", {"198.51.100"}),
+        (LIMIT + "geo $a { 0.0.0.0/0 1; 203.0.113.0/24 2; }", "limit_req zone=z;", {"198.51.100", "192.0.2"}),
+    ],
+)
+def test_where_requests_are_limited_many_clients_ask(http: str, inner: str, networks: set[str]) -> None:
+    locations = "".join(f"location /{n} {{ }}" for n in range(300))
+    probes = probes_for(None, site(inner + locations, http))
+    clients = {probe["client"] for probe in probes if probe["why"].startswith("location")}
+    assert {client.rpartition(".")[0] for client in clients} == networks
+    assert len(clients) == 254 * len(networks) if http else len(clients) == 1
+
+
+def test_where_rules_tell_neighbours_apart_the_default_client_asks() -> None:
+    probes = probes_for(None, site("limit_req zone=z; allow 198.51.100.128/25; deny all;", LIMIT))
+    assert (
+        {"198.51.100.1", "198.51.100.129"}
+        <= {probe["client"] for probe in probes}
+        < {
+            *("198.51.100.1", "198.51.100.129", "203.0.113.7"),
+            *(f"2001:db8::{n}" for n in range(2)),
+        }
+    )
+
+
+def test_an_expectation_s_own_client_stays_who_it_is() -> None:
+    text = """expect:
+- name: a
+  request: {url: "http://a.test/", client: [10.0.0.1, 198.51.100.77]}
+  then: {status: 200}
+"""
+    expectations = Expectations.load(text, "routes.yml")
+    probes = probes_for(None, site("limit_req zone=z;", LIMIT), expectations=expectations, limit=0)
+    assert [probe["client"] for probe in probes] == ["10.0.0.1", "198.51.100.77"]
 
 
 # -- upstreams
