@@ -76,7 +76,7 @@ class ActionModule(BehaviourAction):
         if result["asked_of"] == host:
             return {name: value for name, value in result.items() if name != "asked_of"}
         short: Result = {
-            name: result[name] for name in ("verified", "reason", "summary", "failed", "culprits") if name in result
+            name: result[name] for name in ("verified", "reason", "summary", "failed", "lines") if name in result
         }
         first = str(result["msg"]).partition("\n")[0]
         return {
@@ -95,15 +95,17 @@ class ActionModule(BehaviourAction):
             self._log(options, before, after),
             options["probe_limit"],
         )
+        difference = _difference(check)
         answer = self._ask("run", check.job(), options, variables)
         if "unavailable" in answer:
-            return _unverified(answer["unavailable"], require=options["require"])
+            return {**_unverified(answer["unavailable"], require=options["require"]), "difference": difference}
         report = check.judge(answer, accept=options["accept"])
         guilty = report.gate(options["fail_on"], fail_on_unverified=options["fail_on_unverified"])
         result: Result = {
             "changed": False,
             "verified": True,
             **report.as_dict(),
+            "difference": difference,
             "guilty": guilty,
             "worlds": {name: world.get("facts") or world.get("error") for name, world in answer["worlds"].items()},
             "diff": {"prepared": render("text", report)},
@@ -147,7 +149,7 @@ class ActionModule(BehaviourAction):
             found = search.result(self._ask("run", search.job(), options, variables, module="nginx_bisect"))
         except HostError as error:
             return [f"The guilty lines were not found: {error}"]
-        result["culprits"], result["searches"] = found["culprits"], found["searches"]
+        result.update({name: found[name] for name in ("culprits", "lines", "searches")})
         if not found["culprits"]:
             return ["No single line explains it in a private world."]
         lines = [f"    {culprit_text(line)}" for line in found["culprits"]]
@@ -164,6 +166,12 @@ class ActionModule(BehaviourAction):
                     write(full, text)
                 except OSError as error:
                     raise RouteError(f"the report cannot be written to {full}: {error.strerror or error}") from error
+
+
+def _difference(check: RouteCheck) -> Result | None:
+    if check.diff is None:
+        return None
+    return {"text": check.diff.text(), "changes": [change.as_dict() for change in check.diff.changes]}
 
 
 def _unverified(reason: str, *, require: bool) -> Result:

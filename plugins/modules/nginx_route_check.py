@@ -236,6 +236,11 @@ coverage:
   description: Which blocks of the configuration from after the requests reached.
   returned: when RV(verified)
   type: dict
+difference:
+  description: What changed in the configuration, as M(failsafe.nginx.nginx_diff) finds it, with C(text) and C(changes). V(null)
+    where there is no configuration from before.
+  returned: always
+  type: dict
 guilty:
   description: The changes and expectations for which the task failed.
   returned: when RV(verified)
@@ -246,6 +251,11 @@ culprits:
   returned: when the task failed and O(bisect)
   type: list
   elements: dict
+lines:
+  description: The same, each in one line for people.
+  returned: when the task failed and O(bisect)
+  type: list
+  elements: str
 searches:
   description: As M(failsafe.nginx.nginx_bisect) returns it.
   returned: when the task failed and O(bisect)

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: deploy_plan
+short_description: Tell what a deploy would do, once for all hosts on which it is the same
+version_added: 0.1.0
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+description:
+  - Reads what P(failsafe.nginx.nginx_deploy#role) registered on every host of a play in check mode, and tells which files, findings,
+    changes of the configuration and changes of behaviour each group of hosts would get.
+  - The playbook C(failsafe.nginx.plan) prints it.
+positional: hosts
+options:
+  _input:
+    description: Ansible's C(hostvars).
+    type: dictionary
+    required: true
+  hosts:
+    description: The names of the hosts, usually C(ansible_play_hosts_all).
+    type: list
+    elements: string
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Print it once
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | failsafe.nginx.deploy_plan(ansible_play_hosts_all)).text }}"
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description: The plan.
+  type: dictionary
+  contains:
+    groups:
+      description: Hosts that are alike, each with C(hosts), C(outcome) and C(text).
+      type: list
+      elements: dict
+    refused:
+      description: Host to why a deploy would stop there.
+      type: dict
+    text:
+      description: The lines of all groups.
+      type: list
+      elements: string
+"""
+
+import typing as t
+from collections.abc import Callable, Mapping
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.plan import deploy_plan as plan_of
+
+
+def deploy_plan(hostvars: Mapping[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
+    """The plan over these hosts."""
+    return plan_of(hosts, hostvars)
+
+
+class FilterModule:
+    """The filter under its name."""
+
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
+        """Filter names and their functions."""
+        return {"deploy_plan": deploy_plan}
