@@ -110,7 +110,7 @@ class Causes:
         elif parent is None or parent.name == "http":
             if directive.name != "server":
                 self._outer.add(number)
-        elif directive.block is None or directive.name == "if":
+        elif directive.name != "location":
             table[parent.place].add(number)
             if directive.name == "rewrite" and parent.name == "server":
                 self._rewrites.setdefault(number, []).append(compile_pattern(directive.args[0]))
