@@ -107,3 +107,12 @@ def test_the_index_lists_every_rule(rule: str) -> None:
 def test_a_large_good_tree_is_clean() -> None:
     config = load_path(Path(__file__).parent / "known_good", config_dir="/etc/nginx")
     assert [finding.as_dict() for finding in lint(config) if finding.severity != "advice"] == []
+
+
+@pytest.mark.parametrize(
+    "folder", sorted((Path(__file__).parent / "known_good_sites").iterdir()), ids=lambda path: path.name
+)
+def test_what_people_run_is_clean(folder: Path) -> None:
+    """In the style of what projects publish for their users: nothing to say that would have to be said."""
+    found = lint(load_path(folder, config_dir="/etc/nginx"))
+    assert [finding.as_dict() for finding in found if finding.severity != "advice"] == []
