@@ -167,10 +167,11 @@ def told(search: Mapping[str, t.Any]) -> list[str]:
 def culprit_text(line: Mapping[str, t.Any]) -> str:
     """A guilty line in one line: `snippets/api.conf:6 + rewrite ...`."""
     where = f"{line['file']}:{line['line']}"
-    if line["kind"] == "changed" and line["before"] != line["text"]:
-        return f"{where} ~ {line['before']} -> {line['text']}"
+    before, after = (str(line[name] or "").removesuffix(";") for name in ("before", "text"))
+    if line["kind"] == "changed" and before != after:
+        return f"{where} ~ {before} -> {after}"
     sign = {"added": "+", "removed": "-", "moved": ">"}.get(line["kind"], "~")
-    return f"{where} {sign} {line['text'] or line['before']}"
+    return f"{where} {sign} {after or before}"
 
 
 def request_of(fields: Mapping[str, t.Any], before: Source, after: Source) -> Probe:
