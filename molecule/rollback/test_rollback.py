@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from clients import fetch
-from traces import assert_untouched, events
+from clients import container, fetch
+from traces import assert_untouched, events, kept
 
 if t.TYPE_CHECKING:
     from testinfra.host import Host
@@ -30,6 +30,17 @@ def test_clients_get_the_page_from_before(host: Host) -> None:
 
 def test_what_failed_is_gone(host: Host) -> None:
     assert fetch(host, "https://www.example.test/api/profile").status == 404
+
+
+def test_no_client_of_another_host_saw_an_error(host: Host) -> None:
+    seen = kept("load.json")[container(host)]
+    assert seen["requests"] > 100
+    assert is_canary(host) or seen["failed"] == 0, seen
+
+
+def test_the_clients_would_have_noticed_for_they_did_on_the_canary(host: Host) -> None:
+    if is_canary(host):
+        assert set(kept("load.json")[container(host)]["results"]) > {"200", "404"}
 
 
 def test_the_others_were_never_touched(host: Host) -> None:

@@ -31,15 +31,20 @@ def container(host: Host) -> str:
     return f"failsafe-{os.environ['MOLECULE_SCENARIO_NAME']}-{host.backend.host}"
 
 
-def address(host: Host) -> str:
-    """Return the container's IPv4 address on the bridge."""
-    command = ["docker", "inspect", container(host)]
+def address(name: str) -> str:
+    """Return a container's IPv4 address on the bridge."""
+    command = ["docker", "inspect", name]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout)
     return next(network["IPAddress"] for network in found[0]["NetworkSettings"]["Networks"].values())
 
 
 def fetch(host: Host, url: str, *, method: str = "GET", timeout: float = 10) -> Response:
-    """Send one request for a URL to a container, whatever the URL's name resolves to. Redirects are not followed.
+    """Send one request for a URL to the container that a testinfra host is, see `ask`."""
+    return ask(address(container(host)), url, method=method, timeout=timeout)
+
+
+def ask(where: str, url: str, *, method: str = "GET", timeout: float = 10) -> Response:
+    """Send one request for a URL to an address, whatever the URL's name resolves to. Redirects are not followed.
 
     Raises:
         OSError: the container refused the connection or did not answer in `timeout` seconds.
@@ -48,9 +53,9 @@ def fetch(host: Host, url: str, *, method: str = "GET", timeout: float = 10) -> 
     parts = urlsplit(url)
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
-        connection = _TLS(address(host), parts.hostname or "", parts.port or 443, timeout=timeout)
+        connection = _TLS(where, parts.hostname or "", parts.port or 443, timeout=timeout)
     else:
-        connection = http.client.HTTPConnection(address(host), parts.port or 80, timeout=timeout)
+        connection = http.client.HTTPConnection(where, parts.port or 80, timeout=timeout)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request(method, target, headers={"Host": parts.netloc, "Connection": "close"})
