@@ -99,13 +99,9 @@ class Plan:
 
     def _pairs(self) -> t.Dict[str, str]:
         pairs = {}
-        for certificate, key in (
-            ("ssl_certificate", "ssl_certificate_key"),
-            ("proxy_ssl_certificate", "proxy_ssl_certificate_key"),
-        ):
-            for paths in zip(self.scan.files.get(certificate, ()), self.scan.files.get(key, ())):
-                if not any("$" in path or path.startswith(("data:", "engine:")) for path in paths):
-                    pairs[os.path.join(self.conf_dir, paths[0])] = os.path.join(self.conf_dir, paths[1])
+        for paths in zip(self.scan.files["ssl_certificate"], self.scan.files["ssl_certificate_key"]):
+            if not any("$" in path or path.startswith(("data:", "engine:")) for path in paths):
+                pairs[os.path.join(self.conf_dir, paths[0])] = os.path.join(self.conf_dir, paths[1])
         return pairs
 
     def _compiled(self) -> t.List[str]:

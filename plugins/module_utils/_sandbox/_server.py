@@ -136,8 +136,13 @@ class Server:
                 preexec_fn=self._enter,  # noqa: PLW1509
             )
         # It ends when the daemon is up. With `daemon off` it stays, and what it listens on tells.
-        patience = 0.0 if self._foreground else _DAEMON
-        while process.poll() is None and not (time.monotonic() - began > patience and self._listening()):
+        listening = 0.0
+        while process.poll() is None:
+            now = time.monotonic()
+            if not listening and (self._foreground or now - began > _DAEMON):
+                listening = now if self._listening() else 0.0
+            if listening and now - listening >= (0 if self._foreground else _DAEMON):
+                break
             if time.monotonic() > deadline:
                 raise SandboxError("nginx did not start in time", "failed")
             self._turn(_POLL)  # it asks the stub for names
@@ -182,7 +187,8 @@ class Server:
                 break
             if time.monotonic() > limit or not title:
                 words = [words for level, words in _LINE.findall(self.drain()) if level in _SERIOUS]
-                raise SandboxError("; ".join(dict.fromkeys(words)) or "nginx ended right after its start", "refused")
+                text = "; ".join(dict.fromkeys(words))
+                raise SandboxError(text or "nginx ended right after its start", "refused" if text else "failed")
             self._turn(_POLL)
         self.drain()
         if self._freeze:
