@@ -9,8 +9,8 @@
 
 crossplane's directive table is asked, never its parser. For `http` it agrees with nginx 1.22 in every context.
 What it gets wrong is repaired here: `include` is forbidden in `if` and `limit_except`, contexts and arguments that
-nginx allowed later are refused, and directives that came later are unknown. An unknown directive is therefore
-information, not an error: nginx itself judges it when the candidate is validated on the host. The same holds for
+nginx allowed later are refused. Directives that came later are known by name (`newer.py`) and not judged; any other
+unknown one is information, not an error: nginx itself judges it when the candidate is validated on the host. The same holds for
 directives that came to `stream` or `mail` after the table was made.
 """
 
@@ -24,6 +24,7 @@ import typing as t
 
 from ._lexer import Term, shorten
 from .model import ConfigError, ProblemKind
+from .newer import NEWER
 
 #: The blocks around a directive as crossplane names them: `("http", "server")`; every location is `("http", "location")`.
 Context = tuple[str, ...]
@@ -78,8 +79,8 @@ class Grammar:
         return entered
 
     def knows(self, name: str) -> bool:
-        """Whether the table has this directive, in any context."""
-        return name in self._analyzer.DIRECTIVES
+        """Whether the table has this directive, in any context, or a newer nginx does."""
+        return name in self._analyzer.DIRECTIVES or name in NEWER
 
     def check(self, name: str, args: list[str], term: Term, context: Context) -> Complaint | None:
         """What is wrong with this directive in this context; None where nothing is, or where the table cannot tell."""
@@ -91,6 +92,8 @@ class Grammar:
             if not _NAME.fullmatch(name):
                 return Complaint("syntax", f'"{shorten(name)}" cannot be the name of a directive')
             return Complaint("unknown-directive", f'unknown directive "{shorten(name)}"{self._hint(name)}')
+        if name in NEWER and name not in self._analyzer.DIRECTIVES:
+            return None
         if name == "if" and term == "{" and (complaint := _check_condition(args)):
             return complaint
         key = (context, name, term, len(args), args[0] if len(args) == 1 and len(args[0]) <= len("off") else "")
@@ -139,7 +142,7 @@ class Grammar:
 
     @functools.cached_property
     def _names(self) -> list[str]:
-        return sorted(self._analyzer.DIRECTIVES)
+        return sorted({*self._analyzer.DIRECTIVES, *NEWER})
 
 
 def condition(args: list[str]) -> list[str]:

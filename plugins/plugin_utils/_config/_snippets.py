@@ -115,7 +115,9 @@ def unread(builder: Builder, config_dir: str) -> list[str]:
     read by another name, through a link, is read.
     """
     loaded = {posixpath.join(config_dir, path) for path in builder.loaded}
-    folders = {posixpath.dirname(path) for path in loaded} | {posixpath.join(config_dir, name).rstrip("/") for name in _USUAL}
+    folders = {posixpath.dirname(path) for path in loaded} | {
+        posixpath.join(config_dir, name).rstrip("/") for name in _USUAL
+    }
     found = []
     for path in sorted(_files_in(builder, folder) for folder in folders if below(folder, config_dir) is not None):
         found += [each for each in path if each not in loaded and _is_snippet_of(builder, each, config_dir)]

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.newer import NEWER
+
 from .data import advisories
 from .finding import Rule
 from .target import parse_version
@@ -29,6 +31,7 @@ LISTEN_HTTP2: t.Final = Rule(
 )
 SSL_ON: t.Final = Rule("ssl-on-deprecated", "warning", "ssl on makes every port of a server speak TLS", since="1.15.0")
 REMOVED: t.Final = Rule("directive-removed", "error", "The target's nginx no longer knows a directive")
+TOO_NEW: t.Final = Rule("directive-too-new", "error", "The target's nginx does not know a directive yet")
 OBSOLETE: t.Final = Rule("directive-obsolete", "warning", "nginx ignores a directive")
 VULNERABILITY: t.Final = Rule(
     "known-vulnerability",
@@ -36,7 +39,7 @@ VULNERABILITY: t.Final = Rule(
     "The target's nginx has a known vulnerability that the configuration uses",
     security=7.5,
 )
-RULES: t.Final = (LISTEN_HTTP2, SSL_ON, REMOVED, OBSOLETE, VULNERABILITY)
+RULES: t.Final = (LISTEN_HTTP2, SSL_ON, REMOVED, TOO_NEW, OBSOLETE, VULNERABILITY)
 
 _HTTP2: t.Final = {
     "http2_max_requests": "keepalive_requests",
@@ -83,6 +86,17 @@ def _removed(context: Context, _block: Block, directive: Directive) -> Iterator[
             "with 400; deprecated since 1.15.0 and removed in 1.25.1: write listen 443 ssl"
         )
         yield SSL_ON.at(directive.place, message)
+
+
+def _too_new(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+    since = NEWER[directive.name]
+    if context.target.at_least(since) is False:
+        version = ".".join(map(str, context.target.version or ()))
+        message = (
+            f"{directive.name} came with nginx {since} and the target has {version}, which refuses the whole configuration "
+            f'(unknown directive "{directive.name}"); leave it out until all of them are newer'
+        )
+        yield TOO_NEW.at(directive.place, message)
 
 
 def _obsolete(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
@@ -132,6 +146,7 @@ ON_DIRECTIVE: t.Final = (
     (tuple(_ADVISORIES), _vulnerable),
     (("listen",), _listen),
     (tuple(_GONE), _removed),
+    (tuple(NEWER), _too_new),
     ((*_HTTP2, *_PUSH), _obsolete),
 )
 ON_BLOCK: t.Final = ()
