@@ -1,0 +1,111 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.follow import is_named, next_probe, url_of
+
+HTTP = {"address": "0.0.0.0", "port": 80, "ssl": False}
+HTTP6 = {"address": "::", "port": 80, "ssl": False}
+TLS = {"address": "0.0.0.0", "port": 443, "ssl": True}
+OTHER = {"address": "192.0.2.10", "port": 8080, "ssl": False}
+
+
+def probe(**other: t.Any) -> dict[str, t.Any]:
+    base = {"listen": HTTP, "sni": None, "method": "GET", "target": "/a/b?x", "host": "www.example.com", "headers": []}
+    return {**base, "body": "", **other}
+
+
+def step(location: str | None, listens: list[t.Any], status: int = 301, edge: t.Any = (), **other: t.Any) -> t.Any:
+    names = other.pop("names", None)
+    return next_probe(probe(**other), {"status": status, "location": location}, listens, edge, names)
+
+
+@pytest.mark.parametrize(("status", "location"), [(200, "/x"), (301, None), (304, "/x"), (401, "/x"), (None, None)])
+def test_what_is_no_redirect(status: int | None, location: str | None) -> None:
+    assert next_probe(probe(), {"status": status, "location": location}, [HTTP], []) is None
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/x", "http://www.example.com/x"),
+        ("c", "http://www.example.com/a/c"),
+        ("?y=1", "http://www.example.com/a/b?y=1"),
+        ("//other.example.com", "http://other.example.com/"),
+        ("http://other.example.com/x#frag", "http://other.example.com/x"),
+        ("http://other.example.com:8080/x y", "http://other.example.com:8080/x%20y"),
+        ("https://www.example.com/s", "https://www.example.com/s"),
+    ],
+)
+def test_where_a_location_leads(location: str, url: str) -> None:
+    assert url_of(step(location, [HTTP, TLS, OTHER])) == url
+
+
+@pytest.mark.parametrize("location", ["mailto:x@example.com", "ftp://x/", "https://[broken", "http://h:99999/"])
+def test_what_cannot_be_followed(location: str) -> None:
+    assert step(location, [HTTP]) == "external"
+
+
+def test_names_beyond_ours_are_external() -> None:
+    names = ["www.example.com", "*.example.org", ".example.net", "~^api\\d+\\."]
+    for host, ours in {
+        "www.example.com": True,
+        "a.example.org": True,
+        "example.net": True,
+        "x.example.net": True,
+        "api7.test": True,
+        "example.org": False,
+        "elsewhere.test": False,
+    }.items():
+        assert is_named(host, names) == ours
+        assert (step(f"http://{host}/", [HTTP], names=names, host="start.test") == "external") != ours
+    assert step("http://start.test/", [HTTP], names=names, host="start.test") != "external"
+
+
+def test_tls_ended_in_front() -> None:
+    automatic = step("https://www.example.com/x", [HTTP])
+    assert automatic["listen"] == HTTP
+    assert automatic["headers"] == [["X-Forwarded-Proto", "https"]]
+    assert url_of(automatic) == "https://www.example.com/x"
+    edge = [{"names": ["*.example.com"], "to": 8080, "headers": [["X-Scheme", "https"]]}]
+    assert step("https://www.example.com/x", [HTTP, OTHER], edge=edge)["headers"] == [["X-Scheme", "https"]]
+    assert step("https://www.example.com/x", [HTTP, OTHER], edge=edge)["listen"] == OTHER
+    assert step("https://other.test/x", [HTTP, OTHER], edge=edge) == "external"
+    direct = step("https://www.example.com/x", [HTTP, TLS], headers=[["X-Forwarded-Proto", "https"], ["Accept", "a"]])
+    assert (direct["sni"], direct["headers"]) == ("www.example.com", [["Accept", "a"]])
+
+
+def test_back_to_http_through_the_same_edge() -> None:
+    back = step("http://www.example.com/x", [HTTP], headers=[["X-Forwarded-Proto", "https"]])
+    assert back["headers"] == [["X-Forwarded-Proto", "http"]]
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "after", "body"),
+    [
+        (301, "POST", "GET", ""),
+        (303, "PUT", "GET", ""),
+        (307, "POST", "POST", "k"),
+        (308, "PUT", "PUT", "k"),
+        (302, "HEAD", "HEAD", "k"),
+    ],
+)
+def test_methods_after_a_redirect(status: int, method: str, after: str, body: str) -> None:
+    following = step("/x", [HTTP], status=status, method=method, body="k")
+    assert (following["method"], following["body"]) == (after, body)
+
+
+def test_listeners_where_the_client_would_arrive() -> None:
+    own = {**OTHER, "port": 80}
+    assert step("/x", [HTTP6, HTTP, own], listen=own)["listen"] == own
+    assert step("/x", [HTTP6, HTTP, own])["listen"] == HTTP
+    assert step("/x", [HTTP, HTTP6], listen=HTTP6)["listen"] == HTTP6
+    assert step("http://www.example.com:81/", [HTTP]) == "external"
+    named = {**TLS, "names": ["other.test"]}
+    assert step("https://www.example.com/", [HTTP, named])["listen"] == HTTP
