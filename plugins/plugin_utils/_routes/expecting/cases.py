@@ -122,7 +122,7 @@ class Request:
         return {
             "listen": arrival.listen,
             "sni": (name if self.sni is None else self.sni) or None if tls else None,
-            "client": self.client or default_client(v6=is_v6(str(arrival.listen["address"]))),
+            "client": self.client or default_client(str(arrival.listen["address"])),
             "method": self.method,
             "target": self.target,
             "host": host or None,

@@ -17,6 +17,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 DEFAULT_V4: t.Final = "198.51.100.1"
 DEFAULT_V6: t.Final = "2001:db8::1"
+#: A client on loopback that few rules name.
+NEIGHBOUR: t.Final = "127.9.9.9"
 #: Addresses of documentation networks (RFC 5737, RFC 3849) that an entry list is unlikely to name.
 _STRANGERS: t.Final = {
     4: ("198.51.100.1", "203.0.113.7", "192.0.2.9", "8.8.4.4", "100.64.7.7"),
@@ -25,9 +27,20 @@ _STRANGERS: t.Final = {
 _RANGE_PARTS: t.Final = 2
 
 
-def default_client(*, v6: bool) -> str:
-    """The source address of a probe that no rule asks for another."""
-    return DEFAULT_V6 if v6 else DEFAULT_V4
+def default_client(address: str) -> str:
+    """The source address of a probe that no rule asks for another.
+
+    Args:
+        address: the listening address. Nobody but the host itself reaches one on loopback.
+    """
+    if is_loopback(address):
+        return "::1" if is_v6(address) else "127.0.0.1"
+    return DEFAULT_V6 if is_v6(address) else DEFAULT_V4
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a literal address is one of the host's own alone."""
+    return address.startswith("127.") or address == "::1"
 
 
 def is_v6(address: str) -> bool:
@@ -69,8 +82,15 @@ def _can_be_client(address: Address) -> bool:
 def stranger_to(entries: t.Iterable[str], *, v6: bool) -> str | None:
     """A client address in none of the networks; None when they leave none of those that are tried."""
     networks = [network for network in map(parse_network, entries) if network is not None]
-    for text in _STRANGERS[6 if v6 else 4]:
-        address = ipaddress.ip_address(text)
-        if not any(address.version == network.version and address in network for network in networks):
-            return text
-    return None
+    return next((text for text in _STRANGERS[6 if v6 else 4] if not _is_in(text, networks)), None)
+
+
+def neighbour_to(entries: t.Iterable[str]) -> str | None:
+    """A client address on loopback in none of the networks."""
+    networks = [network for network in map(parse_network, entries) if network is not None]
+    return None if _is_in(NEIGHBOUR, networks) else NEIGHBOUR
+
+
+def _is_in(text: str, networks: list[Network]) -> bool:
+    address = ipaddress.ip_address(text)
+    return any(address.version == network.version and address in network for network in networks)

@@ -19,7 +19,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler imp
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import host_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template, variables_of
 
-from .addresses import member_of, stranger_to
+from .addresses import member_of, neighbour_to, stranger_to
 from .inputs import Choice, default_values, direct, join
 
 if t.TYPE_CHECKING:
@@ -89,6 +89,9 @@ class Table:
             outside = stranger_to(self.entries, v6=v6)
             if outside is not None:
                 yield outside
+        near = neighbour_to(self.entries) if self.is_geo else None
+        if near is not None:
+            yield near
 
 
 class Flow:

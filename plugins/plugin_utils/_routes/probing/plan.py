@@ -44,7 +44,7 @@ class Plan:
     """What will be asked, where, and which blocks are not.
 
     Each probe has `blocks`, a list of `{side, file, line}`: the blocks that it was made for. `unprobed` is a list of
-    `{side, file, line, block, reason}`: servers and locations that no probe was made for.
+    `{side, file, line, server, block, reason}`: servers and locations that no probe was made for.
     """
 
     probes: list[Probe] = field(default_factory=list)
@@ -205,6 +205,7 @@ def _unprobed(sides: list[Side], asked: Collection[int], wanted: Collection[int]
                 "side": side.name,
                 "file": directive.file,
                 "line": directive.line,
+                "server": server.first_name,
                 "block": one_line(" ".join([directive.name, *directive.args])),
                 "reason": reason,
             }

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import UPSTREAM_PASS
 
-from .addresses import is_v6, member_of, stranger_to
+from .addresses import is_v6, member_of, neighbour_to, stranger_to
 from .draft import Draft, is_header, target_of
 from .upstreams import ANY, peers_of
 from .uris import reaches, uris_of
@@ -158,7 +158,8 @@ class Scenarios:
         entries = [rule.args[0] for rule in rules if rule.args]
         inside = [found for entry in entries[:_CLIENTS] if (found := member_of(entry)) is not None]
         outside = [found for v6 in (False, True) if (found := stranger_to(entries, v6=v6)) is not None]
-        for client in dict.fromkeys([*inside, *outside]):
+        near = neighbour_to(entries)
+        for client in dict.fromkeys([*inside, *outside, *((near,) if near else ())]):
             yield base._replace(client=client, why=f"{rules[0].name} and client {client}, {base.why}")
         yield from self._of_real_ip(scope, base, [*inside, *outside[:1]])
 

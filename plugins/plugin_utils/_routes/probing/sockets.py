@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import sample_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import host_of
 
-from .addresses import default_client, is_v6
+from .addresses import NEIGHBOUR, default_client, is_loopback, is_v6
 from .draft import NO_HOST, OWN_HOST, Draft, is_host
 from .listeners import demands_http2, listen_of, twins
 
@@ -144,12 +144,10 @@ class Sockets:
         listen, only2 = self._facts(listener)
         if listen is None:
             return
-        v6 = listener.socket.is_v6
-        plain = default_client(v6=v6)
-        unix = listener.socket.is_unix
+        plain = default_client(listen["address"])
         names = {host: _names(listener, host)}
         for draft in drafts:
-            if draft.client is not None and (unix or is_v6(draft.client) is not v6):
+            if draft.client is not None and not _can_connect(draft.client, listener, listen["address"]):
                 continue
             asked = host if draft.host == OWN_HOST else draft.host
             if asked != host and server is not None:
@@ -161,6 +159,15 @@ class Sockets:
                 named = names[asked] = _names(listener, asked)
             version = "2" if only2 else "1.0" if named[0] is None and draft.version == "1.1" else draft.version
             yield Sent(listen, named[0], named[1], draft.client or plain, version, draft)
+
+
+def _can_connect(client: str, listener: Listener, address: str) -> bool:
+    """Whether a client with this address gets to a socket."""
+    if listener.socket.is_unix or is_v6(client) is not listener.socket.is_v6:
+        return False
+    if is_loopback(client) is is_loopback(address):
+        return True
+    return listener.socket.is_wildcard and client != NEIGHBOUR
 
 
 def _few(drafts: list[Draft]) -> list[Draft]:

@@ -194,6 +194,16 @@ def test_clients_of_the_other_family_come_to_the_socket_of_theirs() -> None:
     assert not find(only4, client="2001:db8:5::1")
 
 
+def test_only_clients_on_loopback_come_to_sockets_there() -> None:
+    rules = "location /a { allow 127.0.0.1; allow 10.0.0.0/8; deny all; }"
+    own = probes_for(None, config(f"server {{ listen 127.0.0.5:80; server_name a.test; {rules} }}"))
+    assert {probe["client"] for probe in own} == {"127.0.0.1", "127.9.9.9"}
+    public = probes_for(None, config(f"server {{ listen 192.0.2.1:80; server_name a.test; {rules} }}"))
+    assert {probe["client"] for probe in public} == {"198.51.100.1", "10.0.0.1"}
+    everywhere = probes_for(None, config(f"server {{ listen 80; server_name a.test; {rules} }}"))
+    assert {probe["client"] for probe in everywhere} == {"198.51.100.1", "10.0.0.1", "127.0.0.1"}
+
+
 def test_clients_behind_a_trusted_proxy() -> None:
     http = "set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;"
     probes = probes_for(None, site("location /a { allow 192.0.2.1; deny all; }", http))
