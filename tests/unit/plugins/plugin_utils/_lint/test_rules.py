@@ -116,3 +116,13 @@ def test_what_people_run_is_clean(folder: Path) -> None:
     """In the style of what projects publish for their users: nothing to say that would have to be said."""
     found = lint(load_path(folder, config_dir="/etc/nginx"))
     assert [finding.as_dict() for finding in found if finding.severity != "advice"] == []
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_a_page_says_for_which_versions_and_whether_there_is_a_fix(rule: str) -> None:
+    page = (DOCS / f"{rule}.md").read_text()
+    since, until = RULES[rule].since, RULES[rule].until
+    versions = f"{since} and newer" if since else f"before {until}" if until else "all"
+    fires = [finding for path in (FIXTURES / rule / "fire").iterdir() for finding in findings(path)]
+    fixed = any(finding.fix is not None for finding in fires if finding.rule == rule)
+    assert f"Versions of nginx: {versions}. Fix: {'`--fix`, where it is certain' if fixed else 'by hand'}." in page
