@@ -122,10 +122,12 @@ class Core:
                 raise ReleaseError(f"the store {self.settings.store} vanished", "store")
             yield state
 
-    def _record(self, event: str, release: str | None, *, must: bool = False, **details: t.Any) -> None:
+    def _record(
+        self, event: str, release: str | None, *, must: bool = False, durable: bool = True, **details: t.Any
+    ) -> None:
         # Once files were changed, a journal that cannot be written (a full disk) may not stop the way back.
         try:
-            self.store.record(event, release, self.settings.metadata, **details)
+            self.store.record(event, release, self.settings.metadata, durable=durable, **details)
         except ReleaseError as error:
             if must:
                 raise

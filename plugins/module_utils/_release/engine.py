@@ -348,4 +348,5 @@ class Engine(Back):
             self.store.delete(release)
         if old:
             self._record("pruned", None, releases=old)
+        self.store.shorten()
         return old

@@ -9,18 +9,22 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import io
-import os
+import json
+import marshal
 import sys
 import typing as t
 import zipfile
 
+from .errors import ReleaseError
 from .host import ARCHIVE as NAME
 
 if t.TYPE_CHECKING:
     from .disk import Folder
 
+_SUM = "failsafe-nginx.sum"
 _ROOMS = __name__.rpartition("._release.")[0]
 # What waits for the end of a lease loads nothing else: it may wait for long on a small host.
 _MAIN = f"""\
@@ -54,20 +58,35 @@ def _sources() -> dict[str, str]:
     return files
 
 
-def build() -> bytes:
-    """The archive, from the modules that this process runs (in Ansible's payload nothing else is there)."""
+def build(sources: t.Mapping[str, str]) -> bytes:
+    """The archive, compiled too: Python takes what it compiled itself, and the source where it is another Python by now."""
     data = io.BytesIO()
     data.write(f"#!{sys.executable or '/usr/bin/python3'} -I\n".encode())
     with zipfile.ZipFile(data, "a", zipfile.ZIP_DEFLATED) as archive:
-        for path, source in sorted(_sources().items()):
-            archive.writestr(zipfile.ZipInfo(path, _EPOCH), source, zipfile.ZIP_DEFLATED)
+        for path, source in sorted(sources.items()):
+            for name, content in ((path, source.encode("utf-8")), (path + "c", _compiled(path, source))):
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return data.getvalue()
 
 
+def _compiled(path: str, source: str) -> bytes:
+    # PEP 552: a file that is not to be compared with its source, since an archive's entries have no time of their own.
+    text = source.encode("utf-8")
+    code = compile(text, f"{NAME}/{path}", "exec", dont_inherit=True)
+    return (
+        importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(text) + marshal.dumps(code)
+    )
+
+
 def write(folder: Folder) -> None:
-    """Put the archive into the store unless it is there already."""
-    data = build()
-    with contextlib.suppress(OSError):
-        if os.path.getsize(os.path.join(folder.path, NAME)) == len(data) and folder.read(NAME) == data:
-            return
+    """Put the archive into the store unless the same is there already, whole."""
+    sources = _sources()
+    made_of = hashlib.sha256(json.dumps([sys.executable, sys.version, sorted(sources.items())]).encode()).hexdigest()
+    with contextlib.suppress(ReleaseError, ValueError):
+        if folder.entry(NAME) is not None and folder.entry(_SUM) is not None:
+            known = json.loads(folder.read(_SUM).decode("utf-8"))
+            if known == {"of": made_of, "is": hashlib.sha256(folder.read(NAME)).hexdigest()}:
+                return
+    data = build(sources)
     folder.put(NAME, data, 0o700)
+    folder.put(_SUM, json.dumps({"of": made_of, "is": hashlib.sha256(data).hexdigest()}).encode("ascii"))

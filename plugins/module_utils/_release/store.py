@@ -27,6 +27,7 @@ from .lock import acquire
 SCHEMA = 1
 _STATE, _JOURNAL, _LOCK, _MANIFEST = "state.json", "journal.jsonl", "lock", "manifest.json"
 _TAIL = 1 << 16
+_LONGEST = 2 << 20  # bytes of journal: hundreds of deployments, and read whole by everything that shows it
 _ID = re.compile(r"r-[0-9a-f]{12}\Z")
 
 State = t.Dict[str, t.Any]
@@ -91,8 +92,8 @@ class Store:
         return None
 
     def keep(self, name: str, note: dict[str, t.Any]) -> None:
-        """Replace such a file."""
-        self.folder.put(name, json.dumps(note).encode("ascii"))
+        """Replace such a file. What it says ends with the host's boot, so it need not outlive that."""
+        self.folder.put(name, json.dumps(note).encode("ascii"), durable=False)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder.path, name)
@@ -203,7 +204,9 @@ class Store:
             return []
         return list(_lines(self.folder.read(_JOURNAL)))
 
-    def record(self, event: str, release: str | None, metadata: t.Any = None, **details: t.Any) -> int:
+    def record(
+        self, event: str, release: str | None, metadata: t.Any = None, *, durable: bool = True, **details: t.Any
+    ) -> int:
         """Append an event; returns the journal's size before it."""
         size = 0
         number = 0
@@ -213,11 +216,17 @@ class Store:
             number = max([line["seq"] for line in _lines(file.read())] or [0])
         line = {"time": now(), "seq": number + 1, "event": event, "release": release}
         line.update(self.redact({"details": details, "metadata": metadata or {}}))
-        return self.folder.append(_JOURNAL, json.dumps(line).encode("ascii") + b"\n")
+        return self.folder.append(_JOURNAL, json.dumps(line).encode("ascii") + b"\n", durable=durable)
 
     def unrecord(self, size: int) -> None:
         """Take back what was recorded since the journal had this size."""
         self.folder.truncate(_JOURNAL, size)
+
+    def shorten(self) -> None:
+        """Drop the older half of a journal that has grown long."""
+        data = self.folder.read(_JOURNAL) if self.folder.entry(_JOURNAL) else b""
+        if len(data) > _LONGEST:
+            self.folder.put(_JOURNAL, data[data.index(b"\n", len(data) - _LONGEST // 2) + 1 :])
 
     # Lock
 

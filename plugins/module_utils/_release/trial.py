@@ -56,8 +56,8 @@ class Trial(Core):
             self.warnings.append(str(error))
             return
         self.store.keep(LEASE, note)
-        shown = {name: note[name] for name in ("mechanism", "seconds")}
-        self._record("lease_armed", note["release"], **shown)
+        shown = {"mechanism": note["mechanism"], "seconds": note["seconds"]}
+        self._record("lease_armed", note["release"], durable=False, **shown)
 
     def _lease(self, state: State | None) -> Lease | None:
         """The lease of the active release, also when its time is over."""
@@ -73,7 +73,7 @@ class Trial(Core):
         self.store.keep(LEASE, note)
         if note["mechanism"] != "none" and not self.host.armed(note):
             self._switch_on(note)
-        self._record("lease_renewed", note["release"], seconds=note["seconds"])
+        self._record("lease_renewed", note["release"], durable=False, seconds=note["seconds"])
 
     @contextlib.contextmanager
     def _alive(self, state: State, seconds: float) -> t.Iterator[None]:

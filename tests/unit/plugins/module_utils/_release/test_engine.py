@@ -562,6 +562,19 @@ def test_a_journal_with_a_torn_line_goes_on(world: World) -> None:
     assert rows[0]["event"] == "staged"
 
 
+def test_the_journal_is_bounded(world: World) -> None:
+    world.deploy(NEW)
+    place = world.store / "journal.jsonl"
+    line = {**world.engine().history()[0], "event": "reload", "details": {"reason": "x" * 1000}}
+    last = line["seq"] + 3000
+    place.write_text("".join(json.dumps({**line, "seq": number}) + "\n" for number in range(last + 1)))
+    world.deploy(NEWER)
+    assert place.stat().st_size < 1_200_000
+    numbers = [row["seq"] for row in world.engine().history()]
+    assert numbers[0] > last
+    assert numbers == list(range(numbers[0], numbers[0] - len(numbers), -1))
+
+
 @pytest.mark.parametrize("text", ["{", '{"schema": 99}', ""])
 def test_a_damaged_state_is_an_error_not_a_guess(world: World, text: str) -> None:
     world.deploy(NEW)
