@@ -45,6 +45,8 @@ class Lost:
 
     place: Place
     text: str
+    #: How one line calls it: the header, or the whole directive.
+    name: str
 
     def as_dict(self) -> dict[str, t.Any]:
         return {"file": self.place.file, "line": self.place.line, "text": self.text}

@@ -187,7 +187,7 @@ class Comparison:
                 after=new.place if new is not None else None,
                 block=wording.path(shown),
                 servers=tuple(dict.fromkeys(names)),
-                line=(line or _line(kind, before, after)) + _told("no longer", lost) + _told("again", regained),
+                line=(line or _line(kind, before, after)) + _told("hides", lost) + _told("inherits again", regained),
                 before_text=None if old is None else _text(old, whole=whole),
                 after_text=None if new is None else _text(new, whole=whole),
                 lost=lost,
@@ -221,12 +221,12 @@ def _text(directive: Directive, *, whole: bool) -> str:
     return wording.title(directive)
 
 
-def _told(how: str, inherited: tuple[Lost, ...]) -> str:
+def _told(what: str, inherited: tuple[Lost, ...]) -> str:
     if not inherited:
         return ""
-    shown = ", ".join(f"{each.text} ({each.place})" for each in inherited[:_SHOWN])
+    shown = ", ".join(each.name for each in inherited[:_SHOWN])
     more = f" and {len(inherited) - _SHOWN} more" if len(inherited) > _SHOWN else ""
-    return f"; inherits {how}: {shown}{more}"
+    return f"; {what} {shown}{more}"
 
 
 def _line(kind: Kind, before: Node | None, after: Node | None) -> str:

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 
 from .change import Lost
-from .wording import title
+from .wording import shorten, title
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,13 +76,13 @@ class Inheritance:
             return ()
         mine = {_member(each) for each in self.own(block).get(family, ())}
         hidden = [each for each in self.inherited(block, family) if _member(each) not in mine]
-        return tuple(Lost(each.place, title(each)) for each in hidden)
+        return tuple(map(_told, hidden))
 
     def inherited_beyond(self, block: Directive, gone: Directive) -> tuple[Lost, ...]:
         """What a block without such a list inherits, but for what it said itself by the directive that is gone."""
         mine = _member(gone)
         inherited = self.inherited(block, _SAME.get(gone.name, gone.name))
-        return tuple(Lost(each.place, title(each)) for each in inherited if _member(each) != mine)
+        return tuple(_told(each) for each in inherited if _member(each) != mine)
 
     def lost_inside(self, block: Directive) -> Iterator[Lost]:
         """What the lists of a block and of the blocks in it hide of what is around it."""
@@ -111,6 +111,11 @@ class Inheritance:
 def family_of(directive: Directive) -> str | None:
     """The list that a directive belongs to, None where it belongs to none."""
     return _SAME.get(directive.name, directive.name) if _LISTS.fullmatch(directive.name) else None
+
+
+def _told(directive: Directive) -> Lost:
+    named = directive.args and _NAMED.fullmatch(directive.name)
+    return Lost(directive.place, title(directive), shorten(directive.args[0]) if named else title(directive))
 
 
 def _member(directive: Directive) -> tuple[str, ...]:

@@ -63,6 +63,8 @@ def _change(change: Change) -> Iterator[str]:
     yield f"  {change.place}  {change.line}"
     if change.before is not None and change.after is not None and change.before.file != change.after.file:
         yield f"      was {change.before}"
+    for lost in change.lost:
+        yield f"      holds no longer: {lost.text} ({lost.place})"
     if change.kind in ("added", "removed"):
         block = t.cast("str", change.after_text or change.before_text)
         if "\n" in block:
