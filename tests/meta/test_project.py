@@ -26,7 +26,13 @@ MODULES = files("plugins/modules/*.py")
 LONGEST = 450
 #: Bytes of module_utils that a module may pack. docs/architecture.md asks for 100 KB, which the release engine exceeds with
 #: everything that it does on a host: its bound only keeps it from growing on.
-HEAVIEST = {"nginx_health": 60_000, "nginx_lint": 0, "nginx_release": 280_000, "nginx_release_info": 280_000}
+HEAVIEST = {
+    "nginx_diff": 75_000,
+    "nginx_health": 60_000,
+    "nginx_lint": 0,
+    "nginx_release": 280_000,
+    "nginx_release_info": 280_000,
+}
 
 
 def name(path: Path) -> str:
