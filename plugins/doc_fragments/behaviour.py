@@ -57,8 +57,8 @@ options:
     description:
       - What nginx sees of the host's files in the private world. V(host) shows them read-only, V(empty) nothing of V(/var),
         V(/srv), V(/home) and the like.
+      - The default is V(empty) if both sides are files of the controller, else V(host).
       - Nothing that nginx writes there stays, in either case.
     type: str
     choices: [host, empty]
-    default: host
 """

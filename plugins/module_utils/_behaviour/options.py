@@ -24,7 +24,7 @@ SIDES: t.Dict[str, t.Dict[str, t.Any]] = {
     "plan": {"type": "dict"},
     "expect": {"type": "path"},
     "timeout": {"type": "float", "default": 300},
-    "fs": {"choices": ["host", "empty"], "default": "host"},
+    "fs": {"choices": ["host", "empty"]},
     "_step": {"choices": ["read", "run"]},
     "_payload": {"no_log": True},
 }
