@@ -16,6 +16,7 @@ from .clock import left
 from .core import Result
 from .errors import ReleaseError
 from .lease import LEASE
+from .lock import ROLLOUT
 from .show import secrecy
 from .staging import drifted
 from .store import Release, State, now
@@ -136,6 +137,11 @@ class Back(Trial):
                 return {"changed": False, "expires_in": left(note) if note and note["token"] == token else None}
             if state["txn"] or self._lease(state) or state.get("trouble"):
                 self._record("lease_expired", note["release"], seconds=note["seconds"], mechanism=note["mechanism"])
-                return self._back(state, "lease")
+                result = self._back(state, "lease")
+                # The run is dead, and nobody else could have activated while its rollout held this host.
+                with contextlib.suppress(ReleaseError):
+                    if self.store.note(ROLLOUT) is not None:
+                        self.store.folder.delete(ROLLOUT)
+                return result
             self._end_lease()
             return {"changed": False}
