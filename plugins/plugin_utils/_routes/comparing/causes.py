@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections import defaultdict
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import compile_pattern
 
 if t.TYPE_CHECKING:
-    import re
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
@@ -38,6 +38,10 @@ _INERT: t.Final = frozenset({"logging", "cosmetic"})
 _SHARED: t.Final = frozenset({"upstream", "map", "geo", "split_clients"})
 
 
+#: A server's name in the path of a block.
+_SERVER: t.Final = re.compile(r"(?<![^ ])server [^>]*(?= >|$)")
+
+
 class SemanticChange(t.Protocol):
     """A change of the semantic diff, as far as this room reads it."""
 
@@ -53,6 +57,10 @@ class SemanticChange(t.Protocol):
     def line(self) -> str: ...
     @property
     def block(self) -> str: ...
+    @property
+    def before_text(self) -> str | None: ...
+    @property
+    def after_text(self) -> str | None: ...
     @property
     def directives(self) -> Sequence[tuple[Directive | None, Directive | None]]: ...
     def as_dict(self) -> dict[str, t.Any]: ...
@@ -89,6 +97,7 @@ class Causes:
         self._outer: set[int] = set()
         #: The patterns of rewrites that every request of a server passes.
         self._rewrites: dict[int, list[re.Pattern[str] | None]] = {}
+        self._kinds: dict[tuple[int, ...], tuple[t.Any, ...]] = {}
         self._known: dict[tuple[t.Any, ...], list[tuple[int, ...]]] = {}
         for number, change in enumerate(self.changes):
             if change.risk not in _INERT:
@@ -134,6 +143,17 @@ class Causes:
             if fitting:
                 return fitting
         return ()
+
+    def kind_of(self, causes: tuple[int, ...]) -> tuple[t.Any, ...]:
+        """What several changes are, wherever they stand: one edit made in a hundred servers is one cause."""
+        if causes not in self._kinds:
+            self._kinds[causes] = tuple(sorted({self._signature(number) for number in causes}))
+        return self._kinds[causes]
+
+    def _signature(self, number: int) -> tuple[str, ...]:
+        change = self.changes[number]
+        block = _SERVER.sub("server", change.block)
+        return (change.kind, change.risk, block, change.before_text or "", change.after_text or "")
 
     def _is_about(self, number: int, uri: str) -> bool:
         """Whether a change of a server's `rewrite` concerns a path; any other change does."""

@@ -109,8 +109,8 @@ class Grouper:
         if move is not None:
             return ("name", accepted, move.key)
         if server is not None and (item.name, server) in whole:
-            return ("server", accepted, item.name, item.causes or server)
-        return ("block", accepted, item.name, item.causes or (server, *item.blocks))
+            return ("server", accepted, item.name, self.causes.kind_of(item.causes) or server)
+        return ("block", accepted, item.name, self.causes.kind_of(item.causes) or (server, *item.blocks))
 
     def _whole_servers(self, items: Iterable[Item]) -> set[tuple[str, Place]]:
         """The classes that more than half of a server's requests share, in more than one block."""

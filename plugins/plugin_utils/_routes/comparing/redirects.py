@@ -120,7 +120,7 @@ def _steps(probe: Probe, outcome: Outcome) -> Iterator[tuple[str, str, int]]:
 def _step(url: str, outcome: t.Mapping[str, t.Any]) -> Iterator[tuple[str, str, int]]:
     status, location = outcome.get("status"), outcome.get("location")
     if status in _REDIRECTS and location:
-        source, target = clean_url(url), clean_url(urljoin(url, str(location)))
+        source, target = clean_url(url), clean_url(str(location), url)
         if source and target:
             yield source, target, status
 
@@ -142,10 +142,15 @@ def url_of(probe: Probe) -> str:
     return f"{scheme}://{authority}{target if target.startswith('/') else '/' + target}"
 
 
-def clean_url(url: str) -> str | None:
-    """One spelling per URL: lower-case host, no default port, no fragment; None for what is none."""
+def clean_url(url: str, base: str = "") -> str | None:
+    """One spelling per URL: lower-case host, no default port, no fragment; None for what is none.
+
+    Args:
+        url: a URL, or a reference as in `Location`.
+        base: what a reference is relative to.
+    """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(base, url))
         number = parts.port
     except ValueError:
         return None

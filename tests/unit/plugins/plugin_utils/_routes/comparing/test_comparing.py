@@ -361,3 +361,23 @@ def test_large_comparisons_are_quick_and_their_reports_bounded(make: t.Any) -> N
     found = report.as_dict()
     assert len(json.dumps(found)) < 1_000_000
     assert found["left_out"]["changes"] == len(report.changes) - 200
+
+
+def test_one_edit_in_many_servers_is_one_group(make: t.Any) -> None:
+    def text(body: str) -> str:
+        names = [f"s{number}.test" for number in range(20)]
+        return "\n".join(f"server {{ server_name {name}; location /a {{ return 200 {body}; }} }}" for name in names)
+
+    probes = [make.probe(f"http://s{number}.test/a", number) for number in range(20)]
+    ways = [f"server s{number}.test" for number in range(20)]
+    sides = []
+    for body in ("old", "new"):
+        side = make.side(text(body), [make.outcome(200, number, body=body) for number in range(20)], ways)
+        marks = list(side.markers)
+        side.traced = [{**each, "trace": marks[2 * n : 2 * n + 2]} for n, each in enumerate(side.outcomes)]
+        sides.append(side)
+    changes = make.compare(probes, *sides).changes
+    assert [(change.name, change.server, change.requests) for change in changes] == [
+        ("file-changed", "s0.test and 19 more", 20)
+    ]
+    assert (len(changes[0].causes), len(changes[0].as_dict()["cause"])) == (20, 10)
