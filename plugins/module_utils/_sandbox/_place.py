@@ -27,7 +27,8 @@ _SYSTEM = {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "nix", "proc"
 _WALK = 20000  # entries of one folder that is searched for sockets
 _HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 _NAMES = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nservices: files\n"
-_READ_ONLY = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME
+_KERNEL = ("/proc", "/sys", "/dev")
+_MS_MOVE = 8192
 
 
 class Place(_world.World):
@@ -96,8 +97,27 @@ class Place(_world.World):
                 self.parent(path)
             if not os.path.islink(path) and os.path.isfile(path):
                 self.remove(path)
-        flags = os.statvfs("/").f_flag & _READ_ONLY
-        self._mount("make / read-only", None, "/", None, _world.MS_REMOUNT | _world.MS_BIND | _world.MS_RDONLY | flags)
+
+    def _change_root(self) -> None:
+        # A root of our own, into which everything is moved: what is made at its top vanishes too.
+        root = f"{self._tmpfs}/root"
+        os.mkdir(root)
+        for name in sorted(os.listdir("/")):
+            source, target = "/" + name, f"{root}/{name}"
+            if os.path.islink(source):
+                os.symlink(os.readlink(source), target)
+            elif os.path.isdir(source):
+                os.mkdir(target)
+                # A namespace's inherited mounts cannot be moved, those of the overlays can and keep their ids.
+                kind = _world.MS_BIND | _world.MS_REC if source in _KERNEL else _MS_MOVE
+                self._mount(f"move {source}", source, target, None, kind)
+        os.chroot(root)
+        os.chdir("/")
+        handle = os.open("/", os.O_PATH)
+        self._mount_ids.add(_world.mount_id(handle))
+        os.close(handle)
+        for _source, target in self._binds:
+            self.parent(target + "/x")
 
     def unshare(self) -> None:
         """The first step of `build` alone."""
@@ -185,7 +205,7 @@ class Place(_world.World):
         except OSError:
             return False
         try:
-            return _world._mount_id(handle) in self._mount_ids  # noqa: SLF001
+            return _world.mount_id(handle) in self._mount_ids
         finally:
             os.close(handle)
 
@@ -195,7 +215,7 @@ class Place(_world.World):
         if not self._user:
             os.chown(path, seen.st_uid, seen.st_gid)
         handle = os.open(path, os.O_PATH)
-        self._mount_ids.add(_world._mount_id(handle))  # noqa: SLF001
+        self._mount_ids.add(_world.mount_id(handle))
         os.close(handle)
 
     def _clear(self) -> None:

@@ -100,12 +100,19 @@ class World:
             self._cover(path, handle, nested)
         for path, handle in nested.items():
             self._cover_nested(path, handle)
+        self._change_root()
         for handle, target in sources:
+            if not os.path.isdir("/" + target.split("/")[1]):
+                raise StepError(f"show {target}: this machine has no folder /{target.split('/')[1]}")
             os.makedirs(target, exist_ok=True)
             self._lay(handle, target, f"show {os.readlink(_fd(handle))} at {target}")
         for path in self._emptied:
             self._empty(path)
         os.chdir("/")
+
+    def _change_root(self) -> None:
+        # Top-level folders cannot be made here: `/` itself is the host's.
+        pass
 
     def _unshare(self) -> None:
         uid, gid = os.geteuid(), os.getegid()
@@ -182,7 +189,7 @@ class World:
         options += ",userxattr" if self._user else ""
         self._mount(step, "overlay", target, "overlay", 0, options)
         top = os.open(target, os.O_PATH)
-        self._mount_ids.add(_mount_id(top))
+        self._mount_ids.add(mount_id(top))
         os.close(top)
 
     def _mirror_down(self, original: str, upper: str, names: t.Sequence[str]) -> None:
@@ -216,7 +223,7 @@ class World:
         with contextlib.suppress(OSError):
             handle = os.open(path, os.O_PATH)
             # Only ever truncate what lies in one of our overlays: anywhere else it would be the live file.
-            if stat.S_ISREG(os.fstat(handle).st_mode) and _mount_id(handle) in self._mount_ids:
+            if stat.S_ISREG(os.fstat(handle).st_mode) and mount_id(handle) in self._mount_ids:
                 os.close(os.open(_fd(handle), os.O_WRONLY | os.O_TRUNC))
             os.close(handle)
 
@@ -248,7 +255,8 @@ def _fd(handle: int) -> str:
     return f"/proc/self/fd/{handle}"
 
 
-def _mount_id(handle: int) -> bytes:
+def mount_id(handle: int) -> bytes:
+    """Which mount a descriptor is on."""
     with open(f"/proc/self/fdinfo/{handle}", "rb") as file:
         for line in file:
             if line.startswith(b"mnt_id:"):

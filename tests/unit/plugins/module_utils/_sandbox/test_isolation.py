@@ -202,7 +202,7 @@ def test_what_a_configuration_writes_vanishes(folder: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/proc/sys/kernel/core_pattern", "/sys/kernel/mm/ksm/run", "/failsafe-test", "/dev/vda"]
+    "path", ["/proc/sys/kernel/core_pattern", "/sys/kernel/mm/ksm/run", "/dev/vda"]
 )
 def test_the_kernel_and_devices_cannot_be_written(folder: Path, how: str, path: str) -> None:
     existed = os.path.exists(path)
@@ -318,3 +318,14 @@ def test_no_process_is_left_when_a_world_is_closed(folder: Path) -> None:
     assert len(processes) >= 4
     world.close()
     assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+
+
+def test_folders_at_the_top_are_the_worlds_own(folder: Path, how: str) -> None:
+    before = sorted(os.listdir("/"))
+    write(folder / "etc", "server { listen 80; root /failsafe-docroot; }", top="pid /failsafe.pid; lock_file /failsafe.lock;")
+    (answer,) = run(how, folder / "etc", probe("/x"))
+    assert answer["errors"] == ['open() "/failsafe-docroot/x" failed (2: No such file or directory)']
+    with World(Instance(str(folder / "etc")), user=how != "root") as world:
+        assert world.create_files(["/failsafe-docroot/x"]) == []
+        assert world.probe([probe("/x")])[0]["status"] == 200
+    assert sorted(os.listdir("/")) == before
