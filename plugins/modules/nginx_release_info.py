@@ -72,6 +72,9 @@ current:
     confirmed:
       description: The release that a rollback returns to, V(null) where nothing was ever deployed.
       type: str
+    previous:
+      description: The release that was confirmed before that one, V(null) if there was none.
+      type: str
     active:
       description: The release on trial, V(null) if there is none.
       type: str

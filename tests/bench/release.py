@@ -27,7 +27,7 @@ from release_world import FakeHost, World, of  # noqa: E402
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine  # noqa: E402
 
-FILES, ROUNDS, RELEASES = 100, 7, 30
+FILES, ROUNDS, RELEASES = 100, 12, 30
 RECOVERY_S, FSYNC_MS, STORE_RATIO = 1.0, 50.0, 10.0
 
 

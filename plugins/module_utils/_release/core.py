@@ -62,6 +62,7 @@ class Core:
             running = self._running(state) if state else None
         return {
             "confirmed": known["confirmed"],
+            "previous": known.get("previous"),
             "active": active.get("id"),
             "phase": active.get("phase"),
             "staged": staged.get("id"),

@@ -148,6 +148,7 @@ class Engine(Back):
                     "order",
                 )
         else:
+            self._refuse_rebooted(state, release)
             self._renew(state)
         wanted = self._running(state) == release
         if reload and not (wanted and state["active"]["phase"] == "gated"):
@@ -312,7 +313,7 @@ class Engine(Back):
             )
         self.store.describe(release._replace(facts=found.facts))
         proof = self._prove(state, release._replace(facts=found.facts), current.facts) if self.host.master() else None
-        state.update(confirmed=release.id, staged=None)
+        state.update(previous=current.id, confirmed=release.id, staged=None)
         self.store.save(state)
         self._record("adopted", release.id, instead_of=current.id)
         return release, proof

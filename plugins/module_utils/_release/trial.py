@@ -67,7 +67,7 @@ class Trial(Core):
     def _renew(self, state: State) -> None:
         """Give the active release its whole time again, and see to it that something still waits for its end."""
         note = self._lease(state)
-        if note is None or note["boot"] != boot_id():
+        if note is None:
             return
         note.update(window(note["seconds"]))
         self.store.keep(LEASE, note)
@@ -114,8 +114,8 @@ class Trial(Core):
         note = self._lease(state)
         if note and note["boot"] != boot_id():
             raise ReleaseError(
-                f"cannot confirm {release}: the host was rebooted since it was activated, and an unconfirmed release does"
-                " not survive that; roll back",
+                f"the host was rebooted since {release} was activated, and an unconfirmed release does not survive that:"
+                " roll back",
                 "lease",
             )
 

@@ -56,6 +56,7 @@ def test_the_way_of_a_release(world: World) -> None:
     assert world.engine().confirm(release)["changed"] is False
     assert world.engine().status() == {
         "confirmed": release,
+        "previous": world.engine().store.state()["adopted"],
         "active": None,
         "phase": None,
         "staged": None,
@@ -484,6 +485,21 @@ def test_removing_and_pruning_spare_what_is_needed(world: World) -> None:
     assert world.engine().remove(staged)["changed"] is True
     assert world.engine().remove(staged)["changed"] is False
     assert world.engine().status()["staged"] is None
+
+
+def test_the_release_before_is_kept_whatever_is_pruned(world: World) -> None:
+    first, second = world.deploy(NEW), world.engine().stage(NEWER)
+    assert second["previous"] == first
+    world.engine().activate(second["release"], reload=True)
+    assert world.engine(keep=0).confirm(second["release"])["pruned"] == []
+    assert world.engine().status()["previous"] == first
+    third = world.deploy(of({"conf.d/a.conf": "third"}), keep=0)
+    assert set(world.engine().status()["releases"]) == {
+        third,
+        second["release"],
+        world.engine().store.state()["adopted"],
+    }
+    assert world.engine().rollback(second["release"])["state"] == "rolled_back"
 
 
 def test_a_rollback_leaves_a_candidate_that_is_only_staged(world: World) -> None:

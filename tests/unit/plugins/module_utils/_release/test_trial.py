@@ -291,8 +291,9 @@ def test_a_reboot_without_recovery_is_undone_by_the_next_run_and_never_confirmed
     world.deploy(NEW)
     old, release = world.live(), activate(world)
     reboot(world, monkeypatch, nginx=True)
-    with refused("lease", "rebooted"):
-        world.engine().confirm(release)
+    for act in (lambda: world.engine().confirm(release), lambda: world.engine().activate(release, reload=True)):
+        with refused("lease", "rebooted"):
+            act()
     assert world.engine().recover()["changed"] is True
     assert world.live() == old == world.host.loaded
 
@@ -410,6 +411,15 @@ def test_a_hold_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch, en
     assert world.engine(rollout="other").stage(NEWER)["rollout"]["id"] == "other"
     with refused("rollout"):
         world.engine(rollout="one").activate("r-000000000000", reload=True)
+
+
+def test_the_end_of_a_lease_gives_the_host_back(world: World) -> None:
+    # Its run is dead. Nobody should have to wait for the rest of its time, or to unlock by hand.
+    world.deploy(NEW)
+    activate(world, rollout="one")
+    edit_note(world, "lease.json", until=0)
+    world.engine().expire(lease(world)["token"])
+    assert world.engine(rollout="other").stage(NEWER)["rollout"]["id"] == "other"
 
 
 def test_the_age_of_a_hold_survives_its_renewal(world: World) -> None:
