@@ -78,28 +78,34 @@ class Scenarios:
         yield from self._of_auth(server, location, base)
         if handler is not None and passes:
             yield from self._of_errors(server, location, base)
-            yield from self._of_headers(location, base)
+            yield from self._of_headers(server, location, base)
         yield from self.of_clients(location, base)
 
     def _of_auth(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
-        found = self.settings.effective(location, "auth_request")
-        uri = found[-1].args[0] if found and found[-1].args else "off"
-        if uri == "off" or "$" in uri:
-            return
-        backend = server.locations.find(uri.partition("?")[0]).location
-        if (
-            backend is None
-            or backend is location
-            or backend.handler is None
-            or backend.handler.name not in UPSTREAM_PASS
-        ):
-            return
-        peers = peers_of(backend.handler, self.upstreams)
-        for status in (401, 403):
+        peers = self._backend(server, location)
+        for status in (401, 403) if peers else ():
             if status == 401 or self._pages(location) & {"403"}:  # noqa: PLR2004 -- what an authentication backend says
                 answers = tuple(answer(peer, status) for peer in peers)
-                why = f"{uri} answers {status} to auth_request of {base.why}"
-                yield base._replace(answers=answers, why=why, block=location.directive)
+                yield base._replace(
+                    answers=answers, why=f"auth_request gets {status}, {base.why}", block=location.directive
+                )
+
+    def _backend(self, server: Server, location: Scope) -> tuple[str, ...]:
+        """Who is asked by `auth_request` of a location; nobody where that is answered here."""
+        found = self.settings.effective(location, "auth_request")
+        uri = found[-1].args[0] if found and found[-1].args else "off"
+        backend = server.locations.find(uri.partition("?")[0]).location if uri.startswith("/") else None
+        handler = backend.handler if backend is not None and backend is not location else None
+        if handler is None or handler.name not in UPSTREAM_PASS:
+            return ()
+        return peers_of(handler, self.upstreams)
+
+    def _answers(self, server: Server, location: Location, status: int, **more: t.Any) -> tuple[Answer, ...]:
+        """What the upstreams of a location answer, while the backend of its `auth_request` lets everybody in."""
+        backend = self._backend(server, location)
+        passing = tuple(answer(peer) for peer in backend if peer != ANY)
+        peers = peers_of(location.handler, self.upstreams) if backend and location.handler is not None else (ANY,)
+        return (*passing, *(answer(peer, status, **more) for peer in peers if peer not in backend or peer == ANY))
 
     def _pages(self, scope: Scope) -> set[str]:
         return {code for page in self.settings.effective(scope, "error_page") for code in page.args[:-1]}
@@ -114,14 +120,14 @@ class Scenarios:
             block = named.directive if named is not None else location.directive
             codes = [code for code in page.args[:-1] if code.isdigit()]
             if _GATEWAY.intersection(codes):
-                down = (answer(ANY, 502, down=True),)
+                down = self._answers(server, location, 502, down=True)
                 yield base._replace(answers=down, why=f"the upstream is down, {base.why}", block=block)
             for code in codes[:_FEW] if intercepts else ():
                 if int(code) >= _ERRORS:
-                    failing = (answer(ANY, int(code)),)
+                    failing = self._answers(server, location, int(code))
                     yield base._replace(answers=failing, why=f"the upstream answers {code}, {base.why}", block=block)
 
-    def _of_headers(self, location: Location, base: Draft) -> Iterator[Draft]:
+    def _of_headers(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
         """What nginx rewrites in an upstream's answer, where the configuration says how."""
         if self.settings.effective(location, "proxy_redirect"):
             handler = t.cast("Directive", location.handler)
@@ -129,21 +135,31 @@ class Scenarios:
             headers = (("Location", target.rstrip("/") + "/x"),)
             if is_header(*headers[0]):
                 why = f"the upstream redirects, {base.why}"
-                yield base._replace(answers=(answer(ANY, 302, headers=headers),), why=why)
+                yield base._replace(answers=self._answers(server, location, 302, headers=headers), why=why)
         if self.settings.effective(location, "proxy_cookie_path", "proxy_cookie_domain", "proxy_cookie_flags"):
             headers = (("Set-Cookie", "probe=1; Path=/; Domain=upstream.invalid"),)
-            yield base._replace(answers=(answer(ANY, headers=headers),), why=f"the upstream sets a cookie, {base.why}")
+            answers = self._answers(server, location, 200, headers=headers)
+            yield base._replace(answers=answers, why=f"the upstream sets a cookie, {base.why}")
 
-    def of_internal(self, server: Server, location: Location, sender: Draft | None) -> Iterator[Draft]:
-        """An upstream that sends requests on to an `internal` location by X-Accel-Redirect."""
-        if sender is None or not location.internal:
+    def of_internal(
+        self, server: Server, location: Location, sender: Draft | None, origin: Location | None
+    ) -> Iterator[Draft]:
+        """An upstream that sends requests on to an `internal` location by X-Accel-Redirect.
+
+        Args:
+            server: the server.
+            location: the `internal` location.
+            sender: a request that an upstream gets.
+            origin: the location that passes it on.
+        """
+        if sender is None or origin is None or not location.internal:
             return
         for uri in uris_of(server, location):
             target = target_of(uri)
             if target is not None and reaches(server, uri, location):
                 headers = (("X-Accel-Redirect", target),)
                 why = f"an upstream answers X-Accel-Redirect: {target}"
-                answers = (answer(ANY, headers=headers),)
+                answers = self._answers(server, origin, 200, headers=headers)
                 yield sender._replace(answers=answers, why=why, block=location.directive)
                 return
 

@@ -65,6 +65,7 @@ class ServerProbes:
         self.reasons: dict[int, str] = {}
         #: The first request that is passed to an upstream.
         self.sender: Draft | None = None
+        self.origin: Location | None = None
         #: Locations with a request that reaches them, and that request.
         self.bases: dict[int, Draft] = {}
         #: The last of these: for prefixes, a file that does not exist.
@@ -90,7 +91,7 @@ class ServerProbes:
             yield from self.scenarios.of_clients(self.server.parent, base)
         yield from self._of_locations(self.server)
         for location in all_locations(self.server):
-            yield from self.scenarios.of_internal(self.server, location, self.sender)
+            yield from self.scenarios.of_internal(self.server, location, self.sender, self.origin)
             if location.modifier == "@":
                 yield from self._of_named(location)
         yield base._replace(method="HEAD", why="HEAD of the front page")
@@ -125,7 +126,8 @@ class ServerProbes:
             self._unreached(location)
             return
         if self.sender is None and not location.internal and location.handler is not None:
-            self.sender = base if location.handler.name in UPSTREAM_PASS else None
+            passes = location.handler.name in UPSTREAM_PASS
+            self.sender, self.origin = (base, location) if passes else (None, None)
         yield from self._of_rewrites(location)
         yield from self._of_choices(location, base, location)
         yield from self.scenarios.of_location(self.server, location, base)
