@@ -59,8 +59,8 @@ def sniff(head: bytes) -> t.Optional[str]:
     return "unknown"
 
 
-def read_http(data: bytes) -> t.Optional[Request]:
-    """An HTTP/1 request with its body (RFC 9112)."""
+def read_http(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
+    """An HTTP/1 request with its body (RFC 9112); without `whole` its head is enough."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return INCOMPLETE
@@ -75,7 +75,10 @@ def read_http(data: bytes) -> t.Optional[Request]:
     elif lower.get("content-length", "").isdigit():
         used = end + 4 + int(lower["content-length"])
     if used is None or used > len(data):
-        return INCOMPLETE
+        # nginx sends a subrequest with the main request's Content-Length and without its body (ngx_http_subrequest).
+        if whole and method not in {"GET", "HEAD"}:
+            return INCOMPLETE
+        return Request("http", method, uri, headers, {}, keep=False, used=len(data))
     connection = lower.get("connection", "").lower()
     keep = "close" not in connection and (version == "HTTP/1.1" or "keep-alive" in connection)
     return Request("http", method, uri, headers, {}, keep, used)
@@ -101,7 +104,7 @@ def chunks_end(data: bytes, start: int) -> t.Optional[int]:
             return None
 
 
-def read_fastcgi(data: bytes) -> t.Optional[Request]:
+def read_fastcgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:  # noqa: ARG001 - STDIN always ends
     """A FastCGI request: BEGIN_REQUEST, PARAMS and STDIN until both ended (FastCGI 1.0, section 3.3)."""
     offset, params, keep, number = 0, b"", False, 1
     while len(data) >= offset + 8:
@@ -137,8 +140,8 @@ def _fastcgi_pairs(data: bytes) -> t.Dict[str, str]:
     return pairs
 
 
-def read_uwsgi(data: bytes) -> t.Optional[Request]:
-    """A uwsgi packet and the body after it (uwsgi protocol: modifier1, size, modifier2, then pairs)."""
+def read_uwsgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
+    """A uwsgi packet and, with `whole`, the body after it (uwsgi protocol: modifier1, size, modifier2, then pairs)."""
     if len(data) < 4:  # noqa: PLR2004
         return INCOMPLETE
     size = struct.unpack_from("<H", data, 1)[0]
@@ -152,11 +155,11 @@ def read_uwsgi(data: bytes) -> t.Optional[Request]:
             pair.append(data[offset + 2 : offset + 2 + length].decode("latin-1"))
             offset += 2 + length
         params[pair[0]] = pair[1]
-    return _with_body("uwsgi", params, 4 + size, len(data))
+    return _with_body("uwsgi", params, 4 + size, len(data), whole=whole)
 
 
-def read_scgi(data: bytes) -> t.Optional[Request]:
-    """An SCGI request: a netstring of headers and the body after it."""
+def read_scgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
+    """An SCGI request: a netstring of headers and, with `whole`, the body after it."""
     size, colon, _rest = data.partition(b":")
     if not colon:
         return INCOMPLETE
@@ -166,13 +169,15 @@ def read_scgi(data: bytes) -> t.Optional[Request]:
     if len(data) < start + length + 1:
         return INCOMPLETE
     words = data[start : start + length].decode("latin-1").split("\0")
-    return _with_body("scgi", dict(zip(words[::2], words[1::2])), start + length + 1, len(data))
+    return _with_body("scgi", dict(zip(words[::2], words[1::2])), start + length + 1, len(data), whole=whole)
 
 
-def _with_body(protocol: str, params: t.Dict[str, str], start: int, size: int) -> t.Optional[Request]:
+def _with_body(protocol: str, params: t.Dict[str, str], start: int, size: int, *, whole: bool) -> t.Optional[Request]:
     length = params.get("CONTENT_LENGTH", "")
     used = start + (int(length) if length.isdigit() else 0)
-    return _from_params(protocol, params, False, used, 0) if used <= size else INCOMPLETE
+    if used > size and whole:
+        return INCOMPLETE
+    return _from_params(protocol, params, False, min(used, size), 0)
 
 
 def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int, number: int) -> Request:  # noqa: FBT001
@@ -181,7 +186,7 @@ def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int,
     return Request(protocol, params.get("REQUEST_METHOD", ""), uri, headers, params, keep, used, number)
 
 
-def read_memcached(data: bytes) -> t.Optional[Request]:
+def read_memcached(data: bytes, *, whole: bool = True) -> t.Optional[Request]:  # noqa: ARG001 - it has no body
     """A `get` of the memcached text protocol, the only command that nginx has."""
     end = data.find(b"\r\n")
     if end < 0:
@@ -190,7 +195,7 @@ def read_memcached(data: bytes) -> t.Optional[Request]:
     return Request("memcached", command, key, [], {}, keep=True, used=end + 2)
 
 
-READERS: t.Dict[str, t.Callable[[bytes], t.Optional[Request]]] = {
+READERS: t.Dict[str, t.Callable[..., t.Optional[Request]]] = {
     "http": read_http,
     "fastcgi": read_fastcgi,
     "uwsgi": read_uwsgi,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import heapq
 import select
 import socket
@@ -30,6 +31,7 @@ _EVERYWHERE = ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SO
 _RESET = struct.pack("ii", 1, 0)  # struct linger: close with RST
 _BACKLOG = 512
 _BODY = b"ok\n"
+_BODY_WAIT = 0.1  # seconds for a body that the head announces
 #: Makes nginx keep the answer out of its caches, and is not passed on: ngx_http_upstream.c, hidden headers.
 _UNCACHED = ["X-Accel-Expires", "0"]
 _WRITE = select.EPOLLOUT | select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
@@ -255,7 +257,12 @@ class _Connection:
         self._send_raw(self._outgoing.read())
         return plain
 
-    def _serve(self) -> None:
+    def _go_on(self, waiting: bytes) -> None:
+        # The body that a subrequest announces never comes: what it asks is in its head.
+        if self._data is waiting and self._sock.fileno() >= 0:
+            self._serve(impatient=True)
+
+    def _serve(self, *, impatient: bool = False) -> None:
         while self._data:
             if self._protocol is None:
                 self._protocol = sniff(self._data)
@@ -270,8 +277,10 @@ class _Connection:
                 self._record("unknown", None, None)
                 self.close()
                 return
-            request = reader(self._data)
+            request = reader(self._data, whole=not impatient)
             if request is None:
+                if not impatient and reader(self._data, whole=False):
+                    self._stub.loop.later(_BODY_WAIT, functools.partial(self._go_on, self._data))
                 return
             self._data = self._data[request.used :]
             self._respond(request)

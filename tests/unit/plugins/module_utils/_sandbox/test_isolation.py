@@ -201,9 +201,7 @@ def test_what_a_configuration_writes_vanishes(folder: Path, how: str) -> None:
     assert not [path for path in ("/etc/failsafe-test", "/usr/failsafe-test") if os.path.lexists(path)]
 
 
-@pytest.mark.parametrize(
-    "path", ["/proc/sys/kernel/core_pattern", "/sys/kernel/mm/ksm/run", "/dev/vda"]
-)
+@pytest.mark.parametrize("path", ["/proc/sys/kernel/core_pattern", "/sys/kernel/mm/ksm/run", "/dev/vda"])
 def test_the_kernel_and_devices_cannot_be_written(folder: Path, how: str, path: str) -> None:
     existed = os.path.exists(path)
     content = Path(path).read_bytes() if path.startswith(("/proc", "/sys")) and existed else b""
@@ -322,7 +320,11 @@ def test_no_process_is_left_when_a_world_is_closed(folder: Path) -> None:
 
 def test_folders_at_the_top_are_the_worlds_own(folder: Path, how: str) -> None:
     before = sorted(os.listdir("/"))
-    write(folder / "etc", "server { listen 80; root /failsafe-docroot; }", top="pid /failsafe.pid; lock_file /failsafe.lock;")
+    write(
+        folder / "etc",
+        "server { listen 80; root /failsafe-docroot; }",
+        top="pid /failsafe.pid; lock_file /failsafe.lock;",
+    )
     (answer,) = run(how, folder / "etc", probe("/x"))
     assert answer["errors"] == ['open() "/failsafe-docroot/x" failed (2: No such file or directory)']
     with World(Instance(str(folder / "etc")), user=how != "root") as world:

@@ -69,6 +69,19 @@ def test_a_request_is_complete_at_its_last_byte(name: str) -> None:
     assert ["X-Long", LONG.decode()] in request.headers
 
 
+def test_a_subrequest_announces_a_body_that_never_comes() -> None:
+    head = b"GET /auth HTTP/1.0\r\nContent-Length: 3\r\n\r\n"
+    request = _protocols.read_http(head)
+    assert request is not None
+    assert (request.uri, request.keep, request.used) == ("/auth", False, len(head))
+    for name in ("http", "uwsgi", "scgi"):
+        data = REQUESTS[name][:-3]
+        assert _protocols.READERS[name](data) is None
+        request = _protocols.READERS[name](data, whole=False)
+        assert request is not None
+        assert (request.method, request.used) == ("POST", len(data))
+
+
 @pytest.mark.parametrize(
     ("head", "protocol"),
     [

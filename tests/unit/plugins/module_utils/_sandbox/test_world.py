@@ -152,3 +152,26 @@ def test_limits_do_not_reach_the_next_probe(site: Site) -> None:
         ' location = /ok { return 200 "ok"; } }'
     )
     assert [outcome["status"] for outcome in site.run(*[probe("/x")] * 4)] == [200] * 4
+
+
+def test_a_posted_body_and_the_subrequest_before_it(site: Site) -> None:
+    site.write(
+        "server { listen 80; location / { auth_request /auth; proxy_pass http://app.internal; }"
+        " location = /auth { internal; proxy_pass http://auth.internal; }"
+        " location /scgi { auth_request /scgi-auth; proxy_pass http://app.internal; }"
+        " location = /scgi-auth { include scgi_params; scgi_pass auth.internal:9; } }"
+    )
+    for outcome in site.run(probe(method="POST", body="k=v"), probe("/scgi", method="POST", body="k=v")):
+        assert outcome["status"] == 200
+        assert [seen["target"].partition("://")[2] for seen in outcome["upstreams"]][1] == "app.internal:80"
+
+
+def test_an_upstream_whose_port_no_file_names(site: Site) -> None:
+    site.write(
+        "map $arg_p $port { default 80; a 90${arg_q}1; }"
+        "server { listen 80; resolver 10.0.0.53; location / { proxy_pass http://app.internal:$port; }"
+        " location /in { proxy_pass http://127.0.0.1:$port; } }"
+    )
+    named, inside = site.run(probe("/?p=a&q=0"), probe("/in?p=a&q=2"))
+    assert upstream(named)[0] == "http://app.internal:9001"
+    assert (upstream(inside)[0], inside["errors"]) == ("http://127.0.0.1:9021", [])
