@@ -32,7 +32,7 @@ from . import (
 )
 from . import project as project_file
 from .context import Context
-from .finding import LintError
+from .finding import LintError, no_such_rule
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,8 +87,7 @@ def lint(
     """
     for rule in ignore:
         if rule not in RULES:
-            msg = f'there is no rule "{rule}", the rules are: {", ".join(sorted(RULES))}'
-            raise LintError(msg)
+            raise LintError(no_such_rule(rule, RULES))
         if RULES[rule].unreadable:
             msg = f"{rule} cannot be ignored: what was not read was not checked"
             raise LintError(msg)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.newer import NEWER
@@ -41,6 +42,8 @@ VULNERABILITY: t.Final = Rule(
 )
 RULES: t.Final = (LISTEN_HTTP2, SSL_ON, REMOVED, TOO_NEW, OBSOLETE, VULNERABILITY)
 
+_PAIR: t.Final = 2
+_GROUP: t.Final = re.compile(r"\$[1-9]")
 _HTTP2: t.Final = {
     "http2_max_requests": "keepalive_requests",
     "http2_idle_timeout": "keepalive_timeout",
@@ -121,12 +124,28 @@ def _vulnerable(context: Context, _block: Block, directive: Directive) -> Iterat
         return
     for advisory in _ADVISORIES[directive.name]:
         if _has(version, advisory):
-            message = (
-                f"nginx {'.'.join(map(str, version))} has {advisory.cve}, {advisory.what}, and {directive.name} uses that part: "
-                f"fixed in {advisory.branch} and {advisory.fixed}, unless the distribution has patched its package "
-                f"(advisories known here are those up to {advisories.DATE})"
-            )
-            yield VULNERABILITY.at(directive.place, message)
+            yield _vulnerability(version, advisory, directive, f"{directive.name} uses that part")
+
+
+def _vulnerability(version: tuple[int, ...], advisory: advisories.Advisory, directive: Directive, why: str) -> Finding:
+    message = (
+        f"nginx {'.'.join(map(str, version))} has {advisory.cve}, {advisory.what}, and {why}: "
+        f"fixed in {advisory.branch} and {advisory.fixed}, unless the distribution has patched its package "
+        f"(advisories known here are those up to {advisories.DATE})"
+    )
+    return VULNERABILITY.at(directive.place, message)
+
+
+def _rift(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+    """A rewrite with a `?` in what it writes, and behind it one that copies a group without a name."""
+    version = context.target.version
+    if version is None or len(directive.args) < _PAIR or "?" not in directive.args[1].rstrip("?"):
+        return
+    later = [each for name in ("set", "rewrite") for each in block.own.get(name, ())]
+    behind = [each for each in later if each.place > directive.place and each.file == directive.file]
+    if _has(version, advisories.RIFT) and any(_GROUP.search(arg) for each in behind for arg in each.args[1:]):
+        why = "the arguments written here and a $1 behind them trigger it; named groups do not"
+        yield _vulnerability(version, advisories.RIFT, directive, why)
 
 
 def _has(version: tuple[int, ...], advisory: advisories.Advisory) -> bool:
@@ -145,6 +164,7 @@ _ADVISORIES: t.Final = {
 ON_DIRECTIVE: t.Final = (
     (tuple(_ADVISORIES), _vulnerable),
     (("listen",), _listen),
+    (("rewrite",), _rift),
     (tuple(_GONE), _removed),
     (tuple(NEWER), _too_new),
     ((*_HTTP2, *_PUSH), _obsolete),

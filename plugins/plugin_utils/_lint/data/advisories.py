@@ -32,6 +32,10 @@ class Advisory(t.NamedTuple):
     directives: tuple[str, ...]
 
 
+#: CVE-2026-42945 ("nginx Rift") needs a shape of rewrite rules, which `versions.py` looks for.
+RIFT: t.Final = Advisory(
+    "CVE-2026-42945", "heap buffer overflow in ngx_http_rewrite_module", "0.6.27", "1.31.0", "1.30.1", ("rewrite",)
+)
 ADVISORIES: t.Final = (
     Advisory("CVE-2026-60005", "memory disclosure in ngx_http_slice_module", "1.15.8", "1.31.3", "1.30.4", ("slice",)),
     Advisory("CVE-2026-56434", "use after free in ngx_http_ssi_module", "0.8.11", "1.31.3", "1.30.4", ("ssi",)),
