@@ -26,7 +26,7 @@ from lint import ROOT, write_tree
 SITES = 2330
 ROUNDS = 3
 #: Comparing beside loading one of the two; ten times the size beside the smaller one; memory.
-RATIO, GROWTH, MEMORY_MB = 2.0, 15.0, 300.0
+RATIO, GROWTH, MEMORY_MB = 2.0, 20.0, 300.0
 
 #: What becomes of every site's text. Each is a figure of its own.
 EDITS: dict[str, t.Callable[[str], str]] = {
@@ -35,6 +35,30 @@ EDITS: dict[str, t.Callable[[str], str]] = {
     "every server renamed": lambda text: text.replace(".example.com", ".example.org"),
     "everything removed": lambda _text: "",
 }
+
+
+#: What is in `http`, by a size and the side: blocks that get long while everything in them changes.
+BLOCKS: dict[str, t.Callable[[int, int], str]] = {
+    "locations": lambda size, side: _server(f"location /{n} {{ return {200 + side}; }}" for n in range(size)),
+    "rewrites": lambda size, side: _server(f"rewrite ^/{n} /x{side};" for n in range(size)),
+    "conditions": lambda size, side: _server(f"if ($a = {n}) {{ return {200 + side}; }}" for n in range(size)),
+    "regular expressions reversed": lambda size, side: _server(
+        f"location ~ x{n} {{ return 200; }}" for n in list(range(size))[:: 1 - 2 * side]
+    ),
+    "headers": lambda size, side: _server(
+        ["add_header A 1;", *(f"location /{n} {{ {'add_header B 1;' * side} root /x; }}" for n in range(size))]
+    ),
+    "entries of a map": lambda size, side: f"map $uri $x {{ {' '.join(f'/{n} {side};' for n in range(size))} }}",
+    "peers": lambda size, side: f"upstream x {{ {' '.join(f'server 10.{side}.0.1:{n};' for n in range(1, size))} }}",
+    "servers of one name": lambda size, side: "".join(
+        f"server {{ listen {1000 + n}; server_name a; return {200 + side}; }}" for n in range(size)
+    ),
+}
+BLOCK = 6000
+
+
+def _server(lines: t.Iterable[str]) -> str:
+    return "server { listen 80;\n" + "\n".join(lines) + "\nserver_name a; }"
 
 
 def write_pair(folder: Path, sites: int, edit: str) -> None:
@@ -82,9 +106,23 @@ def run(folder: Path) -> dict[str, float]:
     }
 
 
+def block_figures() -> t.Iterator[tuple[str, float, float, str]]:
+    """How the time grows with the length of one block."""
+    for what, make in BLOCKS.items():
+        runs = []
+        for size in (BLOCK // 10, BLOCK):
+            with tempfile.TemporaryDirectory() as work:
+                for number, side in enumerate(("before", "after")):
+                    (Path(work) / side).mkdir()
+                    text = f"events {{}}\nhttp {{\n{make(size, number)}\n}}\n"
+                    (Path(work) / side / "nginx.conf").write_text(text)
+                runs.append(best(Path(work)))
+        yield f"{BLOCK} {what}: CPU beside that of a tenth", runs[1]["diff"] / runs[0]["diff"], GROWTH, "x"
+
+
 def main() -> int:
     """Measure, tell, judge."""
-    figures: list[tuple[str, float, float, str]] = []
+    figures: list[tuple[str, float, float, str]] = list(block_figures())
     for edit in EDITS:
         with tempfile.TemporaryDirectory() as work:
             small, large = Path(work) / "small", Path(work) / "large"

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import typing as t
 
-from . import risks, wording
+from . import risks
 from .change import Change, Kind, Lost, Risk
 from .inherit import Inheritance, family_of
 from .match import disorder, pair
-from .tree import count
+from .sentences import inheriting
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,20 +23,20 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
     from .match import Match
+    from .sentences import Sentences
     from .tree import Forest, Node
 
 #: Blocks of which another name or condition is the same thing renamed.
 _RENAMED: t.Final = frozenset({"location", "upstream", "map", "geo", "split_clients", "geoip2", "match", "charset_map"})
-#: Inherited directives that fit a line.
-_SHOWN: t.Final = 3
 
 
 class Comparison:
     """One comparison: `changes` and `pairs` (blocks that differ and are the same block) after `run`."""
 
-    def __init__(self, forest: Forest, before: Inheritance, after: Inheritance) -> None:
+    def __init__(self, forest: Forest, before: Inheritance, after: Inheritance, words: Sentences) -> None:
         self.changes: list[Change] = []
         self._forest = forest
+        self._words = words
         self._before = before
         self._after = after
         #: The block that it was in, this block's counterpart, and what was removed.
@@ -105,11 +105,12 @@ class Comparison:
         self._removed = kept
         self._added = [each for index, each in enumerate(self._added) if index not in gone]
 
-    @staticmethod
-    def _is_move(before: Node, after: Node) -> bool:
+    def _is_move(self, before: Node, after: Node) -> bool:
         if before.children is not None:
             return bool(before.children)
-        return _is_above(before.directive, after.directive) or _is_above(after.directive, before.directive)
+        one, other = self._words.path(before.directive), self._words.path(after.directive)
+        outer, inner = sorted((one, other), key=len)
+        return one != other and (not outer or inner.startswith(f"{outer} > "))
 
     # Order
 
@@ -127,10 +128,7 @@ class Comparison:
         index = next(index for index, each in enumerate(same) if each is new)
         later = next((each for each in same[index + 1 :] if id(each) not in shifted), None)
         earlier = next((each for each in reversed(same[:index]) if id(each) not in shifted), None)
-        where = f"before {wording.title(later.directive)}" if later else ""
-        where = where or (f"after {wording.title(earlier.directive)}" if earlier else "elsewhere")
-        more = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
-        line = f"{wording.around(new.directive)}: {wording.title(new.directive)} now {where}{more}"
+        line = self._words.reordered(new, later, earlier, more=len(moved) - 1)
         risk = risks.worst(*(risks.of_directive(each.directive) for _unused, each in moved))
         self._add("reordered", old, new, line=line, risk=risk)
 
@@ -178,18 +176,18 @@ class Comparison:
             each = [d for d in (old, new) if d is not None]
             risk = risks.worst(*(risks.of_subtree(d) if whole else risks.of_directive(d) for d in each))
             risk = _sharpened(risk, before, after)
-        names = [name for d in (old, new) if d is not None for name in wording.names_of(d)]
+        names = [name for d in (old, new) if d is not None for name in self._words.names_of(d)]
         self.changes.append(
             Change(
                 kind=kind,
                 risk=risk,
                 before=old.place if old is not None else None,
                 after=new.place if new is not None else None,
-                block=wording.path(shown),
+                block=self._words.path(shown),
                 servers=tuple(dict.fromkeys(names)),
-                line=(line or _line(kind, before, after)) + _told("hides", lost) + _told("inherits again", regained),
-                before_text=None if old is None else _text(old, whole=whole),
-                after_text=None if new is None else _text(new, whole=whole),
+                line=(line or self._words.line(kind, before, after)) + inheriting(lost, regained),
+                before_text=None if old is None else self._words.text(old, whole=whole),
+                after_text=None if new is None else self._words.text(new, whole=whole),
                 lost=lost,
                 directives=((old, new),),
             )
@@ -207,67 +205,3 @@ def _sharpened(risk: Risk, before: Node | None, after: Node | None) -> Risk:
         if changed & {"ssl", "http2", "quic"}:
             return "tls"
     return risk
-
-
-def _is_above(outer: Directive, inner: Directive) -> bool:
-    """Whether the block of one directive, by its title, is around the block of the other."""
-    one, other = wording.path(outer), wording.path(inner)
-    return one != other and (not outer.parent or other.startswith(f"{one} > "))
-
-
-def _text(directive: Directive, *, whole: bool) -> str:
-    if whole or directive.block is None:
-        return wording.text(directive)
-    return wording.title(directive)
-
-
-def _told(what: str, inherited: tuple[Lost, ...]) -> str:
-    if not inherited:
-        return ""
-    shown = ", ".join(each.name for each in inherited[:_SHOWN])
-    more = f" and {len(inherited) - _SHOWN} more" if len(inherited) > _SHOWN else ""
-    return f"; {what} {shown}{more}"
-
-
-def _line(kind: Kind, before: Node | None, after: Node | None) -> str:
-    node = t.cast("Node", after or before)
-    where = wording.around(node.directive)
-    if before is None or after is None:
-        return f"{where}: {'+' if before is None else '-'} {wording.title(node.directive)}{_size(node)}"
-    if kind == "moved":
-        origin = wording.around(before.directive)
-        return f"{where}: {wording.title(after.directive)}{_size(after)} moved here from {origin}"
-    if node.name == "server_name" and kind == "changed":
-        return f"{where}: server_name {_names(before.args, after.args)}"
-    if node.name == "server_name":
-        return f"server {before.args[0]} renamed to {after.args[0]}"
-    return f"{where}: {_arrow(before.directive, after.directive)}"
-
-
-def _size(node: Node) -> str:
-    if node.children is None:
-        return ""
-    inside = sum(count(node.directive).values())
-    return f" ({inside} directive{'' if inside == 1 else 's'})"
-
-
-def _names(before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    gone = [f"- {name}" for name in before if name not in after]
-    come = [f"+ {name}" for name in after if name not in before]
-    first = [f"{after[0]} is now the first"] if not (gone or come) else []
-    return wording.shorten(", ".join([*come, *gone, *first]))
-
-
-def _arrow(before: Directive, after: Directive) -> str:
-    """`proxy_pass http://a -> http://b`: what both begin with is said once."""
-    left, right = wording.title(before), wording.title(after)
-    if before.block is not None or before.name != after.name or "_by_lua_block" in after.name:
-        return f"{left} -> {right}"
-    old, new = before.raw_args, after.raw_args
-    same = 0
-    while same < min(len(old), len(new)) - 1 and old[same] == new[same]:
-        same += 1
-    words = " ".join([after.name, *old[:same]])
-    return (
-        f"{wording.shorten(words)} {wording.shorten(' '.join(old[same:]))} -> {wording.shorten(' '.join(new[same:]))}"
-    )

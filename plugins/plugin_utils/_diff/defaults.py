@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import typing as t
 
-from . import wording
 from .change import Change
 from .match import pair
 
@@ -23,11 +22,12 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .tree import Forest, Node
+    from .wording import Words
 
 _SHOWN: t.Final = 3
 
 
-def changes(before: Node, after: Node, forest: Forest) -> list[Change]:
+def changes(before: Node, after: Node, forest: Forest, words: Words) -> list[Change]:
     """Sockets with another default server, and names that another server has; both servers are there on both sides."""
     old, new = _Answering(before), _Answering(after)
     if not old.servers or not new.servers:
@@ -44,7 +44,7 @@ def changes(before: Node, after: Node, forest: Forest) -> list[Change]:
             if other is None or partner.get(id(winner)) is other or (contested is not None and key not in contested):
                 continue
             groups.setdefault((id(winner), id(other)), (winner, other, []))[2].append(" on ".join(key))
-        found += (_change(what.format(_list(keys)), winner, other) for winner, other, keys in groups.values())
+        found += (_change(what.format(_list(keys)), winner, other, words) for winner, other, keys in groups.values())
     return found
 
 
@@ -80,19 +80,19 @@ def _list(keys: list[str]) -> str:
     return f"{shown} and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else shown
 
 
-def _change(what: str, before: Node, after: Node) -> Change:
+def _change(what: str, before: Node, after: Node, words: Words) -> Change:
     old, new = before.directive, after.directive
-    left, right = (f"{wording.server_title(each)} ({each.place})" for each in (old, new))
-    names = dict.fromkeys((*wording.names_of(old), *wording.names_of(new)))
+    left, right = (f"{words.server_title(each)} ({each.place})" for each in (old, new))
+    names = dict.fromkeys((*words.names_of(old), *words.names_of(new)))
     return Change(
         kind="changed",
         risk="routing",
         before=old.place,
         after=new.place,
-        block=wording.path(new),
+        block=words.path(new),
         servers=tuple(names),
         line=f"{what}: {left} -> {right}",
-        before_text=wording.title(old),
-        after_text=wording.title(new),
+        before_text=words.title(old),
+        after_text=words.title(new),
         directives=((old, new),),
     )

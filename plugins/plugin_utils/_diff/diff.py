@@ -21,6 +21,7 @@ from .change import RISKS, Change, DiffError, fold
 from .compare import Comparison
 from .identity import Identity
 from .inherit import Inheritance
+from .sentences import Sentences
 from .tree import Forest
 
 if t.TYPE_CHECKING:
@@ -168,9 +169,10 @@ def diff(before: Config, after: Config) -> Diff:
     forest = Forest()
     old = forest.build(before.root, partial=before.partial)
     new = forest.build(after.root, partial=after.partial)
-    comparison = Comparison(forest, Inheritance(before.root), Inheritance(after.root))
+    words = Sentences()
+    comparison = Comparison(forest, Inheritance(before.root), Inheritance(after.root), words)
     comparison.run(old, new)
-    changes = fold(comparison.changes + defaults.changes(old, new, forest))
+    changes = fold(comparison.changes + defaults.changes(old, new, forest, words))
     return Diff((before, old), (after, new), changes, forest)
 
 

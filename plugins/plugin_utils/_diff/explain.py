@@ -95,6 +95,7 @@ class Question:
         self._servers = servers
         hits = side.hits(places, servers)
         around = [server for server in map(enclosing_server, hits) if server is not None]
+        self._named: dict[int, bool] = {}
         self._hit_servers = {id(server) for server in around}
         self._inner = {id(hit) for hit in hits if id(hit) not in self._hit_servers}
         self._hits = {id(hit) for hit in hits}
@@ -109,7 +110,7 @@ class Question:
             return LOCATION
         server = enclosing_server(directive)
         if server is not None:
-            if id(server) not in self._hit_servers and not self._servers.intersection(_names(server)):
+            if id(server) not in self._hit_servers and not self._asked_for(server):
                 return None
             elsewhere = bool(self._hits) and any(each.name == "location" for each in chain[1:])
             return ELSEWHERE if elsewhere else SERVER
@@ -117,6 +118,12 @@ class Question:
         if definition is not None:
             return REFERRED if id(definition) in self._referred else None
         return INHERITED if directive.parent is None or directive.parent.name in _OUTSIDE else None
+
+    def _asked_for(self, server: Directive) -> bool:
+        known = self._named.get(id(server))
+        if known is None:
+            known = self._named[id(server)] = bool(self._servers.intersection(_names(server)))
+        return known
 
 
 def rank(

@@ -10,17 +10,15 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, flatten
 
 from .keys import Args, Key, spell
+from .wording import DEFAULT_SOCKET
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: The socket of a server without `listen` (ngx_http_core_server(), for a master started by root).
-DEFAULT_SOCKET: t.Final = "*:80"
 #: Upstreams that map a request to a peer by the peer's position; `hash … consistent` does not.
 _BY_POSITION: t.Final = ("ip_hash", "hash")
 
@@ -157,13 +155,13 @@ def _visible(directives: Iterable[Directive]) -> Iterator[Directive]:
             yield directive
 
 
-def count(directive: Directive) -> Counter[str]:
-    """How many directives of which name are in a block, at every depth."""
-    found: Counter[str] = Counter()
+def count(directive: Directive) -> int:
+    """How many directives are in a block, at every depth."""
+    found = 0
     todo = [directive]
     while todo:
         for child in flatten(todo.pop().block or ()):
-            found[child.name] += 1
+            found += 1
             if child.block:
                 todo.append(child)
     return found

@@ -18,6 +18,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
+#: The socket of a server without `listen` (ngx_http_core_server(), for a master started by root).
+DEFAULT_SOCKET: t.Final = "*:80"
 _LONGEST: t.Final = 120
 _LONGEST_ARG: t.Final = 80
 #: Lines of a block's text; what comes after is told by a number.
@@ -33,10 +35,58 @@ def shorten(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+class Words:
+    """Calls directives by name. The names of a server are looked up once: there may be thousands of changes in it."""
+
+    def __init__(self) -> None:
+        self._servers: dict[int, tuple[str, tuple[str, ...]]] = {}
+
+    def title(self, directive: Directive) -> str:
+        """`location ~ ^/a`, `server www.example.com`, `proxy_pass http://app`, `if ($a = b)`."""
+        if directive.name == "server" and directive.block is not None:
+            return shorten(f"server {self.server_title(directive)}")
+        return title(directive)
+
+    def server_title(self, server: Directive) -> str:
+        """The first name of a server, or what it listens on."""
+        return self._server(server)[0]
+
+    def names_of(self, directive: Directive) -> tuple[str, ...]:
+        """The names of the server that a directive is in, or is."""
+        server = enclosing_server(directive)
+        return () if server is None else self._server(server)[1]
+
+    def path(self, directive: Directive) -> str:
+        """`http > server www.example.com > location /api/`: a block, or what is around a simple directive."""
+        block = directive if directive.block is not None else directive.parent
+        titles = []
+        while block is not None:
+            titles.append(self.title(block))
+            block = block.parent
+        return " > ".join(reversed(titles))
+
+    def around(self, directive: Directive) -> str:
+        """The innermost block around, and its server where that is another: `server a.example: location /`."""
+        block = directive.parent
+        if block is None:
+            return "main"
+        server = enclosing_server(block)
+        if server is None or server is block:
+            return self.title(block)
+        return f"{self.title(server)}: {self.title(block)}"
+
+    def _server(self, server: Directive) -> tuple[str, tuple[str, ...]]:
+        known = self._servers.get(id(server))
+        if known is None:
+            names = tuple(dict.fromkeys(name for each in server.find("server_name") for name in each.args))
+            listens = (each.args[0] for each in server.find("listen") if each.args)
+            called = next(filter(None, names), None) or next(listens, DEFAULT_SOCKET)
+            known = self._servers[id(server)] = called, names
+        return known
+
+
 def title(directive: Directive) -> str:
-    """`location ~ ^/a`, `server www.example.com`, `proxy_pass http://app`, `if ($a = b)`."""
-    if directive.name == "server" and directive.block is not None:
-        return shorten(f"server {server_title(directive)}")
+    """The same for what is no server."""
     if directive.name == "if" and directive.block is not None:
         return shorten(f"if ({' '.join(directive.raw_args)})")
     if "_by_lua_block" in directive.name and directive.raw_args:
@@ -46,50 +96,12 @@ def title(directive: Directive) -> str:
     return shorten(" ".join([directive.name, *(shorten(arg, _LONGEST_ARG) for arg in directive.raw_args)]))
 
 
-def server_title(server: Directive) -> str:
-    """The first name of a server, or what it listens on."""
-    names = [name for each in server.find("server_name") for name in each.args if name]
-    if names:
-        return names[0]
-    listens = [each.args[0] for each in server.find("listen") if each.args]
-    return listens[0] if listens else "*:80"
-
-
-def path(directive: Directive) -> str:
-    """`http > server www.example.com > location /api/`: a block, or what is around a simple directive."""
-    block = directive if directive.block is not None else directive.parent
-    titles = []
-    while block is not None:
-        titles.append(title(block))
-        block = block.parent
-    return " > ".join(reversed(titles))
-
-
-def around(directive: Directive) -> str:
-    """The innermost block around, and its server where that is another: `server a.example: location /`."""
-    block = directive.parent
-    if block is None:
-        return "main"
-    server = enclosing_server(block)
-    if server is None or server is block:
-        return title(block)
-    return f"{title(server)}: {title(block)}"
-
-
 def enclosing_server(directive: Directive) -> Directive | None:
     """The `server` block that a directive is in, or is."""
     block: Directive | None = directive
     while block is not None and not (block.name == "server" and block.block is not None):
         block = block.parent
     return block
-
-
-def names_of(directive: Directive) -> tuple[str, ...]:
-    """The names of the server that a directive is in, or is."""
-    server = enclosing_server(directive)
-    if server is None:
-        return ()
-    return tuple(dict.fromkeys(name for each in server.find("server_name") for name in each.args))
 
 
 def text(directive: Directive) -> str:

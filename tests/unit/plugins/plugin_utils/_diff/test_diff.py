@@ -304,6 +304,11 @@ def test_a_directive_moves_outwards_only(compare_http: Compare) -> None:
     assert sorted(kind for kind, _risk, _line in said(compare_http(before, aside))) == ["added", "removed"]
 
 
+def test_a_directive_moves_into_http(compare: Compare) -> None:
+    found = compare("error_log /a;\nevents {}\nhttp {}\n", "events {}\nhttp { error_log /a; }\n")
+    assert said(found) == [("moved", "logging", "http: error_log /a moved here from main")]
+
+
 def test_the_summary_counts(compare_http: Compare) -> None:
     before = "gzip on; server { server_name a; root /a; } server { server_name c; return 1; }"
     after = "server { server_name a; root /b; } server { server_name d; listen 81; return 2; }"
