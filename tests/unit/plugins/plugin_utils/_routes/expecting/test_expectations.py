@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, Place, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing.accepting import parse as parse_accepted
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting import Expectations
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting import Expectations, results, schema
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting.cases import BUILT_IN
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.marker import Block
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probing import plan_probes, probes_for
 
@@ -543,3 +546,35 @@ def test_the_edge_is_that_of_the_contract() -> None:
     assert Expectations.load(text, "routes.yml").edge == [
         {"names": ["*.example.com"], "to": 8080, "headers": [["X-Forwarded-Proto", "https"], ["X-Port", "443"]]}
     ]
+
+
+# -- the guide
+
+
+GUIDE = (Path(__file__).resolve().parents[6] / "docs" / "expectations.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_s_example_is_read() -> None:
+    example = GUIDE.partition("```yaml\n")[2].partition("```")[0]
+    expectations = Expectations.load(example, "guide.yml")
+    assert len(expectations.probes(None, SITE)) == 7
+    assert expectations.accept
+    assert expectations.edge
+
+
+def test_the_guide_has_every_field() -> None:
+    fields = {*schema.TOP, *schema.CASE, *schema.REQUEST, *schema.ANSWER, *schema.EDGE, *schema.ACCEPT}
+    fields |= {
+        *results.THEN,
+        *results.UPSTREAM,
+        *results.FINAL,
+        *results.TEXT,
+        *results.CLOSED,
+        *results.CHAINS,
+        *BUILT_IN,
+    }
+    documented = set(re.findall(r"`\{?([a-z_0-9-]+)\}?`", GUIDE)) | set(
+        re.findall(r"^ *-? *([a-z_]+):", GUIDE, re.MULTILINE)
+    )
+    documented |= set(re.findall(r"\{([a-z_]+):", GUIDE))
+    assert {field for field in fields if field} - documented == {"is"}
