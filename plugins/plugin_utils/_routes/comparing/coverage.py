@@ -33,7 +33,7 @@ Trace = tuple[str, ...]
 Identity = tuple[str, str]
 
 _GROUPS: t.Final = {"server": "servers", "location": "locations", "if": "ifs"}
-_NO_ENTRY: t.Final = frozenset({"hostnames", "volatile", "include"})
+_NO_ENTRY: t.Final = frozenset({"hostnames", "volatile", "include", "delete", "proxy", "proxy_recursive", "ranges"})
 _SHARED: t.Final = frozenset({"map", "geo", "split_clients", "upstream"})
 #: Changes of these risks are verified by the requests that pass the block; others no probe can see at all.
 _VISIBLE: t.Final = frozenset({"access-control", "routing", "upstream", "code", "headers"})
@@ -128,7 +128,7 @@ class Reached:
     def _map_entries(self) -> Iterator[tuple[Directive, str]]:
         for each in self._maps.maps if self._maps else ():
             for entry in each.entries:
-                yield entry, f"map {' '.join(each.directive.args)}"
+                yield entry, _label(each.directive)
 
     @cached_property
     def _maps(self) -> MapUse | None:
@@ -210,7 +210,7 @@ def _shared_doubts(
         peers = [child.args[0] for child in shared.find("server") if child.args]
         if not any(side.locator.peers.get(peer, frozenset()) & side.asked for peer in peers):
             yield _label(shared), shared.place, "no request is passed to it"
-    elif shared.name == "map":
+    elif shared.name in ("map", "geo"):
         for entry in directive.children if directive is shared else (directive,):
             if entry.name not in _NO_ENTRY and id(entry) not in side.used_entries(probes):
                 yield f"{_label(shared)}: {entry.name}", entry.place, "no request is known to use it"

@@ -5,10 +5,11 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which entries of `map` blocks requests used: worked out from their sources, as nginx leaves no trace of it."""
+"""Which entries of `map` and `geo` blocks requests used: worked out from their sources, as nginx leaves no trace of it."""
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from urllib.parse import parse_qsl
 
@@ -27,6 +28,7 @@ if t.TYPE_CHECKING:
 
     from .places import Probe
 
+_GEO_SETTINGS: t.Final = frozenset({"delete", "include", "proxy", "proxy_recursive", "ranges"})
 _SETTINGS: t.Final = frozenset({"hostnames", "volatile", "include"})
 
 
@@ -72,20 +74,57 @@ class Map:
         return self._default
 
 
+class Geo:
+    """One `geo`: the longest network that holds an address (ngx_http_geo_module.c)."""
+
+    def __init__(self, directive: Directive) -> None:
+        self.directive = directive
+        self.source = parse_template(directive.args[0] if len(directive.args) > 1 else "$remote_addr")
+        self.variable = directive.args[-1].lstrip("$").lower()
+        self.entries = [entry for entry in directive.children if entry.name not in _GEO_SETTINGS]
+        #: A `proxy` has the address taken from a header, and `ranges` gives the entries another form: not judged here.
+        self._known = not any(directive.find("proxy", "ranges"))
+        self._default = next((entry for entry in self.entries if entry.name == "default"), None)
+        self._networks = [(network, entry) for entry in self.entries if (network := _network(entry.name))]
+
+    def find(self, value: str) -> Directive | None:
+        """The entry for an address; None without one, or where it cannot be judged here."""
+        address = _network(value) if self._known else None
+        if address is None:
+            return None
+        version, number = address.version, int(address.network_address)
+        holding = [
+            (network.prefixlen, position)
+            for position, (network, _entry) in enumerate(self._networks)
+            if network.version == version and int(network.network_address) <= number <= int(network.broadcast_address)
+        ]
+        return self._networks[max(holding)[1]][1] if holding else self._default
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
 class MapUse:
     """The maps of one configuration, and which of their entries some requests used."""
 
     def __init__(self, config: Config) -> None:
-        self.maps: list[Map] = []
+        self.maps: list[Map | Geo] = []
         readers: dict[str, set[Place | None]] = {}
         for http in config.http():
             for directive in walk(http.block or ()):
                 if directive.name == "map" and directive.block is not None and len(directive.args) > 1:
                     self.maps.append(Map(directive))
-                for text in (directive.name, *directive.args):
+                elif directive.name == "geo" and directive.block is not None and directive.args:
+                    self.maps.append(Geo(directive))
+                # The last argument of a map is the variable that it defines.
+                args = directive.args[:-1] if directive.name in ("map", "geo") else directive.args
+                for text in (directive.name, *args):
                     for name in variables_of(text) if "$" in text else ():
                         readers.setdefault(name, set()).add(_reader(directive))
-        # The name that a map defines is written like one that it reads.
         self._readers = {each.variable: readers.get(each.variable, set()) for each in self.maps}
 
     def used(self, probes: Sequence[Probe], passed: Sequence[frozenset[Place]]) -> set[int]:
@@ -107,13 +146,13 @@ def _reader(directive: Directive) -> Place | None:
     """The block whose requests read what a directive reads; None for those of every block."""
     parent = directive.parent
     while parent is not None and parent.name not in ("server", "location", "if"):
-        if parent.name == "map":
+        if parent.name in ("map", "geo"):
             return None
         parent = parent.parent
     return parent.place if parent is not None else None
 
 
-def _source(table: Map, probe: Probe) -> str | None:
+def _source(table: Map | Geo, probe: Probe) -> str | None:
     values = [part.literal or (_value(probe, part.variable) if part.variable else None) for part in table.source]
     return None if None in values else "".join(filter(None, values))
 

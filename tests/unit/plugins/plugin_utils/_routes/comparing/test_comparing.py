@@ -381,3 +381,26 @@ def test_one_edit_in_many_servers_is_one_group(make: t.Any) -> None:
         ("file-changed", "s0.test and 19 more", 20)
     ]
     assert (len(changes[0].causes), len(changes[0].as_dict()["cause"])) == (20, 10)
+
+
+def test_a_name_that_only_one_family_lost_is_told_by_block(make: t.Any) -> None:
+    """Over IPv4 the same server answers: the name is not lost, its listener is."""
+    probes = [make.probe("http://www.example.com/a", 1), make.probe("http://www.example.com/a", 2, address="::")]
+    old = make.side(DEFAULT + SHOP, [make.outcome(200), make.outcome(200)], ["server www > location /a"] * 2)
+    gone = SHOP.replace("listen [::]:80;", "")
+    outcomes = [make.outcome(200), make.outcome(None, closed="closed")]
+    new = make.side(DEFAULT + gone, outcomes, ["server www > location /a", "server"])
+    changes = make.compare(probes, old, new).changes
+    assert [(change.name, change.scope, change.listeners) for change in changes] == [("lost", "block", ("[::]:80",))]
+
+
+def test_a_rewrite_is_blamed_for_the_paths_that_it_matches_only(make: t.Any) -> None:
+    text = "server { server_name a; rewrite ^/p /a last; location /a { return 200; } location /b { return 200; } }"
+    new = text.replace("^/p /a", "^/p /b").replace("location /b { return 200", "location /b { return 410")
+    probes = [make.probe("http://a/p", 1), make.probe("http://a/b", 2)]
+    old_side = make.side(text, [make.outcome(200)] * 2, ["server > location /a", "server > location /b"])
+    new_side = make.side(new, [make.outcome(410)] * 2, ["server > location /b"] * 2)
+    changes = make.compare(probes, old_side, new_side).changes
+    blamed = {change.example.request: [cause["line"] for cause in change.causes] for change in changes}
+    assert len(blamed["GET http://a/p"]) == 2
+    assert [("rewrite" in line) for line in blamed["GET http://a/b"]] == [False]
