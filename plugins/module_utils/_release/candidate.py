@@ -16,7 +16,8 @@ import os
 import typing as t
 import zlib
 
-from .disk import TEMPORARY, Entry, parents, raw
+from .disk import TEMPORARY
+from .entry import Entry, parents, raw
 from .errors import ReleaseError
 
 #: A tree by path.
@@ -178,11 +179,11 @@ def _dressed(entry: Wanted, replaced: Entry | None, modes: tuple[int, int]) -> E
         digest, size = hashlib.sha256(entry.content).hexdigest(), len(entry.content)
     elif entry.type == "link":
         digest = entry.content.decode("utf-8", "surrogateescape")
-    asked = entry.mode is not None and entry.type != "link"
+    asked = None if entry.type == "link" else entry.mode
     # An access control list includes the mode: where another one is asked for, it goes.
     return replaced._replace(
-        path=entry.path, type=entry.type, mode=entry.mode if asked else replaced.mode, digest=digest, size=size, managed=True,
-        secret=entry.secret, guarded=False, acl=None if asked else replaced.acl,
+        path=entry.path, type=entry.type, mode=replaced.mode if asked is None else asked, digest=digest, size=size, managed=True,
+        secret=entry.secret, guarded=False, acl=replaced.acl if asked is None else None,
     )  # fmt: skip
 
 

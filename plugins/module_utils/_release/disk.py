@@ -13,68 +13,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import hashlib
 import os
 import secrets
-import stat
-import struct
-import sys
 import typing as t
 
+from .entry import CHUNK, READ, Entry, describe, dress, is_frozen, parents, raw
 from .errors import ReleaseError
 
 #: Names with this prefix are ours and half-written; no sane include glob matches them (a leading dot, no .conf).
 TEMPORARY = ".failsafe-"
 
-_CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_CONTEXT = "security.selinux"
-_ACL = "system.posix_acl_access"
-_HUGEST = 512 << 20  # bytes; every release keeps a copy of every file
-# ioctl_iflags(2): a long that only reads, of type 'f', number 1.
-_GET_FLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1
-_FROZEN = 0x10 | 0x20  # immutable, append only
-
-
-class Entry(t.NamedTuple):
-    """One path of a tree. `digest` is the content's SHA-256, or a link's target, or empty for a directory.
-
-    A `secret` file is never shown, a `guarded` one holds secret values and is shown only where they are known and hidden.
-    """
-
-    path: str
-    type: str
-    mode: int
-    uid: int
-    gid: int
-    digest: str
-    size: int = 0
-    managed: bool = False
-    secret: bool = False
-    context: t.Optional[str] = None
-    guarded: bool = False
-    acl: t.Optional[str] = None
-
-    def same(self, other: Entry | None) -> bool:
-        """Whether type, content, mode and owner agree (a link has no mode of its own)."""
-        if other is None or (self.type, self.digest) != (other.type, other.digest):
-            return False
-        return self.type == "link" or (self.mode, self.uid, self.gid) == (other.mode, other.uid, other.gid)
-
-
-def raw(path: str) -> bytes:
-    """The path as the kernel has it: UTF-8 whatever the locale says, other bytes survive."""
-    return path.encode("utf-8", "surrogateescape")
-
-
-def parents(path: str) -> t.Iterator[str]:
-    """The folders above a relative path, outermost first."""
-    parts = path.split("/")
-    for depth in range(1, len(parts)):
-        yield "/".join(parts[:depth])
 
 
 def _mount_of(path: str) -> str:
@@ -178,7 +128,7 @@ class Folder:
         with self._doing("read", path):
             try:
                 with self._parent(path) as (folder, name):
-                    return _entry(path, folder, name)
+                    return describe(path, folder, name)
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                     return None
@@ -186,31 +136,29 @@ class Folder:
 
     def frozen(self, paths: t.Iterable[str]) -> list[str]:
         """Those of the paths that chattr(1) made immutable or append-only, and such folders that hold them; where it can be told."""
-        above = set()
+        above: set[str] = set()
         for path in paths:
             folders = [folder for folder in ("", *parents(path)) if not folder or self._is_folder(folder)]
             above.update((path, folders[-1]))
         return sorted(path or "." for path in above if self._frozen(path))
 
     def _frozen(self, path: str) -> bool:
-        flags = bytearray(struct.calcsize("l"))
         try:
             with self._parent(path) as (folder, name):
-                handle = os.open(name or b".", _READ, dir_fd=folder)
+                handle = os.open(name or b".", READ, dir_fd=folder)
                 try:
-                    fcntl.ioctl(handle, _GET_FLAGS, flags)
+                    return is_frozen(handle)
                 finally:
                     os.close(handle)
         except OSError:
             return False  # not there, a link, a device, or a file system without such flags
-        return bool(int.from_bytes(flags, sys.byteorder) & _FROZEN)
 
     def chunks(self, path: str) -> t.Iterator[bytes]:
         """The content of a regular file, a mebibyte at a time."""
         with self._doing("read", path), self._parent(path) as (folder, name):
-            handle = os.open(name, _READ, dir_fd=folder)
+            handle = os.open(name, READ, dir_fd=folder)
             with os.fdopen(handle, "rb") as file:
-                yield from iter(lambda: file.read(_CHUNK), b"")
+                yield from iter(lambda: file.read(CHUNK), b"")
 
     def read(self, path: str) -> bytes:
         """The whole content of a regular file."""
@@ -233,7 +181,7 @@ class Folder:
                 for chunk in content:
                     file.write(chunk)
                 file.flush()
-                _dress(handle, entry, strict=strict)
+                dress(handle, entry, strict=strict)
                 with contextlib.suppress(OSError):
                     # Begins to write without waiting, so that many files share the one wait of their sync.
                     os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -283,7 +231,7 @@ class Folder:
         for path in paths:
             with self._doing("write", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 with self._parent(path) as (folder, name):
-                    handle = os.open(name or b".", _READ, dir_fd=folder)
+                    handle = os.open(name or b".", READ, dir_fd=folder)
                 try:
                     os.fsync(handle)
                 finally:
@@ -318,7 +266,7 @@ class Folder:
         """Give a folder the entry's mode, owner and context."""
         self.before(f"set mode of {entry.path}")
         with self._doing("set mode of", entry.path), self._open(entry.path) as handle:
-            _dress(handle, entry, strict=strict)
+            dress(handle, entry, strict=strict)
 
     def delete(self, path: str) -> None:
         """Delete a file or link; one that is gone already is fine."""
@@ -350,62 +298,3 @@ class Folder:
                 if name.startswith(TEMPORARY):
                     with contextlib.suppress(OSError):
                         os.unlink(name, dir_fd=handle)
-
-
-def _entry(path: str, folder: int, name: bytes) -> Entry:
-    info = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    kind, digest, context, acl = "special", "", None, None
-    if stat.S_ISLNK(info.st_mode):
-        kind, digest = "link", os.readlink(name, dir_fd=folder).decode("utf-8", "surrogateescape")
-    elif stat.S_ISDIR(info.st_mode):
-        kind = "directory"
-    elif stat.S_ISREG(info.st_mode):
-        if info.st_size > _HUGEST:
-            raise ReleaseError(
-                f"{path} has {info.st_size >> 20} MiB, and every release keeps a copy of it: move what is above"
-                f" {_HUGEST >> 20} MiB out of the configuration folder",
-                "huge",
-            )
-        handle = os.open(name, _READ, dir_fd=folder)
-        with os.fdopen(handle, "rb") as file:
-            content = hashlib.sha256()
-            for chunk in iter(lambda: file.read(_CHUNK), b""):
-                content.update(chunk)
-            kind, digest, context, acl = "file", content.hexdigest(), _context(handle), _acl(handle)
-    size = info.st_size if kind == "file" else 0
-    return Entry(
-        path, kind, stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, digest, size, context=context, acl=acl
-    )
-
-
-def _context(handle: int) -> str | None:
-    try:
-        return os.getxattr(handle, _CONTEXT).decode("ascii", "replace")
-    except OSError:
-        return None
-
-
-def _acl(handle: int) -> str | None:
-    try:
-        return os.getxattr(handle, _ACL).hex()
-    except OSError:
-        return None
-
-
-def _dress(handle: int, entry: Entry, *, strict: bool) -> None:
-    info = os.fstat(handle)
-    if (info.st_uid, info.st_gid) != (entry.uid, entry.gid):
-        try:
-            os.fchown(handle, entry.uid, entry.gid)
-        except PermissionError:
-            if strict:
-                raise
-    os.fchmod(handle, entry.mode)
-    context = entry.context if _context(handle) not in (None, entry.context) else None
-    for name, value in ((_ACL, bytes.fromhex(entry.acl or "")), (_CONTEXT, (context or "").encode("ascii"))):
-        if value:
-            try:
-                os.setxattr(handle, name, value)
-            except OSError:
-                if strict:
-                    raise

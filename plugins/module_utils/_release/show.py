@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from .candidate import Tree
-from .disk import Entry
+from .entry import Entry
 from .switch import Changes
 
 HIDDEN = "********"

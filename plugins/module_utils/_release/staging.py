@@ -15,7 +15,8 @@ import zlib
 
 from . import pyz
 from .candidate import Tree, Wanted, check_links, merge, tree_digest, unmanaged
-from .disk import Entry, Folder
+from .disk import Folder
+from .entry import Entry
 from .errors import ReleaseError
 from .host import Host, Settings, Validated
 from .show import diff, secrecy

@@ -20,7 +20,8 @@ import time
 import typing as t
 
 from .candidate import Tree
-from .disk import TEMPORARY, Entry, Folder
+from .disk import TEMPORARY, Folder
+from .entry import Entry
 from .errors import ReleaseError
 from .lock import acquire
 

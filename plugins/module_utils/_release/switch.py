@@ -11,7 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from .candidate import Tree
-from .disk import Entry, Folder, parents
+from .disk import Folder
+from .entry import Entry, parents
 from .errors import ReleaseError
 
 

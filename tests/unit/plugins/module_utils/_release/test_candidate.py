@@ -23,7 +23,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate 
     merge,
     unmanaged,
 )
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Entry
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.entry import Entry
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate as Shipped
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Rendered

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from release_world import FakeHost, World, of, shape
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder, parents
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.entry import parents
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import at, switch

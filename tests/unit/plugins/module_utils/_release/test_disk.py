@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Entry, Folder
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.entry import Entry
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 
 INSIDE = Entry("link/new", "file", 0o644, os.geteuid(), os.getegid(), "")
