@@ -14,6 +14,7 @@ import typing as t
 from collections import Counter
 from functools import cached_property
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
 
 from . import defaults, explain, report
@@ -27,7 +28,7 @@ from .tree import Forest
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
     from .identity import At
     from .tree import Node
@@ -66,10 +67,12 @@ class Diff:
         differing -= {name for name in differing if name not in new and old[name] in come}
         bases = _base(self._before), _base(self._after)
         guilty = {
-            _below(place.file, base)
+            _below(file, base)
             for change in self.changes
-            for place, base in zip((change.before, change.after), bases, strict=True)
-            if place is not None
+            for pair in change.directives
+            for directive, base in zip(pair, bases, strict=True)
+            if directive is not None
+            for file in _files(directive, whole=change.kind in ("added", "removed"))
         }
         return sorted(differing - guilty)
 
@@ -183,6 +186,11 @@ def _refuse_unread(config: Config, side: str) -> None:
         more = len(unread) - _SHOWN_PROBLEMS
         rest = f"\nand {more} more" if more > 0 else ""
         raise DiffError(f"{side} cannot be read as a whole, so nothing is compared:\n{shown}{rest}")
+
+
+def _files(directive: Directive, *, whole: bool) -> set[str]:
+    """The file that a directive is in; with `whole` also those that contribute to what is in it."""
+    return {directive.file, *(each.file for each in walk(directive.block or () if whole else ()))}
 
 
 def _texts(config: Config) -> dict[str, str]:

@@ -186,6 +186,11 @@ HTTP_CHANGES = [
         [("removed", "routing", "split_clients $a $b: - 10% x"), ("added", "routing", "split_clients $a $b: + 20% x")],
     ),
     (
+        "split_clients $a $b { 10% x; 20% y; }",
+        "split_clients $a $b { 20% y; 10% x; }",
+        [("reordered", "routing", "split_clients $a $b: 10% x now after 20% y")],
+    ),
+    (
         "server { listen 80; server_name a; return 1; }",
         "server { listen 80; server_name a b; return 1; }",
         [("changed", "routing", "server a: server_name + b")],
@@ -280,6 +285,13 @@ def test_a_renamed_file_is_one_cosmetic_file(compare: Compare) -> None:
     main = "events {} http { include conf.d/*; }"
     found = compare({"nginx.conf": main, "conf.d/a": "gzip on;"}, {"nginx.conf": main, "conf.d/b": "gzip on;"})
     assert (found.changes, found.cosmetic_files) == ([], ["conf.d/b"])
+
+
+def test_a_snippet_that_comes_with_its_server_is_not_cosmetic(compare: Compare) -> None:
+    before = {"nginx.conf": "events {} http { include conf.d/*; }", "conf.d/a": "gzip on;\n"}
+    after = {**before, "conf.d/b": "server { include s; }", "s": "location / { root /x; }", "conf.d/a": "gzip  on;\n"}
+    assert compare(before, after).cosmetic_files == ["conf.d/a"]
+    assert compare(after, before).cosmetic_files == ["conf.d/a"]
 
 
 def test_a_location_moves_to_another_server(compare_http: Compare) -> None:
