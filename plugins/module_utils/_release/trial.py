@@ -144,7 +144,7 @@ class Trial(Core):
             known = self.store.note(ROLLOUT)
             note = hold(ours, self.settings.rollout_ttl, self.settings.metadata, now())
             if known and known["id"] == ours and left(known):
-                note.update({name: known[name] for name in ("since", "began")})
+                note.update(since=known["since"], began=known["began"], holder=note["holder"] or known["holder"])
             self.store.keep(ROLLOUT, note)
 
     def _let_go(self) -> None:

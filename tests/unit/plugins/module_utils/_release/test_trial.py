@@ -422,10 +422,11 @@ def test_the_end_of_a_lease_gives_the_host_back(world: World) -> None:
     assert world.engine(rollout="other").stage(NEWER)["rollout"]["id"] == "other"
 
 
-def test_the_age_of_a_hold_survives_its_renewal(world: World) -> None:
-    release = world.engine(rollout="one").stage(NEW)["release"]
+def test_the_age_and_the_name_of_a_hold_survive_its_renewal(world: World) -> None:
+    release = world.engine(rollout="one", metadata={"who": "anna"}).stage(NEW)["release"]
     edit_note(world, "rollout.json", began=time_.boottime() - 500)
-    assert world.engine(rollout="one").activate(release, reload=True)["rollout"]["age"] >= 500
+    held = world.engine(rollout="one").activate(release, reload=True)["rollout"]
+    assert (held["age"] >= 500, held["holder"]) == (True, "anna")
 
 
 # Drift
