@@ -38,6 +38,8 @@ _FEW: t.Final = 8
 #: The same for maps over URIs and hosts: lists of redirects and of tenants.
 _MANY: t.Final = 40
 _CHANGED: t.Final = 2000
+#: Choices of one table over all blocks that use it; beyond, each block gets those of few entries.
+_SPENT: t.Final = 20_000
 _DEPTH: t.Final = 6
 _COMPARISON: t.Final = 3
 
@@ -111,6 +113,7 @@ class Flow:
         self._other = other
         self._order: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, tuple[Choice, ...]] = {}
+        self._spent: dict[str, int] = {}
 
     def compare(self, other: Flow) -> None:
         """Entries that differ from those of another configuration are asked for first."""
@@ -144,12 +147,17 @@ class Flow:
                 known = tuple(self._of_table(name, table, sets, depth))
                 if not sets:
                     self._known[name] = known
-            yield from known
+            yield from known[: self._share(name, len(known))]
         else:
             for value in default_values(name):
                 choice = direct(name, value)
                 if choice:
                     yield choice
+
+    def _share(self, name: str, count: int) -> int:
+        """How many choices a block gets: all, until thousands of blocks that use a large table have had enough."""
+        spent = self._spent[name] = self._spent.get(name, 0) + count
+        return count if spent <= _SPENT else _MANY
 
     def _of_table(self, name: str, table: Table, sets: Sets, depth: int) -> Iterator[Choice]:
         for key in self.keys(name):

@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
 
@@ -69,6 +70,7 @@ def listens_of(before: Config | None, after: Config | None) -> list[Listen]:
     return merge_listens(Router(config) for config in (after, before) if config is not None)
 
 
+@collector_paused()
 def plan_probes(
     before: Config | None,
     after: Config | None,

@@ -159,6 +159,20 @@ def test_entries_of_a_map_that_changed_come_before_the_others() -> None:
     assert "/m299x" in targets(redirects("/a"), redirects("/b"))
 
 
+def test_a_large_map_that_changed_does_not_multiply_with_its_users() -> None:
+    def tenants(value: str) -> Config:
+        entries = "".join(f"/m{n} {value}{n};" for n in range(1500))
+        servers = "".join(
+            f"server {{ listen 80; server_name s{n}.test; location / {{ return 301 $to; }} }}" for n in range(60)
+        )
+        return config(f"map $uri $to {{ {entries} }} {servers}")
+
+    probes = probes_for(tenants("/a"), tenants("/b"))
+    assert 20_000 <= len(probes) < 45_000
+    for number in range(60):
+        assert find(probes, host=f"s{number}.test", target="/m0")
+
+
 def test_inputs_that_matter_together_are_tried_together() -> None:
     inner = 'if ($http_a) { set $t "A"; } if ($cookie_b) { set $t "${t}B"; } if ($t = AB) { return 403; } return 200;'
     probes = probes_for(None, site(f"location /p {{ {inner} }}"))
