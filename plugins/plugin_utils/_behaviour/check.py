@@ -125,7 +125,7 @@ class RouteCheck:
             markers=self._markers.get(name, {}) if "outcomes" in traced else {},
             traced=traced.get("outcomes"),
             again=again.get("outcomes") if name == BEFORE else None,
-            notes=list(world["facts"].get("notes") or ()),
+            notes=_notes(world["facts"]),
         )
 
     def _add_second(self, worlds: Mapping[str, t.Any], sides: Mapping[str, Side]) -> None:
@@ -140,14 +140,22 @@ class RouteCheck:
         for index in other:
             probe = self.plan.probes[index]
             why = f"{probe['why']}, with the files there that were missing"
-            self.probes.append({**probe, "id": f"{probe['id']}{FILES}", "why": why})
-            paths = {path for side in sides.values() for path in files(side.outcomes[index])}
-            self.missing[self.probes[-1]["id"]] = sorted(paths)
+            paths = sorted({path for side in sides.values() for path in files(side.outcomes[index])})
+            self.probes.append({**probe, "id": f"{probe['id']}{FILES}", "why": why, "made_files": paths})
+            self.missing[self.probes[-1]["id"]] = paths
         for name, side in sides.items():
             outcomes = [{**second[name][index], "id": self.probes[count + at]["id"]} for at, index in enumerate(other)]
             side.outcomes = [*side.outcomes, *outcomes]
             side.traced = side.traced and [*side.traced, *(side.traced[index] for index in other)]
             side.again = side.again and [*side.again, *outcomes]
+
+
+def _notes(facts: Mapping[str, t.Any]) -> list[str]:
+    """What the world had to do without, for the report."""
+    replaced = [
+        f"{path} is missing, a self-signed certificate stood for it" for path in facts.get("certificates") or ()
+    ]
+    return [*(facts.get("notes") or ()), *replaced]
 
 
 def _told(outcome: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
