@@ -111,15 +111,19 @@ def unescape(raw: str) -> str:
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of one file. An `error` token is the last one."""
     cursor = _Cursor(text)
-    position = 0
+    position = moved = 0
     first, lua, quoted_until = True, False, -1
     while (match := _TOKEN.match(text, position)) and (kind := match.lastgroup):
         start = match.start(kind) - (kind in ("double", "single"))
         raw = text[start : match.end()]
-        line, column = cursor.move(position, start)
-        if error := _fault(kind, raw, glued=start == quoted_until):
-            yield Token("error", error, raw, line, column)
-            return
+        line, column = cursor.move(moved, start)
+        moved = start
+        # Most tokens are short words: each is looked at as little as possible.
+        if kind == "open" or start == quoted_until or len(raw) * 4 >= TOKEN_LIMIT:
+            error = _fault(kind, raw, glued=start == quoted_until)
+            if error:
+                yield Token("error", error, raw, line, column)
+                return
         position = match.end()
         if kind == "end":
             yield Token("end", raw, raw, line, column)
@@ -136,7 +140,6 @@ def tokens(text: str) -> Iterator[Token]:
             yield Token(kind, value, raw, line, column)
             lua = lua or (first and value.endswith("_by_lua_block"))
             first = False
-        cursor.move(start, position)
 
 
 class _Cursor:
@@ -150,7 +153,7 @@ class _Cursor:
         self._line_start = 0
 
     def move(self, position: int, target: int) -> tuple[int, int]:
-        """Line and column of `target`, coming from `position`, where the last move ended."""
+        """Line and column of `target`, coming from `position`, the target of the last move."""
         if newlines := self._text.count("\n", position, target):
             self._line += newlines
             self._line_start = self._text.rfind("\n", position, target) + 1
@@ -209,17 +212,18 @@ class _Reader:
         self._open: list[Statement] = []
         self._words: list[Token] = []
         self._lines = text.count("\n") + 1 - text.endswith("\n")
-        code_line = 0
+        last: Token | None = None
         for token in tokens(text):
-            if token.kind == "comment":
-                remark = Remark(token.value.rstrip("\r"), token.line, token.column, token.line != code_line)
-                self.syntax.comments.append(remark)
+            kind = token.kind
+            if kind == "comment":
+                own_line = last is None or token.line != last.line + last.raw.count("\n")
+                self.syntax.comments.append(Remark(token.value.rstrip("\r"), token.line, token.column, own_line))
                 continue
-            if token.kind in ("word", "quoted"):
+            if kind in ("word", "quoted"):
                 self._words.append(token)
             elif not self._take(token):
                 break
-            code_line = token.line + token.raw.count("\n")
+            last = token
         else:
             self._end_of_file()
         self._close_all()

@@ -53,6 +53,8 @@ def check(context: Context) -> Iterator[Finding]:
         for function in _ON_BLOCK.get(block.name, ()):
             yield from function(context, block)
         for name, directives in block.own.items():
+            if len(directives) > 1:
+                yield from refused.repeated(context, block, name, directives)
             for call in _ON_DIRECTIVE.get(name, ()):
                 for directive in directives:
                     yield from call(context, block, directive)

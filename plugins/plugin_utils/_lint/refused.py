@@ -174,19 +174,20 @@ def _together(context: Context, first: Directive, second: Directive) -> bool:
     return not context.router.partial or first.file == second.file
 
 
-def _once(context: Context, block: Block) -> Iterator[Finding]:
-    for name, directives in block.own.items():
-        if len(directives) > 1 and name in ONCE and block.name in ONCE[name]:
-            for directive in directives[1:]:
-                if not _together(context, directives[0], directive):
-                    continue
-                # The same line twice says nothing else than once.
-                same = directive.raw_args == directives[0].raw_args and directive.block is None
-                fix = context.editor.remove(directive) if same and directive.place != directives[0].place else None
-                message = f'{name} stands in this {block.name} already: {_REFUSES} ("{name}" directive is duplicate); delete one'
-                yield DUPLICATE_DIRECTIVE.at(
-                    directive.place, message, [related("the first one", directives[0].place)], fix=fix
-                )
+def repeated(context: Context, block: Block, name: str, directives: list[Directive]) -> Iterator[Finding]:
+    """What a block has more than once, and may not."""
+    if block.name not in ONCE.get(name, ()):
+        return
+    for directive in directives[1:]:
+        if not _together(context, directives[0], directive):
+            continue
+        # The same line twice says nothing else than once.
+        same = directive.raw_args == directives[0].raw_args and directive.block is None
+        fix = context.editor.remove(directive) if same and directive.place != directives[0].place else None
+        message = (
+            f'{name} stands in this {block.name} already: {_REFUSES} ("{name}" directive is duplicate); delete one'
+        )
+        yield DUPLICATE_DIRECTIVE.at(directive.place, message, [related("the first one", directives[0].place)], fix=fix)
 
 
 def _pass_uri(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
@@ -326,4 +327,4 @@ def _defined(context: Context) -> set[str]:
 
 
 ON_DIRECTIVE: t.Final = ((("proxy_pass",), _pass_uri),)
-ON_BLOCK: t.Final = ((("main", "events", "http", "server", "location", "upstream"), _once),)
+ON_BLOCK: t.Final = ()

@@ -228,10 +228,11 @@ class Locations:
         static = self._longest_prefix(uri)
         if uri not in self.prefix:
             # An exact and a prefix location of one name share a node: either gives it the slash, the exact one answers.
-            slash = [each for each in (self.exact.get(uri + "/"), self.prefix.get(uri + "/")) if each is not None]
-            if any(each.auto_redirect for each in slash):
-                return Found(slash[0], add_slash=True)
-        if static is not None:
+            name = f"{uri}/"
+            exact, prefix = self.exact.get(name), self.prefix.get(name)
+            if (exact is not None and exact.auto_redirect) or (prefix is not None and prefix.auto_redirect):
+                return Found(exact or prefix, add_slash=True)
+        if static is not None and (static.modifier == "^~" or static.locations.all):
             nested = static.locations.find(uri)
             if not nested.certain:
                 return nested
@@ -239,7 +240,7 @@ class Locations:
                 return nested
             if static.modifier == "^~":
                 return nested if nested.location is not None else Found(static)
-        return self._first_regex(uri) or Found(_deepest(static, uri))
+        return (self._first_regex(uri) if self.regexes else None) or Found(_deepest(static, uri))
 
     def _longest_prefix(self, uri: str) -> Location | None:
         if self._lengths is None:
@@ -266,7 +267,7 @@ class Locations:
 
 
 def _deepest(static: Location | None, uri: str) -> Location | None:
-    if static is None:
-        return None
+    if static is None or not static.locations.all:
+        return static
     nested = static.locations.find(uri)
     return nested.location or static

@@ -32,7 +32,7 @@ def is_missing(path: str, missing: frozenset[str]) -> bool:
     if not path.startswith("/") or _BELOW_FILE.search(path):
         # nginx puts a relative one right behind the root: /var/wwwindex.html
         return True
-    return any(
+    return bool(missing) and any(
         segment in missing or any(segment.startswith(f"{name}.") for name in missing) for segment in path.split("/")
     )
 
