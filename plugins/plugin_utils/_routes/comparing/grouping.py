@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from .classes import ORDER, worst
-from .places import host_of, listener_name
+from .places import host_of, is_made_up, listener_name
 from .result import BehaviourChange, Example, Scope
 from .showing import outcome_lines, request_line
 
@@ -85,7 +85,7 @@ class Grouper:
         self._totals: Counter[Place] = Counter()
         for probe, before, after in zip(probes, *served, strict=True):
             server = before.server or after.server
-            if server is not None and not probe.get("answers"):
+            if server is not None and not is_made_up(probe):
                 self._totals[server.place] += 1
 
     def groups(self, items: Sequence[Item]) -> list[BehaviourChange]:
@@ -118,7 +118,7 @@ class Grouper:
         blocks: dict[tuple[str, Place], set[t.Any]] = defaultdict(set)
         for item in items:
             server = item.server
-            if server is None or self.probes[item.index].get("answers") or item.index in self.moves:
+            if server is None or is_made_up(self.probes[item.index]) or item.index in self.moves:
                 continue
             key = (item.name, server.place)
             counts[key] += 1
@@ -154,14 +154,14 @@ class Grouper:
             causes=tuple(self.causes.changes[number].as_dict() for number in sorted(explained)),
             also={each: number for each, number in counts.items() if each != name},
             notes=tuple(dict.fromkeys(notes)),
-            scenario=all(probe.get("answers") for probe in probes),
+            scenario=all(is_made_up(probe) for probe in probes),
             accepted=items[0].accepted.as_dict() if items[0].accepted else None,
         )
 
     def _plainness(self, item: Item) -> tuple[t.Any, ...]:
         probe = self.probes[item.index]
         return (
-            bool(probe.get("answers")),
+            is_made_up(probe),
             bool(self.new[item.index].get("hops")),
             probe["method"] != "GET",
             len(probe.get("headers") or ()),

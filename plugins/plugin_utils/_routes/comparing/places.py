@@ -191,6 +191,11 @@ def host_of(probe: Probe) -> str:
     return host.partition(":")[0].removesuffix(".")
 
 
+def is_made_up(probe: Probe) -> bool:
+    """Whether a probe was sent under made-up circumstances: upstreams that answer as told, files that are not there."""
+    return bool(probe.get("answers") or probe.get("made_files"))
+
+
 def path_of(probe: Probe) -> str:
     """The path that a probe asks for, decoded as nginx decodes it; empty for what is none."""
     return normalise(str(probe["target"]).partition("?")[0]) or ""

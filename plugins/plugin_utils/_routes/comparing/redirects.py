@@ -17,6 +17,8 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from .places import is_made_up
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -104,9 +106,7 @@ def cached_loops(probes: Sequence[Probe], old: Sequence[Outcome], new: Sequence[
 
 
 def _is_plain(probe: Probe) -> bool:
-    return (
-        probe["method"] == "GET" and not probe.get("answers") and all(n.lower() in _PLAIN for n, _v in probe["headers"])
-    )
+    return probe["method"] == "GET" and not is_made_up(probe) and all(n.lower() in _PLAIN for n, _v in probe["headers"])
 
 
 def _steps(probe: Probe, outcome: Outcome) -> Iterator[tuple[str, str, int]]:

@@ -56,6 +56,9 @@ def request_line(probe: Probe) -> str:
 
 
 def _circumstances(probe: Probe) -> Iterator[str]:
+    made = [redact.text(str(path)) for path in probe.get("made_files") or ()]
+    if made:
+        yield f"with {made[0]} there" if len(made) == 1 else f"with {made[0]} and {len(made) - 1} more files there"
     if probe.get("client") and probe["client"] not in _USUAL_CLIENTS:
         yield f"from {probe['client']}"
     for answer in probe.get("answers") or ():

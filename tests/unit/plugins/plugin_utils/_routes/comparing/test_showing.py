@@ -46,6 +46,11 @@ REQUESTS: dict[str, tuple[dict[str, t.Any], str]] = {
         {"listen": {"address": "unix:/run/a.sock", "port": 0, "ssl": False}},
         "GET http://www.example.com/a --unix-socket /run/a.sock",
     ),
+    "a file made up": ({"made_files": ["/srv/a"]}, "GET http://www.example.com/a with /srv/a there"),
+    "files made up": (
+        {"made_files": ["/srv/a", "/srv/b", "/srv/c"]},
+        "GET http://www.example.com/a with /srv/a and 2 more files there",
+    ),
     "old": ({"version": "1.0"}, "GET http://www.example.com/a --http1.0"),
 }
 
