@@ -193,6 +193,9 @@ class Engine(Back):
         found = self.live.scan()[0]
         edited = differing(found, base.tree, {*found, *base.tree, *touched})
         if edited:
+            written = self.host.written(base.facts)
+            edited = [p for p in edited if p in touched or os.path.join(self.live.path, p) not in written]
+        if edited:
             more = f" and {len(edited) - 10} more" if len(edited) > 10 else ""  # noqa: PLR2004 - enough to find them
             raise ReleaseError(
                 f"changed on the host since it was staged, nothing was touched: {', '.join(edited[:10])}{more}; stage again",

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
@@ -16,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx import facts as runtime
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.logs import Words
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import Master, find_master
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import Master, find_master, open_logs
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.reload import outdated, reload_and_prove, snapshot
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service import Service, start, stop
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
@@ -111,6 +112,14 @@ class Host:
         """The running master."""
         with _translated():
             return find_master(self.instance)
+
+    def written(self, facts: Facts) -> set[str]:
+        """The files that the running nginx itself writes: its logs and its pid file."""
+        master = self.master()
+        paths = open_logs(master) if master else []
+        if facts:
+            paths += [facts["pid_path"], *facts["error_logs"]]
+        return {os.path.realpath(path) for path in paths}
 
     def describe(self) -> dict[str, t.Any]:
         """This nginx for people; a problem instead of an exception."""

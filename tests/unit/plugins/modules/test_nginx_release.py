@@ -60,6 +60,7 @@ def deploy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> t.Iterator[Dep
     deploy = Deploy(tmp_path, capsys)
     subprocess.run(["nginx", "-c", f"{tmp_path}/etc/nginx.conf", "-p", f"{tmp_path}/"], env=environment(), check=True)
     yield deploy
+    deploy("rolled_back")  # and whatever waits for the end of a lease ends with it
     pid = int((tmp_path / "nginx.pid").read_text())
     # A signal between nginx's start and its first sigsuspend() is lost: ask until it is gone.
     while os.path.exists(f"/proc/{pid}"):
@@ -128,6 +129,36 @@ def test_info_before_and_after(deploy: Deploy) -> None:
     assert (after["current"]["active"], after["current"]["phase"], after["drift"]) == (release, "gated", ["a.site"])
     assert [row["event"] for row in after["history"]] == ["gate", "reload"]
     assert deploy.info()["history"][-1]["metadata"] == {"who": "me"}
+
+
+@pytest.mark.nginx
+def test_lease_rollout_and_adoption(deploy: Deploy) -> None:
+    one = {"rollout": "one", "metadata": {"who": "anna"}}
+    staged = deploy("staged", _payload=payload(), **one)
+    assert (staged["rollout"]["id"], staged["rollout"]["holder"]) == ("one", "anna")
+    release = staged["release"]
+    refused = deploy("active", release=release, rollout="other")
+    assert (refused["code"], refused["rollout"]["id"]) == ("rollout", "one")
+    assert "unlock" in refused["msg"]
+    active = deploy("active", release=release, lease=50, **one)
+    assert (active["lease"]["seconds"], active["lease"]["alive"]) == (50, True)
+    current = deploy.info()["current"]
+    assert (current["lease"]["release"], current["rollout"]["id"]) == (release, "one")
+    for changed in (True, False):
+        assert deploy("unlocked", rollout="one", _ansible_check_mode=True)["changed"] is changed
+        assert deploy("unlocked", rollout="one")["changed"] is changed
+    assert deploy("confirmed", release=release)["changed"] is True
+    assert deploy.info()["current"]["lease"] is None
+    (deploy.top / "etc/a.site").write_text(f"server {{ listen 127.0.0.1:{PORT}; return 204; }}\n")
+    shown = deploy.info()["drift_diff"]
+    assert [(row["path"], row["change"], row["added"]) for row in shown] == [("a.site", "modified", 1)]
+    assert deploy("staged", _payload=payload("more"))["code"] == "drift"
+    for changed in (True, False):
+        assert deploy("adopted", _ansible_check_mode=True)["changed"] is changed
+        adopted = deploy("adopted")
+        assert adopted["changed"] is changed
+    assert deploy.info()["drift"] == []
+    assert deploy.info()["current"]["confirmed"] == adopted["release"]
 
 
 @pytest.mark.nginx

@@ -41,6 +41,9 @@ class FakeHost(Host):
     def master(self) -> t.Any:
         return self.process
 
+    def written(self, facts: t.Any) -> set[str]:
+        return {str(self.config_dir / "error.log")}
+
     def validate(self, tree: str) -> Validated:
         self.calls.append("validate")
         broken = [path for path in Path(tree).rglob("*.conf") if path.is_file() and b"BROKEN" in path.read_bytes()]

@@ -82,6 +82,20 @@ def test_a_taken_port_passes_the_validation_and_fails_the_proof(site: Site) -> N
         assert site.get() == "old"
 
 
+def test_logs_in_the_configuration_folder_are_nobodys_edit(site: Site) -> None:
+    main = (site.conf / "main.conf").read_text().replace("access_log off", f"access_log {site.conf}/access.log")
+    (site.conf / "main.conf").write_text(main.replace(f"{site.top}/run/nginx.pid", f"{site.conf}/nginx.pid"))
+    site.run()
+    release = site.engine().stage(of({"vhosts/a.conf": server("return 200 new;")}))["release"]
+    assert site.get() == "old"
+    site.await_(lambda: (site.conf / "access.log").stat().st_size > 0)
+    (site.conf / "nginx.pid").write_text((site.conf / "nginx.pid").read_text() + "\n")
+    assert site.engine().activate(release, reload=True)["phase"] == "gated"
+    site.engine().confirm(release)
+    pid = int((site.conf / "nginx.pid").read_text())
+    (site.top / "run/nginx.pid").write_text(str(pid))  # for the end of this test
+
+
 @pytest.mark.root
 def test_a_certificate_that_the_workers_cannot_read(site: Site) -> None:
     # With a variable in its name, a certificate is loaded for each handshake, by a worker.
