@@ -192,8 +192,12 @@ class Server:
             self._turn(_POLL)
         self.drain()
         if self._freeze:
-            for pid in sorted(workers)[1:]:
+            rest = sorted(workers)[1:]
+            for pid in rest:
                 os.kill(pid, signal.SIGSTOP)
+            # Until it really stands still it waits in epoll_wait, and EPOLLEXCLUSIVE would wake it alone for a connection.
+            while any(_state(pid) not in "TtZX" for pid in rest) and time.monotonic() < limit:
+                self._turn(_POLL)
 
     def alive(self) -> bool:
         """Whether the master still runs."""
@@ -238,6 +242,15 @@ class Server:
             data += more
         lines, _sep, self._rest = (self._rest + data).rpartition(b"\n")
         return lines.decode("utf-8", "backslashreplace")
+
+
+def _state(pid: int) -> str:
+    # The letter of proc(5), "X" for none.
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 def _processes() -> t.Dict[int, t.Tuple[int, str]]:
