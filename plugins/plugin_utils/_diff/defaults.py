@@ -19,7 +19,7 @@ from .change import Change
 from .match import pair
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .tree import Forest, Node
     from .wording import Words
@@ -64,9 +64,18 @@ class _Answering:
                     said.add(socket)
                     self.defaults[socket,] = server
                 self.defaults.setdefault((socket,), server)
-                for name in server.server_names:
+                for name in claims(server.server_names):
                     if self.winners.setdefault((name, socket), server) is not server:
                         self.contested.add((name, socket))
+
+
+def claims(names: Iterable[str]) -> Iterator[str]:
+    """The names that a server asks for: `.a.com` is `a.com` and `*.a.com` (ngx_hash_add_key() in src/core/ngx_hash.c)."""
+    for name in names:
+        if name.startswith("."):
+            yield from (name[1:], f"*{name}")
+        else:
+            yield name
 
 
 def _sockets(server: Node) -> Iterator[tuple[str, bool]]:

@@ -17,6 +17,7 @@ import re
 import typing as t
 from functools import lru_cache
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._crossplane import grammar
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import parse_location
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.listen import parse_sockets
@@ -56,7 +57,7 @@ _BY_FIRST: t.Final = frozenset(
         *("proxy_cache_path", "fastcgi_cache_path", "uwsgi_cache_path", "scgi_cache_path", "xslt_stylesheet", "keyval"),
         *("geoip2", "ssl_conf_command", "proxy_ssl_conf_command", "grpc_ssl_conf_command", "uwsgi_ssl_conf_command"),
         *("auth_jwt_claim_set", "auth_jwt_header_set", "match", "thread_pool", "xslt_param", "xslt_string_param"),
-        *("limit_conn", "proxy_set_body", "lua_shared_dict", "more_set_headers", "more_clear_headers", "charset_map"),
+        *("limit_conn", "proxy_set_body", "lua_shared_dict", "charset_map"),
         *("auth_http_header", "status_zone"),
     }
 )
@@ -69,11 +70,14 @@ _BY_HEADER: t.Final = frozenset(
 )
 _BY_ZONE: t.Final = frozenset({"limit_req_zone", "limit_conn_zone", "limit_req", "keyval_zone", "limit_zone"})
 #: The first that matches is taken, so their order counts.
-_FIRST_MATCH: t.Final = re.compile(r"proxy_redirect|proxy_cookie_(?:path|domain|flags)")
+_FIRST_MATCH: t.Final = frozenset(
+    {"proxy_redirect", "proxy_cookie_path", "proxy_cookie_domain", "proxy_cookie_flags", "sub_filter"}
+)
+_SEQUENCES: t.Final = ("more_", "echo_", "echo")
 _BRACED: t.Final = re.compile(r"\$\{(\w+)\}(?!\w)")
 #: ngx_http_upstream_server() (src/http/ngx_http_upstream.c): what holds without being written.
 _PEER_DEFAULTS: t.Final = frozenset({"weight=1", "max_fails=1", "fail_timeout=10s", "fail_timeout=10", "max_conns=0"})
-_FLAGS: t.Final = {"ON": "on", "On": "on", "OFF": "off", "Off": "off"}
+_MAP_WORDS: t.Final = frozenset({"default", "hostnames", "volatile", "include"})
 _CODE: t.Final = re.compile(r"\d{3}")
 
 
@@ -91,23 +95,25 @@ def spell(directive: Directive, around: str) -> Spelled:
         args = _unbraced(name, args)
     if name in _BY_HEADER:
         return Spelled((name, args[0].lower()), args)
+    if name in _FIRST_MATCH:
+        return Spelled((name, args[0]), args, name)
     if name in _BY_FIRST:
         return Spelled((name, args[0]), args)
     return _other(name, args)
 
 
 def _other(name: str, args: Args) -> Spelled:
-    if len(args) == 1:
-        return Spelled((name,), (_FLAGS.get(args[0], args[0]),))
     if name.startswith("set_") and args[0].startswith("$"):
         return Spelled((name, args[0]), args, _PROGRAM)
-    if _FIRST_MATCH.fullmatch(name):
-        return Spelled((name, args[0]), args, name)
+    if name.startswith(_SEQUENCES):
+        # Modules whose directives are carried out one after the other, whatever their names.
+        return Spelled((name, args[0]), args, name.partition("_")[0])
     return Spelled((name,), args)
 
 
 def _unbraced(name: str, args: Args) -> Args:
-    if "_by_lua" in name:
+    # Of a module nobody knows whether it has variables; code has its own.
+    if name.startswith("perl") or not grammar().knows(name):
         return args
     return tuple(_BRACED.sub(r"$\1", arg) for arg in args)
 
@@ -121,7 +127,9 @@ def _entry(directive: Directive, around: str) -> Spelled:
     if around == "map":
         if name.startswith("~"):
             return Spelled(("", name), (name, *args), "map")
-        return Spelled(("", name.lower()), (name.lower(), *args))
+        # `Default` is a text, `default` what holds for all others.
+        text = name if name.lower() in _MAP_WORDS else name.lower()
+        return Spelled(("", text), (text, *args))
     if around == "geo" and name in ("delete", "proxy"):
         return Spelled((name, *args), args)
     return Spelled(("", name), (name, *args))
@@ -169,12 +177,24 @@ def _map(directive: Directive, _around: str) -> Spelled:
 def _error_page(directive: Directive, _around: str) -> Spelled:
     codes = sorted({arg for arg in directive.args if _CODE.fullmatch(arg)})
     rest = [arg for arg in directive.args if not _CODE.fullmatch(arg)]
-    return Spelled(("error_page", *codes), (*codes, *_unbraced("", tuple(rest))))
+    return Spelled(("error_page", *codes), (*codes, *_unbraced("error_page", tuple(rest))))
 
 
 def _cache_valid(directive: Directive, _around: str) -> Spelled:
     *codes, period = directive.args or ("",)
     return Spelled((directive.name, *sorted(codes)), (*sorted(codes), period))
+
+
+def claims(node_name: str, args: Args) -> Args:
+    """What a directive is for, where the first of several for one thing is taken, or the last; empty for all others.
+
+    ngx_http_send_error_page(), ngx_http_file_cache_valid(), ngx_http_core_type().
+    """
+    if node_name == "error_page":
+        return tuple(arg for arg in args if _CODE.fullmatch(arg))
+    if node_name.endswith("_cache_valid"):
+        return args[:-1] or ("200", "301", "302")
+    return ()
 
 
 def _listen(directive: Directive, _around: str) -> Spelled:
@@ -195,7 +215,10 @@ def _server(directive: Directive, _around: str) -> Spelled:
 
 @lru_cache(maxsize=65536)
 def spell_address(text: str) -> str:
-    """`80`, `*:80` and `0.0.0.0:80` as one text; port ranges stay ranges, what is no address stays as written."""
+    """`80`, `*:80` and `0.0.0.0:80` as one text; port ranges stay ranges, names and what is no address as written."""
+    if text.startswith("localhost"):
+        # The host's resolver decides whether that is IPv4, IPv6 or both.
+        return text
     try:
         first = next(parse_sockets(text))
     except (RouteError, StopIteration):

@@ -13,11 +13,11 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, flatten
 
-from .keys import Args, Key, spell
+from .keys import Args, Key, claims, spell
 from .wording import DEFAULT_SOCKET
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Upstreams that map a request to a peer by the peer's position; `hash … consistent` does not.
 _BY_POSITION: t.Final = ("ip_hash", "hash")
@@ -99,7 +99,12 @@ class Forest:
             self._finish_server(node)
         elif node.name == "upstream":
             _order_peers(node)
+        elif node.name == "geo" and any(node.named("ranges")):
+            _order_all(node.children or (), "ranges")
+        elif node.name == "types":
+            _order_contested(node.children or (), lambda child: child.args[1:])
         children = node.children or []
+        _order_contested(children, lambda child: claims(child.name, child.args))
         groups: dict[str, list[int]] = {}
         for child in children:
             if child.group:
@@ -116,7 +121,10 @@ class Forest:
         if written:
             first, *others = [_lower(name) for child in written for name in child.args] or [""]
             merged = written[0]
-            merged.args = (first, *sorted(set(others) - {first}))
+            literal = {name for name in others if not name.startswith("~")} - {first}
+            # Of regular expressions the first that matches sets the variables.
+            expressions = dict.fromkeys(name for name in others if name.startswith("~"))
+            merged.args = (first, *sorted(literal), *expressions)
             merged.id = self._ids.setdefault((merged.key, merged.args), len(self._ids))
             node.children = [child for child in children if child is merged or child.name != "server_name"]
         names = node.server_names
@@ -144,6 +152,24 @@ def _order_peers(node: Node) -> None:
         if any("consistent" not in child.args for child in node.named(name)):
             for peer in node.named("server"):
                 peer.group = "peers"
+
+
+def _order_all(nodes: Iterable[Node], group: str) -> None:
+    for node in nodes:
+        node.group = group
+
+
+def _order_contested(nodes: Iterable[Node], claimed: Callable[[Node], Args]) -> None:
+    """Gives those an order that claim one thing: the first or the last of them is taken."""
+    claimants: dict[tuple[str, str], list[Node]] = {}
+    kinds: dict[str, list[Node]] = {}
+    for node in nodes:
+        for claim in claimed(node):
+            kind = node.key[0]
+            claimants.setdefault((kind, claim), []).append(node)
+            kinds.setdefault(kind, []).append(node)
+    for kind in {kind for (kind, claim), several in claimants.items() if len(several) > 1 or claim == "any"}:
+        _order_all(kinds[kind], kind or "types")
 
 
 def _visible(directives: Iterable[Directive]) -> Iterator[Directive]:

@@ -37,7 +37,8 @@ SAME = [
     ("add_header A 1; add_header B 2;", "add_header B 2; add_header A 1;"),
     ("types { text/html html htm; }", "types { text/html htm html; }"),
     ("limit_req zone=a burst=3 nodelay;", "limit_req burst=3 zone=a nodelay;"),
-    ("sendfile ON;", "sendfile on;"),
+    ("error_page 404 /a; error_page 500 /b;", "error_page 500 /b; error_page 404 /a;"),
+    ("proxy_cache_valid 200 1h; proxy_cache_valid 404 1m;", "proxy_cache_valid 404 1m; proxy_cache_valid 200 1h;"),
     ("if ($a) { return 1; }", "if ( $a ) {\n return 1;\n}"),
     ("proxy_cache_valid 200 302 1h;", "proxy_cache_valid 302 200 1h;"),
 ]
@@ -136,6 +137,55 @@ CHANGES = [
         [("changed", "code", "content_by_lua_block { 1 line } -> content_by_lua_block { 2 lines }")],
     ),
 ]
+
+
+#: Nearly the same, and yet another thing to nginx.
+NOT_THE_SAME = [
+    ("auth_basic off;", "auth_basic OFF;"),
+    ("access_log off;", "access_log OFF;"),
+    ("listen localhost:81;", "listen 127.0.0.1:81;"),
+    ("error_page 404 /a; error_page 404 500 /b;", "error_page 404 500 /b; error_page 404 /a;"),
+    ("proxy_cache_valid any 1m; proxy_cache_valid 200 1h;", "proxy_cache_valid 200 1h; proxy_cache_valid any 1m;"),
+    ("proxy_cache_valid 1m; proxy_cache_valid 302 1h;", "proxy_cache_valid 302 1h; proxy_cache_valid 1m;"),
+    ("types { a/a x; b/b x y; }", "types { b/b x y; a/a x; }"),
+    ("server_name ~^(?<a>.) ~^(?<b>.);", "server_name ~^(?<b>.) ~^(?<a>.);"),
+    ("sub_filter a b; sub_filter ab c;", "sub_filter ab c; sub_filter a b;"),
+    ("more_set_headers a; more_clear_headers a;", "more_clear_headers a; more_set_headers a;"),
+    ("root /srv/${host}x;", "root /srv/$hostx;"),
+    ('modsecurity_rules "${a} b";', 'modsecurity_rules "$a b";'),
+    ('perl "${a} b";', 'perl "$a b";'),
+    ("location /A { return 1; }", "location /a { return 1; }"),
+    ("root /A;", "root /a;"),
+    ("set $a a; set $a b;", "set $a b; set $a a;"),
+    ("add_header X a; add_header x b;", "add_header x b; add_header X a;"),
+    ("index a b;", "index b a;"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), NOT_THE_SAME)
+def test_what_only_looks_alike_is_a_change(compare_server: Compare, before: str, after: str) -> None:
+    assert compare_server(before, after).changes
+    assert compare_server(after, before).changes
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("map $a $b { default 1; }", "map $a $b { Default 1; }"),
+        (
+            "geo $b { ranges; 1.1.1.1-1.1.1.9 a; 1.1.1.5-1.1.1.6 b; }",
+            "geo $b { ranges; 1.1.1.5-1.1.1.6 b; 1.1.1.1-1.1.1.9 a; }",
+        ),
+        (
+            "server { server_name x; } server { server_name .a; return 1; } server { server_name a; return 2; }",
+            "server { server_name x; } server { server_name a; return 2; } server { server_name .a; return 1; }",
+        ),
+        ("map $a $b { ~x 1; }", "map $a $b { ~X 1; }"),
+    ],
+)
+def test_what_only_looks_alike_in_http_is_a_change(compare_http: Compare, before: str, after: str) -> None:
+    assert compare_http(before, after).changes
+    assert compare_http(after, before).changes
 
 
 @pytest.mark.parametrize(("before", "after", "expected"), CHANGES)
