@@ -32,6 +32,7 @@ HEAVIEST = {
     "nginx_lint": 0,
     "nginx_release": 280_000,
     "nginx_release_info": 280_000,
+    "nginx_rollout_record": 0,
 }
 
 
