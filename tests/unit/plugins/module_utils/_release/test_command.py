@@ -1,0 +1,136 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`failsafe-nginx` by hand, and what waits for the end of a lease."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from real_site import PROBES, Site, server
+from release_world import of, shape
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import clock, watch
+
+FIRST = of({"vhosts/a.conf": server("return 200 first;")})
+SECOND = of({"vhosts/a.conf": server("return 200 second;")})
+
+
+@pytest.mark.nginx
+def test_drift_unlock_and_uninstall(site: Site) -> None:
+    site.run()
+    site.release(FIRST, PROBES)
+    (site.conf / "vhosts/a.conf").write_text(server("return 200 edited;"))
+    drift = json.loads(site.command("drift").stdout)["drift"]
+    assert [(row["path"], row["change"]) for row in drift] == [("vhosts/a.conf", "modified")]
+    release = site.engine(on_drift="overwrite", rollout="one").stage(SECOND)["release"]
+    assert json.loads(site.command("status").stdout)["rollout"]["id"] == "one"
+    assert json.loads(site.command("unlock").stdout)["changed"] is True
+    assert json.loads(site.command("unlock").stdout)["changed"] is False
+    site.engine().activate(release, reload=True)
+    refused = site.command("uninstall")
+    assert (refused.returncode, "on trial" in refused.stderr) == (1, True)
+    site.engine().confirm(release)
+    live = shape(site.conf)
+    assert json.loads(site.command("uninstall").stdout)["changed"] is True
+    assert not site.store.exists()
+    assert shape(site.conf) == live
+    assert site.get() == "second"
+
+
+@pytest.mark.nginx
+def test_recovery_at_boot_leaves_a_host_to_whoever_works_on_it(site: Site) -> None:
+    site.run()
+    site.release(FIRST, PROBES)
+    with site.engine().store.lock("activate r-1"):
+        done = site.command("recover", "--boot")
+        assert done.returncode == 0
+        assert "activate r-1 by pid" in json.loads(done.stdout)["left_to"]
+        assert site.command("recover").returncode == 1
+
+
+@pytest.mark.nginx
+def test_the_end_of_a_lease_waits_for_the_lock_and_for_a_renewal(site: Site) -> None:
+    site.run()
+    first = site.release(FIRST, PROBES)
+    site.engine(lease=0).activate(site.engine().stage(SECOND)["release"], reload=True)
+    place = site.store / "lease.json"
+    note = json.loads(place.read_text())
+    place.write_text(json.dumps({**note, "until": clock.boottime() - 1}))
+    argv = [sys.executable, "-I", str(site.store / "failsafe-nginx.pyz"), "expire", note["token"]]
+    with site.engine().store.lock("activate"):
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        time.sleep(1)
+        assert process.poll() is None
+        end = clock.boottime() + 2.5
+        place.write_text(json.dumps({**note, "until": end}))
+    out = process.communicate(timeout=60)[0]
+    assert clock.boottime() >= end
+    assert json.loads(out)["release"] == first
+    assert site.get() == "first"
+
+
+class Ended(Exception):  # noqa: N818 - it is what the test waits for
+    """What waited has become the command that ends the lease."""
+
+
+@pytest.fixture
+def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., list[float]]:
+    """Wait for the lease in a note; returns for how long it would have slept each time."""
+
+    def wait(*notes: str | dict[str, t.Any]) -> list[float]:
+        slept: list[float] = []
+        coming = list(notes)
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if not coming:
+                (tmp_path / "lease.json").unlink(missing_ok=True)
+                return
+            note = coming.pop(0)
+            (tmp_path / "lease.json").write_text(note if isinstance(note, str) else json.dumps(note))
+
+        def become(_path: str, argv: list[str]) -> None:
+            assert argv[1:] == ["-I", str(tmp_path / "failsafe-nginx.pyz"), "expire", "abc"]
+            raise Ended
+
+        monkeypatch.setattr(sys, "argv", [str(tmp_path / "failsafe-nginx.pyz"), "watch", "abc"])
+        monkeypatch.setattr(watch.time, "sleep", sleep)
+        monkeypatch.setattr(watch.os, "execv", become)
+        sleep(0)
+        assert watch.main(["abc"]) == 0
+        return slept[1:]
+
+    return wait
+
+
+def note(seconds: float, **more: t.Any) -> dict[str, t.Any]:
+    return {"token": "abc", **clock.window(seconds), **more}
+
+
+def test_what_waits_ends_with_its_lease(waiting: t.Callable[..., list[float]]) -> None:
+    assert waiting() == []  # no lease
+    assert waiting(note(50, token="another")) == []
+    assert waiting(note(5)) == pytest.approx([5], abs=0.5)
+    assert waiting(note(5), note(15), note(900)) == pytest.approx([5, 15, 20], abs=0.5)
+    assert waiting("damaged", note(5)) == pytest.approx([20, 5], abs=0.5)
+    for over in (note(-1), note(900, boot="another")):
+        with pytest.raises(Ended):
+            waiting(over)
+
+
+@pytest.mark.parametrize("shift", [-86400, 86400])
+def test_the_clock_on_the_wall_has_no_say(
+    waiting: t.Callable[..., list[float]], monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + shift)
+    assert waiting(note(5)) == pytest.approx([5], abs=0.5)
+    assert clock.left(note(5)) == pytest.approx(5, abs=0.5)
