@@ -34,7 +34,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.report.text
 
 #: Requests whose lines are looked for, and groups that the message shows; the report has them all.
 _MOST_SEARCHED = 3
-_MOST_SHOWN = 10
+_MOST_SHOWN = 3
 #: Options that an answer depends on, beside the two configurations.
 _JUDGING: t.Final = ("access_log", "log_format", "probe_limit", "fail_on", "fail_on_unverified", "accept", "require", "bisect", "fs")  # fmt: skip
 

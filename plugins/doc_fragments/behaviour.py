@@ -46,7 +46,7 @@ options:
     type: dict
   expect:
     description:
-      - A file on the controller that says what requests should get, see C(docs/routes.md).
+      - A file on the controller that says what requests should get, see C(docs/expectations.md).
     type: path
   timeout:
     description:
