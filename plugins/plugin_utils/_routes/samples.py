@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from functools import lru_cache
 
 from .conditions import condition_args
 from .sampler import SAFE, sample_pattern
@@ -53,7 +54,7 @@ def _uris(server: Server, definitions: Definitions) -> Iterator[UriSample]:
     yield _missing("/" + _FILLER)
     yield from _of_scope(server)
     maps: dict[str, MapTable] = {}
-    for template in _templates(server):
+    for template in _all_templates(server):
         for name in variables_of(template):
             table = definitions.maps.get(name)
             if table is not None and variables_of(table.source) & _URI_VARIABLES:
@@ -143,6 +144,12 @@ def _missing(uri: str) -> UriSample:
     return UriSample(uri, "", frozenset({uri.rsplit("/", 1)[-1]}))
 
 
+@lru_cache(maxsize=8)
+def _all_templates(server: Server) -> tuple[str, ...]:
+    """Those of one server, which is asked about several times in a row."""
+    return tuple(_templates(server))
+
+
 def _templates(scope: Scope) -> Iterator[str]:
     """Every string with variables that decides where a request goes."""
     yield from _program_templates(scope.program)
@@ -201,7 +208,7 @@ def _singled_out(server: Server, definitions: Definitions) -> Iterator[str]:
         args = condition_args(directive) if directive.name == "if" else []
         if len(args) == 3 and args[0].lstrip("$").lower() in _HOST_VARIABLES:  # noqa: PLR2004 -- as above
             yield args[2].lower()
-    for template in _templates(server):
+    for template in _all_templates(server):
         for name in variables_of(template):
             table = definitions.maps.get(name)
             if table is not None and variables_of(table.source) & _HOST_VARIABLES:
@@ -210,7 +217,7 @@ def _singled_out(server: Server, definitions: Definitions) -> Iterator[str]:
 
 def uses_host(server: Server, definitions: Definitions) -> bool:
     """Whether anything that decides where a request goes looks at the host."""
-    names = set().union(*(variables_of(template) for template in _templates(server)))
+    names = set().union(*(variables_of(template) for template in _all_templates(server)))
     pending = set(names)
     while pending:
         table = definitions.maps.get(pending.pop())
