@@ -94,6 +94,7 @@ class Grouper:
         found: dict[tuple[t.Any, ...], list[Item]] = defaultdict(list)
         for item in items:
             found[self._key(item, whole)].append(item)
+        self._absorb(found)
         made = [self._change(key[0], members) for key, members in found.items()]
         made.sort(
             key=lambda change: (ORDER[change.name], change.scenario, -change.requests, change.servers, change.where)
@@ -111,6 +112,22 @@ class Grouper:
         if server is not None and (item.name, server) in whole:
             return ("server", accepted, item.name, self.causes.kind_of(item.causes) or server)
         return ("block", accepted, item.name, self.causes.kind_of(item.causes) or (server, *item.blocks))
+
+    def _absorb(self, found: dict[tuple[t.Any, ...], list[Item]]) -> None:
+        """Put a group into one of the same class and the same blocks that has its causes, and others beside them."""
+        alike: dict[tuple[t.Any, ...], list[tuple[t.Any, ...]]] = defaultdict(list)
+        for key, items in found.items():
+            if key[0] == "block" and items[0].causes:
+                places = frozenset((item.server.place if item.server else None, *item.blocks) for item in items)
+                alike[key[1], key[2], places].append(key)
+        for keys in alike.values():
+            keys.sort(key=lambda key: -len(key[3]))
+            for position, key in enumerate(keys):
+                larger = next(
+                    (other for other in keys[:position] if other in found and set(key[3]) < set(other[3])), None
+                )
+                if larger is not None:
+                    found[larger] += found.pop(key)
 
     def _whole_servers(self, items: Iterable[Item]) -> set[tuple[str, Place]]:
         """The classes that more than half of a server's requests share, in more than one block."""

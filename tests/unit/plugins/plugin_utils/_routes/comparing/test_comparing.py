@@ -404,3 +404,13 @@ def test_a_rewrite_is_blamed_for_the_paths_that_it_matches_only(make: t.Any) -> 
     blamed = {change.example.request: [cause["line"] for cause in change.causes] for change in changes}
     assert len(blamed["GET http://a/p"]) == 2
     assert [("rewrite" in line) for line in blamed["GET http://a/b"]] == [False]
+
+
+def test_a_part_of_the_causes_is_no_group_of_its_own(make: t.Any) -> None:
+    text = "server { server_name a; rewrite ^/p /a last; location / { return 200; } location /a { return 200; } }"
+    new = text.replace("^/p /a", "^/p /b").replace("location /a {", "location /b { return 410; } location /a {")
+    probes = [make.probe("http://a/p", 1), make.probe("http://a/b", 2)]
+    old_side = make.side(text, [make.outcome(200)] * 2, ["server > location /"] * 2)
+    new_side = make.side(new, [make.outcome(410)] * 2, ["server > location /b"] * 2)
+    changes = make.compare(probes, old_side, new_side).changes
+    assert [(change.requests, len(change.causes)) for change in changes] == [(2, 2)]
