@@ -87,6 +87,8 @@ def _main(pair: Pair) -> str | None:
     if any(name.startswith("upstream ") for name in found):
         only_files = all(name.split()[-1] in FILE_PARAMS for name in found if name.startswith("upstream "))
         return "file-changed" if only_files else "upstream-headers-changed"
+    if "files" in found and old.get("status") in _REFUSED and _passes(pair):
+        return "access-widened"
     if "files" in found or ("body" in found and not _is_redirect(new)):
         return "file-changed"
     return _lesser(pair)
@@ -159,10 +161,15 @@ def _passes(pair: Pair) -> bool:
     if new.get("status") in _SERVED:
         return True
     if new.get("status") in _REFUSED:
-        return False
+        # Not refused by a rule any more: the folder has no index that could be shown.
+        return any(map(_lists, new["errors"])) and not any(map(_lists, old["errors"]))
     asked = {call.target for call, _each in calls(old["upstreams"], pair.old_peers)}
     content = (call for call, _each in calls(new["upstreams"], pair.new_peers) if not pair.is_auth(call))
     return any(call.target not in asked for call in content) or bool(set(files(new)) - set(files(old)))
+
+
+def _lists(line: str) -> bool:
+    return line.startswith("directory index of ")
 
 
 def _lost_authorisation(pair: Pair) -> bool:

@@ -51,6 +51,16 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
         {"status": 404, "errors": [MISSING]},
         ["access-widened"],
     ),
+    "a folder without an index is reached": (
+        {"status": 403, "errors": ["access forbidden by rule"]},
+        {"status": 403, "errors": ['directory index of "/srv/admin/" is forbidden']},
+        ["access-widened"],
+    ),
+    "a password file that is not there refuses": (
+        {"status": 403, "errors": ["access forbidden by rule"]},
+        {"status": 403, "errors": ['open() "/etc/nginx/users" failed (2: No such file or directory)']},
+        ["file-changed"],
+    ),
     "403 became a plain 404": ({"status": 403}, {"status": 404}, ["status-changed"]),
     "403 became 401": ({"status": 403}, {"status": 401}, ["status-changed"]),
     "403 became a redirect to the login": ({"status": 403}, {"status": 302, "location": "/login"}, ["status-changed"]),
