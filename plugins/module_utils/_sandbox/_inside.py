@@ -124,8 +124,8 @@ def attempt(*, user: bool) -> str:
     try:
         _die_with_parent(os.getppid())
         place = Place(
-            "/etc",
-            "/etc",
+            "",
+            "/",
             user=user,
             needed=(),
             written=(),
@@ -135,11 +135,25 @@ def attempt(*, user: bool) -> str:
             accounts=(),
             listens=(),
         )
-        place.unshare()
+        place.build()
+        place.processes()
         Networks()
-        place.tmpfs()
+        receiver, sender = os.pipe()
+        first = os.fork()
+        if not first:
+            os.write(sender, _attempt_first(place).encode("utf-8", "replace"))
+            os._exit(0)
+        os.waitpid(first, 0)
+        return os.read(receiver, 4096).decode("utf-8", "replace")
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
         return str(error) or type(error).__name__
+
+
+def _attempt_first(place: Place) -> str:
+    try:
+        place.processes(first=True)
+    except Exception as error:  # noqa: BLE001 - as above
+        return str(error)
     return "ok"
 
 
@@ -160,6 +174,7 @@ def build(
     try:
         plan.place.build()
         _die_with_parent(parent)  # again: new credentials have reset it
+        plan.place.processes()
         networks = Networks()
     except Exception as error:
         raise SandboxError(str(error)) from error
@@ -210,7 +225,7 @@ def _serve(
     receive: t.Callable[[], t.Optional[t.Dict[str, t.Any]]],
 ) -> None:
     _server.raise_limits()
-    plan.place.processes()
+    plan.place.processes(first=True)
     for address in sorted(plan.addresses):
         networks.add(address)
     stub = _stub(plan, networks)

@@ -57,6 +57,12 @@ class Networks:
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self.local: t.Set[str] = set()
+        try:
+            self._make()
+        except OSError as error:
+            raise OSError(error.errno, f"make the world's networks: {error.strerror}") from error
+
+    def _make(self) -> None:
         self._new()
         self._outer, self._outer_link = self._here()
         self._new()

@@ -28,6 +28,13 @@ _CERTIFICATE = (
     "CgYIKoZIzj0EAwIDSQAwRgIhAM/FTZ5f/YwsVtUT6bY9yaqwnVGw78cqbmmfAtSJXSHXAiEArcixeb4niZ9tkYn5rvPd"
     "ahSavOf4uImvZ7mLrP36Ipk="
 )
+#: The group ffdhe2048 of RFC 7919.
+_DH = (
+    "MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz+8yTnc4kmz75fS/jY2MMddj2gbIC"
+    "rsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8"
+    "CrGCsyT7YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi7MA0BM0oNC9hkXL+nOmF"
+    "g/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaDssbzSibBsu/6iGtCOGEoXJf//////////wIBAg=="
+)
 
 
 def _pem(label: str, data: str) -> bytes:
@@ -37,3 +44,4 @@ def _pem(label: str, data: str) -> bytes:
 
 CERTIFICATE = _pem("CERTIFICATE", _CERTIFICATE)
 KEY = _pem("PRIVATE" + " KEY", _KEY)
+DH = _pem("DH PARAMETERS", _DH)

@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import os
 import stat
+import struct
 import typing as t
 
 from . import _world
@@ -29,13 +30,14 @@ _HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 _NAMES = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nservices: files\n"
 _KERNEL = ("/proc", "/sys", "/dev")
 _MS_MOVE = 8192
+_NET_BIND_SERVICE = 10
 
 
 class Place(_world.World):
     """Builds it, in a forked child.
 
     Args:
-        tree: what is shown at `config_dir`.
+        tree: what is shown at `config_dir`; "" for nothing.
         config_dir: where.
         user: in a user namespace.
         needed: paths that must stay visible when `empty` holds: the binary, the prefix.
@@ -66,7 +68,9 @@ class Place(_world.World):
     ) -> None:
         self._hidden = sorted({*_bound_sockets(), *_found_sockets("/run"), *sockets, *listens, *_beside(sockets)})
         folders = {os.path.dirname(path) for path in (*written, *self._hidden, *emptied, OWN + "/x")}
-        super().__init__([(tree, config_dir)], user=user, emptied=(), folders=sorted(folders | {config_dir}))
+        super().__init__(
+            [(tree, config_dir)] if tree else [], user=user, emptied=(), folders=sorted(folders | {config_dir})
+        )
         self._needed = needed
         self._written = written
         self._caches = emptied
@@ -119,21 +123,17 @@ class Place(_world.World):
         for _source, target in self._binds:
             self.parent(target + "/x")
 
-    def unshare(self) -> None:
-        """The first step of `build` alone."""
-        self._unshare()
-        self._mount("make mounts private", None, "/", None, _world.MS_REC | _world.MS_PRIVATE)
+    def processes(self, *, first: bool = False) -> None:
+        """Mounts a /proc in which the kernel's settings can be written: a container's is read-only.
 
-    def tmpfs(self) -> None:
-        """Mounts a tmpfs and an overlay, to see whether that is allowed."""
-        handle = os.open("/etc", os.O_PATH)
-        self._make_tmpfs()
-        self._lay(handle, "/etc", "overlay on /etc")
-
-    def processes(self) -> None:
-        """Mounts /proc, in the first process of the PID namespace."""
-        with contextlib.suppress(_world.StepError):  # a container's masked /proc stays what it is
-            self._mount("mount /proc", "proc", "/proc", "proc", 0xE)
+        Args:
+            first: this is the first process of the PID namespace, whose /proc has to be its own.
+        """
+        try:
+            self._mount("mount /proc", "proc", "/proc", "proc", 0xE)  # nosuid, nodev, noexec
+        except _world.StepError:
+            if first:
+                raise
 
     def seal(self) -> None:
         """Makes /proc read-only, once the kernel's settings of the world are made."""
@@ -326,3 +326,11 @@ def drop_capabilities() -> None:
         if number not in {0, 1, 3, 5, 6, 7, 10, 12, 13, 24}:
             libc.prctl(24, number, 0, 0, 0)  # PR_CAPBSET_DROP
     libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    if os.geteuid():
+        # Low ports are nginx's in its own network, also where /proc/sys cannot be written to say so.
+        head, sets = struct.pack("=Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+        libc.capget(head, sets)
+        effective, permitted = struct.unpack_from("=II", sets)
+        struct.pack_into("=III", sets, 0, effective, permitted, permitted & 1 << _NET_BIND_SERVICE)
+        libc.capset(head, sets)
+        libc.prctl(47, 2, _NET_BIND_SERVICE, 0, 0)  # PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE

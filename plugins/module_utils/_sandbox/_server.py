@@ -34,6 +34,7 @@ _CERTIFICATE = re.compile(
     r'(?:cannot load certificate|SSL_CTX_load_verify_(?:locations|file)\(|SSL_CTX_use_certificate\w*\() ?"([^"]+)"'
 )
 _KEY = re.compile(r'(?:cannot load certificate key |SSL_CTX_use_PrivateKey\w*\()"([^"]+)"')
+_GROUP = re.compile(r'^BIO_new_file\("([^"]+)"\) failed')  # ssl_dhparam
 _ROUNDS = 50
 _READY = 5.0  # seconds from the start of the master to its first worker
 _DAEMON = 2.0  # seconds in which it becomes a daemon once it listens, or it never will
@@ -115,6 +116,10 @@ class Server:
         # A certificate or key that an include names from somewhere else and this machine lacks.
         for line in words:
             key, certificate = _KEY.search(line), _CERTIFICATE.search(line)
+            group = _GROUP.search(line)
+            if group and _ABSENT.search(line) and group.group(1) not in self.certificates:
+                self.certificates.append(group.group(1))
+                return self._place.write(group.group(1), _pair.DH)
             if key and ("mismatch" in line or _ABSENT.search(line)):
                 partner = next((c for c, k in self._pairs.items() if k == key.group(1)), None)
                 return self._plant(partner, key.group(1))
@@ -216,10 +221,10 @@ class Server:
         Raises:
             SandboxError: it does not come up again.
         """
-        for pid in _processes():
-            if pid != 1:
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+        if os.getpid() != 1:
+            raise SandboxError("this is not the first process of a world", "failed")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)  # everything in this PID namespace but its first process
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)

@@ -175,3 +175,31 @@ def test_an_upstream_whose_port_no_file_names(site: Site) -> None:
     named, inside = site.run(probe("/?p=a&q=0"), probe("/in?p=a&q=2"))
     assert upstream(named)[0] == "http://app.internal:9001"
     assert (upstream(inside)[0], inside["errors"]) == ("http://127.0.0.1:9021", [])
+
+
+def test_background_requests_belong_to_their_probe(site: Site) -> None:
+    site.write(
+        "server { listen 80; location / { mirror /m; proxy_pass http://app.internal; }"
+        " location /m { internal; proxy_pass http://copy.internal$request_uri; resolver 10.0.0.53; } }"
+    )
+    for outcome in site.run(*[probe("/x")] * 20):
+        assert sorted(seen["target"] for seen in outcome["upstreams"]) == [
+            "http://app.internal:80",
+            "http://copy.internal:80",
+        ]
+
+
+def test_one_of_many_workers_answers_all(site: Site) -> None:
+    site.write(
+        "upstream app { server a.internal:1; server b.internal:2; }"
+        "server { listen 80; location / { proxy_pass http://app; } }",
+        top="worker_processes 4;",
+    )
+    targets = [upstream(outcome)[0] for outcome in site.run(*[probe()] * 20)]
+    assert targets == ["http://a.internal:1", "http://b.internal:2"] * 10
+
+
+def test_the_options_of_a_running_master(site: Site) -> None:
+    site.write("server { listen 80; return 204; }")
+    instance = {"config_dir": str(site.config), "globals_": "daemon off; worker_rlimit_nofile 4096"}
+    assert site.run(probe(), instance=instance)[0]["status"] == 204

@@ -90,12 +90,12 @@ def test_a_certificate_whose_key_is_missing_and_one_from_an_include_elsewhere(si
         f"server {{ listen 443 ssl; ssl_certificate {outside}/o.pem; ssl_certificate_key {outside}/o.key; return 204; }}"
     )
     site.write(
-        f"include {outside}/*.conf;"
+        f"include {outside}/*.conf; ssl_dhparam dh.pem;"
         "server { listen 444 ssl; ssl_certificate c.pem; ssl_certificate_key gone.key; return 204; }"
     )
     got = site.run(probe(listen=TLS), probe(listen={**TLS, "port": 444}))
     assert [outcome["status"] for outcome in got] == [204, 204]
-    assert {Path(path).name for path in site.facts["certificates"]} == {"c.pem", "gone.key", "o.pem", "o.key"}
+    assert {Path(path).name for path in site.facts["certificates"]} == {"c.pem", "gone.key", "o.pem", "o.key", "dh.pem"}
 
 
 def test_proxy_protocol_and_unix_listeners(site: Site) -> None:

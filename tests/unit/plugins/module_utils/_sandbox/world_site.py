@@ -68,7 +68,8 @@ class Site:
 
     def job(self, probes: t.Sequence[t.Any], **options: t.Any) -> dict[str, t.Any]:
         spec = {"name": "x", "tree": str(self.config), **options.pop("world", {})}
-        return {"instance": {"config_dir": str(self.config)}, "worlds": [spec], "probes": list(probes), **options}
+        instance = options.pop("instance", {"config_dir": str(self.config)})
+        return {"instance": instance, "worlds": [spec], "probes": list(probes), **options}
 
     def run(self, *probes: dict[str, t.Any], **options: t.Any) -> list[Outcome]:
         result = self.result(*probes, **options)
