@@ -91,7 +91,7 @@ def spell(directive: Directive, around: str) -> Spelled:
     name, args = directive.name, tuple(directive.args)
     if not args:
         return Spelled((name,), args)
-    if directive.block is None and any("${" in arg for arg in args):
+    if directive.block is None:
         args = _unbraced(name, args)
     if name in _BY_HEADER:
         return Spelled((name, args[0].lower()), args)
@@ -112,6 +112,8 @@ def _other(name: str, args: Args) -> Spelled:
 
 
 def _unbraced(name: str, args: Args) -> Args:
+    if not any("${" in arg for arg in args):
+        return args
     # Of a module nobody knows whether it has variables; code has its own.
     if name.startswith("perl") or not grammar().knows(name):
         return args
@@ -185,16 +187,20 @@ def _cache_valid(directive: Directive, _around: str) -> Spelled:
     return Spelled((directive.name, *sorted(codes)), (*sorted(codes), period))
 
 
-def claims(node_name: str, args: Args) -> Args:
-    """What a directive is for, where the first of several for one thing is taken, or the last; empty for all others.
+#: Of which several in one block may be for one thing.
+CONTESTED: t.Final = frozenset(
+    {"error_page", "proxy_cache_valid", "fastcgi_cache_valid", "uwsgi_cache_valid", "scgi_cache_valid"}
+)
 
-    ngx_http_send_error_page(), ngx_http_file_cache_valid(), ngx_http_core_type().
+
+def claims(name: str, args: Args) -> Args:
+    """What one of `CONTESTED` is for: the first of several is taken.
+
+    ngx_http_send_error_page() (src/http/ngx_http_core_module.c), ngx_http_file_cache_valid().
     """
-    if node_name == "error_page":
+    if name == "error_page":
         return tuple(arg for arg in args if _CODE.fullmatch(arg))
-    if node_name.endswith("_cache_valid"):
-        return args[:-1] or ("200", "301", "302")
-    return ()
+    return args[:-1] or ("200", "301", "302")
 
 
 def _listen(directive: Directive, _around: str) -> Spelled:

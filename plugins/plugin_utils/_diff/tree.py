@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, flatten
 
-from .keys import Args, Key, claims, spell
+from .keys import CONTESTED, Args, Key, claims, spell
 from .wording import DEFAULT_SOCKET
 
 if t.TYPE_CHECKING:
@@ -104,7 +104,9 @@ class Forest:
         elif node.name == "types":
             _order_contested(node.children or (), lambda child: child.args[1:])
         children = node.children or []
-        _order_contested(children, lambda child: claims(child.name, child.args))
+        contested = [child for child in children if child.directive.name in CONTESTED]
+        if len(contested) > 1:
+            _order_contested(contested, lambda child: claims(child.name, child.args))
         groups: dict[str, list[int]] = {}
         for child in children:
             if child.group:
