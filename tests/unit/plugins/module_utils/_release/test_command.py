@@ -17,7 +17,8 @@ import pytest
 from real_site import PROBES, Site, server
 from release_world import of, shape
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import clock, watch
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import cli, clock, watch
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 
 FIRST = of({"vhosts/a.conf": server("return 200 first;")})
 SECOND = of({"vhosts/a.conf": server("return 200 second;")})
@@ -75,6 +76,22 @@ def test_the_end_of_a_lease_waits_for_the_lock_and_for_a_renewal(site: Site) -> 
     assert clock.boottime() >= end
     assert json.loads(out)["release"] == first
     assert site.get() == "first"
+
+
+@pytest.mark.parametrize("ends", ["well", "in trouble"])
+def test_a_rollback_that_fails_is_tried_a_few_times(monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    locked, failed = ReleaseError("held", "locked"), ReleaseError("ROLLBACK FAILED", "rollback_failed")
+    answers: list[t.Any] = [locked, {"changed": False, "expires_in": 7.0}, failed, failed, locked, failed, failed]
+    answers.append({"changed": True} if ends == "well" else failed)
+    slept: list[float] = []
+    monkeypatch.setattr(cli, "_attempt", lambda _path, _token: answers.pop(0))
+    monkeypatch.setattr(time, "sleep", slept.append)
+    if ends == "well":
+        assert cli._expire("/store", "abc") == {"changed": True}
+    else:
+        with pytest.raises(ReleaseError, match="ROLLBACK FAILED"):
+            cli._expire("/store", "abc")
+    assert slept == [0.2, 7.0, 2, 10, 0.2, 30, 60]
 
 
 class Ended(Exception):  # noqa: N818 - it is what the test waits for
