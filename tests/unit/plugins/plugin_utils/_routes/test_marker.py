@@ -91,6 +91,14 @@ def test_a_shared_snippet_has_one_marker_and_every_server() -> None:
     assert changed["s"].count(b"set $failsafe_trace") == 1
 
 
+def test_blocks_with_a_log_of_their_own_log_for_their_location() -> None:
+    text = "events {} http { server { location / { if ($a) { access_log a; } limit_except GET { access_log off; } } } }"
+    changed, markers = instrument(config_of({"nginx.conf": text}))
+    location = next(block for block in markers.values() if block.kind == "location")
+    log = f"access_log /run/failsafe-trace.log failsafe_{location.id};"
+    assert changed["nginx.conf"].decode().count(log) == 3
+
+
 def test_files_without_a_block_are_left_alone() -> None:
     files = {"nginx.conf": "events {} http { include a; server {} }", "a": "gzip on;"}
     assert set(instrument(config_of(dict(files)))[0]) == {"nginx.conf"}

@@ -414,3 +414,13 @@ def test_a_part_of_the_causes_is_no_group_of_its_own(make: t.Any) -> None:
     new_side = make.side(new, [make.outcome(410)] * 2, ["server > location /b"] * 2)
     changes = make.compare(probes, old_side, new_side).changes
     assert [(change.requests, len(change.causes)) for change in changes] == [(2, 2)]
+
+
+def test_without_a_rewrite_that_fits_another_change_is_blamed(make: t.Any) -> None:
+    text = "server { server_name a; rewrite ^/p /x last; location /b { return 200; } }"
+    new = text.replace("^/p /x", "^/p /y").replace("/b {", "/b { add_header X-A 1;")
+    sides = [
+        make.side(each, [make.outcome(status)], ["server > location /b"]) for each, status in ((text, 200), (new, 410))
+    ]
+    changes = make.compare([make.probe("http://a/b")], *sides).changes
+    assert ["X-A" in cause["line"] for cause in changes[0].causes] == [True]
