@@ -37,6 +37,7 @@ from .mounts import SandboxError
 _PDEATHSIG, _DUMPABLE = 1, 4  # <linux/prctl.h>
 _LOOSE = re.compile(r"(?:stderr|syslog:|memory:|/dev/|\||off$|.*\$)")
 _RESOLVERS = 64
+_ATTEMPT, _LATE = 30, 10  # seconds
 
 
 class Plan:
@@ -122,7 +123,9 @@ class Plan:
 def attempt(*, user: bool) -> str:
     """Tries the steps that systems deny, in a forked child: "ok" or the reason."""
     try:
-        _die_with_parent(os.getppid())
+        die_with_parent(os.getppid())
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_ATTEMPT)  # a file system that does not answer
         place = Place(
             "",
             "/",
@@ -171,9 +174,10 @@ def build(
     """
     deadline = time.monotonic() + plan.seconds
     _detach(channel, parent)
+    signal.alarm(int(plan.seconds) + _LATE)  # this process is outside of the PID namespace, where signals are obeyed
     try:
         plan.place.build()
-        _die_with_parent(parent)  # again: new credentials have reset it
+        die_with_parent(parent)  # again: new credentials have reset it
         plan.place.processes()
         networks = Networks()
     except Exception as error:
@@ -181,10 +185,9 @@ def build(
     first = os.fork()
     if first:
         channel.close()
-        signal.alarm(int(plan.seconds) + 10)
         os.waitpid(first, 0)
         return
-    _die_with_parent(0)
+    die_with_parent(0)
     try:
         _serve(plan, networks, deadline, send, receive)
     except _world.StepError as error:
@@ -193,7 +196,7 @@ def build(
 
 def _detach(channel: socket.socket, parent: int) -> None:
     # Nothing of the caller's is kept open; its files and sockets stay its own.
-    _die_with_parent(parent)
+    die_with_parent(parent)
     for number in range(1, signal.NSIG):
         with contextlib.suppress(OSError, ValueError):
             if number not in {signal.SIGKILL, signal.SIGSTOP}:
@@ -209,7 +212,8 @@ def _detach(channel: socket.socket, parent: int) -> None:
                 os.close(int(name))
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
+    """Makes the kernel kill this process when its parent ends, and ends it if that happened already."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_DUMPABLE, 1, 0, 0, 0)  # else /proc/self is root's, where a process has changed its id

@@ -71,6 +71,10 @@ class Place(_world.World):
         super().__init__(
             [(tree, config_dir)] if tree else [], user=user, emptied=(), folders=sorted(folders | {config_dir})
         )
+        try:
+            self._mode = stat.S_IMODE(os.stat(config_dir).st_mode)
+        except OSError:
+            self._mode = 0o755
         self._needed = needed
         self._written = written
         self._caches = emptied
@@ -85,6 +89,8 @@ class Place(_world.World):
             Exception: a step failed; the message names it and the system's reason.
         """
         self._build()
+        for _source, target in self._binds:
+            os.chmod(target, self._mode)  # a temporary folder of the candidate is closed to nginx's workers
         if self._blank:
             self._clear()
         self._open_up()

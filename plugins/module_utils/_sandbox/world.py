@@ -232,11 +232,13 @@ def run_worlds(job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         `worlds`: name -> `outcomes` and `facts` (and `second`, outcomes), or `error` with `kind` and `message`.
     """
     children = []
+    parent = os.getpid()
     for spec in job["worlds"]:
         receiver, sender = os.pipe()
         child = os.fork()
         if not child:
             try:
+                _inside.die_with_parent(parent)
                 os.close(receiver)
                 data = json.dumps(_run(job, spec)).encode("utf-8", "surrogatepass")
                 with open(sender, "wb") as file:

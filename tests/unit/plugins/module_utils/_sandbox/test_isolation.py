@@ -38,6 +38,12 @@ RUN = (
     SETUP
     + "with World(Instance(**job['instance']), user=job['user']) as w: print(json.dumps(w.probe(job['probes'])))\n"
 )
+SEVERAL = SETUP + (
+    "from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import run_worlds\n"
+    "print(os.getpid(), flush=True)\n"
+    "job.update(worlds=[{'name': 'a'}, {'name': 'b'}], probes=job['probes'] * 200000)\n"
+    "run_worlds(job)\n"
+)
 HANG = SETUP + (
     "world = World(Instance(**job['instance']), user=job['user'])\n"
     "print(open(f'/proc/{world._child}/task/{world._child}/children').read().strip(), flush=True)\n"
@@ -331,3 +337,21 @@ def test_folders_at_the_top_are_the_worlds_own(folder: Path, how: str) -> None:
         assert world.create_files(["/failsafe-docroot/x"]) == []
         assert world.probe([probe("/x")])[0]["status"] == 200
     assert sorted(os.listdir("/")) == before
+
+
+def test_kill_9_of_a_runner_of_several_worlds(folder: Path, how: str) -> None:
+    write(folder / "etc", "server { listen 80; return 204; }")
+    argv = command(how, SEVERAL, folder / "etc", [probe()])
+    runner = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **t.cast("t.Any", WAYS[how]))
+    assert runner.stdout
+    assert int(runner.stdout.readline()) == runner.pid
+    limit = time.monotonic() + 20
+    while len(processes := descendants(runner.pid)) < 11:  # twice: runner, waiter, first process, master, worker
+        assert time.monotonic() < limit, processes
+        time.sleep(0.01)
+    runner.kill()
+    runner.wait()
+    runner.stdout.close()
+    while any(Path(f"/proc/{pid}").exists() for pid in processes):
+        assert time.monotonic() < limit
+        time.sleep(0.01)

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -146,3 +148,24 @@ def test_no_descriptors_or_children_are_left() -> None:
     assert len(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_candidate_in_a_folder_that_only_its_owner_may_enter(site: Site) -> None:
+    site.write("server { listen 80; root tree; location / { auth_basic x; auth_basic_user_file users; } }")
+    (site.config / "users").write_text("me:{PLAIN}x\n")
+    private = Path(tempfile.mkdtemp())
+    shutil.copytree(site.config, private / "tree", dirs_exist_ok=True)
+    if site.how == "nobody":
+        for path in [private, *private.rglob("*")]:
+            os.chown(path, 65534, 65534)
+    (private / "tree").chmod(0o700)
+    (outcome,) = site.run(probe(headers=[["Authorization", "Basic bWU6eA=="]]), world={"tree": str(private / "tree")})
+    shutil.rmtree(private)
+    assert (outcome["status"], outcome["errors"]) == (
+        404,
+        [f'"{_prefix()}/tree/index.html" is not found (2: No such file or directory)'],
+    )
+
+
+def _prefix() -> str:
+    return Instance("/etc/nginx").build().prefix
