@@ -152,6 +152,17 @@ def test_a_run_that_works_renews_and_one_that_hangs_does_not(world: World, monke
     assert min(seen) == 0
 
 
+def test_the_whole_lease_is_left_when_the_gate_has_passed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = activate(world, reload=False, lease=50)
+
+    def gate(*_arguments: t.Any) -> dict[str, t.Any]:
+        edit_note(world, "lease.json", until=time_.boottime() + 3)
+        return {"ok": True, "reason": ""}
+
+    monkeypatch.setattr(world.host, "gate", gate)
+    assert world.engine(lease=50).activate(release, reload=True)["lease"]["expires_in"] > 45
+
+
 @pytest.mark.parametrize("required", [True, False])
 def test_without_a_switch_there_is_no_activation_unless_allowed(world: World, *, required: bool) -> None:
     world.deploy(NEW)
