@@ -146,10 +146,20 @@ def _failing(outcome: Outcome) -> bool:
 
 
 def _failed(old: Outcome, new: Outcome) -> bool:
-    """Whether an error is introduced; a 503 that a new listener is told to answer is none."""
-    if _failing(old) or not _failing(new):
+    """Whether an error is introduced.
+
+    A 503 that a new listener is told to answer is none, and what an upstream that was told to fail makes of a request is
+    none where no upstream was asked for it before: the plain request shows where it goes now.
+    """
+    if _failing(old) or not _failing(new) or (_upstream_failed(new) and not _upstream_failed(old)):
         return False
     return old.get("status") is not None or bool(new["errors"]) or not _decided(new)
+
+
+def _upstream_failed(outcome: Outcome) -> bool:
+    """Whether the last upstream that was asked failed, as stubs do only where the probe tells them to."""
+    last = outcome["upstreams"][-1] if outcome["upstreams"] else None
+    return last is not None and ((last.get("status") or 0) >= _ERROR or last.get("protocol") == "unknown")
 
 
 def _passes(pair: Pair) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 from collections import Counter
+from dataclasses import replace
 from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
@@ -25,8 +26,8 @@ from .coverage import Reached, changed_not_verified, dedupe, shown_limits, unuse
 from .grouping import Grouper, Item
 from .names import find_moves
 from .normal import differences
-from .places import Locator, Side, host_of, path_of, spellings
-from .redirects import cached_loops
+from .places import Locator, Side, host_of, is_made_up, path_of, spellings
+from .redirects import cached_loops, clean_url, url_of
 from .result import Report, Unverified
 
 if t.TYPE_CHECKING:
@@ -117,7 +118,7 @@ class _Comparison:
         self.unstable: set[int] = set()
 
     def report(self, expectations: list[dict[str, t.Any]]) -> Report:
-        items = [*self._items(), *self._loops()]
+        items = [*self._at_the_end(list(self._items())), *self._loops()]
         moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self.same)
         outcomes = (self.old.side.outcomes, self.new.side.outcomes)
         grouper = Grouper(self.probes, outcomes, (self.before, self.after), moves, self.causes)
@@ -157,6 +158,21 @@ class _Comparison:
             names = classes_of(pair)
             for name in sorted(names):
                 yield self._item(index, name, found, removed_headers(pair) if name == "security-header-removed" else ())
+
+    def _at_the_end(self, items: list[Item]) -> Iterator[Item]:
+        """The items; one that changed only where its redirects end counts with the request for that very URL."""
+        asked: dict[tuple[str, str | None], Item] = {}
+        for item in items:
+            probe = self.probes[item.index]
+            if probe["method"] == "GET" and not is_made_up(probe) and not _only_later(item):
+                asked.setdefault((item.name, clean_url(url_of(probe))), item)
+        for item in items:
+            hops = self.new.side.outcomes[item.index].get("hops")
+            same = asked.get((item.name, clean_url(str(hops[-1]["url"])))) if hops and _only_later(item) else None
+            if same is None or same.accepted is not item.accepted:
+                yield item
+            else:
+                yield replace(item, old=same.old, new=same.new, causes=same.causes)
 
     def _item(self, index: int, name: str, found: frozenset[str], headers: Sequence[str], note: str = "") -> Item:
         before, after, probe = self.before[index], self.after[index], self.probes[index]
@@ -260,6 +276,11 @@ class _Comparison:
             if index not in self.unstable:
                 counts["approx" if old.reasons(index) or new.reasons(index) else "verified"] += 1
         return counts
+
+
+def _only_later(item: Item) -> bool:
+    """Whether the request itself gets what it got, and only the end of its redirects is another."""
+    return "final" in item.found and not item.found & {"status", "closed", "location"}
 
 
 def _auth_requests(locator: Locator) -> set[tuple[str, str]]:

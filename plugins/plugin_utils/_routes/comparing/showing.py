@@ -15,6 +15,7 @@ import typing as t
 from . import redact
 from .classify import SECURITY_HEADERS
 from .normal import call_of, files, header_values
+from .places import host_of
 from .redirects import url_of
 
 if t.TYPE_CHECKING:
@@ -44,7 +45,7 @@ def request_line(probe: Probe) -> str:
     if probe.get("host") is None:
         words.append("-H Host:")
     sni = probe.get("sni")
-    if probe["listen"].get("ssl") and sni != probe.get("host"):
+    if probe["listen"].get("ssl") and str(sni or "").lower() != host_of(probe):
         words.append(f"(SNI {redact.text(sni)})" if sni else "(no SNI)")
     if str(probe["listen"]["address"]).startswith("unix:"):
         words.append(f"--unix-socket {shlex.quote(str(probe['listen']['address'])[len('unix:') :])}")
@@ -59,8 +60,11 @@ def _circumstances(probe: Probe) -> Iterator[str]:
     made = [redact.text(str(path)) for path in probe.get("made_files") or ()]
     if made:
         yield f"with {made[0]} there" if len(made) == 1 else f"with {made[0]} and {len(made) - 1} more files there"
-    if probe.get("client") and probe["client"] not in _USUAL_CLIENTS:
-        yield f"from {probe['client']}"
+    client, address = probe.get("client"), str(probe["listen"]["address"])
+    # Nobody reaches a loopback address from elsewhere.
+    usual = client == address if address.startswith("127.") or address == "::1" else client in _USUAL_CLIENTS
+    if client and not usual:
+        yield f"from {client}"
     for answer in probe.get("answers") or ():
         name = "any upstream" if answer.get("upstream") in (None, "*") else redact.text(str(answer["upstream"]))
         if answer.get("down"):

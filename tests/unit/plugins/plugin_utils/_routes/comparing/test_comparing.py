@@ -424,3 +424,20 @@ def test_without_a_rewrite_that_fits_another_change_is_blamed(make: t.Any) -> No
     ]
     changes = make.compare([make.probe("http://a/b")], *sides).changes
     assert ["X-A" in cause["line"] for cause in changes[0].causes] == [True]
+
+
+def test_what_only_redirects_lead_to_counts_with_its_url(make: t.Any) -> None:
+    hop = {"url": "http://www.example.com/", "status": 301}
+    probes = [make.probe("http://www.example.com/a", 1), make.probe("http://www.example.com/", 2)]
+    ways = ["server > location /a", "server > location /"]
+    sides = []
+    for status in (200, 500):
+        hops = [hop, {"url": "http://www.example.com/a", "status": status}]
+        through = make.outcome(301, 2, location="/a", chain="final", hops=hops)
+        sides.append(make.side(SHOP, [make.outcome(status, 1), through], ways))
+    assert listed(compare(probes, *sides)) == [("error-introduced", "www.example.com", "location /a", 2)]
+    # Where nobody asked for the URL itself, the redirect tells it.
+    for side in sides:
+        side.outcomes, side.traced = side.outcomes[1:], side.traced[1:]
+    report = compare(probes[1:], *(Side(s.outcomes, s.config, s.markers, s.traced) for s in sides))
+    assert listed(report) == [("error-introduced", "www.example.com", "location /", 1)]

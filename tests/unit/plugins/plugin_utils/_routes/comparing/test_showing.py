@@ -64,6 +64,12 @@ def test_tls_names_are_told_where_they_differ(make: t.Any) -> None:
     assert request_line(make.probe("https://a/", sni="b")) == "GET https://a/ (SNI b)"
     assert request_line(make.probe("https://a/", sni=None)) == "GET https://a/ (no SNI)"
     assert request_line(make.probe("https://a/")) == "GET https://a/"
+    assert request_line(make.probe("https://A:8443/", sni="a")) == "GET https://A:8443/"
+
+
+def test_loopback_is_reached_from_itself(make: t.Any) -> None:
+    assert request_line(make.probe(address="127.0.0.1", client="127.0.0.1")) == "GET http://www.example.com/"
+    assert request_line(make.probe(client="127.0.0.1")) == "GET http://www.example.com/ from 127.0.0.1"
 
 
 HOPS = [{"url": f"http://a/{number}", "status": 301, "location": f"/{number + 1}"} for number in range(12)]
