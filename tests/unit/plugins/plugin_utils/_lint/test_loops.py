@@ -59,6 +59,9 @@ DECIDED = (
     b"location / { try_files $uri @a; deny all; } location @a { proxy_pass http://127.0.0.1; } error_page 403 @a;",
     b"location / { limit_except POST { deny all; } error_page 403 /x; return 204; } recursive_error_pages on;",
     b"location / { try_files $uri @a; } location @a { deny all; error_page 403 /y; proxy_pass http://127.0.0.1; }",
+    # A sample with a slash at its end is simulated anyway; these have none.
+    b"location = /x { try_files $uri @a; } location @a { deny all; error_page 403 /x; proxy_pass http://127.0.0.1; }",
+    b"location = /x { deny all; try_files $uri @a; error_page 403 /x; } location @a { proxy_pass http://127.0.0.1; }",
 )
 
 
