@@ -35,6 +35,8 @@ class Comparison:
 
     def __init__(self, forest: Forest, before: Inheritance, after: Inheritance, words: Sentences) -> None:
         self.changes: list[Change] = []
+        #: The `id()` of every server that was looked at, and what it became.
+        self.servers: dict[int, Node | None] = {}
         self._forest = forest
         self._words = words
         self._before = before
@@ -59,6 +61,7 @@ class Comparison:
             return
         old, new = before.children or [], after.children or []
         pairs = pair(old, new, self._forest)
+        self.servers.update((id(left), right) for left, right in pairs if left is not None and left.is_server)
         for left, right in pairs:
             if left is None:
                 self._added.append((before, after, t.cast("Node", right)))

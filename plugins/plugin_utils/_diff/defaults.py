@@ -19,7 +19,7 @@ from .change import Change
 from .match import pair
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .tree import Forest, Node
     from .wording import Words
@@ -27,12 +27,17 @@ if t.TYPE_CHECKING:
 _SHOWN: t.Final = 3
 
 
-def changes(before: Node, after: Node, forest: Forest, words: Words) -> list[Change]:
-    """Sockets with another default server, and names that another server has; both servers are there on both sides."""
+def changes(before: Node, after: Node, forest: Forest, words: Words, known: Mapping[int, Node | None]) -> list[Change]:
+    """Sockets with another default server, and names that another server has, where both sides have them.
+
+    `known` is what servers became, by their `id()`, as far as it was looked at.
+    """
     old, new = _Answering(before), _Answering(after)
     if not old.servers or not new.servers:
         return []
-    partner = {id(left): right for left, right in pair(old.servers, new.servers, forest) if left is not None}
+    partner = known
+    if any(id(server) not in known for server in old.servers):
+        partner = {id(left): right for left, right in pair(old.servers, new.servers, forest) if left is not None}
     found: list[Change] = []
     for what, was, now, contested in (
         ("default server of {}", old.defaults, new.defaults, None),

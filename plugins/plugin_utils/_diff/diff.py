@@ -175,7 +175,7 @@ def diff(before: Config, after: Config) -> Diff:
     words = Sentences()
     comparison = Comparison(forest, Inheritance(before.root), Inheritance(after.root), words)
     comparison.run(old, new)
-    changes = fold(comparison.changes + defaults.changes(old, new, forest, words))
+    changes = fold(comparison.changes + defaults.changes(old, new, forest, words, comparison.servers))
     return Diff((before, old), (after, new), changes, forest)
 
 

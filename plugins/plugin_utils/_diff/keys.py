@@ -115,9 +115,14 @@ def _unbraced(name: str, args: Args) -> Args:
     if not any("${" in arg for arg in args):
         return args
     # Of a module nobody knows whether it has variables; code has its own.
-    if name.startswith("perl") or not grammar().knows(name):
+    if name.startswith("perl") or not _is_nginxs_own(name):
         return args
     return tuple(_BRACED.sub(r"$\1", arg) for arg in args)
+
+
+@lru_cache(maxsize=4096)
+def _is_nginxs_own(name: str) -> bool:
+    return grammar().knows(name)
 
 
 def _entry(directive: Directive, around: str) -> Spelled:
