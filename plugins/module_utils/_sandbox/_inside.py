@@ -259,6 +259,7 @@ def _serve(
         listens=plan.listens,
         edge=plan.edge,
         names=plan.scan.names,
+        several=plan.scan.several,
         trace=plan.trace,
         deadline=deadline,
         seconds=plan.seconds,

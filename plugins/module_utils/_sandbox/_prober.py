@@ -29,6 +29,10 @@ Dict = t.Dict[str, t.Any]
 _DISABLED = re.compile(
     r"temporarily disabled|no live upstreams|\(111: Connection refused\) while connecting to upstream"
 )
+#: With several peers the one that failed is passed over for some time; a single one never is (max_fails).
+_FAILED = re.compile(
+    r"while (?:connecting to|sending request to|reading response header from|SSL handshaking to) upstream"
+)
 _LIMITED = re.compile(r"limiting (?:requests|connections)|delaying request")
 _UNSERVED = re.compile(r'connect\(\) failed \(111.*upstream: "[a-z]+://(\[[0-9a-f:.]+\]|[\d.]+):(\d+)')
 _RESTARTING = 0.3  # of the deadline may be spent on it
@@ -41,6 +45,7 @@ class Prober:
 
     Args:
         listens, edge, names: for `follow.next_probe`.
+        several: an upstream has several servers.
         trace: read the ids that an instrumented tree logs.
         deadline: as of `time.monotonic`.
         seconds: of the whole deadline.
@@ -55,6 +60,7 @@ class Prober:
         listens: t.Sequence[Dict],
         edge: t.Sequence[Dict],
         names: t.Iterable[str],
+        several: bool,
         trace: bool,
         deadline: float,
         seconds: float,
@@ -71,6 +77,7 @@ class Prober:
         self._deadline = deadline
         self._budget = seconds * _RESTARTING
         self._dirty = False
+        self._several = several
         self._served: t.Set[t.Tuple[str, int]] = set()
         self._memo: t.Dict[str, Dict] = {}
 
@@ -125,7 +132,7 @@ class Prober:
                 self._restart()
             outcome, log = self._ask(probe)
             last = attempt + 1 == _REPEATS
-            if _DISABLED.search(log):
+            if log and (_DISABLED.search(log) or (self._several and _FAILED.search(log))):
                 self._dirty = True
             if not last and self._serve_more(log):
                 continue

@@ -37,6 +37,7 @@ _DIRECTIVES = (
 _FILES = {name: re.compile(name + r"\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s;\"']+))") for name in _DIRECTIVES}
 _NAMES = re.compile(r"server_name\s+([^;]+);")
 _WORDS = re.compile(r"reuseport\b|daemon\s+off\b")
+_SEVERAL = re.compile(r"upstream\s+[^\s;{}]+\s*\{[^{}]*server\s[^{}]*;\s*server\s")
 _USER = re.compile(r"user\s+([\w.-]+)(?:\s+([\w.-]+))?\s*;")
 _LAST_PORT = 65535
 _DEFAULT_PORTS = (80, 443, 11211)
@@ -56,6 +57,7 @@ class Scan:
         files: directive (or its end) -> its paths as written, in the order of the files and lines.
         names: what `server_name` names.
         words: what else was found: "reuseport", "daemon off".
+        several: an upstream has several servers.
         user: the accounts named by `user`.
     """
 
@@ -79,6 +81,7 @@ class Scan:
             name for names in _NAMES.findall(text) for name in names.split() if "$" not in name and name != "_"
         }
         self.words = {" ".join(words.split()) for words in _WORDS.findall(text)}
+        self.several = bool(_SEVERAL.search(text))
         self.user = [name for names in _USER.findall(text) for name in names if name]
 
     def paths(self, *endings: str) -> t.List[str]:

@@ -89,6 +89,18 @@ def test_what_a_configuration_names(tmp_path: Path) -> None:
     assert {"www.example.com", "*.example.org"} <= found.names
 
 
+@pytest.mark.parametrize(
+    ("text", "several"),
+    [
+        ("upstream a { server b; server c:1 weight=2; }", True),
+        ("upstream a { zone z 1m; server b; }\nupstream c { server d; }", False),
+        ("server { server_name a; } server { listen 80; }", False),
+    ],
+)
+def test_upstreams_with_several_servers(tmp_path: Path, text: str, several: bool) -> None:  # noqa: FBT001
+    assert scan(tmp_path, text).several == several
+
+
 def test_nothing_to_find(tmp_path: Path) -> None:
     assert scan(tmp_path, "").listens == []
     assert Scan(str(tmp_path / "none")).unix == []

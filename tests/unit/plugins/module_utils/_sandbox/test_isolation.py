@@ -136,7 +136,7 @@ def live(folder: Path) -> t.Iterator[tuple[Path, int]]:
         f"access_log {folder}/log/access.log; proxy_cache_path {folder}/cache keys_zone=c:1m;"
         f'server {{ listen 127.0.0.1:{number}; listen unix:{folder}/run/n.sock; location / {{ return 200 "live"; }}'
         f" location /cached {{ proxy_cache c; proxy_cache_valid 1h; proxy_pass http://unix:{folder}/run/n.sock:/; }} }}",
-        top=f"worker_processes 2; pid {folder}/run/nginx.pid; error_log {folder}/log/error.log info;",
+        top=f"worker_processes 2; pid {folder}/run/nginx.pid; error_log {folder}/log/error.log warn;",
     )
     subprocess.run(["/usr/sbin/nginx", "-c", f"{folder}/etc/nginx.conf"], check=True)
     master = int((folder / "run/nginx.pid").read_text())

@@ -145,6 +145,17 @@ def test_a_peer_that_was_down_is_up_for_the_next_probe(site: Site) -> None:
     assert not outcomes[2]["errors"]
 
 
+def test_a_peer_that_failed_where_warnings_are_not_logged(site: Site) -> None:
+    site.write(
+        f"error_log {site.folder}/e.log error; upstream app {{ server a.internal:1; server b.internal:2; }}"
+        "server { listen 80; location / { proxy_pass http://app; } }"
+    )
+    one = [{"upstream": "a.internal", "down": True}]
+    failed, after = site.run(probe(answers=one), probe())
+    assert [seen["status"] for seen in failed["upstreams"]] == [None, 200]
+    assert upstream(after)[0] == "http://a.internal:1"
+
+
 def test_limits_do_not_reach_the_next_probe(site: Site) -> None:
     site.write(
         "limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;"
