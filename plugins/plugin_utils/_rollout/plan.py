@@ -99,7 +99,7 @@ def _indented(title: str, lines: Iterable[str]) -> Iterator[str]:
     lines = list(lines)
     if lines:
         yield f"  {title}:"
-        yield from (f"    {line}" for line in lines)
+        yield from (f"    {line}".rstrip() for line in lines)
 
 
 def _message(staged: Result, behaviour: Result) -> str:

@@ -18,6 +18,12 @@ MISSING = 'open() "/var/www/secret" failed (2: No such file or directory)'
 REFUSED: t.Final = {"status": None, "closed": "refused"}
 DROPPED: t.Final = {"status": None, "closed": "closed"}
 
+#: What a stub that was told to be down leaves.
+DOWN: t.Final = {
+    "target": "unknown://127.0.0.1:8080", "protocol": "unknown", "address": "127.0.0.1:8080", "method": "", "uri": "",
+    "headers": [], "params": {}, "status": None,
+}  # fmt: skip
+
 # What was, what is, and the classes of the change.
 CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "nothing": ({}, {}, []),
@@ -29,6 +35,17 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "444 became an error": (DROPPED, {"status": 500, "errors": [CYCLE]}, ["error-introduced"]),
     "a new listener that is told to say 503": (REFUSED, {"status": 503}, ["new"]),
     "a new listener that fails": (REFUSED, {"status": 500, "errors": [CYCLE]}, ["error-introduced"]),
+    "a new listener whose upstream is down": (REFUSED, {"status": 502, "upstreams": [DOWN]}, ["new"]),
+    "an upstream that is down where none was asked": (
+        {"status": 404},
+        {"status": 502, "upstreams": [DOWN]},
+        ["status-changed"],
+    ),
+    "an upstream that is down and was covered for": (
+        {"upstreams": [DOWN]},
+        {"status": 502, "upstreams": [DOWN]},
+        ["error-introduced"],
+    ),
     "a loop": (
         {"status": 301, "location": "/a", "chain": "final"},
         {"status": 301, "location": "/b", "chain": "loop"},
