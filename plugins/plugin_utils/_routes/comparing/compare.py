@@ -14,6 +14,7 @@ import typing as t
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
@@ -152,6 +153,8 @@ class _Comparison:
                 found = (found - noise) | self._beyond_noise(index, noise)
             before, after = self.before[index], self.after[index]
             moved = self._moved(before, after)
+            if after.block is not None and after.block.place in self.new.counters:
+                found -= {"body"}
             if not found and not moved:
                 continue
             pair = Pair(old, new, found, old_peers, new_peers, self._is_auth, moved, self._added(after))
@@ -160,15 +163,17 @@ class _Comparison:
                 yield self._item(index, name, found, removed_headers(pair) if name == "security-header-removed" else ())
 
     def _at_the_end(self, items: list[Item]) -> Iterator[Item]:
-        """The items; one that changed only where its redirects end counts with the request for that very URL."""
-        asked: dict[tuple[str, str | None], Item] = {}
+        """The items; one that changed only where its redirects end counts with a request that gets the same there."""
+        asked: dict[tuple[t.Any, ...], Item] = {}
         for item in items:
             probe = self.probes[item.index]
             if probe["method"] == "GET" and not is_made_up(probe) and not _only_later(item):
-                asked.setdefault((item.name, clean_url(url_of(probe))), item)
+                for key in _ends(item.name, url_of(probe), self.new.side.outcomes[item.index]):
+                    asked.setdefault(key, item)
         for item in items:
-            hops = self.new.side.outcomes[item.index].get("hops")
-            same = asked.get((item.name, clean_url(str(hops[-1]["url"])))) if hops and _only_later(item) else None
+            hops = self.new.side.outcomes[item.index].get("hops") if _only_later(item) else None
+            keys = _ends(item.name, str(hops[-1]["url"]), hops[-1]) if hops else ()
+            same = next((asked[key] for key in keys if key in asked), None)
             if same is None or same.accepted is not item.accepted:
                 yield item
             else:
@@ -281,6 +286,15 @@ class _Comparison:
 def _only_later(item: Item) -> bool:
     """Whether the request itself gets what it got, and only the end of its redirects is another."""
     return "final" in item.found and not item.found & {"status", "closed", "location"}
+
+
+def _ends(name: str, url: str, outcome: Mapping[str, t.Any]) -> Iterator[tuple[t.Any, ...]]:
+    """By what the end of a chain is found again: its URL, or its host with what went wrong there."""
+    clean = clean_url(url)
+    yield (name, clean)
+    errors = outcome.get("errors")
+    if clean and errors:
+        yield (name, urlsplit(clean).netloc, outcome.get("status"), errors[0])
 
 
 def _auth_requests(locator: Locator) -> set[tuple[str, str]]:

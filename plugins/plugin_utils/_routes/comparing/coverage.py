@@ -15,7 +15,7 @@ from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 
-from .limits import Limit, gaps_of, limits_of
+from .limits import ASPECTS, Limit, gaps_of, limits_of
 from .maps import MapUse
 from .normal import call_of
 from .result import MOST_LISTED, Unverified
@@ -49,7 +49,8 @@ class Reached:
         self.limits: list[Limit] = [] if self.side.config is None else list(limits_of(self.side.config))
         self._by_block: dict[Place | None, list[Limit]] = defaultdict(list)
         for limit in self.limits:
-            self._by_block[limit.block].append(limit)
+            if limit.what not in ASPECTS:
+                self._by_block[limit.block].append(limit)
         self._reasons: dict[Trace, tuple[str, ...]] = {}
         self._used: set[int] | None = None
 

@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 class Limit(t.NamedTuple):
-    """One directive whose effect is not shown, or only roughly. What is in its block is `approx`."""
+    """One directive whose effect is not shown, or only roughly. What is in its block is `approx`, but for `ASPECTS`."""
 
     what: str
     reason: str
@@ -75,6 +75,10 @@ _LIMITS: t.Final[tuple[tuple[str, str, str, Callable[[Directive], bool] | None],
         "which peer is asked is not compared",
         None,
     ),
+)
+#: What is beside the answer of one request: a block that uses one of these is verified all the same.
+ASPECTS: t.Final = frozenset(
+    {"rate limits", "caches", "HTTP/3", "health checks", "load balancing", "upstream certificates"}
 )
 _PATTERNS: t.Final = tuple((re.compile(pattern), what, reason, test) for pattern, what, reason, test in _LIMITS)
 _TIME: t.Final = re.compile(r"\$\{?(time_|date_|msec)")

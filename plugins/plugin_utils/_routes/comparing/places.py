@@ -154,6 +154,12 @@ class Locator:
         return known
 
     @cached_property
+    def counters(self) -> frozenset[Place]:
+        """The locations whose answer counts requests (`stub_status`): it is another every time."""
+        found = walk(self.side.config.root) if self.side.config else ()
+        return frozenset(each.parent.place for each in found if each.name == "stub_status" and each.parent)
+
+    @cached_property
     def peers(self) -> dict[str, frozenset[str]]:
         """Upstream peers by address, with those that share their upstream block."""
         groups: dict[str, frozenset[str]] = {}

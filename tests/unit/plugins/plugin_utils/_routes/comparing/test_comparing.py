@@ -441,3 +441,33 @@ def test_what_only_redirects_lead_to_counts_with_its_url(make: t.Any) -> None:
         side.outcomes, side.traced = side.outcomes[1:], side.traced[1:]
     report = compare(probes[1:], *(Side(s.outcomes, s.config, s.markers, s.traced) for s in sides))
     assert listed(report) == [("error-introduced", "www.example.com", "location /", 1)]
+
+
+def test_the_same_error_behind_a_redirect_is_no_group_of_its_own(make: t.Any) -> None:
+    cycle = "rewrite or internal redirection cycle"
+    hop = {"url": "http://www.example.com/", "status": 301}
+    probes = [make.probe("http://www.example.com/a", 1), make.probe("http://www.example.com/", 2)]
+    ways = ["server > location /a", "server > location /"]
+    sides = []
+    for status, errors in ((200, []), (500, [cycle])):
+        hops = [hop, {"url": "http://www.example.com/a/deep", "status": status, "errors": errors}]
+        through = make.outcome(301, 2, location="/a/deep", chain="final", hops=hops)
+        sides.append(make.side(SHOP, [make.outcome(status, 1, errors=errors), through], ways))
+    assert listed(compare(probes, *sides)) == [("error-introduced", "www.example.com", "location /a", 2)]
+
+
+def test_counters_are_another_every_time(make: t.Any) -> None:
+    text = "server { location /status { stub_status; } }"
+    sides = [make.side(text, [make.outcome(200, body=body)], ["server > location"]) for body in ("1", "2")]
+    assert compare([make.probe("http://a/status")], *sides).changes == []
+
+
+def test_a_rate_limit_leaves_a_block_verified(make: t.Any) -> None:
+    text = "server { location / { limit_req zone=a; return 200; } }"
+    sides = [
+        make.side(each, [make.outcome(200, body=each)], ["server > location /"])
+        for each in (text, text.replace("200", "200 x"))
+    ]
+    report = make.compare([make.probe()], *sides)
+    assert report.unverified_changes == []
+    assert [each.what for each in report.unverified] == ["rate limits"]
