@@ -471,3 +471,16 @@ def test_a_rate_limit_leaves_a_block_verified(make: t.Any) -> None:
     report = make.compare([make.probe()], *sides)
     assert report.unverified_changes == []
     assert [each.what for each in report.unverified] == ["rate limits"]
+
+
+def test_the_first_configuration_of_a_host_is_news(make: t.Any) -> None:
+    probes = [make.probe("http://www.example.com/a", 1), make.probe("http://www.example.com/b", 2)]
+    nothing = Side([make.outcome(None, closed="refused")] * 2)
+    failed = make.outcome(500, errors=["rewrite or internal redirection cycle"])
+    first = make.side(SHOP, [make.outcome(200), failed], ["server > location /a", "server > location /b"])
+    report = compare(probes, nothing, first)
+    assert [(change.name, change.after_block) for change in report.changes] == [
+        ("error-introduced", "location /b"),
+        ("new", "location /a"),
+    ]
+    assert report.coverage["covered"] == 3
