@@ -150,11 +150,10 @@ class BehaviourAction(ActionBase):
     ) -> Result:
         arguments = {name: options[name] for name in _HOST_OPTIONS if options.get(name) is not None}
         arguments.update(_step=step, _payload=pack(job))
-        if options.get("limit") is not None:
+        name = module or self.MODULE
+        if name == "nginx_bisect" and options.get("limit") is not None:
             arguments["limit"] = options["limit"]
-        result = self._execute_module(
-            module_name=f"failsafe.nginx.{module or self.MODULE}", module_args=arguments, task_vars=variables
-        )
+        result = self._execute_module(module_name=f"failsafe.nginx.{name}", module_args=arguments, task_vars=variables)
         if "_answer" not in result:
             raise HostError(result)
         return t.cast("Result", unpack(result["_answer"]))
