@@ -21,7 +21,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.search i
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.shared import key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing import Report
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing import Report, guilty_classes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting import read_access_log
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.report import render
@@ -60,6 +60,7 @@ class ActionModule(BehaviourAction):
     }
 
     def _act(self, options: Options, variables: dict[str, t.Any]) -> Result:
+        guilty_classes(options["fail_on"])  # a misspelt class is said before anything is run
         if not options["plan"]:
             return self._check(options, variables)
         host = str(variables.get("inventory_hostname", ""))
