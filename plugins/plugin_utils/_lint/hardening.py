@@ -28,7 +28,7 @@ CURVES: t.Final = Rule("tls-curves", "advice", "A key exchange that nginx starts
 SESSION_CACHE: t.Final = Rule("session-cache-builtin", "advice", "Each worker remembers TLS sessions of its own")
 RESPONDER: t.Final = Rule("stapling-without-responder", "advice", "OCSP stapling for a certificate without a responder")
 RESOLVER: t.Final = Rule("resolver-external", "advice", "Names are looked up by a public resolver", security=3.0)
-QUIC_BPF: t.Final = Rule("quic-bpf-reload", "advice", "HTTP/3 connections get lost after a reload", since="1.25.0")
+QUIC_BPF: t.Final = Rule("quic-bpf-reload", "advice", "New HTTP/3 connections get lost after a reload", since="1.25.0")
 HEADERS: t.Final = Rule(
     "security-headers-missing",
     "advice",
@@ -78,12 +78,15 @@ def _curves(_context: Context, _block: Block, directive: Directive) -> Iterator[
 def _session_cache(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
     for index, word in enumerate(directive.args, 1):
         if word.split(":")[0] == "builtin":
+            beside = any(each.startswith("shared:") for each in directive.args)
             message = (
-                "the builtin cache is each worker's own: a client that comes back to another worker starts over, and "
-                "OpenSSL's cache fragments the memory; shared:NAME:SIZE is one for all of them"
+                "the shared cache has every session for all workers already, and nginx's manual calls it more efficient alone: "
+                "take builtin away"
+                if beside
+                else "the builtin cache is each worker's own: a client without a session ticket that comes back to another worker "
+                "makes a whole handshake; shared:NAME:SIZE is one cache for all of them"
             )
-            # Beside a shared cache it is not needed.
-            fix = context.editor.remove_word(directive, index) if len(directive.args) > 1 else None
+            fix = context.editor.remove_word(directive, index) if beside else None
             yield SESSION_CACHE.at(directive.place, message, fix=fix)
 
 
@@ -126,8 +129,9 @@ def _quic_bpf(_context: Context, block: Block) -> Iterator[Finding]:
             listens = [each for http in block.blocks if http.name == "http" for each in _quic_listens(http)]
             if directive.args[:1] == ["on"] and listens and block.value("worker_processes", "1") != "1":
                 message = (
-                    "after a reload the kernel goes on handing new HTTP/3 connections to the sockets of workers that are gone "
-                    "(nginx issue 425), all but those of one worker in many: take quic_bpf or reuseport away, or restart"
+                    "while a worker of before a reload still serves somebody (a download, a WebSocket), the kernel hands new "
+                    "HTTP/3 connections also to the sockets of workers that have left, and nobody answers them (nginx issue 425): "
+                    "take quic_bpf away, and end old workers by worker_shutdown_timeout"
                 )
                 yield QUIC_BPF.at(directive.place, message, [related("the sockets", each.place) for each in listens])
 

@@ -145,7 +145,7 @@ def _listens(context: Context) -> Iterator[Finding]:
                 key = " ".join([directive.args[0], *({"udp"} & set(directive.args))]) if directive.args else ""
                 before = known.setdefault(key, directive)
                 if key and before is not directive and _together(context, before, directive):
-                    why = "nginx before 1.25.5 refuses the whole configuration, a newer one never asks this server"
+                    why = f"{_REFUSES} before 1.25.5 (duplicate address and port pair), and a newer one never asks this server"
                     yield _listen(directive, before, directive.args[0], why)
 
 

@@ -211,6 +211,69 @@ def certificates() -> str:
     return ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
 
 
+@pytest.mark.parametrize(
+    ("cache", "elsewhere"), [("builtin:100", False), ("builtin:100 shared:S:1m", True), ("shared:S:1m", True)]
+)
+def test_a_builtin_cache_is_the_workers_own(tmp_path: Path, cache: str, elsewhere: bool) -> None:  # noqa: FBT001
+    authority(tmp_path)
+    tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem; ssl_session_tickets off;"
+    # Without tickets, and before TLS 1.3, a client names a session that the server has to remember.
+    tls += f" ssl_protocols TLSv1.2; ssl_session_cache {cache};"
+    block = f'server {{ listen 443 ssl reuseport; {tls} return 200 "$pid $ssl_session_reused"; }}'
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    with Nginx(tmp_path, block, "worker_processes 2;", master="on") as nginx:
+
+        def ask(session: ssl.SSLSession | None = None) -> tuple[str, bool, ssl.SSLSession | None]:
+            plain = socket.create_connection(("127.0.0.1", nginx.ports["443"]), timeout=5)
+            with plain, client.wrap_socket(plain, session=session) as connection:
+                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                pid, reused = _helper.read_all(connection).rpartition("\r\n\r\n")[2].split(" ")
+                return pid, reused == "r", connection.session
+
+        first, _reused, session = ask()
+        answers: dict[bool, set[bool]] = {}
+        deadline = time.monotonic() + 10
+        while len(answers) < 2:
+            assert time.monotonic() < deadline
+            pid, reused, _session = ask(session)
+            answers.setdefault(pid == first, set()).add(reused)
+    assert answers == {True: {True}, False: {elsewhere}}
+
+
+def test_any_answer_of_a_resolver_is_believed(tmp_path: Path) -> None:
+    """A resolver of one line: nothing is signed, nothing is checked but the question that comes back."""
+    asked: list[bytes] = []
+
+    def answer(server: socket.socket) -> None:
+        while True:
+            question, client = server.recvfrom(4096)
+            if not question:
+                return
+            asked.append(question)
+            name = question[12 : question.index(b"\0", 12) + 5]
+            is_a = name.endswith(b"\0\1\0\1")
+            record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1" if is_a else b""
+            # Recursion was there, no error, and no bit for authenticated data.
+            head = question[:2] + b"\x81\x80\0\1" + (b"\0\1" if is_a else b"\0\0") + bytes(4)
+            server.sendto(head + name + record, client)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, Upstream() as upstream:
+        server.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=answer, args=(server,), daemon=True)
+        thread.start()
+        resolver = f"resolver 127.0.0.1:{server.getsockname()[1]}; set $app www.bank.example;"
+        block = f"server {{ listen 80; location / {{ {resolver} proxy_pass http://$app:{upstream.port}; }} }}"
+        with Nginx(tmp_path, block) as nginx:
+            assert nginx.ask("/").startswith("HTTP/1.1 200 ")
+        server.sendto(b"", server.getsockname())
+        thread.join(5)
+    assert b"Host: www.bank.example" in upstream.requests[0]
+    assert asked
+    # In the clear, and without the extension (EDNS) that asks for signatures.
+    assert all(b"\4bank\7example\0" in each and each[10:12] == b"\0\0" for each in asked)
+
+
 def test_new_groups_need_a_new_openssl(tmp_path: Path) -> None:
     authority(tmp_path)
     tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem;"
