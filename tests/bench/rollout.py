@@ -128,6 +128,7 @@ class Instances:
             "shwitter_https_port": PORT + 1,
             "nginx_deploy_checks": [],
             "nginx_deploy_serial": "100%",
+            "nginx_deploy_record": "",
             "nginx_deploy_binary": self.nginx,
         }
 

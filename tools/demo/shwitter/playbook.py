@@ -51,6 +51,7 @@ class Playbooks:
     def __init__(self, log: Path, variables: dict[str, t.Any], *, verbose: bool) -> None:
         self.log = log
         self._variables = log.parent / "variables.json"
+        variables = {**variables, "nginx_deploy_record": f"{log.parent}/records/"}
         self._variables.write_text(json.dumps(variables, indent=2))
         self._verbose = verbose
 
