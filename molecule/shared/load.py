@@ -65,7 +65,7 @@ class Client(threading.Thread):
 def run(result: Path, containers: list[str]) -> None:
     """Ask all of them until SIGTERM."""
     over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    signal.signal(signal.SIGTERM, lambda *_unused: over.set())
     clients = [Client(container, over) for container in containers]
     for client in clients:
         client.start()
