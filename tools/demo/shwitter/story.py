@@ -24,6 +24,7 @@ PAGES = (
     "https://api.shwitter.example/api/profile_list",
 )
 GUILTY = ("snippets/api.conf", "rewrite ^/api/profile")
+CUTOVER = ("sites-enabled/api.conf", "proxy_pass http://profiles")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ class Story:
             self.teller.compared(_served(before), _served(after))
             self.teller.must(f"exit status {run.status}, not 0", run.status != 0)
             self.teller.must("the check that failed is named", "profile for applications" in run.output)
+            template = EXAMPLE / "changes" / "early-cutover" / f"{CUTOVER[0]}.j2"
+            place = f"{CUTOVER[0]}:{_line_of(template, CUTOVER[1])}"
+            self.teller.must(f"the guilty line is named: {place}", place in run.output.partition("guilty")[2])
             self._must_be_rolled_back(before[self.canary.name], after[self.canary.name])
             for host in self.others:
                 self._must_be_untouched(host, before[host.name], after[host.name])
@@ -163,7 +167,7 @@ class Story:
 
     def _must_be_untouched(self, host: Host, was: Observed, now: Observed) -> None:
         same = (was.state, was.served) == (now.state, now.served)
-        if not same or set(_events(was, now)) - {"staged"} or _failures(host):
+        if not same or set(_events(was, now)) - {"staged", "unlocked"} or _failures(host):
             raise DemoError(f"not as told: {host.name} was touched")
 
 
