@@ -31,6 +31,7 @@ _EVERYWHERE = ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SO
 _RESET = struct.pack("ii", 1, 0)  # struct linger: close with RST
 _BACKLOG = 512
 _BODY = b"ok\n"
+_NOTHING: t.Mapping[str, t.Any] = {}
 _BODY_WAIT = 0.1  # seconds for a body that the head announces
 #: Makes nginx keep the answer out of its caches, and is not passed on: ngx_http_upstream.c, hidden headers.
 _UNCACHED = ["X-Accel-Expires", "0"]
@@ -56,9 +57,13 @@ class Loop:
         self._epoll.modify(handle, _WRITE if wanted else select.EPOLLIN)
 
     def remove(self, handle: int) -> None:
-        """Forgets a descriptor that is about to be closed."""
+        """Forgets a descriptor."""
         if self._handlers.pop(handle, None):
             self._epoll.unregister(handle)
+
+    def closing(self, handle: int) -> None:
+        """Forgets a descriptor that is closed next: the kernel takes it out by itself."""
+        self._handlers.pop(handle, None)
 
     def later(self, seconds: float, handler: Handler) -> None:
         """Calls `handler` once, after that time."""
@@ -115,6 +120,8 @@ class Stub:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != "::"))
             if device:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)  # nginx speaks first
             sock.bind(address)
             sock.listen(_BACKLOG)
         except OSError:
@@ -164,6 +171,8 @@ class Stub:
 
     def choose(self, host: str, address: str, port: int, authority: str) -> t.Mapping[str, t.Any]:
         """What the probe wants this upstream to answer: an answer for it, else one for `*`, else nothing special."""
+        if not self.answers:
+            return _NOTHING
         names = {address, f"{address}:{port}", host, f"{host}:{port}", authority}
         general: t.Mapping[str, t.Any] = {}
         for entry in self.answers:
@@ -193,9 +202,16 @@ class _Connection:
         self._waiting = False
         self._closing = False
         self._number = sock.fileno()
-        stub.loop.add(self._number, self._ready)
+        self._registered = False
         if stub.choose(self._host, address, port, "").get("down"):
             self._refuse()
+            return
+        self._ready()  # the request is there already, as a rule
+        if self._sock.fileno() >= 0:
+            self._registered = True
+            stub.loop.add(self._number, self._ready)
+            if self._waiting:
+                stub.loop.writable(self._number, wanted=True)
 
     def _refuse(self) -> None:
         self._record("unknown", None, None)
@@ -205,7 +221,7 @@ class _Connection:
     def close(self) -> None:
         """Ends the connection."""
         self._stub.busy.discard(self)
-        self._stub.loop.remove(self._number)
+        self._stub.loop.closing(self._number)
         self._sock.close()
 
     def _ready(self) -> None:
@@ -367,6 +383,7 @@ class _Connection:
                 return
         if bool(self._out) != self._waiting:
             self._waiting = bool(self._out)
-            self._stub.loop.writable(self._number, wanted=self._waiting)
+            if self._registered:
+                self._stub.loop.writable(self._number, wanted=self._waiting)
         if not self._out and self._closing:
             self.close()

@@ -143,9 +143,11 @@ class World:
         return folders, nested
 
     def _make_tmpfs(self) -> None:
-        # Any folder does: the handle keeps it reachable after it was covered.
-        self._mount("mount a tmpfs for the overlays", "tmpfs", "/tmp", "tmpfs", 0, _TMPFS)  # noqa: S108
-        self._tmpfs = _fd(os.open("/tmp", os.O_PATH))  # noqa: S108
+        # The handle keeps it reachable. Not on a folder that is covered later: a recursive bind of that folder would take
+        # the tmpfs along and show it instead.
+        place = "/proc/driver" if os.path.isdir("/proc/driver") else "/tmp"  # noqa: S108
+        self._mount("mount a tmpfs for the overlays", "tmpfs", place, "tmpfs", 0, _TMPFS)
+        self._tmpfs = _fd(os.open(place, os.O_PATH))
 
     def _cover(self, path: str, handle: int, nested: t.Mapping[str, int]) -> None:
         with contextlib.suppress(StepError):
@@ -155,10 +157,11 @@ class World:
         # namespace below it, since an overlay would uncover what they hide. Then forbid writes there, and cover what
         # lies between those mounts.
         self._keep(path, handle)
-        if self._user and any(_below(mount, path) for mount in nested):
-            for entry in sorted(os.listdir(path)):
+        points = mount_points(every=True) if self._user else []
+        if any(_below(mount, path) for mount in points if mount != path):
+            for entry in _entries(path):
                 inner = os.path.join(path, entry)
-                if inner not in nested and stat.S_ISDIR(os.lstat(inner).st_mode):
+                if inner not in points and stat.S_ISDIR(os.lstat(inner).st_mode):
                     with contextlib.suppress(PermissionError):  # not searchable for this user: not writable either
                         self._cover(inner, os.open(inner, os.O_PATH), nested)
 
@@ -239,16 +242,23 @@ class World:
         raise StepError(f"{step}: {os.strerror(number)} ({errno.errorcode.get(number, number)})")
 
 
-def mount_points() -> t.List[str]:
-    """Where file systems with files of ours are mounted, parents first (proc(5), mountinfo)."""
+def mount_points(*, every: bool = False) -> t.List[str]:
+    """Where file systems with files of ours (or any) are mounted, parents first (proc(5), mountinfo)."""
     points = []
     with open("/proc/self/mountinfo", "rb") as file:
         for line in file:
             fields, _sep, rest = line.partition(b" - ")
-            if not _NO_FILES.fullmatch(rest.split()[0].decode()):
+            if every or not _NO_FILES.fullmatch(rest.split()[0].decode()):
                 point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal.group(1), 8)]), fields.split()[4])
                 points.append(os.fsdecode(point))
     return sorted(points)
+
+
+def _entries(path: str) -> t.List[str]:
+    try:
+        return sorted(os.listdir(path))
+    except PermissionError:  # not readable for this user; what is searchable nevertheless stays read-only
+        return []
 
 
 def _fd(handle: int) -> str:
