@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import typing as t
 
+from clients import fetch
 from traces import assert_untouched, events
 
 if t.TYPE_CHECKING:
     from testinfra.host import Host
+
+
+def test_clients_get_the_page_from_before(host: Host) -> None:
+    answer = fetch(host, "https://www.example.test/")
+    assert (answer.status, answer.body) == (200, f"hello from {host.backend.host}\n")
 
 
 def test_no_file_and_no_process_has_changed(host: Host) -> None:
