@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location, Locations
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.listen import Socket
 
     from .blocks import Block
     from .context import Context
@@ -114,19 +115,20 @@ def _what(location: Location) -> str:
 
 
 def _defaults(context: Context) -> Iterator[Finding]:
-    for listener in context.router.listeners.values():
-        claims = [
-            (server, listen.directive)
-            for server in listener.servers
-            for listen in server.listens
-            if listen.default and listen.socket == listener.socket and listen.directive is not None
-        ]
-        for _server, directive in claims[1:]:
-            message = (
-                f"{listener.socket} has a default_server already: {_REFUSES} (a duplicate default server for "
-                f"{listener.socket}); keep one"
-            )
-            yield DUPLICATE_DEFAULT.at(directive.place, message, [related("the first one", claims[0][1].place)])
+    first: dict[tuple[Socket, bool], Directive] = {}
+    for server in context.router.servers:
+        for listen in server.listens:
+            directive = listen.directive
+            if not listen.default or directive is None:
+                continue
+            # TCP and UDP (QUIC) are sockets of their own at one address and port.
+            before = first.setdefault((listen.socket, listen.quic), directive)
+            if before is not directive:
+                message = (
+                    f"{listen.socket} has a default_server already: {_REFUSES} (a duplicate default server for "
+                    f"{listen.socket}); keep one"
+                )
+                yield DUPLICATE_DEFAULT.at(directive.place, message, [related("the first one", before.place)])
 
 
 def _listens(context: Context) -> Iterator[Finding]:
