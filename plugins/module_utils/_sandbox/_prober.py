@@ -46,6 +46,7 @@ class Prober:
     Args:
         listens, edge, names: for `follow.next_probe`.
         several: an upstream has several servers.
+        background: nginx asks upstreams beside the answer: wait for that.
         trace: read the ids that an instrumented tree logs.
         deadline: as of `time.monotonic`.
         seconds: of the whole deadline.
@@ -61,6 +62,7 @@ class Prober:
         edge: t.Sequence[Dict],
         names: t.Iterable[str],
         several: bool,
+        background: bool,
         trace: bool,
         deadline: float,
         seconds: float,
@@ -78,6 +80,7 @@ class Prober:
         self._budget = seconds * _RESTARTING
         self._dirty = False
         self._several = several
+        self._background = background
         self._served: t.Set[t.Tuple[str, int]] = set()
         self._memo: t.Dict[str, Dict] = {}
 
@@ -197,7 +200,7 @@ class Prober:
 
     def _finish(self) -> None:
         # What nginx asks beside the answer, such as a mirror, belongs to this probe too.
-        while self._stub.loop.turn(0):
+        while self._stub.loop.turn(_SETTLE if self._background else 0):
             pass
         if self._stub.busy:
             limit = time.monotonic() + _SETTLE

@@ -225,8 +225,8 @@ def run_worlds(job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     Args:
         job: `instance` (arguments of `Instance`), `worlds` (each `name`, `tree` and, where they differ from the job's,
             World's other options), `probes`, and `listens`, `edge`, `deadline`, `fs`, `user` for all of them. A world
-            with `create` makes these files first; one with `second` true probes again with the files made that its nginx
-            reported missing, see `second` in the result.
+            with `create` makes these files first; one with `second` true sends those probes again that missed a file, with all
+            such files made, see `second` in the result.
 
     Returns:
         `worlds`: name -> `outcomes` and `facts` (and `second`, outcomes), or `error` with `kind` and `message`.
@@ -280,12 +280,23 @@ def _run(job: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any]) -> t.Dict[str,
             missing = missing_files(result["outcomes"]) if spec.get("second") else []
             if missing:
                 world.create_files(missing)
-                result["second"] = world.probe(job["probes"])
+                result["second"] = _again(world, job["probes"], result["outcomes"])
             return {**result, "facts": world.facts}
     except SandboxError as error:
         return {"error": {"kind": error.kind, "message": str(error)}}
     except Exception as error:  # noqa: BLE001 - the caller's process shall hear of it
         return {"error": {"kind": "failed", "message": f"{type(error).__name__}: {error}"}}
+
+
+def _again(
+    world: World, probes: t.Sequence[t.Dict[str, t.Any]], outcomes: t.Sequence[t.Dict[str, t.Any]]
+) -> t.List[t.Dict[str, t.Any]]:
+    # Only what missed a file gets something else now.
+    missed = [index for index, outcome in enumerate(outcomes) if missing_files([outcome])]
+    second = list(outcomes)
+    for index, outcome in zip(missed, world.probe([probes[index] for index in missed])):
+        second[index] = outcome
+    return second
 
 
 _MISSING = re.compile(r'^open\(\) "(/[^"]+)" failed \(2: |^"(/[^"]+)" is not found \(2: ')
