@@ -37,6 +37,7 @@ _LIMITED = re.compile(r"limiting (?:requests|connections)|delaying request")
 _UNSERVED = re.compile(r'connect\(\) failed \(111.*upstream: "[a-z]+://(\[[0-9a-f:.]+\]|[\d.]+):(\d+)')
 _RESTARTING = 0.3  # of the deadline may be spent on it
 _SETTLE = 0.02  # seconds in which a trace line, or the rest of a background request, must have come
+_BACKGROUND = 0.05  # seconds without a word from nginx, after which a mirrored request is not under way
 _REPEATS = 3
 
 
@@ -200,7 +201,7 @@ class Prober:
 
     def _finish(self) -> None:
         # What nginx asks beside the answer, such as a mirror, belongs to this probe too.
-        while self._stub.loop.turn(_SETTLE if self._background else 0):
+        while self._stub.loop.turn(_BACKGROUND if self._background else 0):
             pass
         if self._stub.busy:
             limit = time.monotonic() + _SETTLE
