@@ -25,8 +25,8 @@ Peers = t.Mapping[str, frozenset[str]]
 
 #: Headers that tell when a file was written: whether they are there counts.
 _PRESENCE: t.Final = frozenset({"etag", "last-modified"})
-#: Never compared: the time, and how long the connection lasts.
-_VOLATILE: t.Final = frozenset({"date", "age", "keep-alive"})
+#: Never compared: the time, and how long the connection lasts (nginx ends it after `keepalive_requests`).
+_VOLATILE: t.Final = frozenset({"date", "age", "connection", "keep-alive"})
 #: Follow from the body, which is compared itself.
 _BODY: t.Final = frozenset({"content-length", "transfer-encoding"})
 #: Seconds between two answers that `expires` may show.
