@@ -186,8 +186,10 @@ def _lost_authorisation(pair: Pair) -> bool:
     """Whether an upstream was asked for authorisation before, and content comes without asking now."""
     if (pair.new.get("status") or _ERROR) >= _BAD or "upstream" not in pair.found:
         return False
-    before = any(pair.is_auth(call) for call, _each in calls(pair.old["upstreams"], pair.old_peers))
-    return before and not any(pair.is_auth(call) for call, _each in calls(pair.new["upstreams"], pair.new_peers))
+    asked = [call for call, _each in calls(pair.old["upstreams"], pair.old_peers)]
+    asks = [call for call, _each in calls(pair.new["upstreams"], pair.new_peers)]
+    # As many as before: it is asked elsewhere now.
+    return len(asks) < len(asked) and any(map(pair.is_auth, asked)) and not any(map(pair.is_auth, asks))
 
 
 def _removed_headers(pair: Pair) -> Iterator[str]:

@@ -260,7 +260,8 @@ class _Comparison:
         return frozenset(block.text for block in self.old.side.markers.values())
 
     def _is_auth(self, call: Call) -> bool:
-        return bool(self._auth & {(call.peer, call.uri.partition("?")[0]), (call.peer, "*")})
+        uri = call.uri.partition("?")[0]
+        return bool(self._auth & {(call.peer, uri), (call.peer, "*"), ("*", uri)})
 
     def _unverified(self, old: Reached, new: Reached) -> list[Unverified]:
         entries: list[Unverified] = []
@@ -298,7 +299,10 @@ def _ends(name: str, url: str, outcome: Mapping[str, t.Any]) -> Iterator[tuple[t
 
 
 def _auth_requests(locator: Locator) -> set[tuple[str, str]]:
-    """Upstream and URI of what `auth_request` asks, as the location that it names passes it on; `*` for any URI."""
+    """Upstream and URI of what `auth_request` asks, as the location that it names passes it on; `*` for any.
+
+    Where no location has that very name, the request is told by its URI alone, as a prefix passes it on.
+    """
     config = locator.side.config
     uris: set[str] = set()
     locations: dict[str, list[tuple[str, str]]] = {}
@@ -313,6 +317,8 @@ def _auth_requests(locator: Locator) -> set[tuple[str, str]]:
             locations.setdefault(name, []).append((host, path))
     found: set[tuple[str, str]] = set()
     for uri in uris:
+        if uri not in locations:
+            found.add(("*", uri))
         for host, path in locations.get(uri, ()):
             for peer in (host, *_peers_of(locator, host)):
                 found.update((name, path or uri) for name in spellings(peer))

@@ -221,6 +221,19 @@ def test_content_without_its_authorisation(make: t.Any) -> None:
     assert "auth_request" in changes[0].causes[0]["line"]
 
 
+def test_content_without_its_authorisation_that_a_prefix_answers(make: t.Any) -> None:
+    location = "location /app { auth_request /api/me; proxy_pass http://app:8080; } location /api/ { proxy_pass http://$pool; }"
+    ask, app = make.upstream("http://10.0.0.1:80", "/api/me"), make.upstream(uri="/app")
+    before = make.side(f"server {{ {location} }}", [make.outcome(upstreams=[ask, app])])
+    config = f"server {{ {location.replace('auth_request /api/me;', '')} }}"
+    probes = [make.probe("http://a/app")]
+    lost = make.compare(probes, before, make.side(config, [make.outcome(upstreams=[app])])).changes
+    assert [change.name for change in lost] == ["auth-subrequest-removed"]
+    elsewhere = make.upstream("http://10.0.0.1:80", "/api/who")
+    moved = make.compare(probes, before, make.side(config, [make.outcome(upstreams=[elsewhere, app])])).changes
+    assert [change.name for change in moved] == ["upstream-changed"]
+
+
 def test_peers_of_one_upstream_take_turns(make: t.Any) -> None:
     text = "upstream u { server a:80; server b; } server { location / { proxy_pass http://u; } }"
     old, new = (
