@@ -260,7 +260,6 @@ def _serve(
         edge=plan.edge,
         names=plan.scan.names,
         several=plan.scan.several,
-        background="mirror" in plan.scan.words,
         trace=plan.trace,
         deadline=deadline,
         seconds=plan.seconds,

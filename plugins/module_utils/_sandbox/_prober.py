@@ -37,7 +37,7 @@ _LIMITED = re.compile(r"limiting (?:requests|connections)|delaying request")
 _UNSERVED = re.compile(r'connect\(\) failed \(111.*upstream: "[a-z]+://(\[[0-9a-f:.]+\]|[\d.]+):(\d+)')
 _RESTARTING = 0.3  # of the deadline may be spent on it
 _SETTLE = 0.02  # seconds in which a trace line, or the rest of a background request, must have come
-_BACKGROUND = 0.05  # seconds without a word from nginx, after which a mirrored request is not under way
+_BACKGROUND = 0.5  # seconds in which an upstream that nginx connected to beside the answer is asked
 _REPEATS = 3
 
 
@@ -47,7 +47,6 @@ class Prober:
     Args:
         listens, edge, names: for `follow.next_probe`.
         several: an upstream has several servers.
-        background: nginx asks upstreams beside the answer: wait for that.
         trace: read the ids that an instrumented tree logs.
         deadline: as of `time.monotonic`.
         seconds: of the whole deadline.
@@ -63,7 +62,6 @@ class Prober:
         edge: t.Sequence[Dict],
         names: t.Iterable[str],
         several: bool,
-        background: bool,
         trace: bool,
         deadline: float,
         seconds: float,
@@ -81,7 +79,6 @@ class Prober:
         self._budget = seconds * _RESTARTING
         self._dirty = False
         self._several = several
-        self._background = background
         self._served: t.Set[t.Tuple[str, int]] = set()
         self._memo: t.Dict[str, Dict] = {}
 
@@ -201,10 +198,10 @@ class Prober:
 
     def _finish(self) -> None:
         # What nginx asks beside the answer, such as a mirror, belongs to this probe too.
-        while self._stub.loop.turn(_BACKGROUND if self._background else 0):
+        while self._stub.loop.turn(0):
             pass
         if self._stub.busy:
-            limit = time.monotonic() + _SETTLE
+            limit = time.monotonic() + _BACKGROUND
             while self._stub.busy and time.monotonic() < limit:
                 self._stub.loop.turn(_SETTLE)
 

@@ -120,8 +120,6 @@ class Stub:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != "::"))
             if device:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
-            if sock.family != socket.AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)  # nginx speaks first
             sock.bind(address)
             sock.listen(_BACKLOG)
         except OSError:
@@ -203,10 +201,11 @@ class _Connection:
         self._closing = False
         self._number = sock.fileno()
         self._registered = False
+        stub.busy.add(self)  # it connected: it will ask
         if stub.choose(self._host, address, port, "").get("down"):
             self._refuse()
             return
-        self._ready()  # the request is there already, as a rule
+        self._ready()  # the request may be there already
         if self._sock.fileno() >= 0:
             self._registered = True
             stub.loop.add(self._number, self._ready)

@@ -161,8 +161,9 @@ class World:
         if any(_below(mount, path) for mount in points if mount != path):
             for entry in _entries(path):
                 inner = os.path.join(path, entry)
-                if inner not in points and stat.S_ISDIR(os.lstat(inner).st_mode):
-                    with contextlib.suppress(PermissionError):  # not searchable for this user: not writable either
+                # Not searchable for this user, so not writable either; or gone since.
+                with contextlib.suppress(PermissionError, FileNotFoundError):
+                    if inner not in points and stat.S_ISDIR(os.lstat(inner).st_mode):
                         self._cover(inner, os.open(inner, os.O_PATH), nested)
 
     def _cover_nested(self, path: str, handle: int) -> None:
