@@ -30,4 +30,4 @@ def test_the_journal_knows_of_the_first_deploy_only(host: Host) -> None:
 
 
 def test_nothing_of_a_world_is_left(host: Host) -> None:
-    assert host.check_output("pgrep -c -f 'nginx: master process'") == "1"
+    assert host.check_output("pgrep -c -f '[n]ginx: master process'") == "1"

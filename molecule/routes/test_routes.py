@@ -26,6 +26,6 @@ def test_only_the_good_site_and_the_accepted_change_were_activated(host: Host) -
 
 
 def test_nothing_of_a_world_is_left(host: Host) -> None:
-    masters = host.check_output("pgrep -c -f 'nginx: master process'")
+    masters = host.check_output("pgrep -c -f '[n]ginx: master process'")
     assert masters == "1"
     assert host.check_output("find /tmp /run -maxdepth 1 -name 'failsafe*' | wc -l") == "0"
