@@ -25,7 +25,9 @@ def test_each_failure_was_undone(host: Host) -> None:
 
 
 def test_the_journal_has_nginxs_own_lines(host: Host) -> None:
-    reasons = [row["details"]["reason"] for row in journal(host) if row["event"] == "reload" and not row["details"]["ok"]]
+    reasons = [
+        row["details"]["reason"] for row in journal(host) if row["event"] == "reload" and not row["details"]["ok"]
+    ]
     for words in ("Address already in use", "/etc/ssl/other.pem", "host not found in upstream"):
         assert any(words in reason for reason in reasons), reasons
 
