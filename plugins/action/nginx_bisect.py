@@ -58,7 +58,13 @@ class ActionModule(BehaviourAction):
         expectations = self._expectations(options["expect"])
         wanted = self._wanted(options, variables, before, after)
         if not wanted:
-            return {"changed": False, "culprits": [], "lines": [], "searches": [], "msg": "no request fails: nothing to search for"}
+            return {
+                "changed": False,
+                "culprits": [],
+                "lines": [],
+                "searches": [],
+                "msg": "no request fails: nothing to search for",
+            }
         search = Search(before, after, wanted[:_MOST], edge=expectations.edge if expectations else ())
         answer = self._ask("run", search.job(), options, variables)
         if "unavailable" in answer:
