@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import asks_for_switch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.outcome import Request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.program import REDIRECTS
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import sample_hosts, sample_uris, uses_host
@@ -81,7 +82,7 @@ class _Cycles:
             self._findings.setdefault(key, finding)
             if hop.request.missing or key[0] != REWRITE_CYCLE.id:
                 self._open.add(key)
-        elif hop.outcome.kind != "unknown" and hop.request.missing:
+        elif hop.outcome.kind != "unknown" and hop.request.missing and hop.request.switches is None:
             self._serving.update(_place(step.directive) for step in hop.outcome.trace)
 
     def findings(self) -> Iterator[Finding]:
@@ -92,10 +93,11 @@ class _Cycles:
 
 def _requests(context: Context) -> Iterator[Request]:
     twins: set[tuple[t.Any, ...]] = set()
+    switched = _switched(context)
     for listener in context.router.listeners.values():
         for server in listener.servers:
             if _is_active(server) and _is_new(twins, listener, server):
-                yield from _requests_of(context, listener, server)
+                yield from _requests_of(context, listener, server, switched)
 
 
 def _is_new(twins: set[tuple[t.Any, ...]], listener: Listener, server: Server) -> bool:
@@ -116,16 +118,30 @@ def _is_new(twins: set[tuple[t.Any, ...]], listener: Listener, server: Server) -
     return True
 
 
-def _requests_of(context: Context, listener: Listener, server: Server) -> Iterator[Request]:
+def _requests_of(context: Context, listener: Listener, server: Server, switched: set[int]) -> Iterator[Request]:
     hosts = sample_hosts(server, context.definitions, default=listener.default is server)
     if not uses_host(server, context.definitions):
         hosts = hosts[:1]
     diverting = [name for name in _DIVERTING if context.mentions(name)]
     samples = sample_uris(server, context.definitions)
     uris = [sample for sample in samples if not _ends_here(server, sample, diverting)]
-    for host in hosts:
-        for sample in uris:
-            yield Request(listener, host, sample.uri, sample.args, sample.missing)
+    for switches in (None, True, False) if id(server.directive) in switched else (None,):
+        for host in hosts:
+            for sample in uris:
+                yield Request(listener, host, sample.uri, sample.args, sample.missing, switches=switches)
+
+
+def _switched(context: Context) -> set[int]:
+    """The `id()` of every server in which an `if` asks for a file such as `maintenance.on`: now there, now not."""
+    asking = [directive for directive in context.named("if") if asks_for_switch(directive)]
+    return {id(outer) for directive in asking for outer in _around(directive) if outer.name == "server"}
+
+
+def _around(directive: Directive) -> Iterator[Directive]:
+    outer = directive.parent
+    while outer is not None:
+        yield outer
+        outer = outer.parent
 
 
 def _ends_here(server: Server, sample: UriSample, diverting: Sequence[str] = _DIVERTING) -> bool:
@@ -203,7 +219,7 @@ def _internal(hop: Hop) -> tuple[tuple[t.Any, ...], Finding]:
         rule = ERROR_PAGE_CYCLE
     targets = [step.to for step in trace[:_SHOWN]]
     shown = " -> ".join([f"GET {hop.request.url}", *targets, "...", "500"])
-    message = f"{shown}: nginx gives up after ten changes of the URI (rewrite or internal redirection cycle)"
+    message = f"{shown}: nginx gives up after ten changes of the URI (rewrite or internal redirection cycle){_while(hop.request)}"
     main = next(directive for directive in cycle if directive.name in _OWN[rule.id])
     key = (rule.id, frozenset(_place(directive) for directive in cycle))
     return key, rule.at(main.place, message, _others(main, [(step.directive, step.to) for step in trace]))
@@ -221,7 +237,7 @@ def _redirects(chain: Chain) -> tuple[tuple[t.Any, ...], Finding]:
     shown = [f"GET {hops[0].request.url}"]
     shown += [f"{hop.outcome.status} {hop.outcome.location}" for hop in (hops[:_SHOWN] if chain.endless else hops)]
     end = "and every redirect leads to another one" if chain.endless else "back where it began, without an end"
-    message = f"{' -> '.join(shown)}{' -> ...' if chain.endless else ''}: {end}"
+    message = f"{' -> '.join(shown)}{' -> ...' if chain.endless else ''}: {end}{_while(hops[0].request)}"
     if chain.endless:
         # The last hops are the part that repeats; what led there does not.
         hops = hops[len(hops) // 2 :]
@@ -229,6 +245,12 @@ def _redirects(chain: Chain) -> tuple[tuple[t.Any, ...], Finding]:
     steps = [(step.directive, step.to) for hop in hops for step in hop.outcome.trace]
     key = (REDIRECT_LOOP.id, frozenset(_place(hop.outcome.trace[-1].directive) for hop in hops))
     return key, REDIRECT_LOOP.at(main.place, message, _others(main, steps))
+
+
+def _while(request: Request) -> str:
+    if request.switches is None:
+        return ""
+    return f", while the file that an if asks for is {'there' if request.switches else 'not there'}"
 
 
 def _others(main: Directive, steps: list[tuple[Directive, str]]) -> list[Related]:

@@ -105,7 +105,7 @@ class Follower:
         if path is None:
             return None
         raw = parts.path if parts.path not in ("", path) else ""
-        return Request(listener, host, path, parts.query, request.missing, raw)
+        return Request(listener, host, path, parts.query, request.missing, raw, request.switches)
 
     def listener(self, request: Request, scheme: str, host: str, port: int) -> Listener | None:
         """The listener that a client of `request` reaches at a host and port, if the configuration tells.
@@ -150,7 +150,8 @@ def _named(listener: Listener, host: str) -> bool:
 
 
 def _key(request: Request) -> tuple[t.Any, ...]:
-    return (id(request.listener), request.host.lower(), request.uri, request.args, request.missing, request.raw)
+    asked = request.uri, request.args, request.raw, request.missing
+    return id(request.listener), request.host.lower(), asked, request.switches
 
 
 def normalise(path: str, *, merge_slashes: bool = True) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .files import below_root, is_file, is_folder
+from .files import below_root, is_file, is_folder, is_switch
 from .pattern import compile_pattern
 
 if t.TYPE_CHECKING:
@@ -37,10 +37,18 @@ def condition_args(directive: Directive) -> list[str]:
     return args
 
 
-def evaluate(directive: Directive, state: State, missing: frozenset[str]) -> bool | None:
+def asks_for_switch(directive: Directive) -> bool:
+    """Whether an `if` asks for a file that somebody switches something with."""
+    args = condition_args(directive)
+    return len(args) == _PAIR and args[0].lstrip("!") in ("-f", "-d", "-e") and is_switch(args[1])
+
+
+def evaluate(directive: Directive, state: State, missing: frozenset[str], *, switches: bool | None) -> bool | None:
     """Whether the condition holds; None when the configuration alone does not tell. A regex sets the captures."""
     args = condition_args(directive)
     if len(args) == _PAIR and args[0].lstrip("!").startswith("-"):
+        if asks_for_switch(directive):
+            return None if switches is None else switches is not args[0].startswith("!")
         return _file_test(args[0], args[1], state, missing)
     if not args or not args[0].startswith("$"):
         return None

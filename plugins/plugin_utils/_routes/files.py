@@ -47,6 +47,11 @@ def is_folder(path: str, missing: frozenset[str]) -> bool:
     return not is_missing(path, missing) and path.endswith("/")
 
 
+def is_switch(template: str) -> bool:
+    """Whether the path that an `if (-f ...)` tests is the same for every request."""
+    return all(part.capture < 0 and (not part.variable or part.variable in _ROOTS) for part in parse_template(template))
+
+
 def below_root(template: str, state: State) -> str | None:
     """The path below the root that an `if (-f ...)` tests; None when it is unknown, or does not depend on the request.
 

@@ -26,7 +26,8 @@ class Request:
 
     `uri` is the decoded path, `args` what follows the `?`. `missing` names path segments that stand for something
     that does not exist on disk: a path with one of them is no file. `raw` is the path as the client writes it, where
-    that differs.
+    that differs. `switches` says whether the files exist by which somebody switches something on, such as
+    `/srv/maintenance.on`; None where that is not known.
     """
 
     listener: Listener
@@ -35,6 +36,7 @@ class Request:
     args: str = ""
     missing: frozenset[str] = frozenset()
     raw: str = ""
+    switches: bool | None = None
 
     @property
     def request_uri(self) -> str:

@@ -122,7 +122,7 @@ class Program(ABC):
 
     def branch(self, directive: Directive, scope: Scope) -> Result:
         inner = scope.branch(directive)
-        holds = evaluate(directive, self.state, self.request.missing)
+        holds = evaluate(directive, self.state, self.request.missing, switches=self.request.switches)
         if holds is None:
             return self.undecidable(inner, scope)
         if not holds:

@@ -199,4 +199,6 @@ _BUILTIN: t.Final[dict[str, t.Callable[[State], str]]] = {
     "is_args": lambda state: "?" if state.args else "",
     "https": lambda state: "on" if state.scheme == "https" else "",
     "request_method": lambda _state: "GET",
+    # Of all headers but Host the one that nobody on the way adds: many programs send none, and so again at each redirect.
+    "http_accept_language": lambda _state: "",
 }

@@ -232,7 +232,9 @@ def test_as_pip_installs_it(installed: Path, tmp_path: Path) -> None:
 def test_the_installed_package_is_whole(installed: Path) -> None:
     (there,) = installed.glob("lib/python*/site-packages/failsafe_lint/_collection")
     for room in ("plugins/plugin_utils/_config", "plugins/plugin_utils/_lint", "plugins/plugin_utils/_routes"):
-        wanted = {str(path.relative_to(ROOT)) for path in (ROOT / room).rglob("*.py")}
+        found = (ROOT / room).glob("*.py") if room.endswith("_routes") else (ROOT / room).rglob("*.py")
+        # The folders inside _routes are the route check's, which the linter does not use.
+        wanted = {str(path.relative_to(ROOT)) for path in found}
         assert wanted == {str(path.relative_to(there)) for path in (there / room).rglob("*.py")}
     pages = {path.name for path in (ROOT / "docs" / "rules").glob("*.md")}
     assert pages == {path.name for path in (there / "docs" / "rules").iterdir() if path.suffix == ".md"}
