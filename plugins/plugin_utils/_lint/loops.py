@@ -95,23 +95,18 @@ def _requests(context: Context) -> Iterator[Request]:
     twins: set[tuple[t.Any, ...]] = set()
     switched = _switched(context)
     for listener in context.router.listeners.values():
+        others = tuple(id(each) for each in listener.servers[:64])
         for server in listener.servers:
-            if _is_active(server) and _is_new(twins, listener, server):
+            if _is_active(server) and _is_new(twins, listener, server, others):
                 yield from _requests_of(context, listener, server, switched)
 
 
-def _is_new(twins: set[tuple[t.Any, ...]], listener: Listener, server: Server) -> bool:
+def _is_new(twins: set[tuple[t.Any, ...]], listener: Listener, server: Server, others: tuple[int, ...]) -> bool:
     """False for `[::]:80` beside a `*:80` with the very same servers."""
     socket = listener.socket
     if socket.is_unix or not socket.is_wildcard:
         return True
-    key = (
-        socket.port,
-        listener.ssl,
-        id(server),
-        tuple(id(each) for each in listener.servers[:64]),
-        len(listener.servers),
-    )
+    key = (socket.port, listener.ssl, id(server), others, len(listener.servers))
     if key in twins:
         return False
     twins.add(key)
