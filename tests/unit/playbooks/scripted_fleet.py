@@ -18,8 +18,13 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+
+#: Seconds after which a run is stuck, on a machine that does much else.
+PATIENCE = 180
 
 FLEET = [f"web{number}" for number in range(1, 7)]
 SERIAL = ("-e", json.dumps({"nginx_deploy_serial": [1, 2, 3]}))
@@ -71,7 +76,7 @@ class Deploy:
     def __init__(self, work: Path) -> None:
         self.work = work
         self.home = work / "collections" / "ansible_collections" / "failsafe" / "nginx"
-        self.log = work / "calls.log"
+        self.log, self.output = work / "calls.log", work / "output.log"
         parts = ("roles", "playbooks", "meta", "plugins/filter", "plugins/lookup", "plugins/plugin_utils/_rollout")
         for part in parts:
             shutil.copytree(ROOT / part, self.home / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -89,25 +94,36 @@ class Deploy:
     def __call__(self, hosts: Hosts, *arguments: str, **options: t.Any) -> Run:
         """Run a playbook to its end."""
         process = self._start(hosts, arguments, **options)
-        output, _unused = process.communicate(timeout=120)
-        return self._run(process.returncode, output)
+        return self._end(process)
 
     def interrupted(self, number: int, step: str, hosts: Hosts, *arguments: str) -> Run:
         """Run a playbook and send it a signal as soon as some host is asked for a step."""
         process = self._start(hosts, arguments)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not any(call.step == step for call in self._told()):
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"no host was asked for {step}: {self._end(process, 0).output}")
             time.sleep(0.02)
         if number == signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does it
         else:
             process.send_signal(number)
-        process.wait(timeout=60)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # workers that a killed controller leaves
-        return self._run(process.returncode, process.communicate()[0])
+        return self._end(process)
+
+    def _end(self, process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> Run:
+        """Wait for a run, and leave no process of it, however it ended."""
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail(f"the run did not end within {seconds} s: {self.output.read_text()}")
+        finally:
+            for folder in Path("/proc").glob("[0-9]*"):  # workers lead sessions of their own
+                with contextlib.suppress(OSError):
+                    if f"FAILSAFE_SCRIPT_LOG={self.log}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                        os.kill(int(folder.name), signal.SIGKILL)
+            process.wait(PATIENCE)
+        return self._run(process.returncode, self.output.read_text())
 
     def _start(
         self,
@@ -115,7 +131,7 @@ class Deploy:
         arguments: tuple[str, ...],
         playbook: str = "failsafe.nginx.deploy",
         source: Path | t.Literal[""] | None = "",
-    ) -> subprocess.Popen[str]:
+    ) -> subprocess.Popen[bytes]:
         source = self.work if source == "" else source
         variables = {"nginx_deploy_become": False, **({"nginx_deploy_src": str(source)} if source else {})}
         inventory = self.work / "inventory.json"
@@ -132,16 +148,17 @@ class Deploy:
             "FAILSAFE_SCRIPT_LOG": str(self.log),
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
         }
-        return subprocess.Popen(
-            [ANSIBLE_PLAYBOOK, "-i", inventory, playbook, "-e", json.dumps(variables), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            cwd=self.work,
-            start_new_session=True,
-        )
+        # Into a file: a pipe fills while nobody reads it, and is open for as long as any process has it.
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                [ANSIBLE_PLAYBOOK, "-i", inventory, playbook, "-e", json.dumps(variables), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=self.work,
+                start_new_session=True,
+            )
 
     def _told(self) -> list[Call]:
         return [Call(*line.split()) for line in self.log.read_text().splitlines()]
