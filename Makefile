@@ -65,7 +65,7 @@ docs: setup ## Build the plugins' documentation; a warning is an error
 	@tools/build-docs
 
 .PHONY: molecule
-molecule: setup ## Run the Molecule scenarios in Docker (SCENARIO=name for one)
+molecule: setup ## Run the Molecule scenarios in Docker (SCENARIO=name for one; two at a time)
 	@tools/molecule $(SCENARIO)
 
 .PHONY: bench
