@@ -10,6 +10,7 @@ Nginx has no part in these figures: its own start comes on top. The files are on
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/unit"), str(ROOT / "tests/unit/plugins/module_utils/_release")]
 
-import conftest  # noqa: E402, F401 - makes the collection importable
+importlib.import_module("conftest")  # makes the collection importable
 from release_world import FakeHost, World, of  # noqa: E402
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine  # noqa: E402

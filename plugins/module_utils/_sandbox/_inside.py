@@ -9,11 +9,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import ctypes
-import encodings.ascii
-import encodings.idna
-import encodings.latin_1  # noqa: F401 - they are looked up late otherwise, when the caller's files may be out of sight
 import os
 import re
 import signal
@@ -33,6 +31,10 @@ from ._scan import Scan
 from ._server import Server
 from ._stub import Loop, Stub
 from .mounts import SandboxError
+
+# Looked up late otherwise, when the caller's files may be out of sight.
+for _name in ("ascii", "idna", "latin-1"):
+    codecs.lookup(_name)
 
 _PDEATHSIG, _DUMPABLE = 1, 4  # <linux/prctl.h>
 _LOOSE = re.compile(r"(?:stderr|syslog:|memory:|/dev/|\||off$|.*\$)")

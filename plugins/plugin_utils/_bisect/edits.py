@@ -321,10 +321,7 @@ def _align(
     old_end = new_end = 0
     matcher = SequenceMatcher(None, [key(node) for node in before], [key(node) for node in after], autojunk=False)
     for old_start, new_start, size in matcher.get_matching_blocks():
-        matched = [
-            (old, new)
-            for old, new in zip(before[old_start : old_start + size], after[new_start : new_start + size], strict=True)
-        ]
+        matched = list(zip(before[old_start : old_start + size], after[new_start : new_start + size], strict=True))
         pairs += _align(before[old_end:old_start], after[new_end:new_start], keys[1:])
         for old, new in matched:
             pairs += [(old, new)] if _comparable(old, new) else [(old, None), (None, new)]

@@ -57,7 +57,7 @@ def _regex(_context: Context, _block: Block, directive: Directive) -> Iterator[F
         return
     found = literals(pattern)
     if found is not None and found.whole and found.starts and found.stops and len(found.heads) == 1:
-        path = next(iter(found.heads))
+        (path,) = found.heads
         message = (
             f"nginx tries this pattern for every path that no earlier one took, to find the one path {path}; "
             f"location = {path} is found at once (and before every pattern: see what stands above)"

@@ -76,6 +76,7 @@ class SemanticDiff(t.Protocol):
     @property
     def blocks(self) -> Mapping[tuple[str, int, int], Collection[tuple[str, int, int]]]: ...
     def same(self, before: Place, after: Place) -> bool: ...
+
     def explain(self, before: Sequence[Place], after: Sequence[Place]) -> Sequence[SemanticChange]:
         """The changes that may have a part in what a request through these blocks gets, the likeliest first."""
 

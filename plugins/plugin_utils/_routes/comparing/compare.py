@@ -49,6 +49,7 @@ class Expected(t.Protocol):
 
     @property
     def accept(self) -> Iterable[Mapping[str, t.Any]]: ...
+
     def check(
         self,
         outcomes: Iterable[Outcome],

@@ -15,6 +15,7 @@ the new redirects that neither configuration has alone.
 from __future__ import annotations
 
 import typing as t
+from collections import deque
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from .places import is_made_up
@@ -77,8 +78,9 @@ class _Graph:
     def _way_back(self, source: str, target: str) -> tuple[str, ...]:
         """The URLs of the shortest cycle that begins with this redirect; empty without one."""
         came_from: dict[str, str] = {target: source}
-        queue = [target]
-        for url in queue:
+        queue = deque([target])
+        while queue:
+            url = queue.popleft()
             if url == source:
                 break
             for following in (*self.after.get(url, ()), *self.permanent.get(url, ())):

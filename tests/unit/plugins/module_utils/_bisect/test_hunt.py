@@ -19,7 +19,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.hunt import
 from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.judge import ASPECTS, differing, judge, seen
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._bisect.edits import Edits, edits
 
-World = Callable[[dict[str, str]], dict[str, t.Any] | None]
+World = Callable[[dict[str, str]], t.Any]
 
 GOOD: dict[str, t.Any] = {
     "status": 200, "closed": None, "location": None, "headers": [["Date", "x"]], "upstreams": [], "errors": [],

@@ -170,6 +170,7 @@ def test_the_outage_is_one_change() -> None:
     name = "snippets/api.conf"
     before, after = ((SHWITTER / folder / name).read_bytes() for folder in ("site", "changes/outage"))
     made = edits({name: before}, {name: after})
-    (change,) = made.changes.values()
+    assert len(made.changes) == 1
+    change = next(iter(made.changes.values()))
     assert (change.kind, change.line_after) == ("added", 6)
     assert change.text_after == "rewrite ^/api/profile /api/profile_list last;"

@@ -131,7 +131,12 @@ BREAKING: dict[str, tuple[str, str, str, str]] = {
         "cached-redirect-loop",
         "/old",
     ),
-    "deny is gone": ("deny all; proxy_pass http://users; }\n        location /private", "proxy_pass http://users; }\n        location /private", "access-widened", "deny all"),
+    "deny is gone": (
+        "deny all; proxy_pass http://users; }\n        location /private",
+        "proxy_pass http://users; }\n        location /private",
+        "access-widened",
+        "deny all",
+    ),
     "the password is gone": ('auth_basic "private";', "auth_basic off;", "access-widened", "auth_basic"),
     "allowed too widely": ("allow 192.0.2.0/24;", "allow 198.51.100.0/24;", "access-widened", "allow"),
     "methods are no longer limited": ("limit_except GET { deny all; }", "", "access-widened", "limit_except"),
