@@ -20,7 +20,9 @@ COLLECTION = "ansible_collections.failsafe.nginx."
 def files(*patterns: str) -> list[Path]:
     """List the files that git tracks or would track, below the root."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120).stdout.split(
+        "\0"
+    )
     return sorted({ROOT / name for name in listed if name and (ROOT / name).is_file()})
 
 

@@ -155,5 +155,5 @@ def test_nothing_says_that_it_is_unfinished(path: Path) -> None:
 )
 def test_ci_examples_are_what_the_services_take(path: str, options: list[str]) -> None:
     command = [Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema", *options, ROOT / path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

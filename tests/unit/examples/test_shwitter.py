@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+import tempfile
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +70,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     change = getattr(request, "param", None)
     running = Site(tmp_path_factory.mktemp(change or "site"), change)
     # A root's workers run as another user, who has to come through pytest's private folders.
-    for parent in list(running.fleet.work.parents)[:2]:
+    for parent in running.fleet.work.parents:
+        if parent == Path(tempfile.gettempdir()):
+            break
         parent.chmod(parent.stat().st_mode | 0o055)
     with running.fleet.running(running.host):
         yield running

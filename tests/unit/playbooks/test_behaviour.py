@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
-from test_deploy import SITE, Instance, Play, free_port, play, src, web1
+from test_deploy import SITE, Instance, Play, executions, free_port, play, src, web1
 
 pytestmark = [pytest.mark.nginx, pytest.mark.root]
 
@@ -153,9 +152,7 @@ def test_the_plan_shows_lint_difference_and_behaviour_and_changes_nothing(
 
 
 def test_a_host_that_is_there_already_pays_nothing(deployed: Path, play: Play) -> None:
-    began = time.monotonic()
-    run = play()
-    assert run.rc == 0, run.output
+    run = play("-vvv")
+    assert executions(run) == 1, run.output
     assert "1 unchanged" in run.flat
-    assert time.monotonic() - began < 60
     assert deployed.exists()

@@ -38,6 +38,7 @@ def run(tmp_path: Path) -> Run:
             text=True,
             capture_output=True,
             check=False,
+            timeout=120,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done
@@ -139,7 +140,9 @@ def test_a_bug_is_told_as_one(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False, timeout=120
+    )
     assert done.returncode == 3
     assert "ZeroDivisionError" in done.stderr
     assert "this is a bug, please report it" in done.stderr
@@ -179,7 +182,9 @@ def test_output_that_nobody_reads(site: t.Callable[..., Path]) -> None:
     folder = site(LOOP)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
     command = f'"{sys.executable}" -m failsafe_lint "{folder}" | true'
-    done = subprocess.run(["/bin/sh", "-c", command], env=environment, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env=environment, text=True, capture_output=True, check=False, timeout=120
+    )
     assert done.stderr == ""
 
 
@@ -199,43 +204,50 @@ def test_the_pre_commit_hook_names_the_command() -> None:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment with nothing but the package, built from what git tracks or would."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What git tracks or would, as it is now, and a fresh environment with nothing but the package built from it."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("venv")
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, text=True, capture_output=True, check=True).stdout.splitlines()
+    names = subprocess.run(listed, cwd=ROOT, text=True, capture_output=True, check=True, timeout=60).stdout.splitlines()
     for name in names:
         if name.startswith(("plugins/", "docs/", "tools/", "pyproject.toml", "LICENSE")) and (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
-    venv.create(target, with_pip=True)
-    done = subprocess.run(
-        [str(target / "bin" / "pip"), "install", str(source)], text=True, capture_output=True, check=False
-    )
+    venv.create(target)
+    command = [sys.executable, "-m", "pip", "--python", str(target / "bin" / "python"), "install", str(source)]
+    done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    return target
+    return source, target
+
+
+@pytest.fixture(scope="session")
+def installed(built: tuple[Path, Path]) -> Path:
+    return built[1]
 
 
 def test_as_pip_installs_it(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text(LOOP)
     command = [str(installed / "bin" / "failsafe-lint"), "--format", "json", "."]
-    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, check=False, timeout=120)
     assert done.returncode == 1, done.stderr
     assert "redirect-loop" in {finding["rule"] for finding in json.loads(done.stdout)["findings"]}
     script = (
         "import sys, failsafe_lint\nsys.argv = ['', '.']\nfailsafe_lint.main()\n"
         "assert not [name for name in sys.modules if name.split('.')[0] == 'ansible']"
     )
-    subprocess.run([str(installed / "bin" / "python"), "-c", script], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [str(installed / "bin" / "python"), "-c", script], cwd=tmp_path, check=True, capture_output=True, timeout=120
+    )
 
 
-def test_the_installed_package_is_whole(installed: Path) -> None:
+def test_the_installed_package_is_whole(built: tuple[Path, Path]) -> None:
+    source, installed = built
     (there,) = installed.glob("lib/python*/site-packages/failsafe_lint/_collection")
     for room in ("plugins/plugin_utils/_config", "plugins/plugin_utils/_lint", "plugins/plugin_utils/_routes"):
-        found = (ROOT / room).glob("*.py") if room.endswith("_routes") else (ROOT / room).rglob("*.py")
+        found = (source / room).glob("*.py") if room.endswith("_routes") else (source / room).rglob("*.py")
         # The folders inside _routes are the route check's, which the linter does not use.
-        wanted = {str(path.relative_to(ROOT)) for path in found}
+        wanted = {str(path.relative_to(source)) for path in found}
         assert wanted == {str(path.relative_to(there)) for path in (there / room).rglob("*.py")}
-    pages = {path.name for path in (ROOT / "docs" / "rules").glob("*.md")}
+    pages = {path.name for path in (source / "docs" / "rules").glob("*.md")}
     assert pages == {path.name for path in (there / "docs" / "rules").iterdir() if path.suffix == ".md"}
     assert not (there.parent.parent / "ansible_collections").exists()

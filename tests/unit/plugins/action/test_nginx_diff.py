@@ -58,7 +58,9 @@ def run(tmp_path: Path, collections: Path) -> Run:
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", f"{host},", *flags, "play.yml"]
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_LOCALHOST_WARNING": "0"}
         environment["PATH"] += ":/usr/sbin"
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
         assert result.exists(), done.stdout + done.stderr
         found = t.cast("list[dict[str, t.Any]]", json.loads(result.read_text()))
         result.unlink()

@@ -47,7 +47,13 @@ def run(tmp_path: Path, collections: Path) -> t.Callable[..., dict[str, t.Any]]:
         command += ["--check"] if check else []
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_LOCALHOST_WARNING": "0"}
         done = subprocess.run(
-            [*command, "play.yml"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [*command, "play.yml"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         assert result.exists(), done.stdout + done.stderr
         return t.cast("dict[str, t.Any]", json.loads(result.read_text()))

@@ -58,15 +58,19 @@ class Deploy:
 @pytest.fixture
 def deploy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> t.Iterator[Deploy]:
     deploy = Deploy(tmp_path, capsys)
-    subprocess.run(["nginx", "-c", f"{tmp_path}/etc/nginx.conf", "-p", f"{tmp_path}/"], env=environment(), check=True)
-    yield deploy
-    deploy("rolled_back")  # and whatever waits for the end of a lease ends with it
-    pid = int((tmp_path / "nginx.pid").read_text())
-    # A signal between nginx's start and its first sigsuspend() is lost: ask until it is gone.
-    while os.path.exists(f"/proc/{pid}"):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        time.sleep(0.02)
+    subprocess.run(
+        ["nginx", "-c", f"{tmp_path}/etc/nginx.conf", "-p", f"{tmp_path}/"], env=environment(), check=True, timeout=60
+    )
+    try:
+        yield deploy
+        deploy("rolled_back")  # and whatever waits for the end of a lease ends with it
+    finally:
+        pid = int((tmp_path / "nginx.pid").read_text())
+        # A signal between nginx's start and its first sigsuspend() is lost: ask until it is gone.
+        while os.path.exists(f"/proc/{pid}"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            time.sleep(0.02)
 
 
 def payload(text: str = "hello", *secrets: str) -> str:

@@ -119,8 +119,8 @@ def make_certificate(folder: Path, *, names: str, start: str = "20200101000000Z"
     (folder / "ca.cnf").write_text(CA_CONFIG.format(dir=folder, ext=extensions))
     request = ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     request += ["-subj", "/CN=common.example", "-keyout", str(folder / "key.pem"), "-out", str(folder / "req.pem")]
-    subprocess.run(request, check=True, capture_output=True)
+    subprocess.run(request, check=True, capture_output=True, timeout=120)
     sign = ["openssl", "ca", "-selfsign", "-batch", "-notext", "-config", str(folder / "ca.cnf")]
     sign += ["-keyfile", str(folder / "key.pem"), "-in", str(folder / "req.pem"), "-out", str(folder / "cert.pem")]
     sign += ["-startdate", start, "-enddate", end]
-    subprocess.run(sign, check=True, capture_output=True)
+    subprocess.run(sign, check=True, capture_output=True, timeout=120)

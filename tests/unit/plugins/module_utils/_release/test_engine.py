@@ -609,9 +609,9 @@ def test_a_full_disk_is_an_error_that_changes_nothing(world: World, full: str) -
     aside = place.with_name("aside")
     place.rename(aside)
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", str(place)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", str(place)], check=True, timeout=120)
     try:
-        subprocess.run(["cp", "-a", f"{aside}/.", str(place)], check=True)
+        subprocess.run(["cp", "-a", f"{aside}/.", str(place)], check=True, timeout=120)
         big = of({f"conf.d/{number}.conf": os.urandom(100_000) for number in range(15)})
         live, store = world.live(), world.kept()
         if full == "store":
@@ -625,7 +625,7 @@ def test_a_full_disk_is_an_error_that_changes_nothing(world: World, full: str) -
             assert world.engine().status()["interrupted"] is False
         assert world.live() == live
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run(["umount", str(place)], check=True, timeout=120)
 
 
 def test_no_configuration_folder(world: World, tmp_path: Path) -> None:

@@ -48,13 +48,13 @@ def disk(tmp_path: Path) -> World:
 )
 def test_immutable_files_and_folders_are_refused_before_anything_happens(disk: World, flag: str, name: str) -> None:
     place = disk.config_dir / name
-    subprocess.run(["chattr", f"+{flag}", place], check=True)
+    subprocess.run(["chattr", f"+{flag}", place], check=True, timeout=120)
     try:
         with refused("immutable", rf"may not be changed .*: {name}; chattr"):
             disk.engine().stage(of({"conf.d/a.conf": "new", "conf.d/b.conf": "new", "top": "new"}))
         disk.engine().stage(of({"conf.d/a.conf": "old"}))  # nothing to change there
     finally:
-        subprocess.run(["chattr", f"-{flag}", place], check=True)
+        subprocess.run(["chattr", f"-{flag}", place], check=True, timeout=120)
     assert disk.live() == disk.original
 
 
@@ -62,12 +62,12 @@ def test_immutable_files_and_folders_are_refused_before_anything_happens(disk: W
 def test_a_file_that_becomes_immutable_after_staging_leaves_the_old_tree(disk: World) -> None:
     release = disk.engine().stage(of({"conf.d/a.conf": "new", "a": "new"}))["release"]
     place = disk.config_dir / "conf.d/a.conf"
-    subprocess.run(["chattr", "+i", place], check=True)
+    subprocess.run(["chattr", "+i", place], check=True, timeout=120)
     try:
         with refused("file", "Operation not permitted"):
             disk.engine().activate(release, reload=True)
     finally:
-        subprocess.run(["chattr", "-i", place], check=True)
+        subprocess.run(["chattr", "-i", place], check=True, timeout=120)
     assert disk.live() == disk.original
     assert disk.engine().status()["interrupted"] is False
 
@@ -130,7 +130,7 @@ def test_ten_thousand_files(world: World) -> None:
     world.engine().rollback(world.engine().store.state()["adopted"])
     assert (world.config_dir / "sites/7/0").read_text() == "0"
     assert len(world.live()) == 10_000 + 100 + 4
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300
 
 
 @pytest.mark.parametrize("path", ["../outside", "conf.d/../../outside", "..", ".", "conf.d//a.conf", "./nginx.conf"])

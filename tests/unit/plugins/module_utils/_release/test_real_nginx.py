@@ -59,7 +59,7 @@ def test_the_outage_is_stopped_by_the_gate_and_rolled_back(site: Site) -> None:
     assert site.get() == "500"
     start = time.monotonic()
     result = site.engine().rollback()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 15  # less than a reload may take
     assert (result["proof"]["ok"], result["gate"]["ok"]) == (True, True)
     assert site.get() == "old"
 

@@ -40,7 +40,7 @@ def inside_own_mounts(script: str, *arguments: object) -> str:
         "mount('--make-rprivate', '/')\n"
     )
     argv = [sys.executable, "-c", head + script, *map(str, arguments)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -75,7 +75,10 @@ def test_nothing_written_stays(tmp_path: Path) -> None:
 
 def test_modes_and_owners_are_the_same_inside(tmp_path: Path) -> None:
     script = "stat -c '%a %u %g %n' / /etc /root /run /tmp /usr /var /var/log"
-    assert shell(script) == subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert (
+        shell(script)
+        == subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=120).stdout
+    )
     (tmp_path / "a").mkdir(mode=0o2750)
     os.chown(tmp_path / "a", 1, 2)
     (tmp_path / "a").chmod(0o2750)
@@ -175,12 +178,12 @@ def test_much_output_does_not_block() -> None:
 
 def test_the_deadline_ends_the_whole_group() -> None:
     began = time.monotonic()
-    done = run_in_private_mounts([], ["sh", "-c", "sleep 600 & echo $!; sleep 600"], timeout=0.3)
-    assert time.monotonic() - began < 5
+    done = run_in_private_mounts([], ["sh", "-c", "sleep 600 & echo $!; sleep 600"], timeout=2)
+    assert time.monotonic() - began < 60
     assert done.timed_out
     child = Path(f"/proc/{int(done.stdout)}/stat")
     while child.exists() and child.read_text().split()[2] != "Z":
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
         time.sleep(0.01)
 
 
@@ -210,7 +213,12 @@ def test_denied(tmp_path: Path) -> None:
         "run_in_private_mounts([], ['true'])"
     )
     done = subprocess.run(
-        ["/usr/bin/python3", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path.anchor
+        ["/usr/bin/python3", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path.anchor,
+        timeout=120,
     )
     assert "SandboxError: unshare of the mount namespace: Operation not permitted (EPERM)" in done.stderr
 

@@ -134,7 +134,9 @@ def test_where_no_world_can_be_built() -> None:
         "try: World(Instance('/etc/nginx'), user=False)\n"
         "except SandboxError as error: print(error.kind, error)\n"
     )
-    done = subprocess.run(["/usr/bin/python3", "-c", script], capture_output=True, text=True, check=False, cwd="/")
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", script], capture_output=True, text=True, check=False, cwd="/", timeout=120
+    )
     reason = "unshare of the mount namespace: Operation not permitted (EPERM)"
     assert done.stdout.splitlines() == [reason, f"unavailable {reason}"], done
 

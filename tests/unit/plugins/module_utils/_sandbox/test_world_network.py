@@ -85,7 +85,7 @@ def test_a_certificate_whose_key_is_missing_and_one_from_an_include_elsewhere(si
         "2",
     ]
     argv += ["-subj", "/CN=x", "-keyout", f"{site.folder}/k.pem", "-out", f"{site.config}/c.pem"]
-    subprocess.run(argv, check=True, capture_output=True)
+    subprocess.run(argv, check=True, capture_output=True, timeout=120)
     (outside / "a.conf").write_text(
         f"server {{ listen 443 ssl; ssl_certificate {outside}/o.pem; ssl_certificate_key {outside}/o.key; return 204; }}"
     )

@@ -89,6 +89,7 @@ class Site:
                 capture_output=True,
                 text=True,
                 check=False,
+                timeout=120,
             )
             assert done.returncode == 0, done.stderr
             reason, answer = json.loads(done.stdout)

@@ -60,13 +60,13 @@ class Nginx:
     def refusal(self) -> str:
         """What `nginx -t` says against it; empty when it is content."""
         self.prepare()
-        done = subprocess.run([*self.command(), "-t"], capture_output=True, text=True, check=False)
+        done = subprocess.run([*self.command(), "-t"], capture_output=True, text=True, check=False, timeout=120)
         return done.stderr if done.returncode else ""
 
     def __enter__(self) -> t.Self:
         self.prepare()
         self.process = subprocess.Popen(self.command(), stderr=subprocess.PIPE, env={})
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         for port in self.ports.values():
             while True:
                 with socket.socket() as probe:
@@ -88,7 +88,7 @@ class Nginx:
     def ask(self, target: str, *headers: str, port: str = "80", host: str = "a.test") -> str:
         """The whole answer to a GET."""
         lines = [f"GET {target} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", ""]
-        with socket.create_connection(("127.0.0.1", self.ports[port]), timeout=3) as connection:
+        with socket.create_connection(("127.0.0.1", self.ports[port]), timeout=30) as connection:
             connection.sendall("\r\n".join(lines).encode())
             return read_all(connection)
 

@@ -126,7 +126,9 @@ def test_hash_seeds_do_not_matter(tmp_path: Path) -> None:
     for seed in ("0", "1", "77"):
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "PYTHONHASHSEED": seed}
         command = [sys.executable, "-m", "failsafe_lint", "--format", "json", "."]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False, timeout=120
+        )
         assert done.returncode in (1, 2), done.stderr
         outputs.append(json.loads(done.stdout)["findings"])
     assert outputs[0]

@@ -40,7 +40,7 @@ Nginx, Upstream, fastcgi, fixture, BINARY = (
 
 
 def version() -> tuple[int, ...]:
-    said = subprocess.run([BINARY, "-v"], capture_output=True, text=True, check=True).stderr
+    said = subprocess.run([BINARY, "-v"], capture_output=True, text=True, check=True, timeout=120).stderr
     match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
     assert match
     return tuple(map(int, match.groups()))
@@ -54,7 +54,7 @@ def refusal(folder: Path, block: str) -> str:
 def warnings(folder: Path, block: str) -> str:
     nginx = Nginx(folder, block)
     nginx.prepare()
-    return subprocess.run([*nginx.command(), "-t"], capture_output=True, text=True, check=False).stderr
+    return subprocess.run([*nginx.command(), "-t"], capture_output=True, text=True, check=False, timeout=120).stderr
 
 
 @pytest.mark.parametrize("name", ["literal", "as_it_came", "map_default"])
@@ -147,7 +147,7 @@ def test_a_name_keeps_its_first_address(tmp_path: Path) -> None:
             hosts.write_text("127.0.0.2 app.frozen.test\n")
             assert nginx.ask("/").startswith("HTTP/1.1 200 ")
             nginx.process.send_signal(1)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while nginx.ask("/").startswith("HTTP/1.1 200 "):
                 assert time.monotonic() < deadline, "a reload looks the name up"
                 time.sleep(0.05)
@@ -157,7 +157,7 @@ def test_a_name_keeps_its_first_address(tmp_path: Path) -> None:
 
 
 def openssl(folder: Path, *args: str) -> None:
-    subprocess.run([OPENSSL, *args], cwd=folder, check=True, capture_output=True)
+    subprocess.run([OPENSSL, *args], cwd=folder, check=True, capture_output=True, timeout=120)
 
 
 def authority(folder: Path, extension: str = "subjectAltName=DNS:a.test") -> None:
@@ -177,10 +177,10 @@ def test_stapling_asks_no_resolver(tmp_path: Path) -> None:
     block = f"server {{ listen 443 ssl; {tls} }}"
     with Nginx(tmp_path, block, f"error_log {tmp_path}/error.log warn;") as nginx:
         command = [OPENSSL, "s_client", "-connect", f"127.0.0.1:{nginx.ports['443']}", "-status"]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "no resolver defined to resolve localhost" not in nginx.log():
             assert time.monotonic() < deadline
-            subprocess.run(command, input=b"", capture_output=True, check=False)
+            subprocess.run(command, input=b"", capture_output=True, check=False, timeout=120)
 
 
 def test_stapling_needs_a_responder(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_builtin_cache_is_the_workers_own(tmp_path: Path, cache: str, elsewher
 
         first, _reused, session = ask()
         answers: dict[bool, set[bool]] = {}
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(answers) < 2:
             assert time.monotonic() < deadline
             pid, reused, _session = ask(session)
@@ -277,7 +277,7 @@ def test_any_answer_of_a_resolver_is_believed(tmp_path: Path) -> None:
 def test_new_groups_need_a_new_openssl(tmp_path: Path) -> None:
     authority(tmp_path)
     tls = f"ssl_certificate {tmp_path}/cert.pem; ssl_certificate_key {tmp_path}/key.pem;"
-    said = subprocess.run([BINARY, "-V"], capture_output=True, text=True, check=True).stderr
+    said = subprocess.run([BINARY, "-V"], capture_output=True, text=True, check=True, timeout=120).stderr
     match = re.findall(r"OpenSSL (\d+)\.(\d+)", said)[-1]
     known = tuple(map(int, match)) >= (3, 5)
     for groups, starts in (("X25519MLKEM768:X25519", known), ("X25519:prime256v1", True), ("auto", True)):

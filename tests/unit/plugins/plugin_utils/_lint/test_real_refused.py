@@ -61,7 +61,7 @@ def complaint(folder: Path, text: str) -> str:
     text = text.replace("/var/log/nginx", f"{folder}/logs").replace("/var/cache/nginx", f"{folder}/cache")
     (folder / "nginx.conf").write_text(text)
     command = [BINARY, "-t", "-q", "-p", str(folder), "-e", "/dev/null", "-c", str(folder / "nginx.conf")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     return done.stderr if done.returncode else ""
 
 

@@ -226,7 +226,7 @@ def test_a_foreign_origin_is_trusted(tmp_path: Path) -> None:
 def test_http2_limits_are_ignored(tmp_path: Path) -> None:
     nginx = Nginx(tmp_path, fixture("directive-obsolete", "fire", "requests"))
     nginx.prepare()
-    done = subprocess.run([*nginx.command(), "-t"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*nginx.command(), "-t"], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0
     assert '"http2_max_requests" directive is obsolete' in done.stderr
 

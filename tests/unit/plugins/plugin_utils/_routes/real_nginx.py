@@ -70,7 +70,7 @@ class RealNginx:
             stderr=subprocess.PIPE,
             env={},
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         for port in self.ports.values():
             while not _accepts(port):
                 if self.process.poll() is not None or time.monotonic() > deadline:
@@ -97,9 +97,9 @@ class RealNginx:
             context = ssl.create_default_context()
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {"Host": parts.netloc, "X-Forwarded-Proto": "https", "X-Rewritten": "1", "Connection": "close"}
         headers["Authorization"] = "Basic dTpw"
@@ -161,6 +161,7 @@ def make_certificate(folder: Path) -> Path:
         ],
         check=True,
         capture_output=True,
+        timeout=120,
     )
     path.write_text(path.read_text() + (folder / "key.pem").read_text())
     return path

@@ -167,7 +167,7 @@ def is_valid(folder: Path, files: dict[str, bytes]) -> tuple[bool, str]:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     command = [NGINX, "-t", "-p", str(folder), "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     return done.returncode == 0, done.stderr
 
 

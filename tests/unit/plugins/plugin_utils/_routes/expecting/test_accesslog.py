@@ -214,7 +214,7 @@ def test_cleaning_is_linear() -> None:
     start = time.process_time()
     for text in ("a" * 990, "a@" * 495, "a." * 495, "0" * 990, "a-" * 495, "aaaaaaaa." * 110, "%41" * 330, ";=" * 495):
         clean_path("/" + text)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 3
 
 
 # -- grouping
