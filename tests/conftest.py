@@ -11,6 +11,11 @@ import typing as t
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 #: Seconds after which a test is stuck, on a machine that does much else.
 PATIENCE = 600
