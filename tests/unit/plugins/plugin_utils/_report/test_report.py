@@ -10,7 +10,7 @@ import typing as t
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import FORMATS, ReportError, build, render
@@ -169,6 +169,7 @@ EVENTS: t.Final = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(["web1", "web2"]), EVENTS))
 def test_any_journals_make_a_report_whose_spells_do_not_overlap(journals: dict[str, list[tuple[t.Any, ...]]]) -> None:
     lines = {
