@@ -44,7 +44,7 @@ lint: setup ## Check style, types, YAML, Ansible content and the oldest Python o
 .PHONY: unit
 unit: setup ## Run the unit tests (against a real nginx) and the tests of the project itself
 	@tools/need $(NEEDS) $(BROWSER)
-	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/pytest tests/unit tests/meta
+	@tools/unit
 
 .PHONY: sanity
 sanity: setup ## Run ansible-test sanity
