@@ -25,6 +25,8 @@ requirements:
   - Python 3.7 or newer and nginx on the host, and a kernel that allows namespaces
   - crossplane >= 0.5.8 on the controller
 extends_documentation_fragment:
+  - failsafe.nginx.attributes
+  - failsafe.nginx.attributes.action
   - failsafe.nginx.release.instance
   - failsafe.nginx.behaviour.sides
 options:
@@ -67,35 +69,20 @@ options:
       - Set by the action plugin.
     type: str
 attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: none
-  bypass_host_loop:
-    description: Forces a 'global' task that does not execute per host.
-    support: none
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: It changes nothing, so check mode makes no difference.
   connection:
-    description: Uses the target's configured connection information to execute code on it.
     support: full
   delegation:
-    description: Can be used in conjunction with delegate_to and related keywords.
     support: full
     details: The worlds run where the task is delegated to. With C(connection=local) and two folders no server is needed.
   diff_mode:
-    description: Will return details on what has changed, when in diff mode.
     support: full
     details: The smallest part of the change that is guilty.
   idempotent:
-    description: When run twice in a row, with the same arguments, the second invocation indicates no change.
     support: full
   platform:
-    description: Target OS/families that can be operated against.
     support: full
     platforms: Linux
 seealso:

@@ -24,35 +24,28 @@ requirements:
   - crossplane >= 0.5.8 on the controller
   - Python 3.7 or newer and nginx on the host, where V(live), a release or O(src) is compared
 extends_documentation_fragment:
+  - failsafe.nginx.attributes
+  - failsafe.nginx.attributes.action
   - failsafe.nginx.release.instance
 attributes:
-  action:
-    support: full
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
   check_mode:
     support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     details:
       - The module only reads, so it does the same in check mode.
+  connection:
+    support: full
+  delegation:
+    support: full
   diff_mode:
     support: full
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     details:
       - Ansible shows the diff of changed tasks only. In diff mode the task is therefore reported as changed where the two
         configurations differ, and never otherwise.
   idempotent:
     support: full
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-  action_group:
-    support: full
-    membership:
-      - failsafe.nginx.nginx
-    description: Use C(group/failsafe.nginx.nginx) in C(module_defaults) to set defaults for this module.
   platform:
     support: full
     platforms: posix
-    description: Target OS/families that can be operated against.
     details:
       - On a host Linux only. Folders, files and dumps are compared on the controller and no host is asked.
 options:

@@ -22,30 +22,22 @@ author:
   - failsafe.nginx contributors (@failsafe-nginx)
 requirements:
   - Python 3.7 or newer on the host
+extends_documentation_fragment:
+  - failsafe.nginx.attributes
 attributes:
   check_mode:
     support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     details:
       - The module only reads, so it does the same in check mode.
   diff_mode:
     support: N/A
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     details:
       - The module changes nothing.
   idempotent:
     support: full
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-  action_group:
-    support: full
-    membership:
-      - failsafe.nginx.nginx
-    description: Use C(group/failsafe.nginx.nginx) in C(module_defaults) to set defaults for this module.
   platform:
     support: full
     platforms: posix
-    description: Target OS/families that can be operated against.
 options:
   checks:
     description:

@@ -127,35 +127,23 @@ options:
     description:
       - The id of a rule whose page is returned, instead of linting something.
     type: str
+extends_documentation_fragment:
+  - failsafe.nginx.attributes
+  - failsafe.nginx.attributes.action
 attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: none
-  bypass_host_loop:
-    description: Forces a 'global' task that does not execute per host.
-    support: none
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   connection:
-    description: Uses the target's configured connection information to execute code on it.
     support: none
   delegation:
-    description: Can be used in conjunction with delegate_to and related keywords.
     support: partial
     details: Nothing runs on the host, so delegation only changes which variables O(src) is rendered with.
   diff_mode:
-    description: Will return details on what has changed, when in diff mode.
     support: full
     details: With O(fix).
   idempotent:
-    description: When run twice in a row, with the same arguments, the second invocation indicates no change.
     support: full
   platform:
-    description: Target OS/families that can be operated against.
     support: full
     platforms: all
 seealso:

@@ -29,38 +29,31 @@ requirements:
   - Python 3.7 or newer and nginx on the host
   - crossplane >= 0.5.8 on the controller
 extends_documentation_fragment:
+  - failsafe.nginx.attributes
+  - failsafe.nginx.attributes.action
   - failsafe.nginx.release.instance
   - failsafe.nginx.release.checks
 attributes:
   check_mode:
     support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     details:
       - Staging does everything that it does otherwise, validation on the host included, in a temporary folder.
       - The other states say whether they would change something.
+  connection:
+    support: full
+  delegation:
+    support: full
   diff_mode:
     support: full
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     details:
       - Secret files, private keys, binary files and files above 256 KiB appear as a fingerprint.
   idempotent:
     support: full
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     details:
       - A release that was staged and not confirmed yet is staged again.
-  action_group:
-    support: full
-    membership:
-      - failsafe.nginx.nginx
-    description: Use C(group/failsafe.nginx.nginx) in C(module_defaults) to set defaults for this module.
-  action:
-    support: full
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
   platform:
     support: full
     platforms: posix
-    description: Target OS/families that can be operated against.
     details:
       - Linux only. It reads C(/proc).
 options:

@@ -56,38 +56,25 @@ options:
         are kept. Used with O(event=started).
     type: dict
     default: {}
+extends_documentation_fragment:
+  - failsafe.nginx.attributes
+  - failsafe.nginx.attributes.action
 attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: none
-  bypass_host_loop:
-    description: Forces a 'global' task that does not execute per host.
-    support: none
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details:
       - No record is kept in check mode.
   connection:
-    description: Uses the target's configured connection information to execute code on it.
     support: none
   delegation:
-    description: Can be used in conjunction with delegate_to and related keywords.
     support: none
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
   idempotent:
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
     details:
       - Keeping the record never counts as a change.
   platform:
-    description: Target OS/families that can be operated against.
     platforms: posix
     support: full
 """
