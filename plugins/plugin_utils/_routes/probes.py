@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 from itertools import zip_longest
 
@@ -17,7 +16,7 @@ from .errors import RouteError
 from .listen import ANY_V4, ANY_V6
 from .outcome import Request
 from .sampler import SAFE
-from .samples import host_of
+from .samples import host_of, is_address
 from .select import Router
 from .simulate import simulate
 from .variables import Definitions
@@ -111,7 +110,7 @@ def _probe(listener: Listener, server: Server, path: str, place: Place) -> dict[
         "url": url,
         "address": address,
         "host": authority,
-        "sni": (host if not _is_address(host) else "") if listener.ssl else None,
+        "sni": (host if not is_address(host) else "") if listener.ssl else None,
         "status": _STATUS,
         "verify": False,
         "origin": "config",
@@ -126,11 +125,3 @@ def _host(listener: Listener, server: Server) -> str:
         if name[:1] not in ("*", ".", "~") and not name.endswith("*") and host_of(name):
             return name.lower()
     return _LOOPBACK.get(listener.socket.address, listener.socket.address)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from functools import lru_cache
 
@@ -180,6 +181,15 @@ def sample_hosts(server: Server, definitions: Definitions, *, default: bool) -> 
     if default and not names:
         hosts.setdefault("any.invalid")
     return list(hosts)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, an IPv6 one with brackets or without: no TLS server name then (RFC 6066, 3)."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def host_of(name: str) -> str | None:

@@ -9,11 +9,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import sample_pattern
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import host_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import host_of, is_address
 
 from .addresses import NEIGHBOUR, default_client, is_loopback, is_v6
 from .draft import NO_HOST, OWN_HOST, Draft, is_host
@@ -208,13 +207,5 @@ def _names(listener: Listener, host: str) -> tuple[str | None, str | None]:
         return None, None
     port = listener.socket.port
     default = listener.socket.is_unix or port == _PORTS[listener.ssl]
-    sni = host if listener.ssl and not _is_address(host) else None
+    sni = host if listener.ssl and not is_address(host) else None
     return (host if default else f"{host}:{port}"), sni
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
