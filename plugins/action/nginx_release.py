@@ -59,9 +59,9 @@ class ActionModule(ActionBase):
     def _stage(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         candidate = self._render(variables)
         findings = self._lint_source(candidate)
-        refusal = self._refusal(findings, candidate)
+        guilty = self._guilty(findings)
         result: dict[str, t.Any] = {"changed": False}
-        if refusal is None:
+        if not guilty:
             result = self._call(variables, {"_payload": candidate.payload()})
             dump, current = (_unpack(result.pop(name, None)) for name in ("_dump", "_dump_current"))
             modules = result.pop("_modules", [])
@@ -69,12 +69,13 @@ class ActionModule(ActionBase):
                 version = (result.get("validation") or {}).get("nginx_version")
                 result["plan"] = self._plan(current, dump, [version, modules])
                 findings, result["probes"] = self._judge_what_nginx_read(dump, Target.of_host(version))
-                refusal = self._refusal(findings, candidate)
+                guilty = self._guilty(findings)
         result["findings"] = [finding.as_dict() for finding in findings]
-        if refusal is not None:
+        if guilty:
             result.pop("probes", None)
             result.pop("plan", None)
-            result.update(failed=True, changed=False, msg=refusal)
+            message = f"The configuration is refused; nothing was changed.\n{report(guilty, candidate.sources)}"
+            result.update(failed=True, changed=False, msg=message, guilty=guilty)
         elif self._task.check_mode and result.get("state") == "staged":
             result["state"] = "planned"
         return t.cast("dict[str, t.Any]", Redactor(candidate.secrets)(result))
@@ -120,12 +121,9 @@ class ActionModule(ActionBase):
         folder = find_source(str(self._task.args["src"]), (self._loader.get_basedir(), os.getcwd()))
         return project.find(folder, config_dir=str(self._task.args.get("config_dir") or "/etc/nginx"))
 
-    def _refusal(self, findings: list[Finding], candidate: Candidate) -> str | None:
-        """The text with which the candidate is refused, or None."""
-        guilty = gate([finding.as_dict() for finding in findings], self._task.args.get("lint_fail_on") or "error")
-        if not guilty:
-            return None
-        return f"The configuration is refused; nothing was changed.\n{report(guilty, candidate.sources)}"
+    def _guilty(self, findings: list[Finding]) -> list[dict[str, t.Any]]:
+        """The findings for which the candidate is refused."""
+        return gate([finding.as_dict() for finding in findings], self._task.args.get("lint_fail_on") or "error")
 
     def _call(self, variables: dict[str, t.Any], extra: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = {name: value for name, value in self._task.args.items() if name not in _CONTROLLER_OPTIONS}

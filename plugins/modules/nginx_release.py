@@ -357,6 +357,11 @@ findings:
   returned: O(state=staged)
   type: list
   elements: dict
+guilty:
+  description: The findings for which the candidate is refused.
+  returned: O(state=staged), when lint refuses the candidate
+  type: list
+  elements: dict
 phase:
   description: How far an active release is, one of V(switched), V(running) and V(gated).
   returned: O(state=active)
@@ -448,6 +453,35 @@ pruned:
   returned: O(state=confirmed), when something changed
   type: list
   elements: str
+journal:
+  description:
+    - What this call wrote into the host's journal, oldest first, the last 50 lines at most.
+    - M(failsafe.nginx.nginx_release_info) returns the whole journal, also what the host did by itself.
+  returned: when the host was asked, on failure too
+  type: list
+  elements: dict
+  contains:
+    time:
+      description: When, by the host's clock, in UTC.
+      type: str
+    seq:
+      description: The line's number.
+      type: int
+    event:
+      description: What happened, such as V(staged), V(activated), V(reload), V(gate), V(confirmed) or V(rolled_back).
+      type: str
+    release:
+      description: The release that it is about, V(null) for none.
+      type: str
+    details:
+      description: More about it. A list of more than 20 items is their number, a text of more than 500 characters is cut short.
+      type: dict
+  sample:
+    - time: "2026-11-22T03:00:02.100Z"
+      seq: 7
+      event: confirmed
+      release: r-0f3c66d1a2b4
+      details: {}
 """
 
 import typing as t
@@ -459,7 +493,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.show import Redactor
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.show import Redactor, journal
 
 STATES = ["staged", "active", "confirmed", "rolled_back", "absent", "adopted", "unlocked"]
 
@@ -569,6 +603,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     redact: t.Callable[[t.Any], t.Any] = Redactor()
+    told: list[dict[str, t.Any]] = []
     try:
         # Every state's payload tells the secret values; only a stage's has files.
         candidate = decode(module.params["_payload"]) if module.params["_payload"] else None
@@ -576,13 +611,14 @@ def main() -> None:
         try:
             result: dict[str, t.Any] = _run(module.params, engine, candidate, check=module.check_mode)
         finally:
-            redact = engine.redact
+            redact, told = engine.redact, engine.store.told
     except ReleaseError as error:
         details: dict[str, t.Any] = redact(error.details)
-        module.fail_json(msg=redact(str(error)), code=error.code, **details)
+        module.fail_json(msg=redact(str(error)), code=error.code, journal=redact(journal(told)), **details)
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", code="file")
-    result = redact(result)
+        reason = f"{error.filename or 'the host'}: {error.strerror}"
+        module.fail_json(msg=reason, code="file", journal=redact(journal(told)))
+    result = redact({**result, "journal": journal(told)})
     _warn(module, engine, result)
     if not module._diff:  # noqa: SLF001 - Ansible offers no other way to ask
         result.pop("diff", None)

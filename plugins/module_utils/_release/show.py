@@ -21,6 +21,9 @@ _SHORTEST = 4  # replacing every "80" or "on" would hide the configuration and p
 _SHORTEST_LINE = 16
 _LARGEST = 256 * 1024
 _LINES = 60  # of one file's drift
+_LISTED = 20  # of one list in a line of the journal
+_LONGEST_TEXT = 500
+_MOST_LINES = 50  # of the journal
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 Reader = t.Callable[[Entry], bytes]
@@ -67,6 +70,19 @@ def diff(plan: Changes, before: tuple[Tree, Reader], after: tuple[Tree, Reader])
             }
         )
     return rows
+
+
+def journal(lines: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """The last lines of a journal for the controller: without its own metadata; a long list is its length, a long text is cut."""
+    return [{key: _brief(value) for key, value in line.items() if key != "metadata"} for line in lines[-_MOST_LINES:]]
+
+
+def _brief(value: t.Any) -> t.Any:
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "..."
+    if isinstance(value, (list, tuple)):
+        return [_brief(item) for item in value] if len(value) <= _LISTED else len(value)
+    return {key: _brief(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def secrecy(known: Tree, tree: Tree) -> Tree:

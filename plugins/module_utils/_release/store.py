@@ -58,11 +58,12 @@ class Release(t.NamedTuple):
 
 
 class Store:
-    """The folder that holds it all. `redact` cleans what goes into the journal."""
+    """The folder that holds it all. `redact` cleans what goes into the journal, `told` has the lines that this object wrote."""
 
     def __init__(self, folder: Folder, redact: t.Callable[[t.Any], t.Any] = lambda value: value) -> None:
         self.folder = folder
         self.redact = redact
+        self.told: list[dict[str, t.Any]] = []
 
     # State
 
@@ -217,10 +218,13 @@ class Store:
             number = max([line["seq"] for line in _lines(file.read())] or [0])
         line = {"time": now(), "seq": number + 1, "event": event, "release": release}
         line.update(self.redact({"details": details, "metadata": metadata or {}}))
-        return self.folder.append(_JOURNAL, json.dumps(line).encode("ascii") + b"\n", durable=durable)
+        size = self.folder.append(_JOURNAL, json.dumps(line).encode("ascii") + b"\n", durable=durable)
+        self.told.append(line)
+        return size
 
     def unrecord(self, size: int) -> None:
-        """Take back what was recorded since the journal had this size."""
+        """Take back the last event, before which the journal had this size."""
+        del self.told[-1:]
         self.folder.truncate(_JOURNAL, size)
 
     def shorten(self) -> None:

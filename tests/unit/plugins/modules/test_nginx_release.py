@@ -88,10 +88,14 @@ def test_the_way_of_a_release(deploy: Deploy) -> None:
     release = staged["release"]
     assert release == planned["release"]
     assert deploy("active", release=release, _ansible_check_mode=True)["changed"] is True
-    assert deploy("active", release=release, reload=False)["reload_needed"] is True
+    switched = deploy("active", release=release, reload=False)
+    assert switched["reload_needed"] is True
+    assert [line["event"] for line in switched["journal"]] == ["lease_armed", "activating", "activated"]
     check = {"url": f"http://127.0.0.1:{PORT}/", "body": "hello"}
     gated = deploy("active", release=release, checks=[check])
     assert (gated["phase"], gated["gate"]["ok"], gated["proof"]["ok"]) == ("gated", True, True)
+    assert {"reload", "gate"} < {line["event"] for line in gated["journal"]}
+    assert all("metadata" not in line for line in gated["journal"])
     assert deploy("active", release=release, checks=[check])["changed"] is False
     assert deploy("confirmed", release=release, _ansible_check_mode=True)["changed"] is True
     assert deploy("confirmed", release=release)["changed"] is True
@@ -111,6 +115,10 @@ def test_a_failing_gate_rolls_back_where_asked(deploy: Deploy) -> None:
     check = {"name": "page", "url": f"http://127.0.0.1:{PORT}/", "body": "right"}
     failed = deploy("active", release=release, checks=[check], rollback_on_failure=True)
     assert (failed["code"], failed["rollback"]["state"]) == ("gate", "rolled_back")
+    told = [(line["event"], line["details"].get("ok")) for line in failed["journal"] if "ok" in line["details"]]
+    assert told == [("reload", True), ("gate", False), ("reload", True), ("gate", True)]
+    history = [row["event"] for row in deploy.info()["history"]]
+    assert [line["event"] for line in failed["journal"]] == history[: len(failed["journal"])][::-1]
     assert "page" in failed["msg"]
     assert not (deploy.top / "etc/a.site").exists()
 

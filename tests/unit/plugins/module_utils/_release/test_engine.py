@@ -24,6 +24,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock impo
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.show import journal
 
 NEW = of({"conf.d/a.conf": "new"})
 NEWER = of({"conf.d/a.conf": "newer", "conf.d/b.conf": "more"})
@@ -645,9 +646,11 @@ def test_a_stage_that_fails_at_its_last_write_takes_everything_back(world: World
         if journaled and step.startswith("write "):
             raise ReleaseError("no space left", "no_space")
 
+    engine = world.engine(before)
     with refused("no_space"):
-        world.engine(before).stage(NEWER)
+        engine.stage(NEWER)
     assert journaled
+    assert engine.store.told == []
     assert world.kept() == store
 
 
@@ -665,3 +668,11 @@ def test_a_lock_that_its_last_holder_removed_is_taken_again(world: World, monkey
     monkeypatch.setattr(fcntl, "flock", late)
     with world.engine().store.lock("first"), refused("locked", "first by pid"):
         world.engine().rollback()
+
+
+def test_what_a_controller_gets_of_the_journal_is_small() -> None:
+    line = {"seq": 1, "event": "staged", "metadata": {"who": "me"}, "details": {"few": ["a"], "many": ["a"] * 21}}
+    shown = journal([{**line, "details": {**line["details"], "gate": {"reason": "x" * 501}}}] * 60)
+    assert len(shown) == 50
+    details = {"few": ["a"], "many": 21, "gate": {"reason": "x" * 500 + "..."}}
+    assert shown[0] == {"seq": 1, "event": "staged", "details": details}
