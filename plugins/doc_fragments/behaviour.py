@@ -4,8 +4,6 @@
 
 """Options of the modules that run two configurations side by side."""
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 

@@ -32,7 +32,7 @@ extends_documentation_fragment:
   - failsafe.nginx.attributes
   - failsafe.nginx.attributes.action
   - failsafe.nginx.release.instance
-  - failsafe.nginx.release.checks
+  - failsafe.nginx.checks.gate
 attributes:
   check_mode:
     support: full

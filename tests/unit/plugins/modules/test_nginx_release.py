@@ -20,9 +20,9 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.failsafe.nginx.plugins.doc_fragments.release import ModuleDocFragment
+from ansible_collections.failsafe.nginx.plugins.doc_fragments import checks, release
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
-from ansible_collections.failsafe.nginx.plugins.modules import nginx_health, nginx_release, nginx_release_info
+from ansible_collections.failsafe.nginx.plugins.modules import nginx_release, nginx_release_info
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Rendered
 
 PORT = 21670 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
@@ -214,14 +214,9 @@ def test_what_is_refused(deploy: Deploy, arguments: dict[str, t.Any], message: s
     assert not (deploy.top / "store").exists()
 
 
-def test_what_a_check_may_say_is_told_alike_in_both_modules() -> None:
-    fragment = yaml.safe_load(ModuleDocFragment.CHECKS)["options"]["checks"]["suboptions"]
-    assert fragment == yaml.safe_load(nginx_health.DOCUMENTATION)["options"]["checks"]["suboptions"]
-
-
 def test_every_option_is_documented_with_its_default() -> None:
     documented = yaml.safe_load(nginx_release.DOCUMENTATION)["options"]
-    for fragment in (ModuleDocFragment.INSTANCE, ModuleDocFragment.CHECKS):
+    for fragment in (release.ModuleDocFragment.INSTANCE, checks.ModuleDocFragment.GATE):
         documented.update(yaml.safe_load(fragment)["options"])
     spec = nginx_release.argument_spec()
     assert set(spec) == set(documented)

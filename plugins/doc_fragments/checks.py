@@ -1,0 +1,139 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a check can ask, for the modules that ask."""
+
+from __future__ import annotations
+
+_OPTION = r"""
+options:
+  checks:
+    description:
+      - {what}
+      - Each check has exactly one of O(checks[].url), O(checks[].tcp) and O(checks[].certificate).
+    type: list
+    elements: dict
+    {given}
+    suboptions:
+"""
+_SUBOPTIONS = r"""
+      name:
+        description:
+          - What results and messages call the check. Two checks cannot have the same name.
+          - The default is the O(checks[].url), O(checks[].tcp) or O(checks[].certificate) itself.
+        type: str
+      url:
+        description:
+          - Send an HTTP/1.1 request to this C(http://) or C(https://) URL. The request target is sent exactly as written.
+          - A user name and password in the URL are sent as basic authentication, and left out of all results. They do appear in
+            the invocation that Ansible shows at high verbosity, so O(checks[].request_headers) is the better place.
+        type: str
+      tcp:
+        description:
+          - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path), and nothing else.
+        type: str
+      certificate:
+        description:
+          - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path), shake hands, and look at the certificate.
+          - It must be valid now and for O(checks[].min_days) more, and name O(checks[].sni).
+        type: str
+      address:
+        description:
+          - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path) instead.
+          - The C(Host) header and the name sent in TLS still come from the URL, so one host of many can be asked for what the
+            URL's name serves.
+        type: str
+      host:
+        description:
+          - The C(Host) header, instead of the URL's.
+          - For O(checks[].url) only.
+        type: str
+      sni:
+        description:
+          - The name sent in the TLS handshake and looked for in the certificate, instead of the host that was asked.
+          - An empty string sends none. Nothing can be verified then.
+        type: str
+      method:
+        description:
+          - The request's method.
+          - The default is V(GET). For O(checks[].url) only.
+        type: str
+      request_headers:
+        description:
+          - More header fields to send.
+          - Their values never appear in results or logs. Ansible replaces them wherever they occur in the module's output, so a
+            value as short as a digit hides more than itself.
+          - For O(checks[].url) only.
+        type: dict
+      status:
+        description:
+          - The expected status code, such as V(200), a range of them, such as V(200-399), or a list of both.
+          - The default is V(200-399). For O(checks[].url) only.
+        type: raw
+      location:
+        description:
+          - The expected C(Location) header, compared as the server sent it.
+          - After V(~) it is a Python regular expression that has to match somewhere in it.
+          - For O(checks[].url) only.
+        type: str
+      headers:
+        description:
+          - Expected header fields. A value is the exact text, a regular expression after V(~), or V(null) for a field that must not
+            be there.
+          - Where a field comes on several lines, one of them or all of them joined by a comma and a space have to match.
+          - For O(checks[].url) only.
+        type: dict
+      body:
+        description:
+          - A Python regular expression that has to match somewhere in the first MiB of the decoded body.
+          - The body is read for this only. Compressed bodies are not asked for.
+          - For O(checks[].url) only.
+        type: str
+      max_latency:
+        description:
+          - Seconds from connecting to the end of the answer's header that are still good. In the case of O(checks[].tcp) and
+            O(checks[].certificate), until the connection or the handshake is complete.
+        type: float
+      follow_redirects:
+        description:
+          - V(false), or how many redirects to follow, up to 20. All expectations then apply to the last answer.
+          - At another scheme, host or port, O(checks[].address), O(checks[].host), O(checks[].sni) and
+            O(checks[].request_headers) no longer apply; the connection goes where the redirect says.
+          - The default is V(false). For O(checks[].url) only.
+        type: raw
+      verify:
+        description:
+          - Whether the certificate must be trusted and be for the right name.
+          - In the case of O(checks[].certificate) this is about the chain of trust; its dates and its name are always looked at.
+          - The default is V(true).
+        type: bool
+      ca:
+        description:
+          - A file on the host with the certificates to trust, instead of the system's.
+        type: path
+      min_days:
+        description:
+          - How many days the certificate has to be valid yet.
+          - The default is V(7). For O(checks[].certificate) only.
+        type: int
+      timeout:
+        description:
+          - Seconds for the whole check, redirects included.
+          - The default is V(3).
+        type: float
+"""
+
+
+class ModuleDocFragment:
+    """Fragments: checks that have to be given, and a gate that may have none."""
+
+    DOCUMENTATION = (
+        _OPTION.format(what="What to ask. An empty list passes with a warning.", given="required: true") + _SUBOPTIONS
+    )
+    GATE = (
+        _OPTION.format(
+            what="What has to hold after the reload, as M(failsafe.nginx.nginx_health) asks it.", given="default: []"
+        )
+        + _SUBOPTIONS
+    )
