@@ -34,16 +34,16 @@ def container(host: Host) -> str:
 def address(name: str) -> str:
     """Return a container's IPv4 address on the bridge."""
     command = ["docker", "inspect", name]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout)
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=120).stdout)
     return next(network["IPAddress"] for network in found[0]["NetworkSettings"]["Networks"].values())
 
 
-def fetch(host: Host, url: str, *, method: str = "GET", timeout: float = 10) -> Response:
+def fetch(host: Host, url: str, *, method: str = "GET", timeout: float = 60) -> Response:
     """Send one request for a URL to the container that a testinfra host is, see `ask`."""
     return ask(address(container(host)), url, method=method, timeout=timeout)
 
 
-def ask(where: str, url: str, *, method: str = "GET", timeout: float = 10) -> Response:
+def ask(where: str, url: str, *, method: str = "GET", timeout: float = 60) -> Response:
     """Send one request for a URL to an address, whatever the URL's name resolves to. Redirects are not followed.
 
     Raises:

@@ -24,7 +24,15 @@ import time
 import typing as t
 
 JOURNAL = "/var/lib/failsafe-nginx/journal.jsonl"
-LONGEST = 240  # seconds
+LONGEST = 900  # seconds: a hang ends, a slow machine does not
+SOON = 60  # seconds
+# Tells once it knows what is there, and again with the first line that is new and of the event. It waits in the
+# container, because a client that asked again and again would see the event late on a machine that is busy.
+WATCH = r"""
+lines=$(cat "$1" | wc -l)
+echo ready
+tail -n "+$((lines + 1))" -F "$1" | { grep -q -m 1 -F "\"event\": \"$2\"" && echo happened; }
+"""
 
 
 class Disturbance(threading.Thread):
@@ -35,17 +43,20 @@ class Disturbance(threading.Thread):
         self.container, self.event, self.action, self.target = container, event, action, target
         self.process: subprocess.Popen[bytes] | None = None
         self.done = False
-        self._before = self._count()
+        command = ["docker", "exec", container, "sh", "-c", WATCH, "watch", JOURNAL, event]
+        self._watch = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self._expect("ready")
 
-    def _count(self) -> int:
-        command = ["docker", "exec", self.container, "cat", JOURNAL]
-        lines = subprocess.run(command, capture_output=True, timeout=30, check=False).stdout.splitlines()
-        return sum(json.loads(line)["event"] == self.event for line in lines)
+    def _expect(self, word: str) -> None:
+        assert self._watch.stdout is not None
+        line = self._watch.stdout.readline().strip()
+        if line != word:
+            raise RuntimeError(f"{self.container} cannot be watched: {line or 'no answer'} instead of {word}")
 
     def run(self) -> None:
         """Wait for the event, then act."""
-        while self._count() <= self._before:
-            time.sleep(0.05)
+        self._expect("happened")
+        say(f"{self.container}: {self.event}, so: {self.action}")
         action, _unused, seconds = self.action.partition(":")
         if action == "run":
             done = subprocess.run(json.loads(self.target), stdin=subprocess.DEVNULL, timeout=LONGEST, check=False)
@@ -55,17 +66,24 @@ class Disturbance(threading.Thread):
             os.killpg(self.process.pid, signal.Signals[f"SIG{action}"])
         else:
             docker(action, self.target)
+            say(f"{self.container}: {action} is done")
             if seconds:
                 time.sleep(float(seconds))
                 docker({"pause": "unpause", "kill": "start"}[action], self.target)
         self.done = True
+
+    def end(self) -> None:
+        """Wait until it is done; what has not begun soon after the command's end never will."""
+        self.join(timeout=SOON)
+        self._watch.kill()
+        self.join(timeout=LONGEST)
 
 
 def docker(action: str, container: str) -> None:
     """Do something to a container, at once."""
     wait = ["--time", "0"] if action == "restart" else []
     command = ["docker", action, *wait, container]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=LONGEST)
 
 
 def parsed(arguments: list[str]) -> tuple[list[Disturbance], list[str]]:
@@ -91,7 +109,7 @@ def main() -> int:
         os.killpg(process.pid, signal.SIGKILL)
         sys.exit("the command did not end")
     for disturbance in disturbances:
-        disturbance.join(timeout=LONGEST if disturbance.action == "run" else 30)
+        disturbance.end()
     missed = [f"{one.container} {one.event}" for one in disturbances if not one.done]
     if missed:
         sys.exit(f"never happened: {', '.join(missed)}")
