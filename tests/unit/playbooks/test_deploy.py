@@ -24,6 +24,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
+
 pytestmark = pytest.mark.nginx
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,11 +54,6 @@ def nginx_binary() -> str:
     found = [path for path in ("/usr/sbin/nginx", "/usr/local/sbin/nginx") if os.access(path, os.X_OK)]
     assert found, "these tests need nginx: install the distribution's package"
     return found[0]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass

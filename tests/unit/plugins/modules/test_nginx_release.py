@@ -24,8 +24,9 @@ from ansible_collections.failsafe.nginx.plugins.doc_fragments import checks, rel
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
 from ansible_collections.failsafe.nginx.plugins.modules import nginx_release, nginx_release_info
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Rendered
+from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
 
-PORT = 21670 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+PORT = free_port()
 
 
 class Deploy:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import subprocess
 import time
@@ -19,12 +18,13 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._health.certificate
 )
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import run_check
 from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import make_certificate
+from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 # Each xdist worker runs its own nginx.
-PORT = 21710 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+PORT = free_port()
 ADDRESS = f"127.0.0.1:{PORT}"
 SITES = {
     "good.example": {"names": "DNS:good.example,IP:127.0.0.1"},

@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
-import socket
 import time
 import typing as t
 from pathlib import Path
@@ -20,18 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.facts import
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, environment
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import Master, find_master
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service import Service, start
-
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-_ports = itertools.cycle(range(21300 + 50 * (_WORKER % 4), 21350 + 50 * (_WORKER % 4)))
-
-
-def free_port() -> int:
-    for port in itertools.islice(_ports, 50):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise AssertionError("no free port left in this test run's range")
+from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
 
 
 class Nginx:

@@ -51,12 +51,12 @@ def test_workers_auto(nginx: t.Any) -> None:
 
 
 def test_old_workers_that_finish_their_requests_are_counted(nginx: t.Any) -> None:
-    nginx.write(nginx.config(server=f"limit_rate 20; return 200 {'x' * 1000};"))
+    nginx.write(nginx.config(workers="1", server=f"limit_rate 20; return 200 {'x' * 1000};"))
     nginx.start()
     with socket.create_connection(("127.0.0.1", nginx.port)) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert client.recv(10)
-        proof = reload(nginx, nginx.config())
+        proof = reload(nginx, nginx.config(workers="1"))
         assert proof.ok, proof
         assert proof.old_workers_left == 1
 

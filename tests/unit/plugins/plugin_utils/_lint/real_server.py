@@ -15,15 +15,10 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
+
 FIXTURES = Path(__file__).parent / "fixtures"
 BINARY = shutil.which("nginx") or "/usr/sbin/nginx"
-
-
-def free_port() -> int:
-    """A port that the kernel has free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fixture(rule: str, kind: str, name: str) -> str:

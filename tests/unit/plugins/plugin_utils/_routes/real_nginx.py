@@ -17,12 +17,13 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
+
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 FILES = ("index.html", "index.php", "maintenance.html", "404.html")
 _LISTEN = re.compile(r"(?P<head>\blisten\s+(?:[\d.*]+:|\[::\]:)?)(?P<port>\d+)\b")
-_taken: set[int] = set()
 
 
 class Answer(t.NamedTuple):
@@ -165,17 +166,6 @@ def make_certificate(folder: Path) -> Path:
     )
     path.write_text(path.read_text() + (folder / "key.pem").read_text())
     return path
-
-
-def free_port() -> int:
-    """A port on loopback that the kernel has free, and that nobody here was given before."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in _taken:
-            _taken.add(port)
-            return port
 
 
 def _accepts(port: int) -> bool:
