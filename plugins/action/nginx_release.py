@@ -10,6 +10,7 @@ import base64
 import os
 import typing as t
 import zlib
+from datetime import UTC, datetime, timedelta
 
 from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.errors import AnsibleActionFail
@@ -26,6 +27,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source impo
     RenderError,
     find_source,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import progress
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probes import default_probes
 
@@ -45,16 +47,25 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Render and lint before the host is asked, then run the module and judge what it read."""
         super().run(tmp, task_vars)
-        variables = task_vars or {}
+        variables, state = task_vars or {}, self._task.args.get("state")
         try:
-            if self._task.args.get("state") == "staged":
+            if state == "staged":
                 return self._stage(variables)
+            if state == "confirmed":
+                self._tell(progress.reloaded(variables, C.DEFAULT_LOCAL_TMP))
             # nginx's own lines may quote a secret, and the host's journal keeps them.
             known = Candidate((), secrets=tuple(sorted(set(vaulted_values(variables, self._loader)))))
             result = self._call(variables, {"_payload": known.payload()})
+            if state == "active":
+                result = _timed(result)
             return t.cast("dict[str, t.Any]", Redactor(known.secrets)(result))
         except (RenderError, ConfigError, LintError, RouteError) as error:
             raise AnsibleActionFail(str(error)) from error
+
+    def _tell(self, line: str) -> None:
+        # Beside the tasks' results: whatever callback there is shows it, and what reads standard output is not disturbed.
+        if line:
+            self._display.display(line, stderr=True)
 
     def _stage(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         candidate = self._render(variables)
@@ -140,6 +151,14 @@ class ActionModule(ActionBase):
         if not isinstance(value, (list, tuple)):
             raise RenderError(f"{option} has to be a list, not {value!r}.")
         return [str(item) for item in value]
+
+
+def _timed(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result with the moment at which nginx had reloaded, by this controller's clock: those of hosts may differ."""
+    if not (result.get("proof") or result.get("gate")):
+        return result
+    passed = timedelta(seconds=float((result.get("gate") or {}).get("seconds") or 0))
+    return {**result, "reloaded": (datetime.now(UTC) - passed).isoformat(timespec="milliseconds")}
 
 
 def _unpack(packed: str | None) -> bytes | None:

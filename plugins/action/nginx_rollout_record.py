@@ -13,7 +13,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import options, record
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import options, progress, record
 
 _ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "event": {"type": "str", "required": True, "choices": ["started", "batch", "settling", "finished"]},
@@ -22,6 +22,7 @@ _ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "hosts": {"type": "list", "elements": "str", "default": []},
     "verdict": {"type": "dict"},
     "settings": {"type": "dict", "default": {}},
+    "batches": {"type": "list", "elements": "int", "default": []},
 }
 
 
@@ -53,7 +54,8 @@ class ActionModule(ActionBase):
             path = self._place(arguments["path"], fresh["rollout"])
             if path:
                 record.write(path, fresh)
-            return _result(path, fresh["rollout"])
+            sizes = progress.batches(len(hosts), settings["serial"])
+            return {**_result(path, fresh["rollout"]), "batches": sizes}
         rollout, warnings = arguments["rollout"], []
         path = self._place(arguments["path"], rollout)
         try:
@@ -63,7 +65,12 @@ class ActionModule(ActionBase):
             # A run that has begun to change hosts is not stopped half-way by a full disk of its controller.
             warnings = [f"{error} The run goes on."]
         locked = list(arguments["verdict"].get("locked") or ())
-        return {**_result(path, rollout), "hosts": hosts, "locked": locked, "warnings": warnings}
+        told = {**_result(path, rollout), "hosts": hosts, "locked": locked, "warnings": warnings}
+        if event == "batch":
+            told["progress"] = progress.batch(arguments["batches"], hosts, arguments["verdict"])
+            # The names of tasks cannot tell it: Ansible templates them in the first batch, for all.
+            self._display.display(progress.line(told), stderr=True)
+        return told
 
     @staticmethod
     def _next(arguments: dict[str, t.Any], known: record.Record) -> record.Record:

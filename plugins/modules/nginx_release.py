@@ -426,6 +426,11 @@ gate:
     - Where it failed, C(nginx_says) has what nginx's error log says of the failed requests.
   returned: when it was held
   type: dict
+reloaded:
+  description: When nginx ran the release, in UTC by the controller's clock, also where the gate failed then.
+  returned: O(state=active), when nginx was reloaded and the gate held
+  type: str
+  sample: "2026-11-22T19:01:00.125+00:00"
 stopped:
   description: Whether the rollback stopped nginx, because it did not run before the activation.
   returned: O(state=rolled_back), when it did

@@ -56,6 +56,12 @@ options:
         are kept. Used with O(event=started).
     type: dict
     default: {}
+  batches:
+    description:
+      - RV(batches) of O(event=started), for RV(progress). Used with O(event=batch).
+    type: list
+    elements: int
+    default: []
 extends_documentation_fragment:
   - failsafe.nginx.attributes
   - failsafe.nginx.attributes.action
@@ -115,6 +121,17 @@ hosts:
   returned: every event but V(started)
   type: list
   elements: str
+batches:
+  description: How many hosts each batch has.
+  returned: O(event=started)
+  type: list
+  elements: int
+  sample: [1, 4, 20, 15]
+progress:
+  description: How far the rollout is as this batch begins.
+  returned: O(event=batch)
+  type: str
+  sample: batch 2 of 4, 12 of 40 hosts done, 1 failed
 locked:
   description: Hosts that are still reserved for this run, as O(verdict) says.
   returned: every event but V(started)

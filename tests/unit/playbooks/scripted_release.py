@@ -12,9 +12,13 @@ from __future__ import annotations
 import os
 import time
 import typing as t
+from datetime import UTC, datetime
 
+from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import progress
 
 GOOD: dict[str, dict[str, t.Any]] = {
     "staged": {"changed": True, "state": "staged", "release": "r-new", "previous": "r-old"},
@@ -43,6 +47,9 @@ class ActionModule(ActionBase):
         }.get(state, state)
         with open(os.environ["FAILSAFE_SCRIPT_LOG"], "a", encoding="utf-8") as log:
             log.write(f"{variables['inventory_hostname']} {step} {self._task.args.get('rollout')} {release}\n")
+        line = progress.reloaded(variables, C.DEFAULT_LOCAL_TMP) if step == "confirmed" else ""
+        if line:
+            self._display.display(line, stderr=True)
         what = (variables.get("script") or {}).get(step)
         if what == "hang":
             time.sleep(60)
@@ -51,6 +58,8 @@ class ActionModule(ActionBase):
         if isinstance(what, str):
             return {"failed": True, "msg": what, "rollout": {"id": "another"}}
         result = {**GOOD[step], **(what or {})}
+        if step == "gated":
+            result["reloaded"] = datetime.now(UTC).isoformat()
         if step == "staged" and (result["state"] == "staged" or result.get("reload_needed")):
             result["rollout"] = {"id": self._task.args.get("rollout")}
         return result

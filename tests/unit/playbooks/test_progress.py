@@ -1,0 +1,58 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What people see of a rollout while it goes on, with the default callback."""
+
+from __future__ import annotations
+
+import re
+
+from scripted_fleet import FLEET, SERIAL, Deploy, Run, fleet
+
+
+def lines(run: Run) -> list[str]:
+    """The lines about progress, seconds left out."""
+    found = re.findall(r"^(?:batch \d|\d+ of \d+ hosts).*$", run.output, re.MULTILINE)
+    return [re.sub(r"\d+ s since", "N s since", line) for line in found]
+
+
+def test_a_line_when_a_batch_begins_and_one_when_it_runs_the_release(deploy: Deploy) -> None:
+    run = deploy(fleet(), *SERIAL)
+    assert run.rc == 0, run.output
+    assert lines(run) == [
+        "batch 1 of 3, 0 of 6 hosts done",
+        "batch 1 of 3, 0 of 6 hosts done, N s since the reload",
+        "batch 2 of 3, 1 of 6 hosts done",
+        "batch 2 of 3, 1 of 6 hosts done, N s since the reload",
+        "batch 3 of 3, 3 of 6 hosts done",
+        "batch 3 of 3, 3 of 6 hosts done, N s since the reload",
+    ]
+
+
+def test_failures_are_counted_and_a_batch_that_goes_back_claims_nothing(deploy: Deploy) -> None:
+    there = {"staged": {"changed": False, "state": "confirmed", "release": "r-new"}}
+    hosts = fleet(web2={"gated": "it did not last"}, web3=there)
+    run = deploy(hosts, "-e", '{"nginx_deploy_serial": [2, 4], "nginx_deploy_max_failures": 1}')
+    assert run.rc == 2, run.output
+    assert lines(run) == [
+        "batch 1 of 2, 1 of 6 hosts done",
+        "batch 1 of 2, 1 of 6 hosts done, N s since the reload",
+        "batch 2 of 2, 2 of 6 hosts done, 1 failed",
+        "batch 2 of 2, 2 of 6 hosts done, 1 failed, N s since the reload",
+    ]
+    failed = deploy(fleet(web1={"gated": "500"}), *SERIAL)
+    assert lines(failed) == ["batch 1 of 3, 0 of 6 hosts done"]
+
+
+def test_a_limit_counts_its_own_hosts_only(deploy: Deploy) -> None:
+    run = deploy(fleet(), "-l", "web2,web5", "-e", "nginx_deploy_serial=1")
+    assert run.rc == 0, run.output
+    assert lines(run)[::2] == ["batch 1 of 2, 0 of 2 hosts done", "batch 2 of 2, 1 of 2 hosts done"]
+
+
+def test_check_mode_claims_no_reload(deploy: Deploy) -> None:
+    planned = {name: {"staged": {"state": "planned", "changed": True}} for name in FLEET}
+    run = deploy(planned, "--check", *SERIAL)
+    assert run.rc == 0, run.output
+    assert "since the reload" not in run.output
