@@ -70,6 +70,8 @@ class ActionModule(ActionBase):
             told["progress"] = progress.batch(arguments["batches"], hosts, arguments["verdict"])
             # The names of tasks cannot tell it: Ansible templates them in the first batch, for all.
             self._display.display(progress.line(told), stderr=True)
+        if event == "finished":
+            told.update({name: arguments["verdict"].get(name) for name in ("verdict", "text")})
         return told
 
     @staticmethod

@@ -132,6 +132,16 @@ progress:
   returned: O(event=batch)
   type: str
   sample: batch 2 of 4, 12 of 40 hosts done, 1 failed
+verdict:
+  description: What the run came to, as O(verdict) says.
+  returned: O(event=finished)
+  type: str
+  sample: deployed
+text:
+  description: The lines of a summary for people, as O(verdict) says.
+  returned: O(event=finished)
+  type: list
+  elements: str
 locked:
   description: Hosts that are still reserved for this run, as O(verdict) says.
   returned: every event but V(started)

@@ -77,7 +77,15 @@ class Deploy:
         self.work = work
         self.home = work / "collections" / "ansible_collections" / "failsafe" / "nginx"
         self.log, self.output = work / "calls.log", work / "output.log"
-        parts = ("roles", "playbooks", "meta", "plugins/filter", "plugins/lookup", "plugins/plugin_utils/_rollout")
+        parts = (
+            "roles",
+            "playbooks",
+            "meta",
+            "plugins/callback",
+            "plugins/filter",
+            "plugins/lookup",
+            "plugins/plugin_utils/_rollout",
+        )
         for part in parts:
             shutil.copytree(ROOT / part, self.home / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("plugins/action", "plugins/modules"):

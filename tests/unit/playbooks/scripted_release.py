@@ -22,10 +22,16 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import pro
 
 GOOD: dict[str, dict[str, t.Any]] = {
     "staged": {"changed": True, "state": "staged", "release": "r-new", "previous": "r-old"},
-    "activated": {"changed": True, "state": "active", "reload_needed": True, "lease": {"seconds": 140}},
-    "gated": {"changed": True, "state": "active"},
-    "confirmed": {"changed": True, "state": "confirmed"},
-    "rolled_back": {"changed": True, "state": "rolled_back"},
+    "activated": {
+        "changed": True,
+        "state": "active",
+        "release": "r-new",
+        "reload_needed": True,
+        "lease": {"seconds": 140},
+    },
+    "gated": {"changed": True, "state": "active", "release": "r-new"},
+    "confirmed": {"changed": True, "state": "confirmed", "release": "r-new"},
+    "rolled_back": {"changed": True, "state": "rolled_back", "release": "r-old"},
     "reverted": {"changed": True, "state": "rolled_back", "release": "r-old"},
     "unlocked": {"changed": True, "state": "unlocked"},
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from scripted_fleet import FLEET, SERIAL, Deploy, Run, fleet
 
 
@@ -56,3 +57,50 @@ def test_check_mode_claims_no_reload(deploy: Deploy) -> None:
     run = deploy(planned, "--check", *SERIAL)
     assert run.rc == 0, run.output
     assert "since the reload" not in run.output
+
+
+# The callback plugin
+
+CLOCK = re.compile(r"^(?:\d+:)?\d\d:\d\d  (.*)$", re.MULTILINE)
+
+
+def test_the_callback_in_place_of_the_default_one(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "failsafe.nginx.progress")
+    run = deploy(fleet(web2={"gated": "GET / answered 500"}), *SERIAL, "--forks", "1")
+    assert run.rc == 2, run.output
+    told = CLOCK.findall(run.output)
+    assert re.fullmatch(r"rollout \S+: 6 hosts in 3 batches", told[0])
+    assert told[1:7] == [f"{host}  staged r-new" for host in FLEET]
+    assert told[7:11] == [
+        "batch 1 of 3, 0 of 6 hosts done: web1",
+        "web1  activated r-new",
+        "web1  runs r-new",
+        "web1  confirmed r-new",
+    ]
+    assert "web2  failed to become active: GET / answered 500" in told
+    assert "web2  rolled back to r-old" in told
+    end = next(place for place, line in enumerate(told) if line.startswith("stopped: "))
+    assert told[end] == "stopped: 2 confirmed, 3 pending, 1 rolled back"
+    assert told[-1] == "rolled back: web2: GET / answered 500"
+    assert "TASK [" not in run.output
+    assert "\x1b[" not in run.output
+    assert sum(line.startswith("web2  failed") for line in told) == 1
+
+
+def test_the_callback_beside_the_default_one_and_a_host_that_is_gone(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", "failsafe.nginx.progress")
+    run = deploy(fleet(web4={"staged": "unreachable"}), *SERIAL)
+    told = CLOCK.findall(run.output)
+    assert "web4  unreachable: failsafe.nginx.nginx_deploy : Render, lint and validate the candidate" in told
+    assert "TASK [" in run.output
+
+
+def test_a_callback_that_cannot_tell_disturbs_nothing(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", "failsafe.nginx.progress")
+    view = deploy.home / "plugins" / "plugin_utils" / "_rollout" / "view.py"
+    view.write_text(view.read_text().replace("def release(", "def _gone("))
+    run = deploy({"web1": {}})
+    assert run.rc == 0, run.output
+    assert run.output.count("failsafe.nginx.progress shows no more") == 1

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: progress
+type: aggregate
+short_description: A compact live view of a rollout
+version_added: 0.1.0
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+description:
+  - One line whenever a host or the fleet comes to another state, with the time since the start, and the verdict at the end.
+  - It shows short fields of this collection's own results, and of other tasks that fail no more than the name. Nothing it does
+    can disturb a run.
+  - Without it, P(failsafe.nginx.nginx_deploy#role) tells how far it is as well, beside whatever callback is in use.
+requirements:
+  - Enabled beside another callback with C(callbacks_enabled=failsafe.nginx.progress), or in place of the default one with
+    C(stdout_callback=failsafe.nginx.progress).
+"""
+
+EXAMPLES = r"""
+ansible.cfg: |
+  # Nothing but the compact view.
+  [defaults]
+  stdout_callback = failsafe.nginx.progress
+
+environment: |
+  # For one run.
+  ANSIBLE_STDOUT_CALLBACK=failsafe.nginx.progress ansible-playbook failsafe.nginx.deploy -i inventory
+"""
+
+import functools
+import time
+import typing as t
+from collections.abc import Callable
+
+from ansible import constants as C  # noqa: N812 - its usual name
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import view
+
+_OURS: t.Final = "failsafe.nginx."
+_COLORS: t.Final = {"good": C.COLOR_OK, "bad": C.COLOR_ERROR}
+
+
+def _guarded(method: Callable[..., None]) -> Callable[..., None]:
+    """Tell less rather than disturb a run."""
+
+    @functools.wraps(method)
+    def guarded(self: CallbackModule, *arguments: t.Any, **options: t.Any) -> None:
+        try:
+            method(self, *arguments, **options)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self.disabled = True
+            self._display.warning(f"failsafe.nginx.progress shows no more: {type(error).__name__} in {method.__name__}")
+
+    return guarded
+
+
+class CallbackModule(CallbackBase):
+    """See DOCUMENTATION."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "failsafe.nginx.progress"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+        self._alone = self.CALLBACK_NAME == C.DEFAULT_STDOUT_CALLBACK
+        self._failed: set[str] = set()
+        self._ended = False
+
+    def _show(self, mood: view.Mood, text: str) -> None:
+        clock = view.elapsed(time.monotonic() - self._began)
+        self._display.display(f"{clock}  {text}", color=_COLORS.get(mood))
+
+    def _of(self, host: str, line: view.Line | None) -> None:
+        if line:
+            if line[0] == "bad":
+                self._failed.add(host)
+            self._show(line[0], f"{host}  {line[1]}")
+
+    @_guarded
+    def v2_runner_on_ok(self, result: t.Any) -> None:
+        """A step that went well."""
+        self._own(result, failed=False)
+
+    @_guarded
+    def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:  # noqa: FBT001, FBT002 - Ansible's
+        """A step, or a task of somebody else's, that failed."""
+        if not self._own(result, failed=True) and not ignore_errors:
+            self._other(result, "failed")
+
+    @_guarded
+    def v2_runner_on_unreachable(self, result: t.Any) -> None:
+        """A host that did not answer."""
+        self._other(result, "unreachable")
+
+    @_guarded
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        """The end, of a playbook that has no verdict too."""
+        if not self._ended:
+            failed = sorted({*stats.failures, *stats.dark})
+            bad = f"{len(failed)} of {len(stats.processed)} hosts failed" if failed else "no host failed"
+            self._show("bad" if failed else "good", f"ended: {bad}")
+
+    def _other(self, result: t.Any, word: str) -> None:
+        host, name = result._host.get_name(), result._task.get_name()  # noqa: SLF001 - the name in every release
+        if host not in self._failed and not self._ended:
+            self._of(host, ("bad", f"{word}: {name}"))
+
+    def _own(self, result: t.Any, *, failed: bool) -> bool:
+        """Show a result of one of our own actions; whether it was one."""
+        task, data, host = result._task, result._result, result._host.get_name()  # noqa: SLF001 - as above
+        if self._alone:
+            self._handle_warnings(data)
+        data = {**data, "failed": failed}  # which Ansible keeps from callbacks
+        action = str(task.action)
+        if not action.startswith(_OURS):
+            return False
+        if action == f"{_OURS}nginx_rollout_record":
+            lines = [] if data.get("failed") else view.run(str(task.args.get("event")), data)
+            for line in lines:
+                self._show(*line)
+            self._ended = self._ended or (task.args.get("event") == "finished" and bool(lines))
+            return bool(lines)
+        if action == f"{_OURS}nginx_release":
+            reload = str(task.args.get("reload", True)).lower() not in ("false", "no")
+            self._of(host, view.release(str(task.args.get("state")), reload=reload, result=data))
+            return True
+        if action == f"{_OURS}nginx_route_check":
+            self._of(host, view.route_check(data))
+            return True
+        return False
