@@ -62,6 +62,8 @@ class Instance:
 
     root: Path
     port: int = field(default_factory=free_port)
+    #: Further files below conf.d: name -> content with {port}.
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def conf(self) -> Path:
@@ -76,6 +78,8 @@ class Instance:
             (self.root / name).mkdir(parents=True)
         (self.conf / "nginx.conf").write_text(NGINX_CONF.format(root=self.root))
         (self.conf / "conf.d" / "site.conf").write_text(SITE.format(port=self.port, answer="old"))
+        for name, content in self.more.items():
+            (self.conf / "conf.d" / name).write_text(content.replace("{port}", str(self.port)))
         subprocess.run([nginx_binary(), "-p", self.root, "-c", self.conf / "nginx.conf"], check=True, timeout=60)
 
     @property
