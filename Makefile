@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 BIN := .venv/bin
-STAGES := lint unit sanity integration package docs molecule
+STAGES := lint unit sanity integration package docs environment molecule
 # Commands that tests start, with the Debian packages that hold them.
 NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client
 # Those that only the report's page is tested with.
@@ -63,6 +63,10 @@ package: setup ## Build the collection, check its files, install it elsewhere an
 .PHONY: docs
 docs: setup ## Build the plugins' documentation; a warning is an error
 	@tools/build-docs
+
+.PHONY: environment
+environment: setup ## Build the execution environment in Docker; lint, plan and check routes in it as an ordinary user
+	@tools/execution-environment
 
 .PHONY: molecule
 molecule: setup ## Run the Molecule scenarios in Docker (SCENARIO=name for one; two at a time)

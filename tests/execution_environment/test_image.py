@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UID = 1000
+DOCKER = shutil.which("docker") or "docker"
 
 #: What a container needs for a private world, and nothing else does. docs/awx.md says it in the words of AWX.
 WORLD = ("--security-opt", "seccomp=unconfined", "--security-opt", "systempaths=unconfined")
@@ -99,7 +100,7 @@ class Image:
         """Run a command as AWX's container group does: nobody's terminal, nobody's privileges."""
         given = ["--network=none", f"--user={UID}", "-v", f"{self._project}:{PROJECT}:ro", "-w", PROJECT, *options]
         done = subprocess.run(
-            ["docker", "run", "--rm", *given, self._name, *command],
+            [DOCKER, "run", "--rm", *given, self._name, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
