@@ -29,12 +29,13 @@ _POLL = 0.2  # seconds between two looks at a lock that somebody holds
 Result = t.Dict[str, t.Any]
 
 
-def _engine(path: str, who: str = "", why: str = "by hand") -> Engine:
+def _engine(path: str, who: str = "", why: str = "by hand", *, on_drift: str = "fail") -> Engine:
     state = Store(Folder(path)).state()
     if state is None:
         raise ReleaseError(f"there is no release in the store {path}", "order")
     known = {name: value for name, value in state["settings"].items() if name in Settings._fields}
-    return Engine(Settings(**{**known, "store": path, "rollout": None, "metadata": {"who": who or _who(), "why": why}}))
+    ours = {"store": path, "rollout": None, "on_drift": on_drift, "metadata": {"who": who or _who(), "why": why}}
+    return Engine(Settings(**{**known, **ours}))
 
 
 def _who() -> str:
@@ -83,6 +84,20 @@ def _recover(path: str, *, at_boot: bool) -> Result:
         raise
 
 
+def _rollback(path: str, release: str | None, *, overwrite: bool) -> Result:
+    engine = _engine(path, on_drift="overwrite" if overwrite else "fail")
+    result = engine.rollback(release)
+    drift = engine.drift()
+    if drift:
+        # Whoever types this wants the site back. That nothing was on trial is no good news then.
+        raise ReleaseError(
+            f"nothing was on trial, but somebody edited files of {result['release']}: {', '.join(drift)}; `drift` shows the"
+            " lines, `rollback --overwrite` puts the release's files back (the edits are kept as a release of their own)",
+            "drift",
+        )
+    return result
+
+
 def _uninstall(path: str) -> Result:
     engine = _engine(path)
     now = engine.status()
@@ -105,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("history", help="the journal, newest first").add_argument("-n", type=int, default=20)
     back = commands.add_parser("rollback", help="return to the confirmed release, or to a stored one")
     back.add_argument("release", nargs="?")
+    back.add_argument("--overwrite", action="store_true", help="put files back, too, that somebody edited by hand")
     commands.add_parser("confirm", help="confirm the active release once it was proven and gated")
     recover = commands.add_parser("recover", help="bring this host back to one whole, confirmed release after a crash")
     recover.add_argument("--boot", action="store_true", help="files only: nginx is started afterwards")
@@ -122,11 +138,11 @@ def _run(given: argparse.Namespace) -> Result:
         return _recover(path, at_boot=given.boot)
     if command == "uninstall":
         return _uninstall(path)
+    if command == "rollback":
+        return _rollback(path, given.release, overwrite=given.overwrite)
     engine = _engine(path)
     if command == "confirm":
         return engine.confirm(engine.status()["active"] or engine.status()["confirmed"])
-    if command == "rollback":
-        return engine.rollback(given.release)
     if command == "unlock":
         return engine.unlock()
     if command == "drift":

@@ -260,7 +260,10 @@ class Engine(Back):
     # Roll back
 
     def rollback(self, release: str | None = None) -> Result:
-        """Return to the confirmed release, or to another stored one, which is confirmed then. Restores, reloads, proves."""
+        """Return to the confirmed release, or to another stored one, which is confirmed then. Restores, reloads, proves.
+
+        With `on_drift=overwrite` files of the confirmed release that somebody edited are put back, too.
+        """
         if self.store.state() is None:
             if release:
                 raise ReleaseError(f"release {release} is not in the store {self.settings.store}", "unknown_release")
@@ -268,6 +271,8 @@ class Engine(Back):
         with self._locked(f"rollback {release or ''}".strip()) as state:
             if release is None or release == state["confirmed"]:
                 result = self._back(state)
+                if self.settings.on_drift == "overwrite" and self.drift():
+                    result = self._back_to(state, self.store.release(state["confirmed"]))
             else:
                 result = self._back_to(state, self.store.release(release))
             self._let_go()

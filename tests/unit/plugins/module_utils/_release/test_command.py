@@ -47,6 +47,36 @@ def test_drift_unlock_and_uninstall(site: Site) -> None:
 
 
 @pytest.mark.nginx
+def test_a_rollback_says_that_files_were_edited_and_puts_them_back_if_told(site: Site) -> None:
+    site.run()
+    release = site.release(FIRST, PROBES)
+    good, place = shape(site.conf), site.conf / "vhosts/a.conf"
+    place.write_text("nonsense")  # nginx would not even start with it
+    for argv in (["rollback"], ["rollback", release], ["rollback"]):
+        refused = site.command(*argv)
+        assert (refused.returncode, "vhosts/a.conf" in refused.stderr, "--overwrite" in refused.stderr) == (
+            1,
+            True,
+            True,
+        )
+        assert place.read_text() == "nonsense"
+    done = json.loads(site.command("rollback", "--overwrite").stdout)
+    assert (done["release"], done["changed"], done["modified"]) == (release, True, ["vhosts/a.conf"])
+    assert (shape(site.conf), site.get()) == (good, "first")
+    status = json.loads(site.command("status").stdout)
+    assert (status["confirmed"], status["running"], status["drift"]) == (release, release, [])
+    kept = [name for name in status["releases"] if name not in (release, status["previous"])]
+    assert any((folder / "vhosts/a.conf").read_text() == "nonsense" for name in kept for folder in tree(site, name))
+    # What was said once does not hold for the next one who types the command.
+    place.write_text("nonsense")
+    assert site.command("rollback").returncode == 1
+
+
+def tree(site: Site, release: str) -> list[Path]:
+    return list((site.store / "releases" / release).glob("tree-*"))
+
+
+@pytest.mark.nginx
 def test_recovery_at_boot_leaves_a_host_to_whoever_works_on_it(site: Site) -> None:
     site.run()
     site.release(FIRST, PROBES)
