@@ -216,6 +216,13 @@ options:
         stay in any case.
     type: int
     default: 5
+  metrics_dir:
+    description:
+      - A folder that is there, to keep metrics in for the textfile collector of Prometheus' node exporter.
+      - O(state=staged) decides, with a rollback to another release than the confirmed one. Without it no metrics are kept, and
+        those of an earlier run are deleted. Whatever changes the host later refreshes them, the host itself included.
+      - Metrics that cannot be written are a warning.
+    type: path
   metadata:
     description:
       - Who and why, for the journal. Plain values.
@@ -505,6 +512,7 @@ STATES = ["staged", "active", "confirmed", "rolled_back", "absent", "adopted", "
 _SETTINGS = (
     "store", "config_dir", "main", "binary", "prefix", "service", "service_manager", "reload_timeout", "on_drift",
     "require_rollback", "keep", "metadata", "lease", "require_lease", "rollout", "rollout_ttl",
+    "metrics_dir",
 )  # fmt: skip
 
 
@@ -542,6 +550,7 @@ def argument_spec() -> dict[str, t.Any]:
         "require_lease": {"type": "bool", "default": True},
         "rollout": {},
         "rollout_ttl": {"type": "float", "default": 3600},
+        "metrics_dir": {"type": "path"},
         "keep": {"type": "int", "default": 5},
         "metadata": {"type": "dict", "default": {}},
         "_payload": {"no_log": True},

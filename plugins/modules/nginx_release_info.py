@@ -11,7 +11,8 @@ module: nginx_release_info
 short_description: Tell which release a host runs and what happened to it
 version_added: 0.1.0
 description:
-  - Reads the store that M(failsafe.nginx.nginx_release) keeps, the live files and the running nginx. Changes nothing.
+  - Reads the store that M(failsafe.nginx.nginx_release) keeps, the live files and the running nginx. Changes nothing but
+    the metrics where O(failsafe.nginx.nginx_release#module:metrics_dir) asked for them, which then tell what was found.
   - A host that was never deployed to has an empty history.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
@@ -24,7 +25,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The module only reads, so it does the same in check mode.
+      - The module only reads, so it does the same in check mode, where no metrics are written.
   diff_mode:
     support: N/A
     details:
@@ -211,10 +212,14 @@ def main() -> None:
             "drift_diff": engine.drift_diff(),
             "nginx": engine.host.describe(),
         }
+        if not module.check_mode:
+            engine.measure()
     except ReleaseError as error:
         module.fail_json(msg=str(error), code=error.code)
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", code="file")
+    for warning in engine.warnings:
+        module.warn(warning)
     module.exit_json(changed=False, **result)
 
 

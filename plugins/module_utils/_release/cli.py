@@ -16,7 +16,7 @@ import sys
 import time
 import typing as t
 
-from . import boot
+from . import boot, metrics
 from .disk import Folder
 from .engine import Engine
 from .errors import ReleaseError
@@ -105,6 +105,8 @@ def _uninstall(path: str) -> Result:
         raise ReleaseError("a release is on trial here: confirm it or roll it back first", "order")
     with engine.store.lock("uninstall"):
         unit = boot.uninstall(path)
+        if engine.settings.metrics_dir:
+            metrics.remove(engine.settings.metrics_dir, path, engine.store.folder.before)
         shutil.rmtree(path)
     return {"changed": True, "unit": unit, "store": path}
 

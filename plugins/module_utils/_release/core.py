@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import typing as t
 
+from . import metrics
 from .clock import clock
 from .disk import Folder
 from .errors import ReleaseError
@@ -121,7 +123,43 @@ class Core:
             state = self._state()
             if state is None:
                 raise ReleaseError(f"the store {self.settings.store} vanished", "store")
-            yield state
+            try:
+                yield state
+            finally:
+                self.measure()
+
+    def measure(self) -> None:
+        """Write the metrics where they are wanted. What fails here is a warning, and stops nothing."""
+        try:
+            while True:
+                state, rows = self.store.state(), self.history()
+                directory = _metrics_dir(state)
+                if state is None or not directory:
+                    return
+                found = metrics.samples(state, rows, self._drifted(), time.time())
+                content = metrics.text(found, self.settings.config_dir)
+                metrics.write(directory, self.settings.store, content, self.store.folder.before)
+                # Who only looks has no lock, and may not leave behind what was true before somebody else wrote.
+                if (self.store.state(), self.history()[:1]) == (state, rows[:1]):
+                    return
+        except ReleaseError as error:
+            self.warnings.append(f"no metrics: {error}")
+
+    def _drifted(self) -> int | None:
+        with contextlib.suppress(ReleaseError):
+            return len(self.drift())
+        return None
+
+    def _choose_metrics(self, before: State | None) -> None:
+        """Let this run decide where they are, for what acts on the host alone too, and leave none that would grow untrue."""
+        wanted, state, known = self.settings.metrics_dir or None, self.store.state(), _metrics_dir(before)
+        if state and _metrics_dir(state) != wanted:
+            state["settings"] = {**state.get("settings", self.settings._asdict()), "metrics_dir": wanted}
+            self.store.save(state)
+        if known and known != wanted:
+            with contextlib.suppress(ReleaseError):
+                metrics.remove(known, self.settings.store, self.store.folder.before)
+        self.measure()
 
     def _record(
         self, event: str, release: str | None, *, must: bool = False, durable: bool = True, **details: t.Any
@@ -200,6 +238,10 @@ def _check_places(settings: Settings) -> None:
             " every release would hold the others",
             "options",
         )
+
+
+def _metrics_dir(state: State | None) -> str | None:
+    return ((state or {}).get("settings") or {}).get("metrics_dir") or None
 
 
 def needed(state: State) -> set[str]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -53,6 +54,7 @@ class Engine(Back):
             return self._foresee(goal)
         with self.store.lock(f"stage {goal.id}", create=True):
             state = self._state()
+            before = copy.copy(state)
             self._refuse_on_trial(state)
             self._refuse_other_rollouts()
             recovered = self._settle(state) if state else []
@@ -62,6 +64,7 @@ class Engine(Back):
             else:
                 self._let_go()
             result["rollout"] = shown_hold(self.store.note(ROLLOUT))
+            self._choose_metrics(before)
         if recovered:
             result.update(changed=True, recovered=recovered)
         return result

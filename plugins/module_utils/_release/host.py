@@ -56,6 +56,7 @@ class Settings(t.NamedTuple):
     require_lease: bool = True
     rollout: t.Optional[str] = None
     rollout_ttl: float = 3600
+    metrics_dir: t.Optional[str] = None
     metadata: t.Optional[t.Dict[str, t.Any]] = None
 
 

@@ -406,8 +406,15 @@ def test_a_full_disk_while_staging_is_named_and_leaves_everything(
         subprocess.run(["/bin/umount", small], check=True, timeout=60)
 
 
-def test_a_hand_edit_after_a_deploy_is_drift(play: Play, web1: Instance, src: Path) -> None:
-    assert play(nginx_deploy_route_check=False).rc == 0
+def test_a_hand_edit_after_a_deploy_is_drift_which_metrics_tell(
+    play: Play, web1: Instance, src: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics").mkdir()
+    first = play(nginx_deploy_route_check=False, nginx_deploy_metrics_dir=str(tmp_path / "metrics"))
+    assert first.rc == 0, first.output
+    assert re.search(r"^batch 1 of 1, 0 of 1 hosts done, \d+ s since the reload$", first.output, re.MULTILINE)
+    (metrics,) = (tmp_path / "metrics").iterdir()
+    assert re.search(r"^failsafe_nginx_drifted_files\{.*\} 0$", metrics.read_text(), re.MULTILINE)
     live = web1.conf / "conf.d" / "site.conf"
     live.write_text(live.read_text() + "# by hand\n")
     (src / "conf.d" / "more.conf").write_text("# more\n")
@@ -417,9 +424,11 @@ def test_a_hand_edit_after_a_deploy_is_drift(play: Play, web1: Instance, src: Pa
     assert "# by hand" in live.read_text()
     status = play(playbook="status")
     assert "changed by hand: conf.d/site.conf" in status.flat
+    assert re.search(r"^failsafe_nginx_drifted_files\{.*\} 1$", metrics.read_text(), re.MULTILINE)
     forced = play(nginx_deploy_on_drift="overwrite")
     assert forced.rc == 0, forced.output
     assert "# by hand" not in live.read_text()
+    assert not metrics.exists(), "nobody wants it any more, and it would grow untrue"
     kept = [path for path in (web1.store / "releases").rglob("site.conf") if "# by hand" in path.read_text()]
     assert kept, "the hand edit is lost"
 
