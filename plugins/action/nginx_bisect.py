@@ -48,7 +48,7 @@ class ActionModule(BehaviourAction):
         asked = [options["plan"].get("key"), *(options[name] for name in (*_REQUESTS, "failed", "expect", "limit"))]
         with self._shared.alone(key_of("bisect", asked)) as answer:
             if answer.value is None:
-                answer.value = self._search(options, variables)
+                answer.value = self._redacted(self._search(options, variables))
         return t.cast("Result", answer.value)
 
     def _search(self, options: Options, variables: dict[str, t.Any]) -> Result:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
+
 from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.acting import (
     BehaviourAction,
@@ -72,7 +74,8 @@ class ActionModule(BehaviourAction):
         )
         with self._shared.alone(key) as answer:
             if answer.value is None:
-                answer.value = {**self._check(options, variables), "asked_of": host}
+                # Another host's own secrets do not mask what this one's are.
+                answer.value = self._redacted({**self._check(options, variables), "asked_of": host})
         result = t.cast("Result", answer.value)
         if result["asked_of"] == host:
             return {name: value for name, value in result.items() if name != "asked_of"}
@@ -148,7 +151,8 @@ class ActionModule(BehaviourAction):
         search = Search(t.cast("Source", check.before), check.after, wanted, edge=edge, create=create)
         try:
             found = search.result(self._ask("run", search.job(), options, variables, module="nginx_bisect"))
-        except HostError as error:
+        except (HostError, AnsibleConnectionFailure) as error:
+            # A host that vanishes now is refused all the same.
             return [f"The guilty lines were not found: {error}"]
         result.update({name: found[name] for name in ("culprits", "lines", "searches")})
         if not found["culprits"]:
@@ -179,7 +183,8 @@ def _unverified(reason: str, *, require: bool) -> Result:
     message = f"the behaviour of the change is not verified: no private world can be built on this host ({reason})"
     result: Result = {"changed": False, "verified": False, "reason": reason, "msg": message}
     if require:
-        return {**result, "failed": True, "msg": f"{message}; give the host what it lacks, or do not require it"}
+        way_out = "give the host what it lacks, or say require: false (nginx_deploy_require_route_check in a deploy)"
+        return {**result, "failed": True, "msg": f"{message}; nothing was changed; {way_out}"}
     return {**result, "warnings": [message]}
 
 

@@ -34,8 +34,8 @@ Params = t.Mapping[str, t.Any]
 Result = t.Dict[str, t.Any]
 
 
-def instance_of(params: Params) -> Instance:
-    """The nginx that is running from this folder, else the one that would.
+def instance_of(params: Params, job: Params) -> Instance:
+    """The nginx that is running from this folder, else the one that would, and that one for files of no host.
 
     Raises:
         NginxError: there is none.
@@ -43,7 +43,7 @@ def instance_of(params: Params) -> Instance:
     named = Instance(
         params["config_dir"], main=params["main"], binary=params["binary"] or None, prefix=params["prefix"] or None
     )
-    master = find_master(named)
+    master = None if _strange(job) else find_master(named)
     return master.instance(named) if master else named
 
 
@@ -54,7 +54,7 @@ def read(params: Params, job: Params) -> Result:
         BehaviourError: a source is not there.
         NginxError: nginx cannot be asked.
     """
-    instance = instance_of(params)
+    instance = instance_of(params, job)
     dumps = {}
     with contextlib.closing(Trees(params["config_dir"], params["store"])) as trees:
         for name, spec in job["sources"].items():
@@ -71,7 +71,7 @@ def run(params: Params, job: Params) -> Result:
         BehaviourError: a source is not there.
         NginxError: nginx cannot be asked.
     """
-    instance = instance_of(params)
+    instance = instance_of(params, job)
     reason = available()
     if reason:
         return {"worlds": {}, "unavailable": reason}
@@ -102,7 +102,7 @@ class Asker:
     """Asks probes of one folder after another, each in a world of its own."""
 
     def __init__(self, params: Params, job: Params) -> None:
-        self._instance = instance_of(params)
+        self._instance = instance_of(params, job)
         self._job = job
         self._fs = _view(params, job)
         self._end = time.monotonic() + params["timeout"]
@@ -156,9 +156,12 @@ def _packed(dump: bytes) -> str:
 
 
 def _view(params: Params, job: Params) -> str:
-    # What machine the controller's files are for is not known: this one's pages and logs are not theirs.
-    strange = all(spec["kind"] == "files" and spec["over"] is None for spec in job["sources"].values())
-    return t.cast("str", params["fs"] or ("empty" if strange else "host"))
+    return t.cast("str", params["fs"] or ("empty" if _strange(job) else "host"))
+
+
+def _strange(job: Params) -> bool:
+    # What machine the controller's files are for is not known: this one's nginx, pages and logs are not theirs.
+    return all(spec["kind"] == "files" and spec["over"] is None for spec in job["sources"].values())
 
 
 def _arguments(instance: Instance) -> Result:

@@ -238,9 +238,20 @@ def _same_root(pid: int) -> bool:
     try:
         theirs = os.stat(f"/proc/{pid}/root/")
     except OSError:
-        return True  # another user's process: it cannot be told, and it cannot be signalled either
+        # Another user's process: it cannot be signalled either, but a container's is not even of this machine.
+        return not _in_container(pid)
     ours = os.stat("/")
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _in_container(pid: int) -> bool:
+    # A process has a pid in each pid namespace that it can be seen from: proc_pid_status(5), since Linux 4.1.
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            pids = next((line.split()[1:] for line in file if line.startswith(b"NSpid:")), [])
+            return len(pids) > 1
+    except OSError:
+        return False
 
 
 def _titled() -> t.Iterator[_Process]:

@@ -71,17 +71,20 @@ class BehaviourAction(ActionBase):
             mutually_exclusive=[("after", "src")],
             required_one_of=[("after", "src")],
         )
-        secrets = set(vaulted_values(variables, self._loader))
         try:
+            self._secrets = tuple(vaulted_values(variables, self._loader))
             result = self._act(options, variables)
-            secrets |= set(self._secrets)
         except HostError as error:
             result = error.result
         except _ERRORS as error:
-            raise AnsibleActionFail(Redactor(secrets).text(str(error))) from None
-        return t.cast("Result", Redactor(sorted(secrets))(result))
+            raise AnsibleActionFail(str(self._redacted(str(error)))) from None
+        return t.cast("Result", self._redacted(result))
 
     _secrets: tuple[str, ...] = ()
+
+    def _redacted(self, value: t.Any) -> t.Any:
+        """The same without any value that came out of a vault."""
+        return Redactor(self._secrets)(value)
 
     def _act(self, options: Options, variables: dict[str, t.Any]) -> Result:
         raise NotImplementedError
@@ -96,7 +99,7 @@ class BehaviourAction(ActionBase):
         """Both sides, read; the first is None where the host has no configuration yet."""
         before: Source | None = self._named(options["before"], options)
         after = self._rendered(options, variables) if options["src"] else self._named(options["after"], options)
-        self._secrets = after.secrets
+        self._secrets += after.secrets
         plan = options["plan"] or {}
         if plan and options["before"] == LIVE and plan.get("before") is None:
             before = None

@@ -78,8 +78,20 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
         tuple(_result(variables, "batch").get("hosts") or ()),
         revert=ran and not back,
         locked=_holds(staged, _result(variables, "run")) and not freed,
-        unverified=str(steps["behaviour"].get("reason") or "") if steps["behaviour"].get("verified") is False else "",
+        unverified=""
+        if outcome in ("refused", "unreachable", "unchanged")
+        else why_unverified(staged, steps["behaviour"]),
     )
+
+
+def why_unverified(staged: Mapping[str, t.Any], behaviour: Mapping[str, t.Any]) -> str:
+    """Why nobody knows what the change does to requests, empty where it is known or nothing changes.
+
+    Both are results of the role, empty where the task did not run.
+    """
+    if behaviour:
+        return str(behaviour.get("reason") or "no reason was given") if behaviour.get("verified") is False else ""
+    return "the route check is switched off (nginx_deploy_route_check)" if staged.get("plan") else ""
 
 
 def _outcome(steps: Steps) -> tuple[Outcome, str]:

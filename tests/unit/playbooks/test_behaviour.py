@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from test_deploy import SITE, Instance, Play, executions, free_port, play, src, web1
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing.classes import guilty_classes
+
 pytestmark = [pytest.mark.nginx, pytest.mark.root]
 
 __all__ = ["play", "src", "web1"]
@@ -26,10 +28,18 @@ server {{
     location /admin/ {{ deny all; }}
     location /old/ {{ return 301 http://www.example.com/new/; }}
     location /new/ {{ return 200 new; }}
+    location /mine/ {{
+        auth_request /verify;
+        proxy_pass http://127.0.0.1:9;
+    }}
+    location = /verify {{ proxy_pass http://127.0.0.1:9; }}
 }}
 """
 
-#: One change of each critical class that one configuration can show: what is replaced, by what, and the guilty line.
+#: A kernel that lets nobody set up a network of their own: one right less than a world needs.
+NO_WORLDS = ("setpriv", "--bounding-set=-net_admin")
+
+#: One change of each critical class: what is replaced, by what, and the guilty line.
 CRITICAL = {
     "error-introduced": (
         "return 200 api;",
@@ -47,6 +57,16 @@ CRITICAL = {
         "location / { add_header X-New 1; return 200 old; }",
         r"conf.d/site.conf:5 \+ add_header X-New 1",
     ),
+    "auth-subrequest-removed": (
+        "auth_request /verify;",
+        "auth_request off;",
+        r"conf.d/site.conf:11 ~ auth_request /verify -> auth_request off",
+    ),
+    "cached-redirect-loop": (
+        "location /old/ { return 301 http://www.example.com:PORT/new/; }\n    location /new/ { return 200 new; }",
+        "location /old/ { return 200 old; }\n    location /new/ { return 302 http://www.example.com:PORT/old/; }",
+        r"conf.d/site.conf:9 ~ return 200 new -> return 302",
+    ),
 }
 
 
@@ -60,19 +80,23 @@ def deployed(web1: Instance, src: Path, play: Play) -> Path:
     site = src / "conf.d" / "site.conf"
     (src / "conf.d" / "site.conf.j2").unlink()
     site.write_text(good(web1.port))
-    run = play(nginx_deploy_route_check=False)
+    run = play(nginx_deploy_route_check=False, nginx_deploy_default_probes=0)
     assert run.rc == 0, run.output
     return site
+
+
+def test_there_is_a_change_of_each_critical_class() -> None:
+    assert set(CRITICAL) == guilty_classes(["critical"])
 
 
 @pytest.mark.parametrize("name", CRITICAL)
 def test_a_critical_change_is_refused_with_its_request_and_line_and_nothing_changes(
     deployed: Path, web1: Instance, play: Play, name: str
 ) -> None:
-    old, new, guilty = CRITICAL[name]
+    old, new, guilty = (each.replace("PORT", str(web1.port)) for each in CRITICAL[name])
     text = deployed.read_text()
     assert old in text
-    deployed.write_text(text.replace(old, new.replace("PORT", str(web1.port))))
+    deployed.write_text(text.replace(old, new))
     live = {path: path.read_bytes() for path in web1.conf.rglob("*") if path.is_file()}
     master = web1.master
     run = play(nginx_deploy_lint_fail_on="never")
@@ -95,20 +119,40 @@ def test_a_change_that_is_meant_is_deployed(deployed: Path, web1: Instance, play
     assert "X-New" in (web1.conf / "conf.d" / "site.conf").read_text()
 
 
-def test_a_failed_expectation_refuses_the_change(deployed: Path, play: Play, tmp_path: Path, web1: Instance) -> None:
-    deployed.write_text(deployed.read_text().replace("200 new", "200 newer"))
+def test_a_failed_expectation_refuses_the_change_and_the_line_is_named(
+    deployed: Path, play: Play, tmp_path: Path, web1: Instance
+) -> None:
+    deployed.write_text(deployed.read_text().replace("200 new", "410").replace("200 old", "200 older"))
     (tmp_path / "routes.yml").write_text(
         f"""\
 expect:
-  - name: nothing is at the old place
-    request: {{url: "http://www.example.com:{web1.port}/old/"}}
-    then: {{status: 410}}
+  - name: there is something at the new place
+    request: {{url: "http://www.example.com:{web1.port}/new/"}}
+    then: {{status: 200}}
 """
     )
     run = play(nginx_deploy_expectations=str(tmp_path / "routes.yml"))
     assert run.rc == 2, run.output
-    assert "nothing is at the old place" in run.flat
+    assert "EXPECTED" in run.flat
+    assert "there is something at the new place" in run.flat
+    assert "conf.d/site.conf:9 ~ return 200 new -> return 410" in run.flat.partition("guilty")[2]
     assert "1 refused" in run.flat
+
+
+def test_where_no_world_can_be_built_nothing_is_deployed_unless_that_is_allowed(
+    deployed: Path, web1: Instance, play: Play
+) -> None:
+    deployed.write_text(deployed.read_text().replace("200 old", "200 new"))
+    refused = play(under=NO_WORLDS)
+    assert refused.rc == 2, refused.output
+    assert "1 refused" in refused.flat
+    assert "no private world can be built on this host" in refused.flat
+    assert "nginx_deploy_require_route_check" in refused.flat
+    assert web1.ask() == "old"
+    allowed = play(under=NO_WORLDS, nginx_deploy_require_route_check=False)
+    assert allowed.rc == 0, allowed.output
+    assert re.search("behaviour not verified: web1: .*(not permitted|denied)", allowed.flat), allowed.output
+    assert web1.ask() == "new"
 
 
 def test_a_gate_that_fails_names_the_line_that_only_the_real_upstream_showed(

@@ -167,7 +167,11 @@ def play(tmp_path: Path, web1: Instance, src: Path) -> Play:
     (tmp_path / "ansible.cfg").write_text("[connection]\npipelining = true\n")
 
     def run(
-        *arguments: str, playbook: str = "deploy", hosts: dict[str, dict] | None = None, **variables: object
+        *arguments: str,
+        playbook: str = "deploy",
+        hosts: dict[str, dict] | None = None,
+        under: tuple[str, ...] = (),
+        **variables: object,
     ) -> Run:
         inventory = tmp_path / "inventory.json"
         inventory.write_text(json.dumps({"all": {"hosts": hosts or {"web1": web1.variables()}}}))
@@ -184,6 +188,7 @@ def play(tmp_path: Path, web1: Instance, src: Path) -> Play:
         extra = {"nginx_deploy_src": str(src), **variables}
         done = subprocess.run(
             [
+                *under,
                 BIN / "ansible-playbook",
                 "-i",
                 inventory,
@@ -249,11 +254,21 @@ def test_a_change_costs_four_executions_and_the_route_check_and_no_change_one(pl
     assert executions(play("-vvv", nginx_deploy_route_check=False)) == stage + activate + reload + confirm
 
 
-def test_hosts_that_are_alike_share_one_route_check(play: Play, web1: Instance) -> None:
-    hosts = {name: web1.variables() for name in ("web1", "web2", "web3")}
+def test_each_distinct_change_is_compared_once_whatever_the_number_of_hosts(
+    play: Play, web1: Instance, src: Path, tmp_path: Path
+) -> None:
+    (src / "conf.d" / "site.conf.j2").write_text(SITE.format(port="{{ site_port }}", answer="{{ answer }}"))
+    other = Instance(tmp_path / "web5")
+    other.start()
+    hosts = {name: {**web1.variables(), "answer": "new"} for name in ("web1", "web2", "web3")}
+    hosts["web4"] = {**web1.variables(), "answer": "newer"}
+    hosts["web5"] = {**other.variables(), "answer": "new"}
     planned = play("-vvv", playbook="plan", hosts=hosts)
-    assert executions(planned) == len(hosts) + 1, planned.output
-    assert "web1, web2, web3: would be changed" in planned.flat
+    other.stop()
+    same, other_candidate, other_live = 1, 1, 1
+    assert executions(planned) == len(hosts) + same + other_candidate + other_live, planned.output
+    for group in ("web1, web2, web3", "web4", "web5"):
+        assert f"{group}: would be changed" in planned.flat
 
 
 def test_check_and_diff_tell_the_truth_and_leave_no_trace(play: Play, web1: Instance) -> None:

@@ -35,11 +35,24 @@ def test_a_refused_change_of_behaviour_touches_no_host(deploy: Deploy) -> None:
     assert "5 pending" in run.output
 
 
-def test_a_host_that_vanishes_during_the_comparison_touches_no_host(deploy: Deploy) -> None:
+def test_a_host_that_vanishes_during_the_comparison_is_unreachable_and_touches_no_host(deploy: Deploy) -> None:
     run = deploy(planned(web3={"nginx_route_check": "unreachable"}), *SERIAL)
-    assert run.rc != 0
+    assert run.rc == 2, run.output
     assert not run.asked("activated")
-    assert "the host did not answer while the change was tried" in run.output
+    assert run.outcomes()["unreachable"] == ["web3"]
+    told = " ".join(run.output.split())
+    assert (
+        "unreachable: web3: unreachable: the host did not answer while the change was tried in a private world" in told
+    )
+    assert "no route to host; nothing was changed" in told
+
+
+def test_a_host_that_vanishes_during_the_comparison_is_within_the_budget_and_never_rolled_out(deploy: Deploy) -> None:
+    run = deploy(planned(web3={"nginx_route_check": "unreachable"}), *SERIAL, "-e", "nginx_deploy_max_failures=1")
+    assert run.rc == 2, run.output
+    assert sorted(run.asked("confirmed")) == ["web1", "web2", "web4", "web5", "web6"]
+    assert "web3" not in run.asked("activated")
+    assert run.outcomes()["unreachable"] == ["web3"]
 
 
 def test_what_could_not_be_verified_is_in_the_verdict(deploy: Deploy) -> None:
@@ -78,3 +91,5 @@ def test_it_can_be_switched_off(deploy: Deploy) -> None:
     run = deploy(fleet(web1=STAGED), *SERIAL, "-e", "nginx_deploy_route_check=false")
     assert run.rc == 0, run.output
     assert not run.asked("nginx_route_check")
+    assert "behaviour not verified: web1: the route check is switched off (nginx_deploy_route_check)" in run.output
+    assert run.record["hosts"][0]["unverified"].startswith("the route check is switched off")

@@ -38,7 +38,7 @@ Edges = dict[str, dict[str, int]]
 
 
 class Loop(t.NamedTuple):
-    """One cycle: its URLs in order, which of the steps between them come from the cache, and a probe of the first."""
+    """One cycle: its URLs in order, which of the steps between them come from the cache, and a probe of a new redirect."""
 
     urls: tuple[str, ...]
     cached: tuple[bool, ...]
@@ -56,8 +56,11 @@ class _Graph:
         self.before: Edges = {}
         self.permanent: Edges = {}
         self.after: Edges = {}
+        #: URL -> the first probe that asks for it itself, not as a hop.
+        self.asked: dict[str, int] = {}
 
     def add(self, index: int, probe: Probe, old: Outcome, new: Outcome) -> None:
+        self.asked.setdefault(clean_url(url_of(probe)) or "", index)
         for source, target, status in _steps(probe, old):
             self.before.setdefault(source, {}).setdefault(target, index)
             if status in _PERMANENT:
@@ -68,12 +71,15 @@ class _Graph:
     def loops(self) -> Iterator[Loop]:
         """A cycle for every permanent redirect that is no more, where there is one."""
         for source, targets in self.permanent.items():
-            for target, index in targets.items():
+            for target in targets:
                 urls = () if target in self.after.get(source, ()) else self._way_back(source, target)
-                if urls:
-                    steps = list(zip(urls, (*urls[1:], source), strict=True))
-                    if any(end not in self.before.get(start, ()) for start, end in steps):
-                        yield Loop(urls, tuple(end not in self.after.get(start, ()) for start, end in steps), index)
+                steps = list(zip(urls, (*urls[1:], source), strict=True)) if urls else []
+                new = [(start, end) for start, end in steps if end not in self.before.get(start, ())]
+                if new:
+                    # What closed the circle is the redirect that came, not the one that a client remembers.
+                    start, end = new[0]
+                    index = self.asked.get(start, self.after[start][end])
+                    yield Loop(urls, tuple(end not in self.after.get(start, ()) for start, end in steps), index)
 
     def _way_back(self, source: str, target: str) -> tuple[str, ...]:
         """The URLs of the shortest cycle that begins with this redirect; empty without one."""

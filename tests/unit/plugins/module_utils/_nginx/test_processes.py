@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError, environment
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import (
     Options,
+    _same_root,
     find_master,
     open_logs,
     parse_options,
@@ -170,6 +171,31 @@ def test_another_root_is_not_ours(nginx: t.Any) -> None:
     finally:
         process.terminate()
         process.communicate(timeout=10)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("unshare", "ours"), [([], True), (["unshare", "--pid", "--fork", "--kill-child"], False)])
+def test_a_containers_process_is_not_of_this_machine_for_an_ordinary_user_either(
+    unshare: list[str], *, ours: bool
+) -> None:
+    # Whose root another user's process has cannot be read: its namespace has to tell.
+    process = subprocess.Popen([*unshare, "sh", "-c", "echo; exec sleep 600"], stdout=subprocess.PIPE)
+    try:
+        process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        child = os.fork()
+        if not child:
+            status = 2
+            try:
+                os.setuid(65534)
+                status = int(_same_root(int(children[0]) if unshare else process.pid))
+            finally:
+                os._exit(status)
+        _pid, status = os.waitpid(child, 0)
+    finally:
+        process.kill()
+        process.communicate()
+    assert os.waitstatus_to_exitcode(status) == ours
 
 
 @pytest.mark.nginx

@@ -132,6 +132,25 @@ def test_what_hosts_share_is_told_once() -> None:
     assert judge_fleet(hostvars, hostvars)["text"] == ["3 refused", "refused: web1, web2, web3: one reason"]
 
 
+PLANNED = {**STAGED, "plan": {"key": "k"}}
+UNKNOWN = [
+    ("verified", {"staged": PLANNED, "behaviour": {"verified": True}}, ""),
+    ("no world", {"staged": PLANNED, "behaviour": {"verified": False, "reason": "no namespaces"}}, "no namespaces"),
+    ("no reason", {"staged": PLANNED, "behaviour": {"verified": False}}, "no reason was given"),
+    ("switched off", {"staged": PLANNED, "behaviour": {"skipped": True}}, "switched off (nginx_deploy_route_check)"),
+    ("nothing to do", {"staged": {"state": "confirmed"}, "behaviour": {"skipped": True}}, ""),
+    ("refused", {"staged": {**PLANNED, **bad("critical")}, "behaviour": bad("critical")}, ""),
+    ("gone", {"staged": {**PLANNED, **bad("gone"), "unreachable": True}, "behaviour": GONE}, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "steps", "reason"), UNKNOWN, ids=[case[0] for case in UNKNOWN])
+def test_behaviour_that_nobody_knows_has_a_reason(name: str, steps: dict, reason: str) -> None:
+    verdict = judge_host("web1", variables(steps))
+    assert verdict.unverified.endswith(reason), name
+    assert bool(verdict.unverified) == bool(reason)
+
+
 RESULTS = st.one_of(
     st.sampled_from([STAGED, DONE, ACTIVE, BACK, GONE, bad("x"), {"skipped": True}]), st.none(), st.just("garbage")
 )

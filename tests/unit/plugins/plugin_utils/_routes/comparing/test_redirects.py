@@ -91,6 +91,7 @@ def test_a_loop_is_a_change_of_its_own(make: t.Any) -> None:
     changes = compare(probes, old, new).changes
     assert [change.name for change in changes] == ["cached-redirect-loop", "status-changed"]
     assert changes[0].notes == ("http://a.test/a -> http://a.test/b (cached) -> http://a.test/a",)
+    assert changes[0].example.probe == probes[1]["id"], "the redirect that came is what closed the circle"
 
 
 @pytest.mark.parametrize(
