@@ -10,10 +10,10 @@ import typing as t
 from pathlib import Path
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import options, progress, record
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import options, progress, record, webhook
 
 _ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "event": {"type": "str", "required": True, "choices": ["started", "batch", "settling", "finished"]},
@@ -42,9 +42,35 @@ class ActionModule(ActionBase):
             required_if=[(("event", name, ("rollout", "verdict"))) for name in ("batch", "settling", "finished")],
         )
         try:
-            return self._run(arguments)
+            result = self._run(arguments)
         except options.RolloutError as error:
             raise AnsibleActionFail(str(error)) from None
+        failure = "" if self._task.check_mode else self._notify(arguments, result["rollout"], task_vars or {})
+        if failure:
+            result["warnings"] = [
+                *result.get("warnings", []),
+                f"The webhook was not told that the run is {arguments['event']}: {failure}.",
+            ]
+        return result
+
+    def _notify(self, arguments: dict[str, t.Any], rollout: str, variables: dict[str, t.Any]) -> str:
+        """Tell the webhook, if there is one. Returns why that failed."""
+        # A variable and no option: callbacks see, and print or log, the options of a task.
+        try:
+            url = str(self._templar.template(variables.get("nginx_deploy_webhook_url") or "") or "")
+            metadata = self._templar.template(variables.get("nginx_deploy_metadata") or {}) if url else {}
+        except AnsibleError as error:
+            return f"nginx_deploy_webhook_url or nginx_deploy_metadata cannot be read ({type(error).__name__})"
+        hosts, verdict = arguments["hosts"], arguments["verdict"]
+        body = url and webhook.message(
+            arguments["event"],
+            rollout,
+            len(verdict["hosts"] if verdict else hosts),
+            verdict=verdict,
+            names=hosts if arguments["event"] == "settling" else (),
+            metadata=metadata if isinstance(metadata, dict) else None,
+        )
+        return webhook.send(url, body) if body else ""
 
     def _run(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         event, hosts, settings = arguments["event"], arguments["hosts"], arguments["settings"]

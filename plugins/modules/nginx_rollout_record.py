@@ -16,6 +16,8 @@ description:
   - The file says that the run was interrupted from its first version on, until O(event=finished) says otherwise, and calls
     hosts unknown for as long as they are being changed. So it is true as well when the controller is killed or loses its power.
   - Once the run has begun, a record that cannot be written is a warning and stops nothing.
+  - Where the variable C(nginx_deploy_webhook_url) is set, the run's begin, its end, and hosts that went back are posted there. It
+    is no option, since callbacks see the options of a task. A message that cannot be sent is a warning.
   - The playbook C(failsafe.nginx.deploy) uses it. C(docs/fleet.md) describes the file.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
