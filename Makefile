@@ -77,6 +77,7 @@ bench: setup ## Measure what the safety costs, against the limits (minutes; not 
 	@tools/need $(NEEDS)
 	$(BIN)/python tests/bench/lint.py
 	$(BIN)/python tests/bench/diff.py
+	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/world.py
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/routes.py
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/culprits.py
 	$(BIN)/python tests/bench/release.py

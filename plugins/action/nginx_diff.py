@@ -75,12 +75,16 @@ class ActionModule(ActionBase):
             answer = self._ask(sides, options, variables)
             if answer.get("failed") or answer.get("unreachable"):
                 return t.cast("dict[str, t.Any]", redact(answer))
+            asked = answer.get("_dumps", {})
+            unread = sorted({each for name, side in sides.items() if name not in asked for each in side.outside})
             found = diff(*(_loaded(name, side, answer, options["config_dir"]) for name, side in sides.items()))
         except (ConfigError, DiffError, RenderError, SourceError) as error:
             # ansible-core prints a cause beside the message, and they say the same.
             raise AnsibleActionFail(redact.text(str(error))) from None
         redact = Redactor((*redact.values, *counterparts(found.changes, redact.text)))
-        return t.cast("dict[str, t.Any]", redact(self._result(found, options)))
+        for each in unread:
+            Display().warning(redact.text(f"not compared: {each}"))
+        return t.cast("dict[str, t.Any]", redact({**self._result(found, options), "unread": unread}))
 
     def _side(self, options: dict[str, t.Any], name: str, variables: dict[str, t.Any]) -> Source:
         bases = (self._loader.get_basedir(), os.getcwd())
@@ -108,7 +112,10 @@ class ActionModule(ActionBase):
         self, sides: dict[str, Source], options: dict[str, t.Any], variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         """The dumps of what only the host can read; nothing where it has no part in it."""
-        specs = {name: dict(side.spec) for name, side in sides.items() if side.config is None}
+        hosts = any(side.config is None for side in sides.values())
+        specs = {
+            name: dict(side.spec) for name, side in sides.items() if side.config is None or (hosts and side.outside)
+        }
         if not specs:
             return {}
         payload = base64.b64encode(zlib.compress(json.dumps(specs).encode("utf-8"))).decode("ascii")
@@ -141,8 +148,8 @@ class ActionModule(ActionBase):
 
 
 def _loaded(name: str, side: Source, answer: dict[str, t.Any], config_dir: str) -> t.Any:
-    if side.config is not None:
-        return side.config
+    if name not in answer.get("_dumps", {}):
+        return side.loaded
     return side.with_dump(zlib.decompress(base64.b64decode(answer["_dumps"][name])), config_dir).loaded
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import importlib
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -52,17 +53,25 @@ def _tree(count: int, changed: int) -> dict[str, bytes]:
     return files
 
 
-def _check(count: int) -> tuple[float, int]:
-    """Seconds for the whole of it, and requests."""
-    from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.host import run  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.check import RouteCheck  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files  # noqa: PLC0415
+def _host() -> int:
+    """What the module does on the host, in a process of its own: the job from standard input, the answer to standard output."""
+    from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour import host  # noqa: PLC0415
 
     params = {
         "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",
         "timeout": 300.0, "fs": None,
     }  # fmt: skip
+    sys.stdout.write(host.pack(host.run(params, host.unpack(sys.stdin.read()))))
+    return 0
+
+
+def _check(count: int) -> tuple[float, int]:
+    """Seconds for the whole of it, and requests."""
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.answers import pack, unpack  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.check import RouteCheck  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files  # noqa: PLC0415
+
     began = time.monotonic()
     sides = []
     for changed in (-1, count // 2):
@@ -71,7 +80,10 @@ def _check(count: int) -> tuple[float, int]:
         spec = {"kind": "files", "entries": entries, "over": None}
         sides.append(Source("x", spec, load_files(files, config_dir="/etc/nginx"), files))
     check = RouteCheck(*sides)
-    report = check.judge(run(params, check.job()))
+    done = subprocess.run(
+        [sys.executable, __file__, "--host"], input=pack(check.job()), stdout=subprocess.PIPE, text=True, check=True
+    )
+    report = check.judge(unpack(done.stdout))
     seconds = time.monotonic() - began
     if [change.name for change in report.changes] != ["error-introduced"]:
         print(f"the wrong result: {[change.name for change in report.changes]}")
@@ -85,14 +97,21 @@ def main() -> int:
     for count, (limit, memory) in LIMITS.items():
         if "--quick" in sys.argv and count > min(LIMITS):
             continue
-        seconds, requests = _check(count)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        for what, value, most in ((f"{count} servers, {requests} requests, seconds", seconds, limit),
-                                  (f"{count} servers, megabytes", peak, memory)):  # fmt: skip
+        # The best of some: what else this machine does counts little. The large one takes too long for that.
+        runs = [_check(count) for _unused in range(3 if count == min(LIMITS) else 1)]
+        seconds, requests = min(runs)
+        used = {who: resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)}
+        processor = sum(use.ru_utime + use.ru_stime for use in used.values())
+        for what, value, most in (
+            (f"{count} servers, {requests} requests, seconds", seconds, limit),
+            (f"{count} servers, megabytes of the controller's process", used[resource.RUSAGE_SELF].ru_maxrss / 1024, memory),
+            (f"{count} servers, megabytes of the host's largest process", used[resource.RUSAGE_CHILDREN].ru_maxrss / 1024, memory),
+        ):  # fmt: skip
             print(f"{'ok  ' if value <= most else 'MISS'} {what}: {value:.2f} (at most {most:g})", flush=True)
             missed = missed or value > most
+        print(f"     {count} servers, seconds of processor so far, without nginx's: {processor:.2f}")
     return int(missed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_host() if "--host" in sys.argv else main())

@@ -65,7 +65,7 @@ def read(params: Params, job: Params) -> Result:
 
 
 def run(params: Params, job: Params) -> Result:
-    """The outcomes of the same probes with each source, in worlds that run at the same time: as `run_worlds`.
+    """The outcomes of the same probes with each source, in worlds that run at the same time: as `run_worlds`, packed.
 
     Raises:
         BehaviourError: a source is not there.
@@ -85,11 +85,14 @@ def run(params: Params, job: Params) -> Result:
             if job["traced"].get(name):
                 copy = trees.copy(folder)
                 write(copy, job["traced"][name])
-                worlds.append({"name": name + "-traced", "tree": copy, "trace": True})
+                worlds.append(
+                    {"name": name + "-traced", "tree": copy, "trace": True, "second": True, "fields": ["id", "trace"]}
+                )
         settings = {name: job[name] for name in ("probes", "listens", "edge")}
         return run_worlds(
             {
                 **settings,
+                "packed": True,
                 "deadline": params["timeout"],
                 "fs": _view(params, job),
                 "instance": _arguments(instance),

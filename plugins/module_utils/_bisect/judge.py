@@ -54,12 +54,33 @@ def seen(aspect: str, outcome: Outcome) -> t.Any:
     if aspect == "chain":
         return [outcome.get("chain"), [hop.get("status") for hop in outcome.get("hops") or ()]]
     if aspect == "upstream":
-        return [[one.get("target"), one.get("method"), one.get("uri")] for one in outcome["upstreams"]]
+        return [_request(one) for one in outcome["upstreams"]]
     if aspect == "upstream-headers":
         return [[one.get("headers"), one.get("params")] for one in outcome["upstreams"]]
     if aspect == "body":
         return [outcome["body_length"], outcome["body_digest"]]
     return outcome[aspect]
+
+
+def as_one(outcome: Outcome, peers: t.Mapping[str, str]) -> Outcome:
+    """The outcome with the peers of one upstream told as one: which of them is asked is chance.
+
+    Args:
+        outcome: as the world gives it.
+        peers: `host:port` or `unix:...` -> the name that stands for all that share an upstream with it.
+    """
+    seen_now: t.List[t.Dict[str, t.Any]] = []
+    for upstream in outcome["upstreams"]:
+        scheme, _sep, peer = upstream["target"].partition("://")
+        one = {**upstream, "target": f"{scheme}://{peers[peer]}"} if peer in peers else upstream
+        # The same request once more is nginx trying the next peer.
+        if not seen_now or _request(seen_now[-1]) != _request(one):
+            seen_now.append(one)
+    return {**outcome, "upstreams": seen_now}
+
+
+def _request(upstream: t.Mapping[str, t.Any]) -> t.List[t.Any]:
+    return [upstream[name] for name in ("target", "method", "uri")]
 
 
 def _headers(before: Outcome, after: Outcome) -> t.List[str]:

@@ -18,6 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world impo
 
 from .ddmin import Unit
 from .hunt import Hunt, Job, Request
+from .judge import Outcome, as_one
 
 
 def hunt(params: t.Mapping[str, t.Any], job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
@@ -26,7 +27,7 @@ def hunt(params: t.Mapping[str, t.Any], job: t.Mapping[str, t.Any]) -> t.Dict[st
     Args:
         params: the module's options.
         job: `sources` (specs of `before` and `after`), `files`, `units` (nested: a number, or a list of units),
-            `requests` (each `probe` and `aspects`), `listens`, `edge`.
+            `requests` (each `probe` and `aspects`), `listens`, `edge`, `peers` as of `judge.as_one`.
 
     Raises:
         BisectError: one of the two configurations does not start.
@@ -42,7 +43,13 @@ def hunt(params: t.Mapping[str, t.Any], job: t.Mapping[str, t.Any]) -> t.Dict[st
         requests = [Request(each["probe"], tuple(each["aspects"])) for each in job["requests"]]
         units = [_unit(unit) for unit in job["units"]]
         work = Job(before, after, job["files"], units, requests, params["limit"])
-        return Hunt(work, Asker(params, job), trees.work).run()
+        asker, peers = Asker(params, job), job.get("peers") or {}
+
+        def ask(folder: str, probes: t.List[t.Dict[str, t.Any]]) -> t.Optional[t.List[Outcome]]:
+            outcomes = asker(folder, probes)
+            return None if outcomes is None else [as_one(outcome, peers) for outcome in outcomes]
+
+        return Hunt(work, ask, trees.work).run()
 
 
 def _unit(unit: t.Any) -> Unit:

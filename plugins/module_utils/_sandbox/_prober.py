@@ -73,7 +73,7 @@ class Prober:
         self._client = Client(networks)
         self._listens = listens
         self._edge = edge
-        self._names = set(names)
+        self._names = follow.ServerNames(names)
         self._trace: t.Optional[int] = os.open(TRACE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666) if trace else None
         self._deadline = deadline
         self._budget = seconds * _RESTARTING

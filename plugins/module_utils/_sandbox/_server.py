@@ -39,6 +39,7 @@ _ROUNDS = 50
 _READY = 5.0  # seconds from the start of the master to its first worker
 _DAEMON = 2.0  # seconds in which it becomes a daemon once it listens, or it never will
 _POLL = 0.002
+_RARELY = 20  # times as long as a look at the listening sockets took, until the next one
 
 
 class Server:
@@ -140,12 +141,14 @@ class Server:
                 start_new_session=True,
                 preexec_fn=self._enter,  # noqa: PLW1509
             )
-        # It ends when the daemon is up. With `daemon off` it stays, and what it listens on tells.
-        listening = 0.0
+        # It ends when the daemon is up. With `daemon off` it stays, and what it listens on tells. Reading that takes the kernel
+        # milliseconds in which nobody answers the names that nginx asks for, so it is done now and then.
+        listening, look = 0.0, began + (0 if self._foreground else _DAEMON)
         while process.poll() is None:
             now = time.monotonic()
-            if not listening and (self._foreground or now - began > _DAEMON):
+            if not listening and now >= look:
                 listening = now if self._listening() else 0.0
+                look = time.monotonic() + max(_POLL, _RARELY * (time.monotonic() - now))
             if listening and now - listening >= (0 if self._foreground else _DAEMON):
                 break
             if time.monotonic() > deadline:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from urllib.parse import urljoin, urlsplit
@@ -42,7 +43,7 @@ def next_probe(
     outcome: t.Mapping[str, t.Any],
     listens: t.Sequence[t.Mapping[str, t.Any]],
     edge: t.Sequence[t.Mapping[str, t.Any]],
-    names: t.Optional[t.Iterable[str]] = None,
+    names: t.Optional[ServerNames] = None,
 ) -> t.Union[Probe, str, None]:
     """What follows on an outcome.
 
@@ -51,7 +52,7 @@ def next_probe(
         outcome: what came of it.
         listens: the listeners of both configurations.
         edge: where https of a name without a TLS listener goes; an automatic entry holds when there is none.
-        names: the server names (as in `server_name`); hosts beyond them are somebody else's. None: all are ours.
+        names: those of the servers; hosts beyond them and the edge's are somebody else's. None: all are ours.
 
     Returns:
         The next probe, "external" when it leaves these servers, None when the outcome is no redirect.
@@ -67,7 +68,8 @@ def next_probe(
         return "external"
     port = port or _PORTS[parts.scheme]
     same = host == (urlsplit(url_of(probe)).hostname or "")
-    if not same and names is not None and not is_named(host, [*names, *(n for entry in edge for n in entry["names"])]):
+    ours = names is None or host in names or any(is_named(host, entry["names"]) for entry in edge)
+    if not same and not ours:
         return "external"
     secure = parts.scheme == "https"
     listen = _listener(probe["listen"], listens, port, secure=secure, host=host)
@@ -99,24 +101,48 @@ def next_probe(
     }
 
 
-def is_named(host: str, names: t.Iterable[str]) -> bool:
-    """Whether a host is one of some server names: exact, `*.x`, `.x`, `x.*` or `~regex` (ngx_http_server_names)."""
-    for name in names:
-        lower = name.lower()
-        if lower.startswith("~"):
-            try:
-                if re.search(re.sub(r"\(\?<(?![=!])", "(?P<", name[1:]), host, re.IGNORECASE):
-                    return True
-            except re.error:
-                continue
-        elif (
-            (lower.startswith("*.") and host.endswith(lower[1:]))
-            or (lower.startswith(".") and (host == lower[1:] or host.endswith(lower)))
-            or (lower.endswith(".*") and host.startswith(lower[:-1]))
-            or host == lower
-        ):
+class ServerNames:
+    """Names as in `server_name`; whether a host is one of them takes the same time for ten and for ten thousand.
+
+    Exact, `*.x`, `.x`, `x.*` or `~regex` (ngx_http_server_names). A regular expression that Python cannot read has no host.
+    """
+
+    def __init__(self, names: t.Iterable[str] = ()) -> None:
+        self._exact: t.Set[str] = set()
+        self._tails: t.Set[str] = set()
+        self._heads: t.Set[str] = set()
+        self._patterns: t.Dict[str, t.Pattern[str]] = {}
+        self.update(names)
+
+    def update(self, names: t.Iterable[str]) -> None:
+        """Adds names."""
+        for name in names:
+            lower = name.lower()
+            if lower.startswith("~"):
+                with contextlib.suppress(re.error):
+                    self._patterns[name] = re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", name[1:]), re.IGNORECASE)
+            elif lower.startswith("*."):
+                self._tails.add(lower[2:])
+            elif lower.startswith("."):
+                self._tails.add(lower[1:])
+                self._exact.add(lower[1:])
+            elif lower.endswith(".*"):
+                self._heads.add(lower[:-2])
+            else:
+                self._exact.add(lower)
+
+    def __contains__(self, host: str) -> bool:
+        if host in self._exact:
             return True
-    return False
+        dots = [place for place, sign in enumerate(host) if sign == "."]
+        if any(host[dot + 1 :] in self._tails or host[:dot] in self._heads for dot in dots):
+            return True
+        return any(pattern.search(host) for pattern in self._patterns.values())
+
+
+def is_named(host: str, names: t.Iterable[str]) -> bool:
+    """Whether a host is one of some server names."""
+    return host in ServerNames(names)
 
 
 def _listener(

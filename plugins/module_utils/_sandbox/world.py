@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -20,6 +21,7 @@ import struct
 import time
 import traceback
 import typing as t
+import zlib
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 
@@ -226,10 +228,13 @@ def run_worlds(job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         job: `instance` (arguments of `Instance`), `worlds` (each `name`, `tree` and, where they differ from the job's,
             World's other options), `probes`, and `listens`, `edge`, `deadline`, `fs`, `user` for all of them. A world
             with `create` makes these files first; one with `second` true sends those probes again that missed a file, with all
-            such files made, see `second` in the result.
+            such files made, see `second` in the result. `fields` of a world are the only ones that its outcomes keep; then
+            redirects are followed only where `hops` is one. With `packed` true lists of outcomes are lists of strings, base64
+            of zlib of JSON of some outcomes each: many outcomes are large, and nobody between here and their reader needs them.
 
     Returns:
-        `worlds`: name -> `outcomes` and `facts` (and `second`, outcomes), or `error` with `kind` and `message`.
+        `worlds`: name -> `outcomes` and `facts`, or `error` with `kind` and `message`. With `second` also `asked_again`, the
+        positions of the probes that were sent again, and `second`, their outcomes.
     """
     children = []
     parent = os.getpid()
@@ -276,11 +281,7 @@ def _run(job: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any]) -> t.Dict[str,
         with World(Instance(**job["instance"]), spec.get("tree"), **options) as world:
             if spec.get("create"):
                 world.create_files(spec["create"])
-            result: t.Dict[str, t.Any] = {"outcomes": world.probe(job["probes"])}
-            missing = missing_files(result["outcomes"]) if spec.get("second") else []
-            if missing:
-                world.create_files(missing)
-                result["second"] = _again(world, job["probes"], result["outcomes"])
+            result = _ask(world, job["probes"], _Kept(job, spec), second=bool(spec.get("second")))
             return {**result, "facts": world.facts}
     except SandboxError as error:
         return {"error": {"kind": error.kind, "message": str(error)}}
@@ -288,15 +289,47 @@ def _run(job: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any]) -> t.Dict[str,
         return {"error": {"kind": "failed", "message": f"{type(error).__name__}: {error}"}}
 
 
-def _again(
-    world: World, probes: t.Sequence[t.Dict[str, t.Any]], outcomes: t.Sequence[t.Dict[str, t.Any]]
-) -> t.List[t.Dict[str, t.Any]]:
+def _ask(world: World, probes: t.Sequence[t.Dict[str, t.Any]], kept: _Kept, *, second: bool) -> t.Dict[str, t.Any]:
+    missing: t.Dict[str, None] = {}
+    positions: t.List[int] = []
+    found: t.List[t.Any] = []
+    for start in range(0, len(probes), _BATCH):
+        outcomes = world.probe(kept.sent(probes[start : start + _BATCH]))
+        for position, outcome in enumerate(outcomes if second else (), start):
+            paths = missing_files([outcome])
+            missing.update(dict.fromkeys(paths))
+            positions += [position] if paths else []
+        kept.add(found, outcomes)
+    if not positions:
+        return {"outcomes": found}
+    world.create_files(list(missing))
     # Only what missed a file gets something else now.
-    missed = [index for index, outcome in enumerate(outcomes) if missing_files([outcome])]
-    second = list(outcomes)
-    for index, outcome in zip(missed, world.probe([probes[index] for index in missed])):
-        second[index] = outcome
-    return second
+    later: t.List[t.Any] = []
+    for start in range(0, len(positions), _BATCH):
+        kept.add(later, world.probe(kept.sent([probes[at] for at in positions[start : start + _BATCH]])))
+    return {"outcomes": found, "asked_again": positions, "second": later}
+
+
+class _Kept:
+    # What is kept of outcomes, and how.
+
+    def __init__(self, job: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any]) -> None:
+        self._packed = bool(job.get("packed"))
+        self._fields = spec.get("fields")
+
+    def sent(self, probes: t.Sequence[t.Dict[str, t.Any]]) -> t.Sequence[t.Dict[str, t.Any]]:
+        if self._fields is None or "hops" in self._fields:
+            return probes
+        return [{**probe, "follow": False} for probe in probes]
+
+    def add(self, found: t.List[t.Any], outcomes: t.List[t.Dict[str, t.Any]]) -> None:
+        if self._fields is not None:
+            outcomes = [{name: outcome[name] for name in self._fields} for outcome in outcomes]
+        if self._packed:
+            data = json.dumps(outcomes).encode("utf-8", "surrogatepass")
+            found.append(base64.b64encode(zlib.compress(data, 1)).decode("ascii"))
+        else:
+            found += outcomes
 
 
 _MISSING = re.compile(r'^open\(\) "(/[^"]+)" failed \(2: |^"(/[^"]+)" is not found \(2: ')

@@ -32,7 +32,8 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source impo
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting import Expectations
 
-from .check import WorldError, pack, unpack
+from .answers import pack, unpack
+from .check import WorldError
 from .shared import Shared
 from .sources import LIVE, Source, SourceError, rendered, source
 
@@ -108,11 +109,15 @@ class BehaviourAction(ActionBase):
             dump = self._shared.kept(plan.get(name))
             if side is not None and side.config is None and dump is not None:
                 sides[name] = side.with_dump(dump, options["config_dir"])
-        unread = {name: dict(side.spec) for name, side in sides.items() if side is not None and side.config is None}
+        unread = {
+            name: side for name, side in sides.items() if side is not None and (side.config is None or side.outside)
+        }
         if unread:
-            answer = self._ask("read", {"sources": unread}, options, variables)
-            for name in unread:
-                sides[name] = _read(t.cast("Source", sides[name]), answer["dumps"][name], options["config_dir"])
+            job = {"sources": {name: dict(side.spec) for name, side in unread.items()}}
+            dumps = self._ask("read", job, options, variables)["dumps"]
+            known = all(side is None or side.config is not None for side in sides.values())
+            if not known or all("dump" in dumps[name] for name in unread):
+                sides.update({name: _read(side, dumps[name], options["config_dir"]) for name, side in unread.items()})
         return sides["before"], t.cast("Source", sides["after"])
 
     def _named(self, name: str, options: Options) -> Source:
@@ -164,6 +169,6 @@ class BehaviourAction(ActionBase):
 
 def _read(side: Source, answer: Result, config_dir: str) -> Source:
     if "refused" in answer:
-        raise SourceError(f"nginx does not load {side.label}: {answer['refused']}")
+        raise SourceError(f"nginx does not load {side.label}: {answer['refused']}{side.advice(config_dir)}")
     dump = zlib.decompress(base64.b64decode(answer["dump"]))
     return replace(side.with_dump(dump, config_dir), secrets=side.secrets)

@@ -10,9 +10,7 @@
 from __future__ import annotations
 
 import base64
-import json
 import typing as t
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +21,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors impo
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.marker import Block, instrument
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probing import Plan, plan_probes
 
+from .answers import Outcomes, again
 from .sources import Source
 
 #: Up to so many probes the old configuration is asked twice, so that what differs by itself is known.
@@ -100,38 +99,41 @@ class RouteCheck:
             WorldError: a world that decides did not come about.
             RouteError: the answer or `accept` cannot be read.
         """
-        worlds = answer["worlds"]
-        old, new = self._side(worlds, BEFORE, self.before), self._side(worlds, AFTER, self.after)
+        worlds, read = answer["worlds"], Outcomes()
+        sides = {
+            BEFORE: self._side(worlds, BEFORE, self.before, read),
+            AFTER: self._side(worlds, AFTER, self.after, read),
+        }
         self.probes = list(self.plan.probes)
-        self._add_second(worlds, {BEFORE: old, AFTER: new})
+        self._add_second(worlds, sides, read)
         return compare(
             self.probes,
-            old,
-            new,
+            sides[BEFORE],
+            sides[AFTER],
             diff=t.cast("t.Any", self.diff),
             expectations=self.expectations,
             accept=accept,
         )
 
-    def _side(self, worlds: Mapping[str, t.Any], name: str, source: Source | None) -> Side:
+    def _side(self, worlds: Mapping[str, t.Any], name: str, source: Source | None, read: Outcomes) -> Side:
         if source is None:
             return Side([{**_NOTHING, "id": probe["id"]} for probe in self.plan.probes])
-        world = _world(worlds, name)
+        world = _world(worlds, name, source)
         traced = worlds.get(TRACED[name]) or {}
-        again = worlds.get(AGAIN) or {}
+        repeated = (worlds.get(AGAIN) or {}).get("outcomes") if name == BEFORE else None
         return Side(
-            world["outcomes"],
+            read.read(world["outcomes"]),
             config=source.loaded,
             markers=self._markers.get(name, {}) if "outcomes" in traced else {},
-            traced=traced.get("outcomes"),
-            again=again.get("outcomes") if name == BEFORE else None,
-            notes=_notes(world["facts"]),
+            traced=read.read(traced["outcomes"]) if "outcomes" in traced else None,
+            again=None if repeated is None else read.read(repeated),
+            notes=[*_notes(world["facts"]), *(f"not compared, but nginx reads it: {each}" for each in source.outside)],
         )
 
-    def _add_second(self, worlds: Mapping[str, t.Any], sides: Mapping[str, Side]) -> None:
+    def _add_second(self, worlds: Mapping[str, t.Any], sides: Mapping[str, Side], read: Outcomes) -> None:
         """Adds the requests that get something else once the files that nginx reported missing are there."""
         count = len(self.plan.probes)
-        second = {name: (worlds.get(name) or {}).get("second") or side.outcomes for name, side in sides.items()}
+        second = {name: again(worlds.get(name) or {}, side.outcomes, read) for name, side in sides.items()}
         other = [
             index
             for index in range(count)
@@ -144,11 +146,16 @@ class RouteCheck:
             self.probes.append({**probe, "id": f"{probe['id']}{FILES}", "why": why, "made_files": paths})
             self.missing[self.probes[-1]["id"]] = paths
         for name, side in sides.items():
-            outcomes = [{**second[name][index], "id": self.probes[count + at]["id"]} for at, index in enumerate(other)]
+            if side.traced:
+                traces = again(worlds.get(TRACED[name]) or {}, side.traced, read)
+                side.traced = [*side.traced, *self._renamed(traces, other)]
+            outcomes = self._renamed(second[name], other)
             side.outcomes = [*side.outcomes, *outcomes]
-            # The traces are of requests without the files: what answers now is told by the configuration.
-            side.traced = side.traced and [*side.traced, *({**outcome, "trace": []} for outcome in outcomes)]
             side.again = side.again and [*side.again, *outcomes]
+
+    def _renamed(self, outcomes: Sequence[Mapping[str, t.Any]], indexes: Sequence[int]) -> list[dict[str, t.Any]]:
+        added = self.probes[len(self.plan.probes) :]
+        return [{**outcomes[index], "id": probe["id"]} for index, probe in zip(indexes, added, strict=True)]
 
 
 def _notes(facts: Mapping[str, t.Any]) -> list[str]:
@@ -163,28 +170,12 @@ def _told(outcome: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
     return tuple(outcome[name] for name in ("status", "closed", "location", "errors", "body_digest"))
 
 
-def _world(worlds: Mapping[str, t.Any], name: str) -> Mapping[str, t.Any]:
+def _world(worlds: Mapping[str, t.Any], name: str, source: Source) -> Mapping[str, t.Any]:
     world: Mapping[str, t.Any] = worlds[name]
     if "error" in world:
         words = {BEFORE: "the configuration from before", AFTER: "the candidate"}[name]
         raise WorldError(
-            world["error"]["kind"], f"{words} does not start in a private world: {world['error']['message']}"
+            world["error"]["kind"],
+            f"{words} does not start in a private world: {world['error']['message']}{source.advice('its folder')}",
         )
     return world
-
-
-def pack(value: t.Any) -> str:
-    """Data for the host as one opaque string, so that no single value of it can be logged by accident."""
-    return base64.b64encode(zlib.compress(json.dumps(value).encode("utf-8"))).decode("ascii")
-
-
-def unpack(text: str) -> t.Any:
-    """What the host packed in the same way.
-
-    Raises:
-        RouteError: it did not.
-    """
-    try:
-        return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
-    except (ValueError, zlib.error) as error:
-        raise RouteError(f"what the host answered cannot be read: {error}") from error

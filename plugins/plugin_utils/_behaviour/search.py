@@ -17,6 +17,7 @@ from difflib import unified_diff
 from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.ddmin import Unit
 from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.judge import ASPECTS
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._bisect.edits import Change, Edits, edits
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing.places import Locator, Side
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing.redact import text as redacted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing.showing import outcome_line, request_line
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting.cases import make_request
@@ -91,6 +92,7 @@ class Search:
             "listens": listens_of(self.before.loaded, self.after.loaded),
             "edge": list(self.edge),
             "create": list(self.create),
+            "peers": _peers(self.before, self.after),
         }
 
     def result(self, answer: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -209,6 +211,16 @@ def request_of_check(check: Mapping[str, t.Any], before: Source, after: Source) 
 
 def _probe(fields: Mapping[str, t.Any]) -> Probe:
     return {"id": "b1", "origin": "expect", "why": "asked for", "file": None, "line": None, "answers": [], **fields}
+
+
+def _peers(*sides: Source) -> dict[str, str]:
+    """Every peer of an upstream, and the one that stands for all of them on both sides."""
+    groups: dict[str, frozenset[str]] = {}
+    for side in sides:
+        for group in Locator(Side((), config=side.loaded)).peers.values():
+            joined = group.union(*(groups.get(peer, ()) for peer in group))
+            groups.update(dict.fromkeys(joined, joined))
+    return {peer: min(group) for peer, group in groups.items()}
 
 
 def _nested(unit: Unit) -> t.Any:

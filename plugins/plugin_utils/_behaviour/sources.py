@@ -22,6 +22,7 @@ import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from functools import partial
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     Config,
@@ -39,6 +40,8 @@ LIVE: t.Final = "live"
 _RELEASE: t.Final = re.compile(r"r-[0-9a-f]{12}")
 #: More than any configuration has; a folder given by mistake ends here.
 _MOST_BYTES: t.Final = 64 << 20
+_MOST_TOLD: t.Final = 3
+_ELSEWHERE: t.Final = frozenset({"include-missing", "unresolved"})
 
 
 class SourceError(Exception):
@@ -56,12 +59,24 @@ class Source:
     #: The configuration files below the configuration folder, by relative path.
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    #: What `config` lacks, as file:line and why: files that are included and lie elsewhere, as on the host.
+    outside: tuple[str, ...] = ()
 
     @property
     def loaded(self) -> Config:
         if self.config is None:
             raise SourceError(f"{self.label} was not read")
         return self.config
+
+    def advice(self, config_dir: str) -> str:
+        """What to do where nginx refuses this side, as far as the reason may be what it lacks."""
+        if not self.outside:
+            return ""
+        lacks = "; ".join(self.outside[:_MOST_TOLD])
+        return (
+            f" ({lacks}). What lies outside {config_dir} is taken from the machine that the task runs on: let the task run on"
+            " a host that has these files, or install them there first"
+        )
 
     def with_dump(self, dump: bytes, config_dir: str) -> Source:
         """This side as nginx read it.
@@ -72,7 +87,7 @@ class Source:
         files = split(dump)
         root = config_dir.rstrip("/") + "/"
         inside = {path.removeprefix(root): data for path, data in files.items() if path.startswith(root)}
-        return replace(self, config=relative(load_dump(dump), root), files=inside)
+        return replace(self, config=relative(load_dump(dump), root), files=inside, outside=())
 
 
 def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> Source:
@@ -96,8 +111,9 @@ def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclu
     try:
         split(data)
     except ConfigError:
-        config = load_files({main: data}, config_dir=config_dir, main=main)
-        return Source(name, _spec([[main, "file", None, _packed(data)]]), config, {main: data})
+        config, outside = _whole(partial(load_files, {main: data}, config_dir=config_dir, main=main))
+        spec = _spec([[main, "file", None, _packed(data)]])
+        return Source(name, spec, config, {main: data}, outside=outside)
     made = Source(name, {}).with_dump(data, config_dir)
     if main not in made.files:
         raise SourceError(
@@ -154,7 +170,7 @@ def _find(name: str, bases: Iterable[str]) -> str:
 
 
 def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[str, ...]) -> Source:
-    config = load_path(path, config_dir=config_dir, main=main)
+    config, outside = _whole(partial(load_path, path, config_dir=config_dir, main=main))
     entries: list[list[t.Any]] = []
     files: dict[str, bytes] = {}
     size = 0
@@ -173,7 +189,17 @@ def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[st
                 entries.append([name, kind, stat.S_IMODE(os.stat(full).st_mode), _packed(data)])
             if name in config.texts:
                 files[name] = data
-    return Source(label, _spec(entries), config, files)
+    return Source(label, _spec(entries), config, files, outside=outside)
+
+
+def _whole(load: t.Callable[..., Config]) -> tuple[Config, tuple[str, ...]]:
+    """A configuration as far as it lies on the controller, and what it includes from elsewhere."""
+    config = load()
+    elsewhere = [problem for problem in config.problems if problem.kind in _ELSEWHERE]
+    if not elsewhere:
+        return config, ()
+    # Its includes stay what they are: names of files that the host has.
+    return load(partial=True), tuple(f"{problem.place}: {problem.message}" for problem in elsewhere)
 
 
 def _walk(folder: str, exclude: tuple[str, ...]) -> Iterable[tuple[str, str, str]]:

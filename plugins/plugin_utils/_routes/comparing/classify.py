@@ -173,9 +173,11 @@ def _passes(pair: Pair) -> bool:
     if new.get("status") in _REFUSED:
         # Not refused by a rule any more: the folder has no index that could be shown.
         return any(map(_lists, new["errors"])) and not any(map(_lists, old["errors"]))
-    asked = {call.target for call, _each in calls(old["upstreams"], pair.old_peers)}
+    asked = [call for call, _each in calls(old["upstreams"], pair.old_peers)]
     content = (call for call, _each in calls(new["upstreams"], pair.new_peers) if not pair.is_auth(call))
-    return any(call.target not in asked for call in content) or bool(set(files(new)) - set(files(old)))
+    if any(not any(known.same_upstream(call, pair.old_peers, pair.new_peers) for known in asked) for call in content):
+        return True
+    return bool(set(files(new)) - set(files(old)))
 
 
 def _lists(line: str) -> bool:

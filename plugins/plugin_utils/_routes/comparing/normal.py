@@ -127,13 +127,20 @@ class Call(t.NamedTuple):
     uri: str
 
     def same(self, other: Call, old: Peers, new: Peers) -> bool:
-        if self[2:] != other[2:]:
-            return False
+        """Whether this is one request to one upstream, whichever of its peers was asked."""
+        return self[2:] == other[2:] and self.same_upstream(other, old, new)
+
+    def same_upstream(self, other: Call, old: Peers, new: Peers) -> bool:
+        """Whether both went to one upstream, this one before and the other after."""
         if self.target == other.target:
             return True
         scheme, rest = self.target.partition("://")[0], other.target.partition("://")[0]
-        shared = other.peer in old.get(self.peer, ()) or self.peer in new.get(other.peer, ())
-        return scheme == rest and shared
+        # Which peer was asked is chance: of a group that lost one and got another, the rest was asked in other runs.
+        return scheme == rest and not _group(self.peer, old).isdisjoint(_group(other.peer, new))
+
+
+def _group(peer: str, peers: Peers) -> frozenset[str]:
+    return peers.get(peer, frozenset()) | {peer}
 
 
 def call_of(upstream: Mapping[str, t.Any]) -> Call:

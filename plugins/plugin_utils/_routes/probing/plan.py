@@ -20,6 +20,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select impo
 from .collect import Probe, Side, one_line
 from .crowd import Crowd
 from .listeners import Listen, merge_listens
+from .upstreams import joined
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -123,6 +124,10 @@ def _sides(before: Config | None, after: Config | None) -> list[Side]:
     if len(sides) > 1:
         sides[0].flow.compare(sides[1].flow)
         sides[1].flow.compare(sides[0].flow)
+        # An upstream answers as it is told to before and after, whoever its peers are.
+        upstreams = joined(*(side.scenarios.upstreams for side in sides))
+        for side in sides:
+            side.scenarios.upstreams = upstreams
     return sides
 
 

@@ -35,6 +35,15 @@ def upstreams_of(config: Config) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def joined(*sides: Upstreams) -> dict[str, tuple[str, ...]]:
+    """The upstreams of several configurations, each with its peers in all of them; where it is no upstream it is a host."""
+    names = dict.fromkeys(name for side in sides for name in side)
+    hosts = {name: tuple(f"{name}:{port}" for port in dict.fromkeys(_PORTS.values())) for name in names}
+    return {
+        name: tuple(dict.fromkeys(peer for side in sides for peer in side.get(name, hosts[name]))) for name in names
+    }
+
+
 def _peers(directive: Directive) -> Iterator[str]:
     for server in directive.find("server"):
         if server.args:

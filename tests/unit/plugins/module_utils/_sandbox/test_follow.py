@@ -8,7 +8,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.follow import is_named, next_probe, url_of
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.follow import (
+    ServerNames,
+    is_named,
+    next_probe,
+    url_of,
+)
 
 HTTP = {"address": "0.0.0.0", "port": 80, "ssl": False}
 HTTP6 = {"address": "::", "port": 80, "ssl": False}
@@ -23,7 +28,8 @@ def probe(**other: t.Any) -> dict[str, t.Any]:
 
 def step(location: str | None, listens: list[t.Any], status: int = 301, edge: t.Any = (), **other: t.Any) -> t.Any:
     names = other.pop("names", None)
-    return next_probe(probe(**other), {"status": status, "location": location}, listens, edge, names)
+    known = None if names is None else ServerNames(names)
+    return next_probe(probe(**other), {"status": status, "location": location}, listens, edge, known)
 
 
 @pytest.mark.parametrize(("status", "location"), [(200, "/x"), (301, None), (304, "/x"), (401, "/x"), (None, None)])
@@ -53,13 +59,17 @@ def test_what_cannot_be_followed(location: str) -> None:
 
 
 def test_names_beyond_ours_are_external() -> None:
-    names = ["www.example.com", "*.example.org", ".example.net", "~^api\\d+\\."]
+    names = ["www.example.com", "*.example.org", ".example.net", "~^api\\d+\\.", "shop.*", "~(unreadable"]
     for host, ours in {
         "www.example.com": True,
         "a.example.org": True,
         "example.net": True,
         "x.example.net": True,
         "api7.test": True,
+        "shop.example": True,
+        "a.b.example.org": True,
+        "shop": False,
+        "xexample.net": False,
         "example.org": False,
         "elsewhere.test": False,
     }.items():

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A route check from both ends, with what travels between them, in real private worlds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+
+import pytest
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour import host
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.answers import Outcomes, pack, unpack
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.check import RouteCheck, WorldError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing import Report
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.report import render
+
+PARAMS = {
+    "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",
+    "timeout": 120.0, "fs": None,
+}  # fmt: skip
+
+
+def side(http: str) -> Source:
+    files = {"nginx.conf": f"events {{ worker_connections 64; }}\nhttp {{\n{http}\n}}\n".encode()}
+    entries = [[path, "file", None, base64.b64encode(data).decode()] for path, data in files.items()]
+    return Source(
+        "x", {"kind": "files", "entries": entries, "over": None}, load_files(files, config_dir="/etc/nginx"), files
+    )
+
+
+def check(before: str, after: str) -> Report:
+    one = RouteCheck(side(before), side(after))
+    return one.judge(unpack(host.pack(host.run(PARAMS, host.unpack(pack(one.job()))))))
+
+
+BALANCED = """
+upstream app { server 10.0.0.1:8080; server 10.0.0.2:8080; server 10.0.0.3:8080; }
+server {
+    listen 80; server_name www.example.com;
+    location / { proxy_pass http://app; }
+    location /api/ { proxy_pass http://app/v1/; proxy_set_header X-Real-IP $remote_addr; }
+    location /admin/ { allow 192.0.2.0/24; deny all; proxy_pass http://app; }
+    location /login { auth_request /auth; proxy_pass http://app; }
+    location = /auth { internal; proxy_pass http://app/verify; }
+}
+"""
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_three_runs_of_a_balanced_site_give_one_report_and_no_change() -> None:
+    reports = [check(BALANCED, BALANCED) for _unused in range(3)]
+    texts = [
+        {name: render(name, report) for name in ("json", "markdown", "html", "junit", "text")} for report in reports
+    ]
+    assert texts[0] == texts[1] == texts[2]
+    assert reports[0].changes == []
+    assert json.loads(texts[0]["json"])["noise"] == []
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_a_balance_that_shifts_is_no_change_of_behaviour() -> None:
+    # Another location asks the upstream, and one of its peers is another: every turn is another peer's.
+    after = BALANCED.replace("location /api/", "location = /first { proxy_pass http://app; } location /api/")
+    report = check(BALANCED, after.replace("server 10.0.0.3:8080", "server 10.0.0.4:8080"))
+    assert {change.name for change in report.changes} == {"served-by"}
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_another_upstream_is_a_change_whichever_of_its_peers_is_asked() -> None:
+    after = BALANCED.replace("location / { proxy_pass http://app;", "location / { proxy_pass http://other;")
+    after += "upstream other { server 10.9.0.1:8080; server 10.9.0.2:8080; }"
+    report = check(BALANCED, after)
+    (group,) = (change for change in report.changes if change.name == "upstream-changed")
+    assert all("10.9.0." in line for line in group.example.after)
+
+
+FILES = """
+server {
+    listen 80; server_name www.example.com;
+    location /docs/ { rewrite ^/docs/(.*)$ /pages/$1 last; }
+    location /pages/ { root /srv/www; }
+}
+"""
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_what_changes_once_a_file_is_there_is_told_of_the_block_that_really_answered() -> None:
+    report = check(FILES, FILES.replace("root /srv/www;", "root /srv/www; expires 1h;"))
+    (group,) = report.changes
+    assert group.name == "headers-changed"
+    assert (group.before_block, group.after_block) == ("location /pages/", "location /pages/")
+    assert "expires 1h" in json.dumps(group.as_dict()["cause"])
+    assert all(probe.endswith("+files") for probe in group.probes)
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_a_candidate_that_does_not_start_is_an_error_and_no_outcome() -> None:
+    with pytest.raises(WorldError, match=r"the candidate does not start in a private world: .*bogus") as caught:
+        check(FILES, FILES + "bogus on;")
+    assert caught.value.kind == "refused"
+
+
+def test_outcomes_are_read_with_each_text_once() -> None:
+    upstream = {"target": "http://a:80", "protocol": "http", "address": "10.0.0.1:80", "method": "GET", "uri": "/x"}
+    outcome: dict[str, t.Any] = {
+        "id": "p1", "status": 200, "headers": [["Server", "nginx"], ["X", "1"]], "errors": ["an error"],
+        "upstreams": [{**upstream, "headers": [["Host", "a"]], "params": {"A": "b"}, "status": 200}],
+        "hops": [{"url": "http://a/", "errors": [], "upstreams": []}], "trace": ["s1", "l2"],
+    }  # fmt: skip
+    parts = [pack([outcome, {**outcome, "id": "p2"}]), pack([{**outcome, "id": "p3"}])]
+    found = Outcomes().read(parts)
+    assert found == [{**outcome, "id": name} for name in ("p1", "p2", "p3")]
+    assert found[0]["headers"] is found[2]["headers"]
+    assert found[0]["upstreams"][0]["headers"] is found[2]["upstreams"][0]["headers"]
+
+
+@pytest.mark.parametrize("part", ["", "!", "AAAA", base64.b64encode(b"x").decode()])
+def test_what_is_no_answer_is_an_error(part: str) -> None:
+    with pytest.raises(RouteError, match="cannot be read"):
+        Outcomes().read([part])
