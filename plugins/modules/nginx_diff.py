@@ -227,6 +227,13 @@ text_diff:
   returned: with O(text_diff=true)
   type: list
   elements: dict
+unread:
+  description:
+    - What both configurations were compared without, as file, line and reason. Files that a folder or a file on the
+      controller includes and that lie outside of it, where no host was asked.
+  returned: when both configurations were read
+  type: list
+  elements: str
 msg:
   description: The summary in words. When the task fails, every change that made it fail.
   returned: always

@@ -84,10 +84,11 @@ def run(params: Params, job: Params) -> Result:
                 worlds.append({"name": "again", "tree": folder})
             if job["traced"].get(name):
                 copy = trees.copy(folder)
-                write(copy, job["traced"][name])
-                worlds.append(
-                    {"name": name + "-traced", "tree": copy, "trace": True, "second": True, "fields": ["id", "trace"]}
-                )
+                entries = job["traced"][name]
+                write(copy, [entry for entry in entries if not entry[0].startswith("/")])
+                replaced = {entry[0]: entry[3] for entry in entries if entry[0].startswith("/")}
+                kept = {"second": True, "fields": ["id", "trace"], "replaced": replaced}
+                worlds.append({"name": name + "-traced", "tree": copy, "trace": True, **kept})
         settings = {name: job[name] for name in ("probes", "listens", "edge")}
         return run_worlds(
             {

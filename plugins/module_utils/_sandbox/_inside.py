@@ -56,7 +56,9 @@ class Plan:
         empty: bool,
         trace: bool,
         user: bool,
+        replaced: t.Mapping[str, bytes],
     ) -> None:
+        self.replaced = replaced
         if not os.path.isdir(tree):
             raise SandboxError(f"no folder {tree} to start nginx with", "failed")
         self.listens, self.edge, self.seconds, self.trace = listens, edge, seconds, trace
@@ -246,6 +248,9 @@ def _serve(
         foreground="daemon off" in plan.scan.words or "daemon off" in " ".join(plan.argv),
         turn=stub.loop.turn,
     )
+    for path, content in plan.replaced.items():
+        if not plan.place.write(path, content):
+            raise SandboxError(f"{path} cannot be replaced in the world", "failed")
     plan.place.seal()
     networks.settle()
     server.start(deadline)

@@ -70,6 +70,7 @@ class World:
         fs: "host" shows the machine's files, "empty" the system's only (nothing of /var, /srv, /home and such).
         trace: the tree is instrumented and logs block ids.
         user: build it in a user namespace; by default where the caller is not root.
+        replaced: absolute path -> content of files that nginx shall find there in this world.
 
     Attributes:
         facts: `boot_ms` (without nginx's own start), `nginx_ms`, `certificates` (paths that were replaced by a
@@ -90,6 +91,7 @@ class World:
         fs: str = "host",
         trace: bool = False,
         user: t.Optional[bool] = None,
+        replaced: t.Optional[t.Mapping[str, bytes]] = None,
     ) -> None:
         began = time.monotonic()
         self._deadline = began + deadline
@@ -103,6 +105,7 @@ class World:
             empty=fs == "empty",
             trace=trace,
             user=_in_namespace(user),
+            replaced=replaced or {},
         )
         self._channel, other = socket.socketpair()
         parent = os.getpid()
@@ -229,7 +232,7 @@ def run_worlds(job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
             World's other options), `probes`, and `listens`, `edge`, `deadline`, `fs`, `user` for all of them. A world
             with `create` makes these files first; one with `second` true sends those probes again that missed a file, with all
             such files made, see `second` in the result. `fields` of a world are the only ones that its outcomes keep; then
-            redirects are followed only where `hops` is one. With `packed` true lists of outcomes are lists of strings, base64
+            redirects are followed only where `hops` is one. `replaced` of a world has its content as base64. With `packed` true lists of outcomes are lists of strings, base64
             of zlib of JSON of some outcomes each: many outcomes are large, and nobody between here and their reader needs them.
 
     Returns:
@@ -277,8 +280,9 @@ def _gather(receivers: t.Dict[int, str]) -> t.Dict[str, t.Any]:
 def _run(job: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     options = {key: job[key] for key in ("listens", "edge", "deadline", "fs", "user") if job.get(key) is not None}
     options.update({key: spec[key] for key in ("listens", "edge", "deadline", "fs", "user", "trace") if key in spec})
+    replaced = {path: base64.b64decode(content) for path, content in (spec.get("replaced") or {}).items()}
     try:
-        with World(Instance(**job["instance"]), spec.get("tree"), **options) as world:
+        with World(Instance(**job["instance"]), spec.get("tree"), replaced=replaced, **options) as world:
             if spec.get("create"):
                 world.create_files(spec["create"])
             result = _ask(world, job["probes"], _Kept(job, spec), second=bool(spec.get("second")))

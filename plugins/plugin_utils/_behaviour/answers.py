@@ -87,7 +87,9 @@ class Outcomes:
         return self._texts.setdefault(text, text)
 
 
-def again(world: Mapping[str, t.Any], first: Sequence[Outcome], read: Outcomes) -> list[Outcome]:
+def again(
+    world: Mapping[str, t.Any], first: Sequence[Mapping[str, t.Any]], read: Outcomes
+) -> list[Mapping[str, t.Any]]:
     """The outcomes once the files are there that nginx reported missing: those asked again, and the first of the others."""
     later = list(first)
     for position, outcome in zip(world.get("asked_again") or (), read.read(world.get("second") or ()), strict=True):

@@ -82,12 +82,12 @@ class RouteCheck:
 
     def _traced(self, name: str, side: Source) -> list[list[t.Any]]:
         try:
-            marked, self._markers[name] = instrument(side.loaded, side.files)
+            marked, self._markers[name] = instrument(side.loaded, {**side.files, **side.elsewhere})
         except RouteError:
             # Without traces the configuration alone says which block answers.
             return []
-        if not set(marked) <= set(side.files):
-            # A file outside the folder cannot be replaced there, and half a trace would be a wrong one.
+        if not set(marked) <= {*side.files, *side.elsewhere}:
+            # A file that was not read cannot be replaced, and half a trace would be a wrong one.
             self._markers[name] = {}
             return []
         return [[path, "file", None, base64.b64encode(data).decode("ascii")] for path, data in sorted(marked.items())]

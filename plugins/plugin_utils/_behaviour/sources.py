@@ -41,7 +41,6 @@ _RELEASE: t.Final = re.compile(r"r-[0-9a-f]{12}")
 #: More than any configuration has; a folder given by mistake ends here.
 _MOST_BYTES: t.Final = 64 << 20
 _MOST_TOLD: t.Final = 3
-_ELSEWHERE: t.Final = frozenset({"include-missing", "unresolved"})
 
 
 class SourceError(Exception):
@@ -59,6 +58,8 @@ class Source:
     #: The configuration files below the configuration folder, by relative path.
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    #: Those that nginx reads from elsewhere, by absolute path.
+    elsewhere: Mapping[str, bytes] = field(default_factory=dict)
     #: What `config` lacks, as file:line and why: files that are included and lie elsewhere, as on the host.
     outside: tuple[str, ...] = ()
 
@@ -87,7 +88,8 @@ class Source:
         files = split(dump)
         root = config_dir.rstrip("/") + "/"
         inside = {path.removeprefix(root): data for path, data in files.items() if path.startswith(root)}
-        return replace(self, config=relative(load_dump(dump), root), files=inside, outside=())
+        elsewhere = {path: data for path, data in files.items() if not path.startswith(root)}
+        return replace(self, config=relative(load_dump(dump), root), files=inside, elsewhere=elsewhere, outside=())
 
 
 def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> Source:
@@ -111,7 +113,7 @@ def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclu
     try:
         split(data)
     except ConfigError:
-        config, outside = _whole(partial(load_files, {main: data}, config_dir=config_dir, main=main))
+        config, outside = _whole(partial(load_files, {main: data}, config_dir=config_dir, main=main), alone=True)
         spec = _spec([[main, "file", None, _packed(data)]])
         return Source(name, spec, config, {main: data}, outside=outside)
     made = Source(name, {}).with_dump(data, config_dir)
@@ -192,14 +194,18 @@ def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[st
     return Source(label, _spec(entries), config, files, outside=outside)
 
 
-def _whole(load: t.Callable[..., Config]) -> tuple[Config, tuple[str, ...]]:
+def _whole(load: t.Callable[..., Config], *, alone: bool = False) -> tuple[Config, tuple[str, ...]]:
     """A configuration as far as it lies on the controller, and what it includes from elsewhere."""
     config = load()
-    elsewhere = [problem for problem in config.problems if problem.kind in _ELSEWHERE]
-    if not elsewhere:
+    missing = [
+        problem for problem in config.problems if problem.elsewhere or (alone and problem.kind == "include-missing")
+    ]
+    if not missing or any(problem.kind == "include-missing" for problem in config.problems if problem not in missing):
         return config, ()
-    # Its includes stay what they are: names of files that the host has.
-    return load(partial=True), tuple(f"{problem.place}: {problem.message}" for problem in elsewhere)
+    # Its includes stay what they are, names of files that the host has; what the folder itself lacks, nginx would refuse.
+    config = load(partial=True)
+    config.problems = [problem for problem in config.problems if not problem.elsewhere]
+    return config, tuple(f"{problem.place}: {problem.message}" for problem in missing)
 
 
 def _walk(folder: str, exclude: tuple[str, ...]) -> Iterable[tuple[str, str, str]]:

@@ -97,8 +97,10 @@ class Builder:
         message: str,
         place: Place,
         related: tuple[tuple[str, Place], ...] = (),
+        *,
+        elsewhere: bool = False,
     ) -> None:
-        self._problems[Problem(kind, message, place, related)] = None
+        self._problems[Problem(kind, message, place, related, elsewhere)] = None
 
     def _file(
         self,
@@ -182,19 +184,19 @@ class Builder:
             message = (
                 f'include "{shorten(directive.args[0], 200)}" lies outside what was given, so its files are unknown'
             )
-            self._problem("unresolved", message, directive.place)
+            self._problem("unresolved", message, directive.place, elsewhere=True)
         return found
 
     def _unreadable(self, path: str, error: ReadError, named_at: Place) -> None:
         shown = shorten(self.source.shown(path), 200)
         if not error.missing:
-            self._problem("unreadable", f'"{shown}" cannot be read: {error}', named_at)
+            self._problem("unreadable", f'"{shown}" cannot be read: {error}', named_at, elsewhere=error.elsewhere)
         elif not self.partial:
             reason = f"there is no such file{self._nearest(path)}"
             if error.elsewhere:
                 reason = "it lies outside what was given"
             message = f'"{shown}" is included, but {reason}'
-            self._problem("include-missing", message, named_at)
+            self._problem("include-missing", message, named_at, elsewhere=error.elsewhere)
 
     def _nearest(self, path: str) -> str:
         folder, name = posixpath.split(path)

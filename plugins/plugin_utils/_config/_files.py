@@ -180,7 +180,7 @@ class DiskSource:
             part = todo.pop()
             if part == "..":
                 if not done:
-                    raise ReadError("it is a link that leaves the folder")
+                    raise ReadError("it is a link that leaves the folder", elsewhere=True)
                 done.pop()
                 continue
             if part == ".":
@@ -196,7 +196,8 @@ class DiskSource:
                 inside = below(posixpath.normpath(target), self._config_dir)
                 inside = below(posixpath.normpath(target), self.root) if inside is None else inside
                 if inside is None:
-                    raise ReadError(f'it is a link to "{shorten(target, 200)}", which leaves the folder')
+                    reason = f'it is a link to "{shorten(target, 200)}", which leaves the folder'
+                    raise ReadError(reason, elsewhere=True)
                 done, target = [], inside
             todo += [step for step in target.split("/") if step][::-1]
         return os.path.join(self.root, *done)

@@ -55,6 +55,8 @@ class Problem:
     message: str
     place: Place
     related: tuple[tuple[str, Place], ...] = ()
+    #: It is about a file that is no part of what was given: only the host knows it.
+    elsewhere: bool = False
 
 
 class Directive:

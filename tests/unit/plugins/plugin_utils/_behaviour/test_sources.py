@@ -105,3 +105,36 @@ def test_a_rendered_source_lies_over_what_is_not_managed_and_keeps_its_secrets()
         ["l", "link", None, "a.conf"],
     ]
     assert side.secrets == ("s3cret",)
+
+
+def test_what_a_folder_includes_from_elsewhere_is_the_hosts(folder: Path) -> None:
+    # As Debian's: modules by links out of the folder, and a file that certbot keeps.
+    (folder / "modules-enabled").mkdir()
+    (folder / "modules-enabled" / "50-mod.conf").symlink_to("/usr/share/nginx/modules-available/mod.conf")
+    (folder / "nginx.conf").write_text(f"include modules-enabled/*.conf;\n{MAIN}")
+    (folder / "conf.d" / "a.conf").write_text("server {\n    include /etc/letsencrypt/options-ssl-nginx.conf;\n}\n")
+    side = source(str(folder), **WHERE, bases=["/"])
+    assert side.loaded.problems == []
+    assert list(side.outside) == [
+        'nginx.conf:1: "modules-enabled/50-mod.conf" cannot be read: it is a link to "/usr/share/nginx/modules-available/mod.conf", which leaves the folder',
+        'conf.d/a.conf:2: "/etc/letsencrypt/options-ssl-nginx.conf" is included, but it lies outside what was given',
+    ]
+    assert ["modules-enabled/50-mod.conf", "link", None, "/usr/share/nginx/modules-available/mod.conf"] in side.spec[
+        "entries"
+    ]
+    assert "let the task run on a host that has these files" in side.advice("/etc/nginx")
+
+
+def test_what_a_folder_itself_lacks_is_no_file_of_the_host(folder: Path) -> None:
+    (folder / "nginx.conf").write_text(f"include lost.conf;\ninclude /usr/share/x.conf;\n{MAIN}")
+    side = source(str(folder), **WHERE, bases=["/"])
+    assert (side.outside, len(side.loaded.problems)) == ((), 2)
+
+
+def test_a_single_file_lacks_all_that_it_includes(tmp_path: Path) -> None:
+    (tmp_path / "alone.conf").write_text("events {}\nhttp { include mime.types; include /opt/*.conf; }\n")
+    side = source("alone.conf", **WHERE, bases=[str(tmp_path)])
+    assert side.loaded.problems == []
+    assert len(side.outside) == 2
+    assert source("alone.conf", **WHERE, bases=[str(tmp_path)]).with_dump(
+        b"# configuration file /etc/nginx/nginx.conf:\nevents {}\n", "/etc/nginx").outside == ()  # fmt: skip
