@@ -82,6 +82,7 @@ bench: setup ## Measure what the safety costs, against the limits (minutes; not 
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/culprits.py
 	$(BIN)/python tests/bench/release.py
 	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/rollout.py
+	PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin $(BIN)/python tests/bench/fleet.py
 
 .PHONY: format
 format: setup ## Format the Python code and repair what ruff can

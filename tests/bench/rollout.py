@@ -42,17 +42,6 @@ http {{
 }}
 """
 
-#: What the fleet that goes back runs: one answer before, another one on trial, and the last host's is wrong.
-FARM = """\
-pid {{{{ root }}}}/run/nginx.pid;
-error_log {{{{ root }}}}/log/error.log warn;
-events {{}}
-http {{
-    access_log off;
-    server {{ listen {{{{ address }}}}:{port}; return 200 "{{{{ 'wrong' if inventory_hostname == last else 'new' }}}}\\n"; }}
-}}
-"""
-
 BROKEN = """\
 pid {root}/run/nginx.pid;
 error_log {root}/log/error.log warn;
@@ -205,52 +194,6 @@ def bench_rollback(instances: Instances, hosts: Path) -> float:
     return watcher.good_again() - moment
 
 
-def bench_fleet_rollback(work: Path) -> float:
-    """Time in which forty hosts go back with the fleet, in times of that of one."""
-    seconds = {number: _fleet_rollback(work / f"fleet{number}", number) for number in (1, 40)}
-    print(
-        f"rollback of the fleet: one host {seconds[1]:.1f} s, forty {seconds[40]:.1f} s on {os.cpu_count()} processors"
-    )
-    return seconds[40] / seconds[1]
-
-
-def _fleet_rollback(work: Path, number: int) -> float:
-    """Seconds in which so many hosts go back because another one failed, as the run's record has them."""
-    hosts = {f"node{index:02}": f"127.0.2.{index}" for index in range(1, number + 2)}
-    work.mkdir()
-    (work / "site").mkdir()
-    (work / "site" / "nginx.conf.j2").write_text(FARM.format(port=PORT))
-    with Instances(work, hosts) as instances:
-        common = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "root": f"{work}/{{{{ inventory_hostname }}}}",
-            "nginx_deploy_config_dir": "{{ root }}/conf",
-            "nginx_deploy_prefix": "{{ root }}",
-            "nginx_deploy_store": "{{ root }}/store",
-            "nginx_deploy_binary": instances.nginx,
-            "nginx_deploy_service_manager": "none",
-            "nginx_deploy_become": False,
-            "nginx_deploy_checks": [{"url": f"http://{{{{ address }}}}:{PORT}/", "body": "new"}],
-        }
-        farm = {"hosts": {name: {"address": address} for name, address in hosts.items()}, "vars": common}
-        (work / "hosts.json").write_text(json.dumps({"farm": farm}))
-        variables = {
-            "last": max(hosts),
-            "nginx_deploy_src": str(work / "site"),
-            "nginx_deploy_serial": [number, 1],
-            "nginx_deploy_on_failure": "rollback_fleet",
-            "nginx_deploy_health_timeout": 3,
-            "nginx_deploy_record": str(work / "record.json"),
-        }
-        playbook = ROOT / "playbooks" / "deploy.yml"
-        _unused, _status, output = play(work / "hosts.json", playbook, variables, "--forks", str(number + 1))
-        expect(f"{number} reverted, 1 rolled back" in output, "the fleet did not go back", output)
-    rollback = json.loads((work / "record.json").read_text())["fleet_rollback"]
-    began, ended = (datetime.fromisoformat(rollback[name]) for name in ("started", "finished"))
-    return (ended - began).total_seconds()
-
-
 class Watcher(threading.Thread):
     """Asks one URL again and again and notes when the answers turn bad and good."""
 
@@ -293,12 +236,6 @@ def main() -> int:
             ("rollout, in times of the hand-written playbook", bench_rollout(instances, hosts), 2.0),
             ("executions per host that is at the candidate", bench_unchanged(instances, hosts), 1.0),
             ("seconds from a failing gate to the old configuration", bench_rollback(instances, hosts), 2.0),
-            # Forty hosts that share the controller's processors cannot be faster than these allow.
-            (
-                "rollback of forty hosts, in times of that of one",
-                bench_fleet_rollback(Path(folder)),
-                max(2.0, 40 / (os.cpu_count() or 1)),
-            ),
         ]
     for name, value, limit in figures:
         missed += value > limit
