@@ -196,7 +196,7 @@ class Core:
         goal = self.store.release(txn["to"] if txn["kind"] == "rollback" else txn["from"])
         touched = self._touched(state)
         sweep(self.live, touched)
-        switch(self.live, self.store.files(goal), goal.tree, touched)
+        switch(self.live, self.store.files(goal), goal.tree, touched, self.store.reserve)
         done = {"txn": None, "staged": None, "switched": clock()}
         if txn["kind"] == "rollback":
             done["active"] = None

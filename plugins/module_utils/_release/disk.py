@@ -15,6 +15,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 import typing as t
 
 from .entry import CHUNK, READ, Entry, describe, dress, is_frozen, parents, raw
@@ -217,6 +218,48 @@ class Folder:
                     os.ftruncate(handle, size)
                     raise
                 return size
+
+    def allocate(self, path: str, size: int) -> None:
+        """Make a file that has room for so many bytes, whatever else is written to this file system later."""
+        with self._write("reserve", path) as (folder, name):
+            handle = os.open(name, _CREATE, 0o600, dir_fd=folder)
+            try:
+                os.posix_fallocate(handle, 0, size)
+            finally:
+                os.close(handle)
+
+    def fill(self, path: str, content: bytes) -> None:
+        """Give an allocated file a content that is not longer than it."""
+        with self._write("fill", path) as (folder, name):
+            handle = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                file.truncate()
+                os.fsync(handle)
+
+    def size(self, path: str) -> int | None:
+        """The size of a regular file in bytes, None if there is none."""
+        with contextlib.suppress(OSError), self._parent(path) as (folder, name):
+            info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            return info.st_size if stat.S_ISREG(info.st_mode) else None
+        return None
+
+    def link(self, origin: Folder, path: str, target: str) -> bool:
+        """Give a file or link of another folder a second name in this one; False where their file systems do not allow it."""
+        with self._write("keep", target) as (folder, name), origin._parent(path) as (place, old):
+            try:
+                os.link(old, name, src_dir_fd=place, dst_dir_fd=folder, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                    raise
+                return False
+        return True
+
+    def bring(self, origin: Folder, path: str, target: str) -> None:
+        """Move a file of another folder on the same file system over a path in this one."""
+        with self._write("replace", target) as (folder, name), origin._parent(path) as (place, old):
+            os.rename(old, name, src_dir_fd=place, dst_dir_fd=folder)
 
     def truncate(self, path: str, size: int) -> None:
         """Cut a file back to a size."""

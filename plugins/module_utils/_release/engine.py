@@ -27,7 +27,7 @@ from .lock import shown as shown_hold
 from .show import Redactor
 from .staging import Goal, Staging
 from .store import Release, State, now
-from .switch import Changes, at, differing, managed, switch
+from .switch import Changes, at, changes, differing, managed, switch
 
 _GATE = "gate.json"
 _RELOADS = 2  # times reload_timeout: what is on the disk may have to be read by nginx -T first
@@ -169,6 +169,7 @@ class Engine(Back):
         self._refuse_edits(base, touched)
         running = self.host.master() is not None
         baseline = self.host.baseline(gate) if running else []
+        self._put_aside(base, target, touched, json.dumps([state, baseline, gate]))
         self._arm(target.id)
         state["txn"] = {"kind": "activate", "from": base.id, "to": target.id, "time": now()}
         self.store.save(state)
@@ -190,6 +191,15 @@ class Engine(Back):
         state.update(done)
         self._record("activated", target.id, added=plan.added, modified=plan.changed, removed=plan.removed)
         return plan
+
+    def _put_aside(self, base: Release, target: Release, touched: set[str], state: str) -> None:
+        """See to it that the way back needs nothing that a full disk would refuse; without that there is no activation."""
+        plan = changes(base.tree, target.tree, touched)
+        try:
+            self.store.reserve.lay(self.live, plan.changed + plan.removed, len(state))
+        except ReleaseError:
+            self.store.reserve.lift()
+            raise
 
     def _refuse_edits(self, base: Release, touched: set[str]) -> None:
         """What was validated is the whole folder: nothing in it may have changed since, whoever it belongs to."""

@@ -24,6 +24,7 @@ from .disk import TEMPORARY, Folder
 from .entry import Entry
 from .errors import ReleaseError
 from .lock import acquire
+from .reserve import Reserve
 
 SCHEMA = 1
 _STATE, _JOURNAL, _LOCK, _MANIFEST = "state.json", "journal.jsonl", "lock", "manifest.json"
@@ -62,6 +63,7 @@ class Store:
 
     def __init__(self, folder: Folder, redact: t.Callable[[t.Any], t.Any] = lambda value: value) -> None:
         self.folder = folder
+        self.reserve = Reserve(folder)
         self.redact = redact
         self.told: list[dict[str, t.Any]] = []
 
@@ -81,8 +83,13 @@ class Store:
         return state
 
     def save(self, state: State) -> None:
-        """Replace `state.json`."""
-        self.folder.put(_STATE, json.dumps(state, indent=1).encode("ascii"))
+        """Replace `state.json`, on a full disk too if room was put aside."""
+        content = json.dumps(state, indent=1).encode("ascii")
+        try:
+            self.folder.put(_STATE, content)
+        except ReleaseError as error:
+            if error.code != "no_space" or not self.reserve.save(_STATE, content):
+                raise
 
     def note(self, name: str) -> dict[str, t.Any] | None:
         """A small file beside the state, None where there is none. A damaged one counts as none: it is replaced whole."""

@@ -14,6 +14,7 @@ from .candidate import Tree
 from .disk import Folder
 from .entry import Entry, parents
 from .errors import ReleaseError
+from .reserve import Reserve
 
 
 class Changes(t.NamedTuple):
@@ -54,8 +55,10 @@ def changes(now: Tree, target: Tree, paths: t.Iterable[str]) -> Changes:
     )
 
 
-def switch(live: Folder, source: Folder, target: Tree, touched: t.Iterable[str]) -> Changes:
-    """Give every touched path of `live` what `target` says (contents from `source`), or delete it.
+def switch(
+    live: Folder, source: Folder, target: Tree, touched: t.Iterable[str], reserve: Reserve | None = None
+) -> Changes:
+    """Give every touched path of `live` what `target` says (contents from `source`, or files out of the reserve), or delete it.
 
     All new contents are on the disk beside their places before the first one is renamed, so that a full disk changes
     nothing; deletions come last. Interrupted anywhere, the same call with either tree completes that tree.
@@ -65,7 +68,8 @@ def switch(live: Folder, source: Folder, target: Tree, touched: t.Iterable[str])
     now = at(live, touched)
     plan = changes(now, target, touched)
     wanted = [target[path] for path in plan.added + plan.changed]
-    writes = [entry for entry in wanted if entry.type != "directory"]
+    aside = {entry.path: reserve.kept(entry) for entry in wanted if reserve and entry.type != "directory"}
+    writes = [entry for entry in wanted if entry.type != "directory" and not aside.get(entry.path)]
     folders = {entry.path: entry for entry in wanted if entry.type == "directory"}
     for folder in {folder for entry in wanted for folder in parents(entry.path)}:
         if folder in target and live.entry(folder) is None:
@@ -78,12 +82,15 @@ def switch(live: Folder, source: Folder, target: Tree, touched: t.Iterable[str])
         live.make(path, 0o700 | folders[path].mode)
     for temporary, path in ready:
         live.rename(temporary, path)
+    for path, place in aside.items():
+        if reserve and place:
+            live.bring(reserve.store, place, path)
     for path in sorted(set(plan.removed) - set(inside), reverse=True):
         _remove(live, now[path])
     for path in sorted(folders, reverse=True):
         live.dress(folders[path])
     above = {folder for path in plan.added + plan.changed + plan.removed for folder in parents(path)}
-    live.sync({"", *folders, *(above - {entry.path for entry in writes})})
+    live.sync({"", *folders, *(above - {entry.path for entry in wanted if entry.type != "directory"})})
     return plan
 
 

@@ -93,6 +93,7 @@ class Trial(Core):
 
     def _end_lease(self) -> None:
         """Give the lease back. The state decides, so nothing that fails here undoes anything."""
+        self.store.reserve.lift()
         with contextlib.suppress(ReleaseError):
             note = self.store.note(LEASE)
             if note is not None:
