@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
                 result = _timed(result)
             return t.cast("dict[str, t.Any]", Redactor(known.secrets)(result))
         except (RenderError, ConfigError, LintError, RouteError) as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
 
     def _tell(self, line: str) -> None:
         # Beside the tasks' results: whatever callback there is shows it, and what reads standard output is not disturbed.
