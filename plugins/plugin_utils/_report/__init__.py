@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .build import build
 from .errors import ReportError
+from .files import publish
 from .render import FORMATS, render
 
-__all__ = ("FORMATS", "ReportError", "build", "render")
+__all__ = ("FORMATS", "ReportError", "build", "publish", "render")

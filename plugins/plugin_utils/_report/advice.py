@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import shlex
 import typing as t
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 _SHOWN: t.Final = 10
+#: Outcomes of hosts to which nothing was done.
+_UNCHANGED: t.Final = frozenset({"unchanged", "refused", "unreachable"})
+
+#: Outcomes after which nobody knows what became of the host, or what it did by itself.
+LOST: t.Final = frozenset({"unknown", "unreachable", "failed"})
 
 Report = Mapping[str, t.Any]
 
@@ -27,6 +32,8 @@ def next_steps(report: Report) -> list[dict[str, str]]:
     """
     if report["ok"]:
         return []
+    if report["finished"] is None:
+        return _after_interruption(report)
     steps = []
     outcomes = _hosts_by_outcome(report)
     lost = [*outcomes.get("unknown", []), *outcomes.get("unreachable", [])]
@@ -34,12 +41,16 @@ def next_steps(report: Report) -> list[dict[str, str]]:
         steps.append(_step("Wait for the leases of the lost hosts, and ask what they run", "status", lost))
     broken = outcomes.get("failed", [])
     if broken:
-        steps.append(_step(f"Look at {_names(broken)}: the reason stands beside each host"))
+        steps.append(_step(f"Look at {names(broken)}: the reason stands beside each host"))
     kept = outcomes.get("confirmed", [])
     if kept:
-        steps.append(_step(f"{_names(kept)} run the new release, confirmed: keep it, or go back", "rollback", kept))
+        former = {str(row.get("previous")) for row in report["hosts"] if row["host"] in kept and row.get("previous")}
+        back = f"nginx_deploy_release={former.pop()}" if len(former) == 1 else "nginx_deploy_release=<the former release>"
+        text = f"{names(kept)} run the new release, confirmed: keep it, or go back"
+        steps.append(_step(text, "rollback", kept, back))
     if report["culprits"]:
-        lines = ", ".join(f"{culprit.get('file')}:{culprit.get('line')}" for culprit in report["culprits"][:_SHOWN])
+        places = dict.fromkeys(f"{culprit.get('file')}:{culprit.get('line')}" for culprit in report["culprits"])
+        lines = names(list(places))
         steps.append(_step(f"Correct the guilty lines, {lines}, and look at the plan", "plan"))
     else:
         steps.append(_step("Correct what the reasons name, and look at the plan", "plan"))
@@ -47,26 +58,40 @@ def next_steps(report: Report) -> list[dict[str, str]]:
     return steps
 
 
-def _step(text: str, playbook: str = "", hosts: Sequence[str] = ()) -> dict[str, str]:
+def _after_interruption(report: Report) -> list[dict[str, str]]:
+    hosts = [row["host"] for row in report["hosts"]]
+    again = "Deploy again: hosts that run the new release already are asked once and left alone"
+    asked = all(row["now"] for row in report["hosts"])
+    report_again = _step("Make this report again, with what the hosts did by themselves", "report")
+    return [
+        _step("Is the run still going on? Then wait for it. If not, ask what the hosts run", "status", hosts),
+        *([] if asked else [report_again]),
+        _step("Give the hosts back that it still holds", "unlock", hosts),
+        _step(again, "deploy"),
+    ]
+
+
+def _step(text: str, playbook: str = "", hosts: Sequence[str] = (), variable: str = "") -> dict[str, str]:
     command = f"ansible-playbook failsafe.nginx.{playbook}" if playbook else ""
-    if hosts:
-        command += f" --limit {shlex.quote(':'.join(hosts))}"
+    command += f" --limit {shlex.quote(':'.join(hosts))}" if hosts else ""
+    command += f" -e {shlex.quote(variable)}" if variable else ""
     return {"text": text, "command": command}
 
 
-def unknowns(report: Report, journals: Collection[str]) -> list[str]:
-    """What cannot be told from the data, one sentence each."""
+def unknowns(report: Report, untold: Sequence[str]) -> list[str]:
+    """What cannot be told from the data, one sentence each; `untold` are hosts of which part of the journal is missing."""
     said = []
-    missing = [row["host"] for row in report["hosts"] if row["host"] not in journals]
-    if missing:
-        said.append(f"What {_names(missing)} did by itself: the journal could not be read")
-    lost = [row["host"] for row in report["hosts"] if row.get("outcome") in ("unknown", "unreachable")]
+    if untold:
+        said.append(f"What {names(untold)} did by itself: the journal could not be read")
+    lost = [row["host"] for row in report["hosts"] if row["outcome"] in ("unknown", "unreachable") and not row["now"]]
     if lost:
-        said.append(f"What {_names(lost)} runs now: the last answer is older than the run's end")
-    if report["behaviour"] is None:
-        said.append("What each request gets before and after: no route check ran")
-    if not report["ok"] and not report["culprits"]:
-        said.append("Which line is guilty: no bisect ran, or it found none")
+        said.append(f"What {names(lost)} runs now: it was not asked, or did not answer")
+    compared = {host for each in report["behaviour"] for host in each.get("hosts") or () if each.get("verified")}
+    blind = [row["host"] for row in report["hosts"] if row["outcome"] not in _UNCHANGED and row["host"] not in compared]
+    if blind:
+        said.append(f"What each request gets before and after on {names(blind)}: no route check says so")
+    if not report["ok"] and report["finished"] and not report["culprits"]:
+        said.append("Which line is guilty: nothing named one")
     if report["finished"] is None:
         said.append("When the run ended, and why: its controller did not live to say so")
     return said
@@ -79,6 +104,7 @@ def _hosts_by_outcome(report: Report) -> dict[str, list[str]]:
     return grouped
 
 
-def _names(hosts: list[str]) -> str:
+def names(hosts: Sequence[str]) -> str:
+    """Hosts for people, the first ten by name."""
     shown = ", ".join(hosts[:_SHOWN])
     return f"{shown} and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else shown

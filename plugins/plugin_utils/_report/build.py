@@ -13,7 +13,7 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from .advice import next_steps, unknowns
+from .advice import LOST, next_steps, unknowns
 from .errors import ReportError
 from .journal import Event, parse, read, stamp
 from .serving import Spell, risk, spells
@@ -22,6 +22,8 @@ SCHEMA: t.Final = 1
 
 Plain = dict[str, t.Any]
 
+#: Outcomes of which a host's journal need not know: the controller saw them.
+_NOTICED: t.Final = ("refused", "unreachable", "failed")
 _TITLES: t.Final = {
     "deployed": "Deployed",
     "validated": "Validated, nothing was rolled out",
@@ -33,25 +35,13 @@ _TITLES: t.Final = {
 }
 
 
-def build(
-    record: Mapping[str, t.Any],
-    journals: Mapping[str, Iterable[Mapping[str, t.Any]]],
-    *,
-    now: datetime,
-    findings: Sequence[Mapping[str, t.Any]] = (),
-    behaviour: Mapping[str, t.Any] | None = None,
-    culprits: Sequence[Mapping[str, t.Any]] = (),
-) -> Plain:
+def build(record: Mapping[str, t.Any], *, now: datetime) -> Plain:
     """The data of a report: what JSON shows as it is, and what Markdown and HTML are made of.
 
     Args:
-        record: the controller's record of the run (`_rollout.record`).
-        journals: host -> the lines of its journal, in any order; those from before the run are left out. A host of
-            the record that is missing here is listed as one whose journal could not be read.
+        record: the controller's record of the run (`_rollout.record`) with what the run learned (`_rollout.evidence`). One of
+            an older version, which lacks that, is fine: it is unknown then. A host without a journal is listed as one.
         now: the time up to which spells that last are counted.
-        findings: what lint said of the candidate, as `Finding.as_dict()`.
-        behaviour: what the route check said, as its module returns it; None where none ran.
-        culprits: the guilty lines, as nginx_bisect returns them.
 
     Raises:
         ReportError: the record is none, or a journal cannot be understood.
@@ -61,10 +51,12 @@ def build(
         raise ReportError("this is not the record of a rollout (schema 1)")
     started = parse(record.get("started"), "the record")
     ended = parse(record["finished"], "the record") if record.get("finished") else None
-    rows = [dict(row) for row in record["hosts"]]
-    events = _events(record, journals, started)
+    rows = _rows(record)
+    events = sorted(event for row in rows for event in read(row["host"], _lines(record, row["host"])))
+    # By the clocks of the hosts, some of which may be ahead.
+    until = max([ended or now, *(event.moment for event in events)])
     served = spells(events)
-    until = ended or now
+    settings = dict(record.get("settings") or {})
     report: Plain = {
         "schema": SCHEMA,
         "rollout": record.get("rollout"),
@@ -73,32 +65,63 @@ def build(
         "title": _TITLES.get(str(record.get("verdict")), str(record.get("verdict"))),
         "started": stamp(started),
         "finished": ended and stamp(ended),
-        "seconds": round((until - started).total_seconds(), 3),
+        "updated": record.get("updated"),
+        "seconds": round(((ended or _last(record, started, events)) - started).total_seconds(), 3),
         "controller": dict(record.get("controller") or {}),
-        "metadata": dict(record.get("metadata") or {}),
-        "settings": dict(record.get("settings") or {}),
+        "launch": dict(record.get("launch") or {}),
+        "metadata": dict(settings.get("metadata") or {}),
+        "settings": settings,
+        "nginx": dict(record.get("nginx") or {}),
         "counts": dict(record.get("counts") or {}),
         "text": list(record.get("text") or []),
         "hosts": rows,
         "batches": _batches(record),
         "timeline": _timeline(record, events, started, ended),
-        "served": [spell.as_dict(now) for spell in served],
-        "risk": risk(served, now),
-        "findings": [dict(finding) for finding in findings],
-        "behaviour": dict(behaviour) if behaviour is not None else None,
-        "culprits": [dict(culprit) for culprit in culprits],
+        "served": [spell.as_dict(until) for spell in served],
+        "risk": risk(served, until),
+        "findings": [dict(finding) for finding in record.get("findings") or ()],
+        "behaviour": [dict(each) for each in record.get("behaviour") or ()],
+        "culprits": [dict(culprit) for culprit in record.get("culprits") or ()],
     }
-    report["impact"] = _impact(rows, served, now)
-    report["unknown"] = unknowns(report, set(journals))
+    report["impact"] = _impact(rows, served, until)
+    report["unknown"] = unknowns(report, untold(record))
     report["next_steps"] = next_steps(report)
     return report
 
 
-def _events(
-    record: Mapping[str, t.Any], journals: Mapping[str, Iterable[Mapping[str, t.Any]]], started: datetime
-) -> list[Event]:
-    hosts = [row["host"] for row in record["hosts"]]
-    return sorted(event for host in hosts for event in read(host, journals.get(host, ()), started))
+def untold(record: Mapping[str, t.Any]) -> list[str]:
+    """The hosts of which part of the journal may be missing: they never answered, or did something that nobody asked for."""
+    journals, asked = record.get("journals") or {}, record.get("asked") or {}
+    return [
+        row["host"]
+        for row in record["hosts"]
+        if row["host"] not in asked and (row["host"] not in journals or row.get("outcome") in LOST)
+    ]
+
+
+def _rows(record: Mapping[str, t.Any]) -> list[Plain]:
+    """The hosts; `now` is what a host says that it runs, None where it was not asked after the run."""
+    asked = record.get("asked") or {}
+    rows = []
+    for row in record["hosts"]:
+        told = (asked.get(row["host"]) or {}).get("current")
+        rows.append({"outcome": "unknown", "release": None, "reason": "", **row, "now": dict(told) if told else None})
+    return rows
+
+
+def _lines(record: Mapping[str, t.Any], host: str) -> list[Mapping[str, t.Any]]:
+    """What this run wrote into the host's journal, and what the host wrote by itself; each line once."""
+    lines: dict[t.Any, Mapping[str, t.Any]] = {}
+    told = ((record.get("asked") or {}).get(host) or {}).get("journal") or ()
+    for line in (*told, *((record.get("journals") or {}).get(host) or ())):
+        lines[line.get("seq") if isinstance(line, Mapping) else None] = line
+    return list(lines.values())
+
+
+def _last(record: Mapping[str, t.Any], started: datetime, events: Iterable[Event]) -> datetime:
+    """The last moment of an interrupted run of which anything is known."""
+    updated = parse(record["updated"], "the record") if record.get("updated") else started
+    return max([started, updated, *(event.moment for event in events)])
 
 
 def _batches(record: Mapping[str, t.Any]) -> list[Plain]:
@@ -116,6 +139,11 @@ def _timeline(
     def controller(time: str, event: str, text: str, batch: int | None = None, tone: str = "plain") -> Plain:
         return {"time": time, "host": None, "event": event, "release": None, "tone": tone, "text": text, "batch": batch}
 
+    for row in record["hosts"]:
+        if row.get("since") and row.get("outcome") in _NOTICED:
+            what = f"{row['outcome']}: {row.get('reason') or 'no reason was recorded'}"
+            noticed = controller(row["since"], row["outcome"], what, of_host.get(row["host"]), "bad")
+            rows.append({**noticed, "host": row["host"], "release": row.get("release")})
     rows.append(controller(stamp(started), "run_started", f"the run began, {len(record['hosts'])} hosts"))
     for batch in batches:
         what = f"batch {batch['number']} of {len(batches)} began: {', '.join(batch['hosts'])}"

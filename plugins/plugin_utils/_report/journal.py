@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from .errors import ReportError
@@ -31,9 +31,9 @@ class Event:
     host: str
     number: int
     name: str
-    release: str | None
-    tone: Tone
-    text: str
+    release: str | None = field(compare=False)
+    tone: Tone = field(compare=False)
+    text: str = field(compare=False)
 
     def as_dict(self) -> dict[str, t.Any]:
         """Plain data; the time in UTC with milliseconds."""
@@ -47,8 +47,8 @@ class Event:
         }
 
 
-def read(host: str, lines: Iterable[Mapping[str, t.Any]], since: datetime) -> list[Event]:
-    """The events of one host from a moment on, oldest first.
+def read(host: str, lines: Iterable[Mapping[str, t.Any]]) -> list[Event]:
+    """The events of one host, oldest first.
 
     Raises:
         ReportError: a line has no time or no event.
@@ -59,8 +59,6 @@ def read(host: str, lines: Iterable[Mapping[str, t.Any]], since: datetime) -> li
         if not isinstance(line, Mapping) or not isinstance(line.get("event"), str):
             raise ReportError(f"the journal of {host} has a line without an event: {line!r}")
         moment = parse(line.get("time"), f"the journal of {host}")
-        if moment < since:
-            continue
         details = line.get("details") if isinstance(line.get("details"), Mapping) else {}
         tone, text = describe(line["event"], line.get("release"), t.cast("Mapping[str, t.Any]", details))
         events.append(Event(moment, host, int(line.get("seq") or 0), line["event"], line.get("release"), tone, text))
@@ -74,13 +72,8 @@ def describe(name: str, release: str | None, details: Mapping[str, t.Any]) -> tu
         if details.get("ok") is False:
             return "bad", f"{_VERDICTS[name][1]}: {details.get('reason') or 'no reason was recorded'}"
         return "good", _VERDICTS[name][0].format(which)
-    if name == "activated":
-        numbers = [f"{len(details[key])} {key}" for key in ("added", "modified", "removed") if details.get(key)]
-        return "plain", f"{which} went live on the disk" + (f": {', '.join(numbers)}" if numbers else "")
-    if name == "rolled_back":
-        abandoned = f", away from {details['abandoned']}" if details.get("abandoned") else ""
-        by = f" by its {details['by']}" if details.get("by") else ""
-        return "bad", f"went back to {which}{abandoned}{by}"
+    if name in _TOLD:
+        return _TOLD[name](which, details)
     if name in _REASONED:
         return "bad", f"{_REASONED[name].format(which)}: {details.get('reason') or 'no reason was recorded'}"
     tone, text = _PLAIN.get(name, ("plain", f"{name.replace('_', ' ')} {release or ''}".rstrip()))
@@ -88,6 +81,28 @@ def describe(name: str, release: str | None, details: Mapping[str, t.Any]) -> tu
     return tone, text.format(which) + (seconds if name.startswith("lease") else "")
 
 
+def _activated(which: str, details: Mapping[str, t.Any]) -> tuple[Tone, str]:
+    numbers = [f"{_count(details[key])} {key}" for key in ("added", "modified", "removed") if details.get(key)]
+    return "plain", f"{which} went live on the disk" + (f": {', '.join(numbers)}" if numbers else "")
+
+
+def _rolled_back(which: str, details: Mapping[str, t.Any]) -> tuple[Tone, str]:
+    abandoned = f", away from {details['abandoned']}" if details.get("abandoned") else ""
+    by = f", by its {details['by']}" if details.get("by") else ""
+    return "bad", f"went back to {which}{abandoned}{by}"
+
+
+def _restored(which: str, details: Mapping[str, t.Any]) -> tuple[Tone, str]:
+    if (details.get("txn") or {}).get("kind") == "rollback":
+        return "plain", f"the files of {which} are back"
+    return "bad", f"an interrupted change was undone: the files of {which} are back"
+
+
+_TOLD: t.Final[dict[str, Callable[[str, Mapping[str, t.Any]], tuple[Tone, str]]]] = {
+    "activated": _activated,
+    "rolled_back": _rolled_back,
+    "restored": _restored,
+}
 _VERDICTS: t.Final[dict[str, tuple[str, str]]] = {
     "reload": ("nginx runs {}, proven", "the reload failed"),
     "gate": ("{} passed the gate", "the gate failed"),
@@ -101,7 +116,6 @@ _PLAIN: t.Final[dict[str, tuple[Tone, str]]] = {
     "activating": ("plain", "{} is about to go live"),
     "confirmed": ("good", "{} was confirmed"),
     "adopted": ("plain", "the live files were taken over as {}"),
-    "restored": ("bad", "an interrupted change was brought to its end: the files of {}"),
     "lease_armed": ("plain", "the lease of {} began"),
     "lease_renewed": ("plain", "the lease of {} was renewed"),
     "lease_expired": ("bad", "the lease of {} ended without a confirmation"),
@@ -109,6 +123,11 @@ _PLAIN: t.Final[dict[str, tuple[Tone, str]]] = {
     "removed": ("plain", "{} was deleted"),
     "pruned": ("plain", "old releases were deleted"),
 }
+
+
+def _count(value: t.Any) -> int:
+    """How many: a long list of a journal arrives as its length."""
+    return value if isinstance(value, int) else len(value)
 
 
 def parse(value: t.Any, what: str) -> datetime:

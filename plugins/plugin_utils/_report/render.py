@@ -17,6 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .advice import names
 from .errors import ReportError
 
 FORMATS: t.Final = ("json", "markdown", "html")
@@ -54,7 +55,7 @@ def _environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(clock=_clock, day=_day, duration=_duration)
+    environment.filters.update(clock=_clock, day=_day, duration=_duration, names=names, place=_place, statement=_statement)
     return environment
 
 
@@ -69,6 +70,20 @@ def _code(value: t.Any) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {text} {fence}" if longest else f"{fence}{text}{fence}"
+
+
+def _place(thing: Mapping[str, t.Any]) -> str:
+    """Where a finding or a guilty line is."""
+    return f"{thing.get('file') or 'unknown file'}:{thing.get('line') or '?'}"
+
+
+def _statement(culprit: Mapping[str, t.Any]) -> str:
+    """What a guilty line does, as a search, nginx or lint named it: `+ rewrite ...`."""
+    after, before, kind = (culprit.get(name) for name in ("text", "before", "kind"))
+    if kind == "changed" and before and after and before != after:
+        return f"{before} -> {after}"
+    sign = {"added": "+ ", "removed": "- ", "moved": "> "}.get(str(kind), "")
+    return f"{sign}{after or before or ''}"
 
 
 def _clock(value: str | None) -> str:

@@ -18,12 +18,12 @@ import json
 import os
 import platform
 import secrets
-import tempfile
 import typing as t
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .disk import replace
 from .options import RolloutError
 
 SCHEMA: t.Final = 1
@@ -96,25 +96,29 @@ def write(path: Path, record: Record) -> None:
         RolloutError: it cannot be written.
 
     """
-    temporary = None
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=2, sort_keys=True)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-        _sync(path.parent)
+        replace(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise RolloutError(f"The record {path} cannot be written: {error.strerror}.") from error
 
 
-def read(path: Path, rollout: str) -> Record:
-    """The record of this run.
+def newest(path: Path) -> Path:
+    """The record that was written last where `path` is a folder, else `path`.
+
+    Raises:
+        RolloutError: there is none.
+
+    """
+    if not path.is_dir():
+        return path
+    found = [file for file in path.glob("*.json") if not file.name.endswith(".report.json")]
+    if not found:
+        raise RolloutError(f"There is no record of a rollout in {path}.")
+    return max(found, key=lambda file: file.stat().st_mtime_ns)
+
+
+def read(path: Path, rollout: str | None = None) -> Record:
+    """The record of this run, or of whichever run it is.
 
     Raises:
         RolloutError: it is not there, not a record, or another run's.
@@ -126,7 +130,9 @@ def read(path: Path, rollout: str) -> Record:
         raise RolloutError(f"The record {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise RolloutError(f"The record {path} is damaged: {error}.") from error
-    if not isinstance(record, dict) or (record.get("schema"), record.get("rollout")) != (SCHEMA, rollout):
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA or not isinstance(record.get("hosts"), list):
+        raise RolloutError(f"{path} is not the record of a rollout (schema {SCHEMA}).")
+    if rollout is not None and record.get("rollout") != rollout:
         raise RolloutError(
             f"{path} is not the record of the run {rollout}: another run has the same nginx_deploy_record."
         )
@@ -139,6 +145,11 @@ def _update(
     unknown = {"outcome": "unknown", "reason": _UNKNOWN.format(what)}
     names = set(open_)
     hosts = [{**row, **unknown} if row["host"] in names else dict(row) for row in told["hosts"]]
+    before = {row["host"]: row for row in record["hosts"]}
+    for row in hosts:
+        known = before.get(row["host"], {})
+        same = known.get("outcome") == row["outcome"] and "since" in known
+        row["since"] = known["since"] if same else _stamp(moment)
     shown = {"counts": told["counts"], "text": told["text"], "hosts": hosts, "updated": _stamp(moment)}
     return {**record, **shown, **fields}
 
@@ -156,11 +167,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as containers have it; OSError from Python 3.13 on
         return f"uid{os.getuid()}"
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -27,7 +27,6 @@ def line(when: float, event: str, release: str | None = NEW, **details: t.Any) -
 
 #: A canary that served the change for four seconds and went back.
 CANARY: t.Final = [
-    line(-100, "confirmed", OLD),
     line(1, "staged"),
     line(2, "activating"),
     line(2.1, "activated", added=["a"], modified=["b", "c"], removed=[]),
@@ -40,12 +39,36 @@ CANARY: t.Final = [
 GOOD: t.Final = [line(1, "staged"), line(2, "activated"), line(3, "reload", ok=True), line(5, "confirmed")]
 
 
+#: As `_rollout.evidence` keeps what nginx_route_check returns.
+COMPARED: t.Final = {
+    "hosts": ["web1", "web2"],
+    "verified": True,
+    "reason": "",
+    "refused": False,
+    "summary": {"requests": 40, "changed": 1},
+    "changes": [
+        {
+            "class": "redirect-target-changed",
+            "risk": "high",
+            "server": "www.example.com",
+            "requests": 1,
+            "example": {"request": "GET http://www.example.com/", "before": ["200"], "after": ["302 /login", "200"]},
+            "cause": [{"line": "location /: return 200 -> return 302 /login", "risk": "routing"}],
+        }
+    ],
+    "changes_left_out": 2,
+    "accepted": [],
+    "expectations_failed": [{"name": "home", "file": "routes.yml", "line": 3}],
+    "unverified": [{"kind": "changed", "what": "location /x", "reason": "no request reaches it"}],
+}
+
+
 def record(**fields: t.Any) -> dict[str, t.Any]:
     return {
         "schema": 1,
         "rollout": "ops@bastion-20261122T030000Z-abc123",
         "controller": {"user": "ops", "host": "bastion", "pid": 7},
-        "settings": {"on_failure": "keep"},
+        "settings": {"on_failure": "keep", "source": "site", "metadata": {"ticket": "OPS-7"}},
         "started": at(0),
         "updated": at(9),
         "finished": at(9),
@@ -61,12 +84,19 @@ def record(**fields: t.Any) -> dict[str, t.Any]:
                 "outcome": "rolled_back",
                 "release": NEW,
                 "reason": "gate of it failed: GET / answered 500",
+                "since": at(8),
             },
-            {"host": "web2", "outcome": "pending", "release": NEW, "reason": "staged and valid"},
+            {"host": "web2", "outcome": "pending", "release": NEW, "reason": "staged and valid", "since": at(1.5)},
         ],
+        "journals": {"web1": CANARY, "web2": [line(1, "staged")]},
+        "asked": {},
+        "nginx": {"1.22.1": ["web1", "web2"]},
+        "findings": [],
+        "behaviour": [COMPARED],
+        "culprits": [],
         **fields,
     }
 
 
 def report(**fields: t.Any) -> dict[str, t.Any]:
-    return build(record(**fields), {"web1": CANARY, "web2": [line(1, "staged")]}, now=START + timedelta(seconds=9))
+    return build(record(**fields), now=START + timedelta(seconds=9))

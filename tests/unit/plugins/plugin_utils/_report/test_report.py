@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import FORMATS, ReportError, build, render
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._report.journal import read
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._report.journal import describe, read
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report.serving import risk, spells
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._report.rollouts import (
     CANARY,
+    COMPARED,
     GOOD,
     HOSTILE,
     NEW,
@@ -38,7 +39,6 @@ def test_the_timeline_is_in_order_and_says_who_did_what_in_which_batch() -> None
     assert [(row["host"], row["batch"], row["text"]) for row in rows if row["event"] == "gate"] == [
         ("web1", 1, "the gate failed: GET / answered 500")
     ]
-    assert not [row for row in rows if row["release"] == OLD and row["event"] == "confirmed"], "before the run"
 
 
 def test_who_served_what_until_when() -> None:
@@ -50,12 +50,16 @@ def test_who_served_what_until_when() -> None:
 
 def test_impact_is_what_was_taken_back() -> None:
     assert report()["impact"] == {"hosts": ["web1"], "of": 2, "seconds": 4.0, "longest": 4.0}
-    fine = record(ok=True, verdict="deployed", hosts=[{"host": "web1", "outcome": "confirmed", "release": NEW}])
-    assert build(fine, {"web1": GOOD}, now=START)["impact"]["hosts"] == []
+    assert fine()["impact"]["hosts"] == []
+
+
+def fine() -> dict[str, t.Any]:
+    confirmed = {"host": "web1", "outcome": "confirmed", "release": NEW}
+    return report(ok=True, verdict="deployed", hosts=[confirmed], journals={"web1": GOOD})
 
 
 def test_risk_counts_trials_that_overlap() -> None:
-    events = [event for host in ("a", "b") for event in read(host, GOOD, START)]
+    events = [event for host in ("a", "b") for event in read(host, GOOD)]
     assert risk(spells(events), START + timedelta(seconds=9)) == {
         "hosts": 2,
         "at_once": 2,
@@ -65,19 +69,95 @@ def test_risk_counts_trials_that_overlap() -> None:
     assert risk([], START) == {"hosts": 0, "at_once": 0, "seconds": 0, "host_seconds": 0}
 
 
+INTERRUPTED: t.Final[dict[str, t.Any]] = {
+    "finished": None,
+    "verdict": "interrupted",
+    "hosts": [{"host": "web9", "outcome": "unknown", "reason": "being changed", "since": at(2)}],
+    "journals": {"web9": [line(1, "staged")]},
+    "behaviour": [],
+}
+
+
 def test_what_is_unknown_is_said() -> None:
-    interrupted = record(
-        finished=None, verdict="interrupted", hosts=[{"host": "web9", "outcome": "unknown", "reason": "being changed"}]
-    )
-    data = build(interrupted, {}, now=START + timedelta(seconds=9))
-    assert any("web9" in said and "journal" in said for said in data["unknown"])
-    assert any("controller" in said for said in data["unknown"])
-    assert any(step["command"] == "ansible-playbook failsafe.nginx.status --limit web9" for step in data["next_steps"])
+    data = report(**INTERRUPTED)
+    said = " ".join(data["unknown"])
+    for words in ("What web9 did by itself", "What web9 runs now", "on web9: no route check", "its controller did not"):
+        assert words in said
+    commands = [step["command"] for step in data["next_steps"]]
+    assert commands == [
+        f"ansible-playbook failsafe.nginx.{words}"
+        for words in ("status --limit web9", "report", "unlock --limit web9", "deploy")
+    ]
+
+
+def test_a_host_that_was_asked_after_an_interruption_is_known() -> None:
+    by_itself = [line(3, "lease_expired", seconds=180), line(4, "rolled_back", OLD, abandoned=NEW, by="lease")]
+    told = {"journal": [line(1, "staged"), line(2, "reload", ok=True), *by_itself], "current": {"running": OLD}}
+    data = report(**INTERRUPTED, asked={"web9": told})
+    assert data["hosts"][0]["now"] == {"running": OLD}
+    assert [row["event"] for row in data["timeline"] if row["host"]] == [
+        "staged", "reload", "lease_expired", "rolled_back",
+    ]  # fmt: skip
+    assert not [words for words in data["unknown"] if "did by itself" in words or "runs now" in words]
+    assert "failsafe.nginx.report" not in json.dumps(data["next_steps"])
+    assert f"| web9 | unknown |  | {OLD} | being changed |" in render(data, "markdown")
+    assert f'<td data-name="runs now">{OLD}</td>' in render(data, "html")
+
+
+def test_a_record_of_an_older_version_has_a_report_in_which_much_is_unknown() -> None:
+    keys = ("journals", "asked", "nginx", "findings", "behaviour", "culprits")
+    old = {name: value for name, value in record().items() if name not in keys}
+    for row in old["hosts"]:
+        del row["since"]
+    data = build(old, now=START)
+    assert "What web1, web2 did by itself: the journal could not be read" in data["unknown"]
+    for form in FORMATS:
+        assert render(data, form)
+
+
+def test_the_clock_of_a_host_may_be_ahead_or_behind() -> None:
+    for shift in (-3600, 3600):
+        moved = [line(shift + when, name, ok=True) for when, name in ((1, "staged"), (3, "reload"), (5, "confirmed"))]
+        data = report(journals={"web1": moved, "web2": []})
+        assert len([row for row in data["timeline"] if row["host"] == "web1"]) == len(moved)
+        assert data["risk"]["seconds"] == 2.0
+
+
+def test_what_the_controller_saw_is_in_the_timeline() -> None:
+    refused = {"host": "web1", "outcome": "refused", "reason": "nginx refuses it", "since": at(2)}
+    rows = report(hosts=[refused], journals={"web1": []})["timeline"]
+    assert [(row["host"], row["tone"], row["text"]) for row in rows if row["event"] == "refused"] == [
+        ("web1", "bad", "refused: nginx refuses it")
+    ]
 
 
 def test_nothing_is_left_to_do_after_a_rollout_that_went_well() -> None:
-    fine = record(ok=True, verdict="deployed", hosts=[{"host": "web1", "outcome": "confirmed", "release": NEW}])
-    assert build(fine, {"web1": GOOD}, now=START)["next_steps"] == []
+    assert fine()["next_steps"] == []
+
+
+def test_hosts_that_kept_the_release_can_go_back_to_the_one_before() -> None:
+    kept = {"host": "web2", "outcome": "confirmed", "release": NEW, "previous": OLD}
+    steps = report(hosts=[kept])["next_steps"]
+    command = f"ansible-playbook failsafe.nginx.rollback --limit web2 -e nginx_deploy_release={OLD}"
+    assert command in [step["command"] for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("name", "details", "tone", "words"),
+    [
+        ("activated", {"added": 3000, "modified": ["a"]}, "plain", "3000 added, 1 modified"),
+        ("restored", {"txn": {"kind": "rollback"}}, "plain", "the files of r are back"),
+        ("restored", {"txn": {"kind": "activate"}}, "bad", "was undone"),
+        ("restored", {}, "bad", "was undone"),
+        ("lease_expired", {"seconds": 180}, "bad", "ended without a confirmation (180 s)"),
+        ("rolled_back", {"abandoned": "n", "by": "lease"}, "bad", "went back to r, away from n, by its lease"),
+        ("made_up", {}, "plain", "made up r"),
+    ],
+)
+def test_what_a_line_of_a_journal_says(name: str, details: dict[str, t.Any], tone: str, words: str) -> None:
+    told, text = describe(name, "r", details)
+    assert told == tone
+    assert words in text
 
 
 def test_a_failed_run_is_a_draft_of_a_postmortem() -> None:
@@ -90,19 +170,43 @@ def test_a_failed_run_is_a_draft_of_a_postmortem() -> None:
 
 
 def test_culprits_and_behaviour_are_told() -> None:
-    data = build(
-        record(),
-        {"web1": CANARY, "web2": []},
-        now=START,
-        culprits=[{"file": "conf.d/a.conf", "line": 16, "text": "return 302 /;"}],
-        behaviour={
-            "changes": [{"class": "redirect-loop", "example": {"request": "GET /", "before": "200", "after": "loop"}}]
-        },
-    )
+    data = report(
+        culprits=[
+            {"by": "bisect", "file": "conf.d/a.conf", "line": 16, "kind": "added", "text": "return 302 /;", "before": None,
+             "hosts": ["web1"]},
+            {"by": "nginx", "file": None, "line": None, "text": "no such file", "hosts": ["web1"]},
+        ],
+        findings=[
+            {"rule": "server-tokens", "severity": "advice", "message": "says its version", "file": "nginx.conf", "line": 4,
+             "hosts": ["web1", "web2"]},
+        ],
+        launch={"job": "42", "user": "anna"},
+    )  # fmt: skip
+    words = (
+        "conf.d/a.conf:16", "+ return 302 /;", "unknown file:?", "redirect-target-changed", "302 /login / 200", "location /x",
+        "GET http://www.example.com/", "location /: return 200 -&gt; return 302 /login", "and 2 more groups", "nginx.conf:4",
+        "routes.yml:3", "job 42, user anna", "1.22.1", "OPS-7",
+    )  # fmt: skip
     for form in ("markdown", "html"):
         text = render(data, form)
-        assert "conf.d/a.conf:16" in text
-        assert "redirect-loop" in text
+        for word in words:
+            assert (word if form == "html" else word.replace("&gt;", ">")) in text, (form, word)
+
+
+def test_what_was_not_compared_is_said() -> None:
+    data = report(behaviour=[{"hosts": ["web1"], "verified": False, "reason": "no namespaces", "changes": []}])
+    for form in ("markdown", "html"):
+        assert "no namespaces" in render(data, form)
+        assert "no route check ran" in render(report(behaviour=[]), form)
+    assert "What each request gets before and after on web1, web2: no route check says so" in data["unknown"]
+
+
+def _hostile(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {name: _hostile(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_hostile(item) for item in value]
+    return HOSTILE if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -111,6 +215,16 @@ def test_what_hosts_say_is_text_in_every_format(form: str) -> None:
         hosts=[{"host": HOSTILE, "outcome": "failed", "release": NEW, "reason": HOSTILE}],
         text=[HOSTILE],
         rollout=HOSTILE,
+        launch={HOSTILE: HOSTILE},
+        nginx={HOSTILE: [HOSTILE]},
+        counts={HOSTILE: 1},
+        journals={HOSTILE: [line(1, "gate", HOSTILE, ok=False, reason=HOSTILE), line(2, HOSTILE, HOSTILE)]},
+        asked={HOSTILE: {"journal": [line(3, "reload", HOSTILE)], "current": {"running": HOSTILE, "active": HOSTILE}}},
+        findings=[dict.fromkeys(("rule", "severity", "message", "file", "line"), HOSTILE) | {"hosts": [HOSTILE]}],
+        culprits=[dict.fromkeys(("by", "file", "line", "text"), HOSTILE) | {"hosts": [HOSTILE]}],
+        behaviour=[_hostile(COMPARED), {"hosts": [HOSTILE], "verified": False, "reason": HOSTILE}],
+        settings={"source": HOSTILE, "metadata": {HOSTILE: HOSTILE}},
+        controller={"user": HOSTILE, "host": HOSTILE},
     )
     text = render(data, form)
     if form == "json":
@@ -119,8 +233,11 @@ def test_what_hosts_say_is_text_in_every_format(form: str) -> None:
         assert "<script>alert" not in text
         assert text.count("<script>") == 1
     else:
-        assert "<script>" not in text.replace(r"\<script\>", "")
-        assert all(row.count("|") - row.count(r"\|") == 5 for row in text.splitlines() if row.startswith(r"| \<script"))
+        prose = re.sub(r"(`+) .*? \1(?!`)", "", text)
+        assert "<script>" not in prose.replace(r"\<script\>", "")
+        assert prose.count("](a)") == prose.count(r"\](a)")
+        rows = [row for row in text.splitlines() if row.startswith(r"| \<script")]
+        assert {row.count("|") - row.count(r"\|") for row in rows} == {6}
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -130,7 +247,7 @@ def test_the_same_data_gives_the_same_text(form: str) -> None:
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
     page = render(report(), "html")
-    assert not re.search(r"(src|href)=|url\(|@import|https?://", page)
+    assert not re.search(r"(src|href|action)=|url\(|@import|<(link|img|iframe|object|embed)", page)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +261,13 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
 )
 def test_a_damaged_journal_is_an_error(broken: t.Any) -> None:
     with pytest.raises(ReportError, match="journal of web1"):
-        build(record(), {"web1": [broken]}, now=START)
+        report(journals={"web1": [broken]})
 
 
 @pytest.mark.parametrize("broken", [{}, {"schema": 2}, {**record(), "started": "?"}, {**record(), "hosts": None}])
 def test_a_damaged_record_is_an_error(broken: dict[str, t.Any]) -> None:
     with pytest.raises(ReportError, match="record"):
-        build(broken, {}, now=START)
+        build(broken, now=START)
 
 
 def test_an_unknown_format_is_an_error() -> None:
@@ -175,7 +292,7 @@ def test_any_journals_make_a_report_whose_spells_do_not_overlap(journals: dict[s
     lines = {
         host: [line(when, name, release, ok=ok) for when, name, release, ok in rows] for host, rows in journals.items()
     }
-    data = build(record(), lines, now=START + timedelta(seconds=60))
+    data = build(record(journals=lines), now=START + timedelta(seconds=60))
     for host in journals:
         served = [spell for spell in data["served"] if spell["host"] == host]
         assert [spell["until"] for spell in served[:-1]] == [spell["since"] for spell in served[1:]]
