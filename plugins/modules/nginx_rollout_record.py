@@ -18,7 +18,8 @@ description:
   - Once the run has begun, a record that cannot be written is a warning and stops nothing.
   - Where the variable C(nginx_deploy_webhook_url) is set, the run's begin, its end, and hosts that went back are posted there. It
     is no option, since callbacks see the options of a task. A message that cannot be sent is a warning.
-  - The playbook C(failsafe.nginx.deploy) uses it. C(docs/fleet.md) describes the file.
+  - Beside it lies the report of the run, as a page, as Markdown and as JSON, which is written again with every version of the record.
+  - The playbooks C(failsafe.nginx.deploy) and C(failsafe.nginx.report) use it. C(docs/fleet.md) and C(docs/report.md) describe the files.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 options:
@@ -32,15 +33,24 @@ options:
       batch: The batch O(hosts) begins, and the one before is over.
       settling: No batch is left, and O(hosts) are rolled back with the fleet.
       finished: O(verdict) is final.
+      reported: The run is over. Only its report is made again, with what the hosts tell of themselves now.
   path:
     description:
       - The file. If it is a folder or ends with a slash, a file in it that is named after the run.
       - Empty means that no record is kept.
       - The default is the folder C(failsafe-nginx) in Ansible's home (C(ANSIBLE_HOME), usually C(~/.ansible)).
+      - A relative path is looked for where C(ansible-playbook) was started.
+      - With O(event=reported) the record to read, or a folder, of which it is the newest one.
+    type: str
+  report:
+    description:
+      - The folder of the report, whose files are named after the record.
+      - Empty means that there is none. The default is the record's folder. A relative path is as in O(path).
+      - A report that cannot be written is a warning, except with O(event=reported).
     type: str
   rollout:
     description:
-      - The run's id, as RV(rollout) of O(event=started). Required with every other event.
+      - The run's id, as RV(rollout) of O(event=started). Required with every other event but V(reported).
     type: str
   hosts:
     description:
@@ -50,7 +60,8 @@ options:
     default: []
   verdict:
     description:
-      - What P(failsafe.nginx.rollout_verdict#filter) says now. Required with every event but V(started).
+      - What P(failsafe.nginx.rollout_verdict#filter) says now. Required with every event but V(started)
+        and V(reported).
     type: dict
   settings:
     description:
@@ -118,9 +129,14 @@ path:
   returned: success
   type: str
   sample: /home/deploy/.ansible/failsafe-nginx/deploy@controller-20261122T190100Z-4f2a9c.json
+report:
+  description: The files of the report, the page first. Empty where there is none.
+  returned: success
+  type: list
+  elements: str
 hosts:
   description: O(hosts), for the tasks that follow.
-  returned: every event but V(started)
+  returned: every event but V(started) and V(reported)
   type: list
   elements: str
 batches:
@@ -135,8 +151,8 @@ progress:
   type: str
   sample: batch 2 of 4, 12 of 40 hosts done, 1 failed
 verdict:
-  description: What the run came to, as O(verdict) says.
-  returned: O(event=finished)
+  description: What the run came to, as O(verdict) or, with O(event=reported), its record says.
+  returned: O(event=finished) and O(event=reported)
   type: str
   sample: deployed
 text:
@@ -146,7 +162,7 @@ text:
   elements: str
 locked:
   description: Hosts that are still reserved for this run, as O(verdict) says.
-  returned: every event but V(started)
+  returned: every event but V(started) and V(reported)
   type: list
   elements: str
 """

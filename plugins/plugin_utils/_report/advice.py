@@ -45,7 +45,9 @@ def next_steps(report: Report) -> list[dict[str, str]]:
     kept = outcomes.get("confirmed", [])
     if kept:
         former = {str(row.get("previous")) for row in report["hosts"] if row["host"] in kept and row.get("previous")}
-        back = f"nginx_deploy_release={former.pop()}" if len(former) == 1 else "nginx_deploy_release=<the former release>"
+        back = (
+            f"nginx_deploy_release={former.pop()}" if len(former) == 1 else "nginx_deploy_release=<the former release>"
+        )
         text = f"{names(kept)} run the new release, confirmed: keep it, or go back"
         steps.append(_step(text, "rollback", kept, back))
     if report["culprits"]:

@@ -55,7 +55,9 @@ def _environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(clock=_clock, day=_day, duration=_duration, names=names, place=_place, statement=_statement)
+    environment.filters.update(
+        clock=_clock, day=_day, duration=_duration, names=names, place=_place, statement=_statement
+    )
     return environment
 
 

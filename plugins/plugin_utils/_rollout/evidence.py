@@ -112,7 +112,11 @@ def _culprits(results: Mapping[str, Results]) -> Iterator[Plain]:
             yield {"by": "bisect", **{key: line.get(key) for key in ("file", "line", "kind", "text", "before")}}
     validation = staged.get("validation") or {}
     if validation.get("ok") is False:
-        yield {"by": "nginx", **{key: validation.get(key) for key in ("file", "line")}, "text": validation.get("message")}
+        yield {
+            "by": "nginx",
+            **{key: validation.get(key) for key in ("file", "line")},
+            "text": validation.get("message"),
+        }
     for finding in staged.get("guilty") or ():
         text = f"{finding.get('rule')}: {finding.get('message')}"
         yield {"by": "lint", **{key: finding.get(key) for key in ("file", "line")}, "text": text}

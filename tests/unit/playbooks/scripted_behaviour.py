@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stands in the place of nginx_route_check and nginx_bisect as `scripted_release` does for nginx_release."""
+"""Stands in the place of nginx_release_info, nginx_route_check and nginx_bisect as `scripted_release` does for nginx_release."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 GOOD: dict[str, dict[str, t.Any]] = {
+    "nginx_release_info": {"changed": False, "history": [], "current": {}},
     "nginx_route_check": {"changed": False, "verified": True, "msg": "nothing changed"},
     "nginx_bisect": {
         "changed": False,

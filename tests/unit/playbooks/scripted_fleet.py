@@ -54,6 +54,7 @@ class Run:
     output: str
     told: list[Call]
     record: dict[str, t.Any] = field(default_factory=dict)
+    reports: dict[str, str] = field(default_factory=dict)
 
     @property
     def calls(self) -> list[tuple[str, str]]:
@@ -61,6 +62,14 @@ class Run:
 
     def asked(self, step: str) -> list[str]:
         return [host for host, asked in self.calls if asked == step]
+
+    @property
+    def report(self) -> dict[str, t.Any]:
+        return dict(json.loads(self.reports["json"]))
+
+    def events(self, host: str) -> list[str]:
+        """What happened on a host, as the report's timeline has it."""
+        return [row["event"] for row in self.report["timeline"] if row["host"] == host]
 
     def outcomes(self) -> dict[str, list[str]]:
         """Outcome -> hosts, as the record has them."""
@@ -77,22 +86,15 @@ class Deploy:
         self.work = work
         self.home = work / "collections" / "ansible_collections" / "failsafe" / "nginx"
         self.log, self.output = work / "calls.log", work / "output.log"
-        parts = (
-            "roles",
-            "playbooks",
-            "meta",
-            "plugins/callback",
-            "plugins/filter",
-            "plugins/lookup",
-            "plugins/plugin_utils/_rollout",
-        )
+        parts = ["roles", "playbooks", "meta", "plugins/callback", "plugins/filter", "plugins/lookup"]
+        parts += ["plugins/plugin_utils/_rollout", "plugins/plugin_utils/_report"]
         for part in parts:
             shutil.copytree(ROOT / part, self.home / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("plugins/action", "plugins/modules"):
             (self.home / part).mkdir()
             shutil.copy(ROOT / part / "nginx_rollout_record.py", self.home / part)
         shutil.copy(ROOT / "galaxy.yml", self.home)
-        for name in ("nginx_release", "nginx_route_check", "nginx_bisect"):
+        for name in ("nginx_release", "nginx_release_info", "nginx_route_check", "nginx_bisect"):
             script = Path(__file__).with_name(
                 "scripted_release.py" if name == "nginx_release" else "scripted_behaviour.py"
             )
@@ -172,6 +174,9 @@ class Deploy:
         return [Call(*line.split()) for line in self.log.read_text().splitlines()]
 
     def _run(self, status: int, output: str) -> Run:
-        records = list((self.work / "home").glob("failsafe-nginx/*"))
+        files = list((self.work / "home").glob("failsafe-nginx/*"))
+        reports = {path.suffix[1:]: path.read_text() for path in files if ".report." in path.name}
+        records = [path for path in files if ".report." not in path.name]
         assert len(records) <= 1
-        return Run(status, output, self._told(), json.loads(records[0].read_text()) if records else {})
+        assert {path.stat().st_mode & 0o777 for path in files} <= {0o600}
+        return Run(status, output, self._told(), json.loads(records[0].read_text()) if records else {}, reports)

@@ -36,6 +36,34 @@ GOOD: dict[str, dict[str, t.Any]] = {
     "unlocked": {"changed": True, "state": "unlocked"},
 }
 
+#: What each step writes into a host's journal, with the number of its first line.
+JOURNAL: dict[str, tuple[int, tuple[tuple[str, str], ...]]] = {
+    "staged": (1, (("staged", "r-new"),)),
+    "activated": (2, (("lease_armed", "r-new"), ("activating", "r-new"), ("activated", "r-new"))),
+    "gated": (5, (("reload", "r-new"), ("gate", "r-new"))),
+    "confirmed": (7, (("confirmed", "r-new"),)),
+    "rolled_back": (8, (("reload", "r-old"), ("rolled_back", "r-old"))),
+    "reverted": (10, (("reload", "r-old"), ("rolled_back", "r-old"))),
+}
+
+
+def journal(step: str, problem: str = "") -> list[dict[str, t.Any]]:
+    """The lines of a step, the last of which failed if there is a problem."""
+    first, events = JOURNAL.get(step, (0, ()))
+    lines = [
+        {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "seq": first + number,
+            "event": event,
+            "release": release,
+            "details": {"ok": True},
+        }
+        for number, (event, release) in enumerate(events)
+    ]
+    if problem and lines:
+        lines[-1]["details"] = {"ok": False, "reason": problem}
+    return lines
+
 
 class ActionModule(ActionBase):
     """The scripted action."""
@@ -62,8 +90,9 @@ class ActionModule(ActionBase):
         if what == "unreachable":
             raise AnsibleConnectionFailure("no route to host")
         if isinstance(what, str):
-            return {"failed": True, "msg": what, "rollout": {"id": "another"}}
-        result = {**GOOD[step], **(what or {})}
+            lines = journal(step, what) if step == "gated" else []
+            return {"failed": True, "msg": what, "rollout": {"id": "another"}, "journal": lines}
+        result = {**GOOD[step], "journal": journal(step), **(what or {})}
         if step == "gated":
             result["reloaded"] = datetime.now(UTC).isoformat()
         if step == "staged" and (result["state"] == "staged" or result.get("reload_needed")):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -146,12 +147,16 @@ def test_a_host_that_vanished_is_asked_again_with_the_fleet(deploy: Deploy) -> N
 
 
 def test_every_host_of_a_batch_vanishes_and_the_verdict_is_there(deploy: Deploy) -> None:
-    gone = {"activated": "unreachable", "rolled_back": "unreachable"}
+    gone = {"activated": "unreachable", "rolled_back": "unreachable", "nginx_release_info": "unreachable"}
     run = deploy(fleet(web2=gone, web3=gone), *SERIAL)
     assert run.rc == 2
     assert run.outcomes()["unreachable"] == ["web2", "web3"]
     assert run.record["verdict"] == "stopped"
     assert "if it was activated, its lease brings it back to r-old" in run.output
+    assert sorted(run.asked("nginx_release_info")) == ["web2", "web3"]
+    assert "What web2, web3 did by itself: the journal could not be read" in run.report["unknown"]
+    assert "What web2, web3 runs now: it was not asked, or did not answer" in run.report["unknown"]
+    assert run.events("web1")[-1] == "confirmed"
 
 
 def test_every_host_vanishes_before_anything_happened(deploy: Deploy) -> None:
@@ -159,11 +164,26 @@ def test_every_host_vanishes_before_anything_happened(deploy: Deploy) -> None:
     assert run.rc == 2
     assert not run.asked("activated")
     assert run.record["counts"] == {"unreachable": 6}
+    assert {host: run.events(host) for host in FLEET} == {name: ["unreachable"] for name in FLEET}
+    assert run.reports["md"].startswith("# Postmortem (draft): Refused, nothing was changed")
 
 
-def test_a_host_that_vanished_on_trial_is_listed_with_its_lease(deploy: Deploy) -> None:
-    run = deploy(fleet(web1={"gated": "unreachable", "rolled_back": "unreachable"}), *SERIAL)
+def test_a_host_that_vanished_on_trial_is_listed_with_its_lease_and_tells_of_it_once_it_is_back(deploy: Deploy) -> None:
+    history = [
+        {"time": "2999-01-01T00:00:00.000Z", "seq": 9, "event": "rolled_back", "release": "r-old", "details": {"by": "lease"}},
+        {"time": "2999-01-01T00:00:00.000Z", "seq": 1, "event": "staged", "release": "r-new", "details": {}},
+        {"time": "1999-01-01T00:00:00.000Z", "seq": 0, "event": "adopted", "release": "r-old", "details": {}},
+    ]  # fmt: skip
+    told = {"history": history, "current": {"running": "r-old", "confirmed": "r-old"}}
+    run = deploy(
+        fleet(web1={"gated": "unreachable", "rolled_back": "unreachable", "nginx_release_info": told}), *SERIAL
+    )
     assert "its lease brings it back to r-old within 140 s of the activation" in run.output
+    assert run.outcomes()["unreachable"] == ["web1"]
+    assert "went back to r-old, by its lease" in run.reports["md"]
+    assert run.events("web1").count("staged") == 1
+    assert "adopted" not in run.events("web1"), "what was before this run"
+    assert run.report["hosts"][0]["now"]["running"] == "r-old"
 
 
 # The lock
@@ -171,7 +191,7 @@ def test_a_host_that_vanished_on_trial_is_listed_with_its_lease(deploy: Deploy) 
 
 def test_all_steps_of_a_run_name_the_same_rollout(deploy: Deploy) -> None:
     run = deploy(fleet(web4={"gated": "500"}), *SERIAL, *BACK)
-    assert {call.rollout for call in run.told} == {run.record["rollout"]}
+    assert {call.rollout for call in run.told if call.step != "nginx_release_info"} == {run.record["rollout"]}
 
 
 @pytest.mark.parametrize(
@@ -206,8 +226,13 @@ def test_a_lock_that_cannot_be_given_back_fails_nothing_else(deploy: Deploy, wha
 # The record
 
 
-def test_the_record_of_a_good_run(deploy: Deploy) -> None:
-    record = deploy(fleet(), *SERIAL).record
+FINDING = {"rule": "server-tokens", "severity": "advice", "message": "m", "file": "nginx.conf", "line": 4}
+
+
+def test_the_record_and_the_report_of_a_good_run(deploy: Deploy) -> None:
+    staged = {"staged": {"findings": [FINDING], "validation": {"ok": True, "nginx_version": "1.22.1"}}}
+    run = deploy(dict.fromkeys(FLEET, staged), *SERIAL)
+    record = run.record
     assert (record["schema"], record["verdict"], record["ok"]) == (1, "deployed", True)
     assert [batch["hosts"] for batch in record["batches"]] == [FLEET[:1], FLEET[1:3], FLEET[3:]]
     assert all(batch["started"] <= batch["finished"] for batch in record["batches"])
@@ -216,6 +241,15 @@ def test_the_record_of_a_good_run(deploy: Deploy) -> None:
     assert {(row["outcome"], row["release"], row["previous"]) for row in record["hosts"]} == {
         ("confirmed", "r-new", "r-old")
     }
+    assert set(run.reports) == {"json", "md", "html"}
+    unknown = "What each request gets before and after on web1, web2, web3, web4, web5, web6: no route check says so"
+    assert (run.report["verdict"], run.report["unknown"]) == ("deployed", [unknown])
+    told = ["staged", "lease_armed", "activating", "activated", "reload", "gate", "confirmed"]
+    assert {host: run.events(host) for host in FLEET} == dict.fromkeys(FLEET, told)
+    assert run.report["findings"] == [{**FINDING, "hosts": FLEET}]
+    assert run.report["nginx"] == {"1.22.1": FLEET}
+    assert not run.asked("nginx_release_info"), "a host that came to a good end is asked nothing more"
+    assert re.search(r"report: \S+/failsafe-nginx/\S+\.report\.html \(and \.md, \.json\)", run.output), run.output
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -245,16 +279,17 @@ def test_a_run_that_dies_while_the_fleet_goes_back_says_which_hosts_are_unknown(
 
 @pytest.mark.parametrize("place", ["records/", "records/one.json", ""])
 def test_the_record_is_where_it_is_asked_for(deploy: Deploy, tmp_path: Path, place: str) -> None:
-    run = deploy(
-        fleet(), "-e", f"nginx_deploy_record={tmp_path / place if place else ''}" + ("/" * place.endswith("/"))
-    )
+    run = deploy(fleet(), "-e", f"nginx_deploy_record={place}")
     assert run.rc == 0, run.output
     assert not run.record, "nothing in the default place"
-    found = list(tmp_path.glob("records/*"))
-    assert len(found) == bool(place)
+    found = sorted(tmp_path.glob("records/*"))
+    assert len(found) == (4 if place else 0)
+    assert {path.stat().st_mode & 0o777 for path in found} <= {0o600}
     for path in found:
-        assert json.loads(path.read_text())["verdict"] == "deployed"
-        assert path.stat().st_mode & 0o777 == 0o600
+        if path.suffix == ".json":
+            assert json.loads(path.read_text())["verdict"] == "deployed"
+        if path.suffix == ".html":
+            assert f"report: {path} (and .md, .json)" in run.output.replace("\n", " ")
 
 
 def test_check_mode_keeps_no_record(deploy: Deploy) -> None:

@@ -17,7 +17,6 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import FORM
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report.journal import describe, read
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report.serving import risk, spells
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._report.rollouts import (
-    CANARY,
     COMPARED,
     GOOD,
     HOSTILE,
