@@ -16,7 +16,13 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import ReportError, publish
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import evidence, options, progress, record, webhook
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import (
+    evidence,
+    options,
+    progress,
+    record,
+    webhook,
+)
 
 Hostvars = Mapping[str, Mapping[str, t.Any]]
 
