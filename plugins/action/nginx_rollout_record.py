@@ -107,7 +107,8 @@ class ActionModule(ActionBase):
         if arguments["event"] == "batch":
             told["progress"] = progress.batch(arguments["batches"], hosts, arguments["verdict"])
             # The names of tasks cannot tell it: Ansible templates them in the first batch, for all.
-            self._display.display(progress.line(told), stderr=True)
+            if "failsafe.nginx.progress" not in (constants.DEFAULT_STDOUT_CALLBACK, *constants.CALLBACKS_ENABLED):
+                self._display.display(progress.line(told), stderr=True)
         if arguments["event"] == "finished":
             told.update({name: arguments["verdict"].get(name) for name in ("verdict", "text")})
         return told

@@ -13,8 +13,8 @@ author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
   - One line whenever a host or the fleet comes to another state, with the time since the start, and the verdict at the end.
-  - It shows short fields of this collection's own results, and of other tasks that fail no more than the name. Nothing it does
-    can disturb a run.
+  - It shows short fields of this collection's own results, and of other tasks that fail no more than the name. In place of the
+    default callback it also shows what M(ansible.builtin.debug) prints, such as a plan. Nothing it does can disturb a run.
   - Without it, P(failsafe.nginx.nginx_deploy#role) tells how far it is as well, beside whatever callback is in use.
 requirements:
   - Enabled beside another callback with C(callbacks_enabled=failsafe.nginx.progress), or in place of the default one with
@@ -109,6 +109,13 @@ class CallbackModule(CallbackBase):
             bad = f"{len(failed)} of {len(stats.processed)} hosts failed" if failed else "no host failed"
             self._show("bad" if failed else "good", f"ended: {bad}")
 
+    def _said(self, action: str, host: str, data: t.Mapping[str, t.Any]) -> None:
+        """What a playbook prints on purpose, a plan or a status, and no other callback shows."""
+        if self._alone and action in C._ACTION_DEBUG and not self._ended and host not in self._failed:  # noqa: SLF001
+            message = data.get("msg", "")
+            for line in message if isinstance(message, list) else [message]:
+                self._display.display(str(line))
+
     def _other(self, result: t.Any, word: str) -> None:
         host, name = result._host.get_name(), result._task.get_name()  # noqa: SLF001 - the name in every release
         if host not in self._failed and not self._ended:
@@ -122,6 +129,7 @@ class CallbackModule(CallbackBase):
         data = {**data, "failed": failed}  # which Ansible keeps from callbacks
         action = str(task.action)
         if not action.startswith(_OURS):
+            self._said(action, host, data)
             return False
         if action == f"{_OURS}nginx_rollout_record":
             lines = [] if data.get("failed") else view.run(str(task.args.get("event")), data)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from scripted_fleet import FLEET, SERIAL, Deploy, Run, fleet
@@ -85,6 +86,18 @@ def test_the_callback_in_place_of_the_default_one(deploy: Deploy, monkeypatch: p
     assert "TASK [" not in run.output
     assert "\x1b[" not in run.output
     assert sum(line.startswith("web2  failed") for line in told) == 1
+    assert not re.search(r"^batch [^\n]*done$", run.output, re.MULTILINE), "told once"
+
+
+def test_the_callback_in_place_of_the_default_one_shows_what_a_playbook_prints(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "failsafe.nginx.progress")
+    hook = tmp_path / "hook.yml"
+    hook.write_text("- ansible.builtin.debug:\n    msg: [drained, for now]\n")
+    run = deploy({"web1": {}}, "-e", f"nginx_deploy_drain_tasks={hook}")
+    assert re.search(r"^drained\nfor now$", run.output, re.MULTILINE), run.output
+    assert run.output.count("1 confirmed") == 1
 
 
 def test_the_callback_beside_the_default_one_and_a_host_that_is_gone(
