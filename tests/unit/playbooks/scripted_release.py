@@ -81,6 +81,9 @@ class ActionModule(ActionBase):
         }.get(state, state)
         with open(os.environ["FAILSAFE_SCRIPT_LOG"], "a", encoding="utf-8") as log:
             log.write(f"{variables['inventory_hostname']} {step} {self._task.args.get('rollout')} {release}\n")
+        if step in ("activated", "gated"):
+            with open(os.environ["FAILSAFE_SCRIPT_LOG"] + ".leases", "a", encoding="utf-8") as log:
+                log.write(f"{float(self._task.args['lease'])}\n")
         line = progress.reloaded(variables, C.DEFAULT_LOCAL_TMP) if step == "confirmed" else ""
         if line:
             self._display.display(line, stderr=True)

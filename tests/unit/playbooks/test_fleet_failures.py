@@ -297,3 +297,34 @@ def test_check_mode_keeps_no_record(deploy: Deploy) -> None:
     run = deploy(planned, "--check")
     assert run.rc == 0, run.output
     assert not run.record
+
+
+@pytest.mark.parametrize("event", ["settling", "batch"])
+def test_a_record_that_fails_keeps_no_host_from_going_back_and_no_lock(deploy: Deploy, event: str) -> None:
+    action = deploy.home / "plugins/action/nginx_rollout_record.py"
+    broken = f'        if self._task.args["event"] == "{event}":\n            raise AnsibleActionFail("no memory")\n'
+    text = action.read_text()
+    action.write_text(
+        text.replace("        super().run(tmp, task_vars)\n", "        super().run(tmp, task_vars)\n" + broken)
+    )
+    assert action.read_text() != text
+    run = deploy(
+        fleet(web4={"gated": "502"}, web5={"gated": "502"}), "-e", '{"nginx_deploy_serial": [1, 2, 2, 1]}', *BACK
+    )
+    assert run.rc == 2
+    assert sorted(run.asked("reverted")) == ["web1", "web2", "web3"]
+    assert run.asked("unlocked") == ["web6"]
+
+
+@pytest.mark.parametrize(("forks", "seconds"), [(6, 50), (4, 100)])
+def test_the_lease_lasts_until_every_host_of_a_batch_had_its_turn(deploy: Deploy, forks: int, seconds: int) -> None:
+    options = json.dumps({"nginx_deploy_serial": "100%", "nginx_deploy_lease": 50})
+    run = deploy(fleet(), "-e", options, "--forks", str(forks))
+    assert run.rc == 0, run.output
+    leases = Path(f"{deploy.log}.leases").read_text().split()
+    assert [float(lease) for lease in leases] == [seconds] * 12
+
+
+def test_a_lease_that_is_off_stays_off(deploy: Deploy) -> None:
+    assert deploy(fleet(), "-e", '{"nginx_deploy_serial": "100%", "nginx_deploy_lease": 0}', "--forks", "1").rc == 0
+    assert set(Path(f"{deploy.log}.leases").read_text().split()) == {"0.0"}
