@@ -31,8 +31,8 @@ HEAVIEST = {
     "nginx_diff": 75_000,
     "nginx_health": 60_000,
     "nginx_lint": 0,
-    "nginx_release": 290_000,
-    "nginx_release_info": 290_000,
+    "nginx_release": 300_000,
+    "nginx_release_info": 300_000,
     "nginx_rollout_record": 0,
     "nginx_route_check": 230_000,
 }
