@@ -94,3 +94,8 @@ def test_the_index_names_only_guides_that_are_there() -> None:
     named = set(re.findall(r"^guides/([a-z-]+)$", (ROOT / "tools/docs-index.md").read_text(), re.MULTILINE))
     assert named
     assert named <= set(guides())
+
+
+def test_every_rules_page_is_listed_once() -> None:
+    listed = re.findall(r"^\| \[([a-z0-9-]+)\]\(\1\.md\)", (ROOT / "docs/rules/README.md").read_text(), re.MULTILINE)
+    assert listed == sorted(path.stem for path in files("docs/rules/*.md") if path.stem != "README")
