@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
-from test_deploy import SITE, Instance, Play, executions, free_port, play, src, web1
+from test_deploy import SITE, Instance, Play, executions, free_port, last_report, play, src, web1
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing.classes import guilty_classes
 
@@ -91,7 +92,7 @@ def test_there_is_a_change_of_each_critical_class() -> None:
 
 @pytest.mark.parametrize("name", CRITICAL)
 def test_a_critical_change_is_refused_with_its_request_and_line_and_nothing_changes(
-    deployed: Path, web1: Instance, play: Play, name: str
+    deployed: Path, web1: Instance, play: Play, name: str, tmp_path: Path
 ) -> None:
     old, new, guilty = (each.replace("PORT", str(web1.port)) for each in CRITICAL[name])
     text = deployed.read_text()
@@ -107,6 +108,13 @@ def test_a_critical_change_is_refused_with_its_request_and_line_and_nothing_chan
     assert "1 refused" in run.flat
     assert {path: path.read_bytes() for path in web1.conf.rglob("*") if path.is_file()} == live
     assert web1.master == master
+    report = json.loads(last_report(tmp_path).read_text())
+    assert name in {change["class"] for change in report["behaviour"][0]["changes"]}
+    assert {(line["by"], line["file"]) for line in report["culprits"]} == {("bisect", "conf.d/site.conf")}
+    postmortem = last_report(tmp_path, "md").read_text()
+    assert f"**{name}** (critical)" in postmortem
+    assert f"http://www.example.com:{web1.port}/" in postmortem
+    assert "`conf.d/site.conf:" in postmortem
 
 
 def test_a_change_that_is_meant_is_deployed(deployed: Path, web1: Instance, play: Play, tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_where_no_world_can_be_built_nothing_is_deployed_unless_that_is_allowed(
 
 
 def test_a_gate_that_fails_names_the_line_that_only_the_real_upstream_showed(
-    deployed: Path, web1: Instance, play: Play
+    deployed: Path, web1: Instance, play: Play, tmp_path: Path
 ) -> None:
     text = deployed.read_text()
     text = text.replace("return 200 api;", f"proxy_pass http://127.0.0.1:{free_port()};")
@@ -171,6 +179,12 @@ def test_a_gate_that_fails_names_the_line_that_only_the_real_upstream_showed(
     lines = r"guilty: conf.d/site.conf:6 - return 200 api; conf.d/site.conf:6 \+ proxy_pass http://127.0.0.1:\d+"
     assert re.search(lines, run.flat), run.output
     assert web1.ask("/api/") == "api"
+    postmortem = last_report(tmp_path, "md").read_text()
+    assert re.search(
+        r"`conf.d/site.conf:6` `\+ proxy_pass http://127.0.0.1:\d+;?`, named by bisect, on web1", postmortem
+    )
+    assert "1 of 1 hosts served the change until it was taken back" in postmortem
+    assert "**the gate failed: " in postmortem
 
 
 def test_a_first_deploy_over_what_is_there_is_compared_with_it(web1: Instance, src: Path, play: Play) -> None:

@@ -209,10 +209,25 @@ def play(tmp_path: Path, web1: Instance, src: Path) -> Play:
     return run
 
 
-def test_deploy_again_roll_back_and_status(play: Play, web1: Instance, src: Path) -> None:
+def last_report(home: Path, form: str = "json") -> Path:
+    """The report that was written last."""
+    return max(
+        (home / "ansible-home").glob(f"failsafe-nginx/*.report.{form}"), key=lambda path: path.stat().st_mtime_ns
+    )
+
+
+def test_deploy_again_roll_back_and_status(play: Play, web1: Instance, src: Path, tmp_path: Path) -> None:
     first = play()
     assert first.rc == 0, first.output
     assert web1.ask() == "new"
+    report = json.loads(last_report(tmp_path).read_text())
+    assert (report["verdict"], report["unknown"], report["next_steps"]) == ("deployed", [], [])
+    assert {row["event"] for row in report["timeline"] if row["host"] == "web1"} >= {
+        "staged", "lease_armed", "activated", "reload", "gate", "confirmed",
+    }  # fmt: skip
+    assert report["risk"]["host_seconds"] > 0
+    assert [len(report["served"]), report["served"][0]["until"], report["behaviour"][0]["verified"]] == [1, None, True]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", next(iter(report["nginx"])))
     again = play()
     assert again.rc == 0, again.output
     assert "1 unchanged" in again.output

@@ -6,44 +6,32 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import typing as t
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import render
+from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._report.chromium import (
+    chromium,
+    shown,
+    tab_to,
+    unfolded_on_paper,
+    widths,
+)
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._report.rollouts import HOSTILE, NEW, report
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from selenium.webdriver.remote.webelement import WebElement
-
-#: Without them Chromium looks for its maker's servers at every start.
-_QUIET: t.Final = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
+    from selenium import webdriver
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or "chromium"
-    for switch in (*_QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = Service(
-        shutil.which("chromedriver") or "chromedriver", env={**os.environ, "NO_PROXY": "localhost,127.0.0.1"}
-    )
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -53,20 +41,6 @@ def page(browser: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
     browser.set_window_size(1200, 900)
     browser.get((tmp_path / "report.html").as_uri())
     return browser
-
-
-def shown(page: webdriver.Chrome) -> list[str]:
-    return [row.text for row in page.find_elements(By.CSS_SELECTOR, "#events tr") if row.is_displayed()]
-
-
-def tab_to(page: webdriver.Chrome, wanted: str) -> WebElement:
-    """The element that the Tab key reaches; as somebody without a mouse would."""
-    for _press in range(60):
-        page.switch_to.active_element.send_keys(Keys.TAB)
-        here = page.switch_to.active_element
-        if here.get_attribute("id") == wanted or (here.tag_name == "summary" and here.text.startswith(wanted)):
-            return here
-    pytest.fail(f"the Tab key does not reach {wanted}")
 
 
 def test_it_opens_without_a_complaint(page: webdriver.Chrome) -> None:
@@ -100,20 +74,11 @@ def test_a_part_is_folded_by_keyboard(page: webdriver.Chrome) -> None:
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(page: webdriver.Chrome) -> None:
-    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        widths = page.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert widths == [390, 390]
+    assert widths(page, 390) == [390, 390]
 
 
 def test_paper_shows_what_is_folded(page: webdriver.Chrome) -> None:
     folded = "return document.querySelectorAll('details:not([open])').length"
     assert page.execute_script(folded) > 0
-    page.execute_script("window.printed = 0; window.addEventListener('beforeprint', () => { window.printed = 1 - "
-                        "document.querySelectorAll('details:not([open])').length; })")  # fmt: skip
-    page.execute_cdp_cmd("Page.printToPDF", {})
-    assert page.execute_script("return window.printed") == 1
+    assert unfolded_on_paper(page)
     assert page.execute_script(folded) > 0, "and is as before afterwards"
