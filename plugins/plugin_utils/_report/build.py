@@ -81,6 +81,7 @@ def build(record: Mapping[str, t.Any], *, now: datetime) -> Plain:
         "risk": risk(served, until),
         "findings": [dict(finding) for finding in record.get("findings") or ()],
         "behaviour": [dict(each) for each in record.get("behaviour") or ()],
+        "left_out": {"findings": 0, "culprits": 0, **(record.get("left_out") or {})},
         "culprits": [dict(culprit) for culprit in record.get("culprits") or ()],
     }
     report["impact"] = _impact(rows, served, until)
@@ -146,7 +147,7 @@ def _timeline(
             rows.append({**noticed, "host": row["host"], "release": row.get("release")})
     rows.append(controller(stamp(started), "run_started", f"the run began, {len(record['hosts'])} hosts"))
     for batch in batches:
-        what = f"batch {batch['number']} of {len(batches)} began: {', '.join(batch['hosts'])}"
+        what = f"batch {batch['number']} began: {', '.join(batch['hosts'])}"
         rows.append(controller(batch["started"], "batch_started", what, batch["number"]))
     rollback = record.get("fleet_rollback")
     if rollback:

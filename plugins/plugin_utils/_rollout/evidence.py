@@ -37,17 +37,20 @@ def gather(record: Plain, hosts: Iterable[str], hostvars: Mapping[str, Mapping[s
         The record with `journals` (host -> what this run wrote into the host's journal; a host that never answered is
         missing), `nginx` (version -> hosts), `findings` (of lint, with `hosts`), `behaviour` (one dictionary per
         comparison, with `hosts`), `culprits` (`{by, file, line, text, before, kind, hosts}`, `by` one of `bisect`,
-        `nginx` and `lint`) and `asked`.
+        `nginx` and `lint`), `left_out` (how many findings and culprits are not listed) and `asked`.
 
     """
     names = list(hosts)
     known = {host: _results(hostvars[host]) for host in names}
+    findings = _shared(known, lambda results: results.get("staged", {}).get("findings") or ())
+    culprits = _shared(known, _culprits)
     found = {
         "journals": {host: _journal(results) for host, results in known.items() if _answered(results)},
         "nginx": _versions(known),
-        "findings": _shared(known, lambda results: results.get("staged", {}).get("findings") or ()),
+        "findings": findings[:_MOST],
         "behaviour": _behaviour(known),
-        "culprits": _shared(known, _culprits),
+        "culprits": culprits[:_MOST],
+        "left_out": {"findings": len(findings[_MOST:]), "culprits": len(culprits[_MOST:])},
     }
     return asked({**record, **found}, names, hostvars)
 
@@ -134,7 +137,7 @@ def _shared(
             hosts = found.setdefault(key, {**plain, "hosts": []})["hosts"]
             if host not in hosts:
                 hosts.append(host)
-    return list(found.values())[:_MOST]
+    return list(found.values())
 
 
 def _behaviour(known: Mapping[str, Mapping[str, Results]]) -> list[Plain]:
@@ -150,7 +153,12 @@ def _behaviour(known: Mapping[str, Mapping[str, Results]]) -> list[Plain]:
         entry["hosts"].append(host)
         if "asked_of" not in result and unverified is None:
             entry.update(_compared(result))
-    return list(found.values())
+    # Hosts that differ in what no request shows were compared one by one, and came to the same.
+    same: dict[str, Plain] = {}
+    for entry in found.values():
+        key = json.dumps({**entry, "hosts": []}, sort_keys=True)
+        same.setdefault(key, {**entry, "hosts": []})["hosts"].extend(entry["hosts"])
+    return list(same.values())
 
 
 def _compared(result: Results) -> Plain:

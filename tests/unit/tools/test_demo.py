@@ -48,7 +48,16 @@ def test_the_verdict_is_read_from_the_output() -> None:
 
 
 def test_a_run_without_verdict_has_none() -> None:
-    assert Run("ERROR! the playbook could not be found\n", 1, 0.1).verdict == []
+    run = Run("ERROR! the playbook could not be found\n", 1, 0.1)
+    assert run.verdict == []
+    with pytest.raises(DemoError, match="no report"):
+        assert run.report
+
+
+def test_the_report_is_where_the_verdict_says() -> None:
+    page = "/tmp/failsafe-demo-x/records/me@here-1.report.html"
+    told = OUTPUT.replace("    - 4 pending", f"    - 'report: {page}\n      (and .md, .json)'\n    - 4 pending")
+    assert Run(told, 2, 1.0).report == Path(page)
 
 
 def test_two_fleets_have_different_ports() -> None:

@@ -44,6 +44,19 @@ class Run:
         result = yaml.safe_load("\n".join(block)) or {}
         return [line for text in result.get("msg", ()) for line in text.splitlines()]
 
+    @property
+    def report(self) -> Path:
+        """The page that the verdict names.
+
+        Raises:
+            DemoError: it names none.
+
+        """
+        for line in self.verdict:
+            if line.startswith("report: "):
+                return Path(line.removeprefix("report: ").partition(" (and")[0])
+        raise DemoError("not as told: the deploy left no report")
+
 
 class Playbooks:
     """ansible-playbook of the checkout, for one fleet."""
@@ -51,7 +64,8 @@ class Playbooks:
     def __init__(self, log: Path, variables: dict[str, t.Any], *, verbose: bool) -> None:
         self.log = log
         self._variables = log.parent / "variables.json"
-        variables = {**variables, "nginx_deploy_record": f"{log.parent}/records/"}
+        self.records = log.parent / "records"
+        variables = {**variables, "nginx_deploy_record": f"{self.records}/"}
         self._variables.write_text(json.dumps(variables, indent=2))
         self._verbose = verbose
 

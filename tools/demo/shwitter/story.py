@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from .fleet import EXAMPLE, Fleet, run_quietly
+from .fleet import EXAMPLE, ROOT, Fleet, run_quietly
 from .host import DemoError, Host, Snapshot
 from .playbook import Playbooks, Run
 from .telling import Teller, answers_of
@@ -24,6 +25,7 @@ PAGES = (
     "https://api.shwitter.example/api/profile_list",
 )
 GUILTY = ("snippets/api.conf", "rewrite ^/api/profile")
+KEPT = ROOT / "build" / "demo"
 CUTOVER = ("sites-enabled/api.conf", "proxy_pass http://profiles")
 
 
@@ -43,6 +45,7 @@ class Story:
         self.fleet = fleet
         self.playbooks = playbooks
         self.teller = Teller()
+        self.report: Path | None = None
         self.canary, *self.others = fleet.hosts
 
     def tell(self) -> None:
@@ -57,6 +60,8 @@ class Story:
             self.deploy_the_fix()
             self.nothing_leaked()
         self.teller.sum_up()
+        if self.report:
+            self.teller.say(f"the report of (b), whose Markdown beside it is the draft of a postmortem:\n{self.report}")
 
     def welcome(self) -> None:
         """Five instances with a configuration that no tool made."""
@@ -117,6 +122,9 @@ class Story:
             template = EXAMPLE / "changes" / "early-cutover" / f"{CUTOVER[0]}.j2"
             place = f"{CUTOVER[0]}:{_line_of(template, CUTOVER[1])}"
             self.teller.must(f"the guilty line is named: {place}", place in run.output.partition("guilty")[2])
+            self.report = _keep(run.report)
+            named = place in self.report.with_suffix(".md").read_text()
+            self.teller.must("the postmortem that the deploy drafted names it too", named)
             self._must_be_rolled_back(before[self.canary.name], after[self.canary.name])
             for host in self.others:
                 self._must_be_untouched(host, before[host.name], after[host.name])
@@ -141,7 +149,11 @@ class Story:
         """The key was deployed five times and shown nowhere."""
         key = self.fleet.certificate.with_suffix(".key").read_text().splitlines()[1]
         told = [self.playbooks.log.read_text(), *(host.journal for host in self.fleet.hosts)]
-        self.teller.must("the private key is in no output and in no journal", not any(key in text for text in told))
+        told += [file.read_text() for file in self.playbooks.records.iterdir()]
+        self.teller.must(
+            "the private key is in no output, no journal, no record and no report",
+            not any(key in text for text in told),
+        )
 
     def _deploy(self, source: Path) -> Run:
         self.teller.command(self.playbooks.command("deploy", source))
@@ -169,6 +181,14 @@ class Story:
         same = (was.state, was.served) == (now.state, now.served)
         if not same or set(_events(was, now)) - {"staged", "unlocked"} or _failures(host):
             raise DemoError(f"not as told: {host.name} was touched")
+
+
+def _keep(report: Path) -> Path:
+    """Copy a report out of the work folder, which is deleted in the end; returns the page's new place."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for ending in ("md", "html"):
+        shutil.copyfile(report.with_suffix(f".{ending}"), KEPT / f"report.{ending}")
+    return KEPT / "report.html"
 
 
 def _events(was: Observed, now: Observed) -> list[str]:

@@ -8,12 +8,13 @@ import json
 import re
 import typing as t
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import FORMATS, ReportError, build, render
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import FORMATS, ReportError, build, publish, render
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report.journal import describe, read
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report.serving import risk, spells
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._report.rollouts import (
@@ -176,20 +177,37 @@ def test_culprits_and_behaviour_are_told() -> None:
             {"by": "nginx", "file": None, "line": None, "text": "no such file", "hosts": ["web1"]},
         ],
         findings=[
-            {"rule": "server-tokens", "severity": "advice", "message": "says its version", "file": "nginx.conf", "line": 4,
+            {"rule": "server-tokens", "severity": "warning", "message": "says its version", "file": "nginx.conf", "line": 4,
              "hosts": ["web1", "web2"]},
         ],
         launch={"job": "42", "user": "anna"},
+        left_out={"findings": 17, "culprits": 18},
     )  # fmt: skip
     words = (
         "conf.d/a.conf:16", "+ return 302 /;", "unknown file:?", "redirect-target-changed", "302 /login / 200", "location /x",
         "GET http://www.example.com/", "location /: return 200 -&gt; return 302 /login", "and 2 more groups", "nginx.conf:4",
-        "routes.yml:3", "job 42, user anna", "1.22.1", "OPS-7",
+        "routes.yml:3", "job 42, user anna", "1.22.1", "OPS-7", "and 17 more", "and 18 more",
     )  # fmt: skip
     for form in ("markdown", "html"):
         text = render(data, form)
         for word in words:
             assert (word if form == "html" else word.replace("&gt;", ">")) in text, (form, word)
+
+
+def test_a_postmortem_is_not_drowned_in_advice() -> None:
+    advice = {
+        "rule": "server-tokens",
+        "severity": "advice",
+        "message": "m",
+        "file": "nginx.conf",
+        "line": 4,
+        "hosts": [],
+    }
+    data = report(findings=[advice])
+    assert "server-tokens" not in render(data, "markdown")
+    assert "Lint has advice, too" in render(data, "markdown")
+    assert "server-tokens" in render(data, "html")
+    assert "server-tokens" in render({**data, "ok": True}, "markdown")
 
 
 def test_what_was_not_compared_is_said() -> None:
@@ -219,7 +237,9 @@ def test_what_hosts_say_is_text_in_every_format(form: str) -> None:
         counts={HOSTILE: 1},
         journals={HOSTILE: [line(1, "gate", HOSTILE, ok=False, reason=HOSTILE), line(2, HOSTILE, HOSTILE)]},
         asked={HOSTILE: {"journal": [line(3, "reload", HOSTILE)], "current": {"running": HOSTILE, "active": HOSTILE}}},
-        findings=[dict.fromkeys(("rule", "severity", "message", "file", "line"), HOSTILE) | {"hosts": [HOSTILE]}],
+        findings=[
+            dict.fromkeys(("rule", "message", "file", "line"), HOSTILE) | {"hosts": [HOSTILE], "severity": "error"}
+        ],
         culprits=[dict.fromkeys(("by", "file", "line", "text"), HOSTILE) | {"hosts": [HOSTILE]}],
         behaviour=[_hostile(COMPARED), {"hosts": [HOSTILE], "verified": False, "reason": HOSTILE}],
         settings={"source": HOSTILE, "metadata": {HOSTILE: HOSTILE}},
@@ -298,3 +318,31 @@ def test_any_journals_make_a_report_whose_spells_do_not_overlap(journals: dict[s
     assert data["risk"]["at_once"] <= data["risk"]["hosts"] <= 2
     for form in FORMATS:
         assert render(data, form)
+
+
+def test_the_files_are_for_their_owner_and_whole(tmp_path: Path) -> None:
+    now = START + timedelta(seconds=9)
+    paths = publish(record(), tmp_path / "reports", "one", now=now)
+    assert [path.name for path in paths] == ["one.report.html", "one.report.md", "one.report.json"]
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
+    assert (tmp_path / "reports").stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == sorted(path.name for path in paths)
+    assert json.loads(paths[2].read_text()) == report()
+
+
+@pytest.mark.parametrize("odd", [{"settings": 7}, {"behaviour": [{"verified": True}]}, {"text": 1}, {"batches": [{}]}])
+def test_whatever_a_record_holds_is_a_report_or_one_kind_of_error(tmp_path: Path, odd: dict[str, t.Any]) -> None:
+    with pytest.raises(ReportError, match="cannot be made"):
+        publish(record(**odd), tmp_path, "one", now=START)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_that_cannot_be_written_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ReportError, match=r"file/one\.report\.html cannot be written: "):
+        publish(record(), tmp_path / "file", "one", now=START)
+
+
+def test_names_that_are_no_text_are_written(tmp_path: Path) -> None:
+    odd = record(hosts=[{"host": "caf\udce9", "outcome": "failed", "reason": "\udcff"}])
+    assert all(path.read_bytes() for path in publish(odd, tmp_path, "one", now=START))
