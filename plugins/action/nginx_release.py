@@ -28,6 +28,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source impo
     find_source,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import progress
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import launch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probes import default_probes
 
@@ -138,6 +139,7 @@ class ActionModule(ActionBase):
 
     def _call(self, variables: dict[str, t.Any], extra: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = {name: value for name, value in self._task.args.items() if name not in _CONTROLLER_OPTIONS}
+        arguments["metadata"] = _with_launch(arguments.get("metadata"), variables)
         arguments.update(extra, _owner=str(variables.get("inventory_hostname", "")))
         return t.cast(
             "dict[str, t.Any]",
@@ -159,6 +161,15 @@ def _timed(result: dict[str, t.Any]) -> dict[str, t.Any]:
         return result
     passed = timedelta(seconds=float((result.get("gate") or {}).get("seconds") or 0))
     return {**result, "reloaded": (datetime.now(UTC) - passed).isoformat(timespec="milliseconds")}
+
+
+def _with_launch(metadata: t.Any, variables: dict[str, t.Any]) -> t.Any:
+    """What the journal says of the run, and by whom and from where AWX launched it."""
+    told = launch(variables)
+    if not told or not isinstance(metadata or {}, t.Mapping):
+        return metadata
+    who = {"who": told["user"]} if "user" in told else {}
+    return {**who, **(metadata or {}), "launch": told}
 
 
 def _unpack(packed: str | None) -> bytes | None:

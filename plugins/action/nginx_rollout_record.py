@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import ReportError, publish
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import (
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry, (
     evidence,
     options,
     progress,
@@ -35,6 +35,7 @@ _ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "verdict": {"type": "dict"},
     "settings": {"type": "dict", "default": {}},
     "batches": {"type": "list", "elements": "int", "default": []},
+    "launch": {"type": "dict", "default": {}},
 }
 
 
@@ -71,8 +72,9 @@ class ActionModule(ActionBase):
         # A variable and no option: callbacks see, and print or log, the options of a task.
         try:
             url = str(self._templar.template(variables.get("nginx_deploy_webhook_url") or "") or "")
-            metadata = self._templar.template(variables.get("nginx_deploy_metadata") or {}) if url else {}
-        except AnsibleError as error:
+            metadata = self._templar.template(variables.get("nginx_deploy_metadata")) if url else None
+            metadata = entry.read("nginx_deploy_metadata", metadata)
+        except (AnsibleError, options.RolloutError) as error:
             return f"nginx_deploy_webhook_url or nginx_deploy_metadata cannot be read ({type(error).__name__})"
         hosts, verdict = arguments["hosts"], arguments["verdict"]
         body = url and webhook.message(
@@ -81,7 +83,7 @@ class ActionModule(ActionBase):
             len(verdict["hosts"] if verdict else hosts),
             verdict=verdict,
             names=hosts if arguments["event"] == "settling" else (),
-            metadata=metadata if isinstance(metadata, dict) else None,
+            metadata=metadata,
         )
         return webhook.send(url, body) if body else ""
 
@@ -120,7 +122,7 @@ class ActionModule(ActionBase):
             raise options.RolloutError(
                 "nginx_deploy_report needs the record, which an empty nginx_deploy_record switches off."
             )
-        fresh = record.begin(hosts, settings)
+        fresh = record.begin(hosts, settings, launch=arguments["launch"])
         path = self._place(arguments["path"], fresh["rollout"])
         report: list[str] = []
         if path:

@@ -11,15 +11,16 @@ version_added: 0.1.0
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
-  - Returns the host pattern it was given, or fails when that pattern, or the pattern together with C(--limit), selects no host.
+  - Returns the host pattern that it was given, or fails when that pattern, or the pattern together with C(--limit), selects no host.
   - Ansible itself skips a play without hosts and exits with 0, so that a deploy that reached nobody looks like a success.
   - Meant for the C(hosts) keyword of a play.
 options:
   _terms:
-    description: One host pattern.
-    type: string
+    description: One host pattern, or several, as a list or one a line.
+    type: raw
     required: true
 notes:
+  - Of something that is not text, such as the number that ansible-core 2.19 makes of V(0123), the name is not known any more, and it is refused.
   - C(--limit) is taken from the variable C(ansible_limit), which Ansible sets.
 """
 
@@ -31,7 +32,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The pattern, unchanged.
+  description: The pattern; several as one, separated by commas.
   type: list
   elements: str
 """
@@ -43,6 +44,10 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.entry import read
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.values import is_empty
+
 
 class LookupModule(LookupBase):
     """See DOCUMENTATION."""
@@ -50,12 +55,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **_: t.Any) -> list[str]:
         """The pattern in `terms`, once it is known to select a host."""
         variables = variables or {}
-        if len(terms) != 1 or not isinstance(terms[0], str) or not terms[0].strip():
-            raise AnsibleError(
-                f"The target hosts have to be one host pattern, not {terms!r}. Set nginx_deploy_hosts to a pattern such"
-                " as 'webservers'."
-            )
-        pattern = terms[0]
+        pattern = _pattern(terms)
         if context.CLIARGS.get("syntax"):
             # --syntax-check runs nothing, and usually without an inventory.
             return [pattern]
@@ -75,6 +75,21 @@ class LookupModule(LookupBase):
                     " Nothing was changed."
                 )
         return [pattern]
+
+
+def _pattern(terms: list[t.Any]) -> str:
+    """What was asked for, as one pattern. Nothing is not everything: an empty answer of a form is refused."""
+    # A lookup takes lists apart.
+    value = terms[0] if len(terms) == 1 else terms
+    if is_empty(value):
+        raise AnsibleError(
+            "The target hosts have to be a host pattern, and nothing arrived. Set nginx_deploy_hosts to a pattern such as"
+            " 'webservers', or to 'all'. Nothing was changed."
+        )
+    try:
+        return str(read("nginx_deploy_hosts", value))
+    except RolloutError as error:
+        raise AnsibleError(f"{error} Nothing was changed.") from None
 
 
 def _inventory(loader: t.Any, groups: dict[str, list[str]]) -> InventoryManager:

@@ -75,6 +75,11 @@ options:
     type: list
     elements: int
     default: []
+  launch:
+    description:
+      - By whom and from where AWX launched the run, as M(failsafe.nginx.nginx_rollout_options) returns it. Used with O(event=started).
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - failsafe.nginx.attributes
   - failsafe.nginx.attributes.action

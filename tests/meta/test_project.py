@@ -33,6 +33,7 @@ HEAVIEST = {
     "nginx_lint": 0,
     "nginx_release": 300_000,
     "nginx_release_info": 300_000,
+    "nginx_rollout_options": 0,
     "nginx_rollout_record": 0,
     "nginx_route_check": 230_000,
 }

@@ -33,8 +33,13 @@ Record = dict[str, t.Any]
 _UNKNOWN: t.Final = "the run ended while this host was being {}; ask failsafe.nginx.status what it runs"
 
 
-def begin(hosts: Iterable[str], settings: Mapping[str, t.Any], moment: datetime | None = None) -> Record:
-    """The record of a run in which nothing has happened yet. Its `rollout` is the run's new id."""
+def begin(
+    hosts: Iterable[str],
+    settings: Mapping[str, t.Any],
+    moment: datetime | None = None,
+    launch: Mapping[str, str] | None = None,
+) -> Record:
+    """The record of a run in which nothing has happened yet. Its `rollout` is the run's new id, `launch` AWX's job, if any."""
     moment = moment or datetime.now(UTC)
     user, controller = _user(), platform.node().partition(".")[0] or "unknown"
     return {
@@ -42,6 +47,7 @@ def begin(hosts: Iterable[str], settings: Mapping[str, t.Any], moment: datetime 
         "rollout": f"{user}@{controller}-{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
         "controller": {"user": user, "host": controller, "pid": os.getppid()},
         "settings": dict(settings),
+        **({"launch": dict(launch)} if launch else {}),
         "started": _stamp(moment),
         "updated": _stamp(moment),
         "finished": None,

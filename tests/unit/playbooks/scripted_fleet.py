@@ -92,7 +92,8 @@ class Deploy:
             shutil.copytree(ROOT / part, self.home / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("plugins/action", "plugins/modules"):
             (self.home / part).mkdir()
-            shutil.copy(ROOT / part / "nginx_rollout_record.py", self.home / part)
+            for name in ("nginx_rollout_options.py", "nginx_rollout_record.py"):
+                shutil.copy(ROOT / part / name, self.home / part)
         shutil.copy(ROOT / "galaxy.yml", self.home)
         for name in ("nginx_release", "nginx_release_info", "nginx_route_check", "nginx_bisect"):
             script = Path(__file__).with_name(

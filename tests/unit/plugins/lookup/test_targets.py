@@ -29,6 +29,11 @@ def test_a_pattern_that_selects_a_host_is_returned_as_it_is(pattern: str, limit:
     assert targets(pattern, limit) == [pattern]
 
 
+@pytest.mark.parametrize("pattern", ["web1\nweb2\n", ["web1", "web2"]])
+def test_several_patterns_become_one(pattern: object) -> None:
+    assert targets(pattern) == ["web1,web2"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "limit", "words"),
     [
@@ -36,9 +41,12 @@ def test_a_pattern_that_selects_a_host_is_returned_as_it_is(pattern: str, limit:
         ("web:!web*", None, "selects none"),
         ("web", "db", "--limit 'db' leaves none of the 2 hosts"),
         ("web1", "web2", "leaves none"),
-        ("", None, "have to be one host pattern"),
-        (None, None, "have to be one host pattern"),
-        (83, None, "have to be one host pattern"),
+        ("", None, "nothing arrived"),
+        (" \n", None, "nothing arrived"),
+        (None, None, "nothing arrived"),
+        (83, None, "arrived as the number 83"),
+        (True, None, "arrived as the boolean true"),
+        (["web1", 83], None, "arrived as the number 83"),
     ],
 )
 def test_an_empty_set_of_hosts_is_an_error(pattern: object, limit: str | None, words: str) -> None:

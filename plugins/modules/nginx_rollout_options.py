@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documentation of the nginx_rollout_options action, which runs on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nginx_rollout_options
+short_description: Read what a run was told, and refuse what could not have been meant
+version_added: 0.1.0
+description:
+  - Looks at every variable of every host whose name begins with C(nginx_deploy_), before any host is asked. Fails for a name that there is
+    not, and tells the one that is nearest to it; for a value that is none of the choices; and for one of which it is not known what
+    was written, such as a number in the place of a name.
+  - Reads the variables that concern a run and not a host, as P(failsafe.nginx.deploy_option#filter) does it.
+  - A value that is a template is judged where it is used, by P(failsafe.nginx.nginx_deploy#role).
+  - The collection's playbooks begin with it.
+author:
+  - failsafe.nginx contributors (@failsafe-nginx)
+extends_documentation_fragment:
+  - failsafe.nginx.attributes
+  - failsafe.nginx.attributes.action
+options:
+  hosts:
+    description:
+      - Names of all targeted hosts, usually C(ansible_play_hosts_all).
+    type: list
+    elements: str
+    required: true
+  needs:
+    description:
+      - Names of variables that have to be set on every host.
+    type: list
+    elements: str
+    default: []
+  forgive_inventory:
+    description:
+      - Whether what is wrong with a variable that was not given to this very run, as an extra variable, is only warned of.
+        Somebody who rolls back in a hurry is not kept from it by a misspelt name in the inventory.
+    type: bool
+    default: false
+  in_slices:
+    description:
+      - Whether a job of AWX or automation controller may be one slice of several. AWX does not say so; it is told by a
+        workflow job with the name of its only template.
+    type: bool
+    default: true
+attributes:
+  bypass_host_loop:
+    details:
+      - Meant to be used with C(run_once).
+  check_mode:
+    support: full
+  connection:
+    support: none
+  delegation:
+    support: none
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  platform:
+    platforms: posix
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Refuse what could not have been meant
+  failsafe.nginx.nginx_rollout_options:
+    hosts: "{{ ansible_play_hosts_all }}"
+    needs: [nginx_deploy_src]
+    in_slices: false
+  run_once: true
+  register: told
+"""
+
+RETURN = r"""
+options:
+  description: The variables of a run, without C(nginx_deploy_) in their names, as they were meant, or with their defaults.
+  returned: success
+  type: dict
+  sample: {"serial": [1, "10%", "100%"], "max_failures": 0, "on_failure": "keep"}
+launch:
+  description: By whom and from where AWX launched the job; empty outside AWX.
+  returned: success
+  type: dict
+  sample: {"job": "42", "template": "Nginx deploy", "type": "workflow", "user": "alice", "revision": "3f1c2ab"}
+"""
