@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
@@ -45,7 +44,7 @@ class ActionModule(ActionBase):
         except RolloutError as error:
             faults, warnings, options = [str(error)], [], {}
         if faults:
-            raise AnsibleActionFail("\n".join(["Nothing was changed, and no host was asked.", *faults]))
+            return {"failed": True, "msg": "\n".join(["Nothing was changed, and no host was asked.", *faults])}
         return {"changed": False, "options": options, "launch": launch(variables), "warnings": warnings}
 
     def _faults(self, arguments: dict[str, t.Any], variables: Variables) -> tuple[list[str], list[str]]:

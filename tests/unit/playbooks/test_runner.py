@@ -46,7 +46,7 @@ class Fleet:
         collections = work / "collections" / "ansible_collections" / "failsafe"
         collections.mkdir(parents=True)
         (collections / "nginx").symlink_to(ROOT)
-        common = {"nginx_deploy_src": "site", "nginx_deploy_serial": [1, "100%"], "token": token}
+        common = {"nginx_deploy_src": "site", "token": token}
         inventory = {name: {**host.variables(), **common} for name, host in self.hosts.items()}
         self._controller = Controller(work, self._project, work / "collections", inventory, VAULT_PASSWORD)
         self.jobs: dict[str, Job] = {}
@@ -78,6 +78,8 @@ class Fleet:
 
     def launch(self, name: str, playbook: str, *arguments: str, check: bool = False, **survey: t.Any) -> None:
         """Run a job, and remember which hosts it changed."""
+        if playbook == "deploy":
+            survey["nginx_deploy_serial"] = "1, 100%"
         before = {host: files(instance.conf) for host, instance in self.hosts.items()}
         self.jobs[name] = self._controller.launch(playbook, *arguments, check=check, **survey)
         self.changed[name] = [host for host in HOSTS if before[host] != files(self.hosts[host].conf)]
@@ -146,7 +148,7 @@ ENDINGS = {
     "status": Ending("status", 0, [], NEW, "nginx 1."),
     "drift": Ending("drift", 2, [], NEW, "web2: changed by hand: conf.d/site.conf"),
     "unlock": Ending("unlock", 0, [], NEW, "Give the host back"),
-    "rollback": Ending("rollback", 0, ["web1"], ["old", "new"], "Go back to"),
+    "rollback": Ending("rollback", 0, ["web1"], ["old", "new"], "Roll back, reload and prove it"),
 }
 
 
