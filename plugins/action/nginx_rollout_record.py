@@ -16,7 +16,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import ReportError, publish
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry, (
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import (
+    entry,
     evidence,
     options,
     progress,
