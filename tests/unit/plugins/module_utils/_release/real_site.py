@@ -23,6 +23,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine imp
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
 from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
 
+PATIENCE = 600  # seconds: a hang ends, a slow machine does not
 PORT, OTHER = free_port(), free_port()
 
 
@@ -45,16 +46,16 @@ class Site:
 
     def engine(self, **settings: t.Any) -> Engine:
         given = {"store": str(self.store), "config_dir": str(self.conf), "main": "main.conf", "prefix": str(self.top)}
-        given.update(service_manager="none", owner="web1", reload_timeout=20)
+        given.update(service_manager="none", owner="web1", reload_timeout=60)
         return Engine(Settings(**{**given, **settings}))
 
     def run(self) -> None:
         argv = ["nginx", "-c", str(self.conf / "main.conf"), "-p", f"{self.top}/"]
-        subprocess.run(argv, env=environment(), check=True, timeout=20)
+        subprocess.run(argv, env=environment(), check=True, timeout=PATIENCE)
 
     def get(self, port: int = PORT) -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return str(error.code)
@@ -81,10 +82,10 @@ class Site:
         """Run `failsafe-nginx` as someone on the host would."""
         run = [sys.executable, "-I", str(self.store / "failsafe-nginx.pyz"), *argv]
         return subprocess.run(
-            run, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]}
+            run, capture_output=True, text=True, timeout=PATIENCE, check=False, env={"PATH": os.environ["PATH"]}
         )
 
-    def await_(self, wanted: t.Callable[[], bool], seconds: float = 60) -> None:
+    def await_(self, wanted: t.Callable[[], bool], seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
         while not wanted():
             assert time.monotonic() < end, "it did not come to pass"
