@@ -40,7 +40,7 @@ class Back(Trial):
                 self._return_running(state, target, active, result)
         except ReleaseError as error:
             self._record("rollback_failed", target.id, reason=str(error), by=by)
-            state["trouble"] = str(error)
+            state["trouble"] = self.redact(str(error))
             with contextlib.suppress(ReleaseError):
                 self.store.save(state)
             files = "not " if state["txn"] or state["active"] else ""

@@ -21,6 +21,7 @@ from .disk import Folder
 from .engine import Engine
 from .errors import ReleaseError
 from .host import Settings
+from .show import Elider
 from .store import Store
 
 _TRIES = (2, 10, 30, 60)  # seconds before the next one; what stops a rollback may pass
@@ -35,7 +36,18 @@ def _engine(path: str, who: str = "", why: str = "by hand", *, on_drift: str = "
         raise ReleaseError(f"there is no release in the store {path}", "order")
     known = {name: value for name, value in state["settings"].items() if name in Settings._fields}
     ours = {"store": path, "rollout": None, "on_drift": on_drift, "metadata": {"who": who or _who(), "why": why}}
-    return Engine(Settings(**{**known, **ours}))
+    engine = Engine(Settings(**{**known, **ours}))
+    # No controller tells the secret values here, and nginx's own lines may quote them.
+    engine.redact = engine.store.redact = Elider(lambda: _guarded(engine.store))
+    return engine
+
+
+def _guarded(store: Store) -> t.Iterator[str]:
+    """The stored files that hold secret values."""
+    for release in map(store.release, store.releases()):
+        for entry in release.tree.values():
+            if entry.type == "file" and (entry.secret or entry.guarded):
+                yield store.files(release).read(entry.path).decode("utf-8", "replace")
 
 
 def _who() -> str:
@@ -155,14 +167,16 @@ def _run(given: argparse.Namespace) -> Result:
 def main(argv: t.Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, or 1 with the reason on standard error."""
     given = _parser().parse_args(argv)
+    shown = Elider(lambda: _guarded(Store(Folder(given.store))))
     try:
         if given.command == "history":
             _show_history(_engine(given.store).history(), given.n)
             return 0
         result = _run(given)
     except ReleaseError as error:
-        sys.stderr.write(f"failsafe-nginx: {error}\n")
+        sys.stderr.write(f"failsafe-nginx: {shown(str(error))}\n")
         return 1
     result = {name: value for name, value in result.items() if not name.startswith("_")}
-    sys.stdout.write(json.dumps(result, indent=2) + "\n")
+    # A diff shows such files as fingerprints, and is the only way to see what a hand did.
+    sys.stdout.write(json.dumps(result if given.command == "drift" else shown(result), indent=2) + "\n")
     return 0

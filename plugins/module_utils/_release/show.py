@@ -14,6 +14,7 @@ import typing as t
 
 from .candidate import Tree
 from .entry import Entry
+from .errors import ReleaseError
 from .switch import Changes
 
 HIDDEN = "********"
@@ -24,6 +25,10 @@ _LINES = 60  # of one file's drift
 _LISTED = 20  # of one list in a line of the journal
 _LONGEST_TEXT = 500
 _MOST_LINES = 50  # of the journal
+_QUOTED = re.compile(r'"([^"\n]{4,})"')
+_WORD = re.compile(
+    r"[^\s;{}\"']{8,}"
+)  # of a configuration; what is shorter is hidden only where it is all that is quoted
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 Reader = t.Callable[[Entry], bytes]
@@ -44,15 +49,45 @@ class Redactor:
 
     def __call__(self, value: t.Any) -> t.Any:
         """The same plain data without the secrets; what is packed for the action plugin (`_name`) stays readable."""
-        if self._pattern is None:
-            return value
         if isinstance(value, str):
-            return self._pattern.sub(HIDDEN, value)
+            return self._clean(value)
         if isinstance(value, dict):
             return {key: item if key.startswith("_") else self(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self(item) for item in value]
         return value
+
+    def _clean(self, text: str) -> str:
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+
+class Elider(Redactor):
+    """Hides what nginx quotes out of files that hold secret values, where nobody tells the values.
+
+    `texts` gives the contents of these files once it is needed; where it raises `ReleaseError`, every quotation is hidden.
+    """
+
+    def __init__(self, texts: t.Callable[[], t.Iterable[str]]) -> None:
+        super().__init__()
+        self._texts = texts
+        self._known: list[str] | None = None
+        self._words: set[str] = set()
+        self._blind = False
+
+    def _clean(self, text: str) -> str:
+        return _QUOTED.sub(self._quotation, text)
+
+    def _quotation(self, found: t.Match[str]) -> str:
+        if self._known is None:
+            try:
+                self._known = list(self._texts())
+            except ReleaseError:
+                self._known = []
+                self._blind = True
+            self._words = {word for known in self._known for word in _WORD.findall(known)}
+        said = found.group(1)
+        told = self._blind or any(said in known for known in self._known)
+        return f'"{HIDDEN}"' if told or any(word in said for word in self._words) else found.group()
 
 
 def diff(plan: Changes, before: tuple[Tree, Reader], after: tuple[Tree, Reader]) -> list[dict[str, str]]:

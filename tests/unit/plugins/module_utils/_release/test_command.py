@@ -17,7 +17,7 @@ import pytest
 from real_site import PROBES, Site, server
 from release_world import of, shape
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import cli, clock, watch
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import cli, clock, show, watch
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 
 FIRST = of({"vhosts/a.conf": server("return 200 first;")})
@@ -181,3 +181,54 @@ def test_the_clock_on_the_wall_has_no_say(
     monkeypatch.setattr(time, "time", lambda: real() + shift)
     assert waiting(note(5)) == pytest.approx([5], abs=0.5)
     assert clock.left(note(5)) == pytest.approx(5, abs=0.5)
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize("how", ["hand", "lease"])
+def test_what_nginx_quotes_of_a_secret_goes_nowhere_though_nobody_tells_the_secret(site: Site, how: str) -> None:
+    secret = "correct-horse-9"
+    outside = site.top / f"{secret}.conf"
+    outside.touch()
+    site.run()
+    site.release(of({"vhosts/a.conf": server(f"include {outside}; return 200 first;")}, [secret]), PROBES)
+    release = site.engine().stage(SECOND)["release"]
+    site.engine(lease=600).activate(release, reload=True)
+    outside.unlink()  # so that nginx refuses the way back and quotes the secret
+    if how == "hand":
+        failed = site.command("rollback").stderr
+    else:
+        place = site.store / "lease.json"
+        note = json.loads(place.read_text())
+        place.write_text(json.dumps({**note, "until": 0}))
+        failed = json.dumps(site.engine().status())
+        assert isinstance(cli._attempt(str(site.store), note["token"]), ReleaseError)
+    told = failed + "".join((site.store / name).read_text() for name in ("journal.jsonl", "state.json"))
+    assert "rollback_failed" in told
+    assert "No such file or directory" in told
+    assert secret not in told
+    outside.touch()
+    assert json.loads(site.command("rollback").stdout)["state"] == "rolled_back"
+
+
+def test_quotations_of_guarded_files_are_hidden_and_others_are_not() -> None:
+    elide = show.Elider(lambda: ['set $key "s3cret-token"; proxy_pass http://u:pass-word@app;'])
+    for line, hidden in {
+        'unknown directive "s3cret-token" in /etc/nginx/a.conf:3': True,
+        'upstream: "http://u:pass-word@app/some/path"': True,
+        'host not found in upstream "http://u:pass-word@app" in /etc/nginx/a.conf:3': True,
+        'unknown directive "prxy" in /etc/nginx/a.conf:3': False,
+        "bind() to 0.0.0.0:80 failed (98: Address already in use)": False,
+    }.items():
+        assert (show.HIDDEN in elide(line)) is hidden, line
+        assert "/etc/nginx/a.conf:3" in elide(line) or "a.conf" not in line
+    assert elide({"a": ['"s3cret-token"'], "_b": '"s3cret-token"'}) == {
+        "a": [f'"{show.HIDDEN}"'],
+        "_b": '"s3cret-token"',
+    }
+
+
+def test_where_guarded_files_cannot_be_read_every_quotation_is_hidden() -> None:
+    def broken() -> t.Iterator[str]:
+        raise ReleaseError("damaged", "store")
+
+    assert show.Elider(broken)('unknown directive "anything" in a:1') == f'unknown directive "{show.HIDDEN}" in a:1'
