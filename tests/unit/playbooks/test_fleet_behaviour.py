@@ -66,7 +66,7 @@ def test_a_failed_gate_is_followed_by_the_search_and_the_verdict_names_the_line(
     run = deploy(planned(web1={"gated": {"failed": True, "msg": "front page answered 500", "gate": GATE}}), *SERIAL)
     assert run.rc == 2, run.output
     steps = [step for host, step in run.calls if host == "web1"]
-    assert steps[-2:] == ["rolled_back", "nginx_bisect"]
+    assert steps[-3:] == ["rolled_back", "nginx_bisect", "nginx_release_info"]
     assert "rolled back: web1: front page answered 500; guilty: conf.d/a.conf:3 + rewrite" in run.output
     assert run.asked("nginx_bisect") == ["web1"]
 

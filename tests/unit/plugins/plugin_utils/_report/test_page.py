@@ -77,6 +77,16 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: webdriver.Chrome) -> 
     assert widths(page, 390) == [390, 390]
 
 
+def test_a_wide_window_breaks_no_name_of_a_host(page: webdriver.Chrome) -> None:
+    lines = """return [...document.querySelectorAll('#hosts tr td:first-child')].slice(0, 2).map((cell) => {
+        const text = document.createRange();
+        text.selectNodeContents(cell);
+        return text.getClientRects().length;
+    })"""
+    assert page.execute_script(lines) == [1, 1]
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def test_paper_shows_what_is_folded(page: webdriver.Chrome) -> None:
     folded = "return document.querySelectorAll('details:not([open])').length"
     assert page.execute_script(folded) > 0
