@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import typing as t
@@ -208,6 +209,15 @@ def test_the_secrets_are_where_they_belong(fleet: Fleet) -> None:
     web2 = fleet.hosts["web2"].conf
     assert TOKEN in (web2 / "conf.d" / "secret.conf").read_text()
     assert (web2 / "tls.key").read_text() == KEY
+
+
+def test_a_job_shows_how_far_it_is(fleet: Fleet) -> None:
+    job = fleet.jobs["deploy"]
+    told = re.findall(rf"batch (\d) of \d, \d of {len(HOSTS)} hosts done(, \d+ s since the reload)?", job.text)
+    assert [number for number, since in told if since], job.stdout
+    assert {number for number, _since in told} == {number for number, since in told if since}
+    events = [event["stdout"] for event in job.events if event["event"] == "verbose"]
+    assert any("since the reload" in line for line in events), "AWX shows what is an event"
 
 
 def test_variables_are_marked_as_awx_marks_them() -> None:
