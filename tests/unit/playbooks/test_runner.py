@@ -38,7 +38,7 @@ class Fleet:
         self._work = work
         self.hosts = {name: Instance(work / name, more={"www.conf": BYSTANDERS}) for name in HOSTS}
         self._project = work / "project"
-        shutil.copytree(ROOT / "examples" / "awx" / "project", self._project)
+        shutil.copytree(ROOT / "examples" / "awx" / "project", self._project, ignore=shutil.ignore_patterns("site"))
         (self._project / "unlock.yml").write_text("- ansible.builtin.import_playbook: failsafe.nginx.unlock\n")
         self._write_sources()
         # As AWX keeps a variable that its inventory's source has encrypted. (It reads no group_vars beside a playbook that
