@@ -128,6 +128,8 @@ class ActionModule(ActionBase):
         report: list[str] = []
         if path:
             record.write(path, fresh)
+            if arguments["path"] is None:
+                record.prune(path.parent)
             report = self._publish(arguments["report"], fresh, path, warnings)
         sizes = progress.batches(len(hosts), settings["serial"])
         return {**_result(path, fresh["rollout"], report, warnings), "batches": sizes}

@@ -39,6 +39,7 @@ options:
       - The file. If it is a folder or ends with a slash, a file in it that is named after the run.
       - Empty means that no record is kept.
       - The default is the folder C(failsafe-nginx) in Ansible's home (C(ANSIBLE_HOME), usually C(~/.ansible)).
+        It holds the newest 100 records; older ones are deleted. A folder that is named here keeps all.
       - A relative path is looked for where C(ansible-playbook) was started.
       - With O(event=reported) the record to read, or a folder, of which it is the newest one.
     type: str

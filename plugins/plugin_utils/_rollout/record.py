@@ -13,10 +13,13 @@ changed are "unknown" until their batch is over. So no signal and no crash has t
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import glob
 import json
 import os
 import platform
+import re
 import secrets
 import typing as t
 from collections.abc import Iterable, Mapping
@@ -27,6 +30,11 @@ from .disk import replace
 from .options import RolloutError
 
 SCHEMA: t.Final = 1
+
+#: Records that the default folder holds at most; whoever wants to keep more names a folder of his own.
+KEPT: t.Final = 100
+
+_NAMED: t.Final = re.compile(r".+-(\d{8}T\d{6}Z)-[0-9a-f]{6}\.json")
 
 Record = dict[str, t.Any]
 
@@ -121,6 +129,19 @@ def newest(path: Path) -> Path:
     if not found:
         raise RolloutError(f"There is no record of a rollout in {path}.")
     return max(found, key=lambda file: file.stat().st_mtime_ns)
+
+
+def prune(folder: Path, keep: int = KEPT) -> None:
+    """Delete all but the newest records of a folder, and what lies beside them under their names, as far as that can be done.
+
+    Only files that are named after a run are looked at.
+    """
+    named = ((_NAMED.fullmatch(path.name), path) for path in folder.iterdir())
+    found = sorted((match[1], path) for match, path in named if match)
+    for _moment, path in found[:-keep]:
+        for file in folder.glob(f"{glob.escape(path.stem)}.*"):
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def read(path: Path, rollout: str | None = None) -> Record:

@@ -112,3 +112,15 @@ def test_batches(serial: object) -> None:
 def test_no_batches(serial: object) -> None:
     with pytest.raises(options.RolloutError, match="nginx_deploy_serial"):
         options.check(on_failure="keep", max_failures=0, serial=serial)
+
+
+def test_a_folder_is_bounded_by_age_and_only_files_of_runs_are_deleted(tmp_path: Path) -> None:
+    kept = [record.begin(["a"], SETTINGS, NOON + timedelta(minutes=number)) for number in range(5)]
+    for row in reversed(kept):
+        record.write(tmp_path / f"{row['rollout']}.json", row)
+        (tmp_path / f"{row['rollout']}.html").touch()
+    for name in ("notes.json", "mine.txt", f"{kept[0]['rollout']}"):
+        (tmp_path / name).touch()
+    record.prune(tmp_path, keep=2)
+    runs = {f"{row['rollout']}.{kind}" for row in kept[3:] for kind in ("json", "html")}
+    assert {path.name for path in tmp_path.iterdir()} == runs | {"notes.json", "mine.txt", kept[0]["rollout"]}
