@@ -24,7 +24,7 @@ Headers = t.Sequence[t.Sequence[str]]
 Peers = t.Mapping[str, frozenset[str]]
 
 #: Headers that tell when a file was written: whether they are there counts.
-_PRESENCE: t.Final = frozenset({"etag", "last-modified"})
+PRESENCE: t.Final = frozenset({"etag", "last-modified"})
 #: Never compared: the time, and how long the connection lasts (nginx ends it after `keepalive_requests`).
 _VOLATILE: t.Final = frozenset({"date", "age", "connection", "keep-alive"})
 #: Follow from the body, which is compared itself.
@@ -91,7 +91,7 @@ def _headers(old: Headers, new: Headers) -> Iterator[str]:
         first, second = before.get(name, []), after.get(name, [])
         if first == second or name in _VOLATILE or name in _BODY or name == "location":
             continue
-        if name in _PRESENCE and first and second:
+        if name in PRESENCE and first and second:
             continue
         if name == "expires" and first and second and _same_age(first[0], second[0], before, after):
             continue
@@ -107,11 +107,12 @@ def _by_name(headers: Headers) -> dict[str, list[str]]:
 
 def _same_age(old: str, new: str, before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> bool:
     """Whether two `Expires` lie equally far behind their `Date`."""
-    ages = [_age(old, before.get("date", [])), _age(new, after.get("date", []))]
+    ages = [age_of(old, before.get("date", [])), age_of(new, after.get("date", []))]
     return ages[0] is not None and ages[1] is not None and abs(ages[0] - ages[1]) <= _TICK
 
 
-def _age(expires: str, dates: list[str]) -> float | None:
+def age_of(expires: str, dates: list[str]) -> float | None:
+    """Seconds from `Date` to `Expires`, None where either is no time."""
     try:
         return (parsedate_to_datetime(expires) - parsedate_to_datetime(dates[0])).total_seconds()
     except (ValueError, TypeError, IndexError):
