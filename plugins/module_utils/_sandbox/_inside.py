@@ -115,7 +115,11 @@ class Plan:
 
     def _written(self) -> t.List[str]:
         build = self._instance.build()
-        paths = [path for path in self.scan.paths("_log", "pid", "lock_file", "_temp_path") if not _LOOSE.match(path)]
+        paths = [
+            path
+            for path in self.scan.paths("_log", "pid", "lock_file", "_temp_path", "_cache_path")
+            if not _LOOSE.match(path)
+        ]
         options = dict(argument[2:].partition("=")[::2] for argument in build.arguments if argument.startswith("--"))
         paths += [
             options[option] for option in ("http-log-path", "lock-path") if options.get(option)

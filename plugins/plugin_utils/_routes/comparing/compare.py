@@ -22,6 +22,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors impo
 
 from .accepting import AcceptList
 from .causes import Causes
+from .chance import ANY, Chance
 from .classify import Pair, classes_of, removed_headers
 from .coverage import Reached, changed_not_verified, dedupe, shown_limits, unused_changes
 from .grouping import Grouper, Item
@@ -115,6 +116,7 @@ class _Comparison:
         self.after = [self.new.served(index, probe) for index, probe in enumerate(probes)]
         self._same: dict[tuple[t.Any, ...], bool] = {}
         self._auth = _auth_requests(self.old) | _auth_requests(self.new)
+        self._chance = (Chance(old.config), Chance(new.config))
         self.noise: Counter[str] = Counter()
         self.noisy: dict[str, int] = {}
         self.unstable: set[int] = set()
@@ -159,9 +161,27 @@ class _Comparison:
             if not found and not moved:
                 continue
             pair = Pair(old, new, found, old_peers, new_peers, self._is_auth, moved, self._added(after))
-            names = classes_of(pair)
-            for name in sorted(names):
-                yield self._item(index, name, found, removed_headers(pair) if name == "security-header-removed" else ())
+            items = [
+                self._item(index, name, found, removed_headers(pair) if name == "security-header-removed" else ())
+                for name in sorted(classes_of(pair))
+            ]
+            if self._is_chance(items, found):
+                self._count_noise(index, found)
+            else:
+                yield from items
+
+    def _is_chance(self, items: Sequence[Item], found: frozenset[str]) -> bool:
+        """Whether no change of the configuration lies on the way, and something does that is another each time."""
+        if self.diff is None or any(item.causes for item in items):
+            return False
+        old, new = self._chance
+        varying = {field for item in items for field in (*old.fields(item.old.path), *new.fields(item.new.path))}
+        return ANY in varying or bool(found and found <= varying)
+
+    def _count_noise(self, index: int, names: Iterable[str]) -> None:
+        for name in names:
+            self.noise[name] += 1
+            self.noisy.setdefault(name, index)
 
     def _at_the_end(self, items: list[Item]) -> Iterator[Item]:
         """The items; one that changed only where its redirects end counts with a request that gets the same there."""
@@ -206,9 +226,7 @@ class _Comparison:
             again = locator.side.again
             if again is not None:
                 noise |= differences(locator.side.outcomes[index], again[index], locator.peers, locator.peers)
-        for name in noise:
-            self.noise[name] += 1
-            self.noisy.setdefault(name, index)
+        self._count_noise(index, noise)
         outcomes = (self.old.side.outcomes[index], self.new.side.outcomes[index])
         if noise & {"status", "closed"} or any(outcome.get("closed") == "timeout" for outcome in outcomes):
             self.unstable.add(index)

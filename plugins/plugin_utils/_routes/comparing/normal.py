@@ -31,6 +31,17 @@ _VOLATILE: t.Final = frozenset({"date", "age", "connection", "keep-alive"})
 _BODY: t.Final = frozenset({"content-length", "transfer-encoding"})
 #: Seconds between two answers that `expires` may show.
 _TICK: t.Final = 2
+_MAX_AGE: t.Final = re.compile(r"(?<=max-age=)(\d+)")
+#: As nginx writes the time: $time_iso8601, $time_local, $date_gmt and the headers of HTTP, $msec.
+_CLOCK: t.Final = re.compile(
+    r"""
+    \b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)?
+  | \b\d\d/[A-Z][a-z]{2}/20\d\d:\d\d:\d\d:\d\d\ [+-]\d{4}
+  | \b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)[a-z]*,\ \d\d[ -][A-Z][a-z]{2}[ -]20\d\d\ \d\d:\d\d:\d\d\ [A-Z]{3}
+  | \b(?:1[789]|2\d)\d{8}\.\d{3}\b
+    """,
+    re.VERBOSE,
+)
 _VOLATILE_PARAMS: t.Final = frozenset({"remote_port", "request_time", "request_time_float"})
 #: Parameters that name the file that a FastCGI or uwsgi application runs.
 FILE_PARAMS: t.Final = frozenset({"script_filename", "document_root", "path_translated"})
@@ -93,6 +104,10 @@ def _headers(old: Headers, new: Headers) -> Iterator[str]:
             continue
         if name in PRESENCE and first and second:
             continue
+        if name != "expires" and list(map(clockless, first)) == list(map(clockless, second)):
+            continue
+        if name == "cache-control" and "expires" in before and "expires" in after and _same_max_age(first, second):
+            continue
         if name == "expires" and first and second and _same_age(first[0], second[0], before, after):
             continue
         yield name
@@ -103,6 +118,18 @@ def _by_name(headers: Headers) -> dict[str, list[str]]:
     for name, value in headers:
         found.setdefault(name.lower(), []).append(value)
     return found
+
+
+def clockless(value: str) -> str:
+    """A value without the times of these days in it: only that there is one."""
+    return _CLOCK.sub("(time)", value)
+
+
+def _same_max_age(first: list[str], second: list[str]) -> bool:
+    """Whether a lifetime until some hour (`expires @15h`) was told a moment later."""
+    ages = [[int(age) for value in values for age in _MAX_AGE.findall(value)] for values in (first, second)]
+    rest = [[_MAX_AGE.sub("", value) for value in values] for values in (first, second)]
+    return rest[0] == rest[1] and all(abs(one - other) <= _TICK for one, other in zip(*ages, strict=True))
 
 
 def _same_age(old: str, new: str, before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> bool:
@@ -181,7 +208,8 @@ def _upstream_headers(old: Mapping[str, t.Any], new: Mapping[str, t.Any], call: 
     before, after = (_by_name(each.get("headers") or []) for each in (old, new))
     for name in before.keys() | after.keys():
         peer = name == "host" and before.get(name) == [call.peer] and after.get(name) == [other.peer]
-        if Counter(before.get(name)) != Counter(after.get(name)) and not peer:
+        values = [Counter(map(clockless, each.get(name, []))) for each in (before, after)]
+        if values[0] != values[1] and not peer:
             yield name
 
 
@@ -190,5 +218,6 @@ def _params(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> Iterator[str]
     if before == after:
         return
     for name in before.keys() | after.keys():
-        if before.get(name) != after.get(name) and name.lower() not in _VOLATILE_PARAMS:
+        values = [None if name not in each else clockless(each[name]) for each in (before, after)]
+        if values[0] != values[1] and name.lower() not in _VOLATILE_PARAMS:
             yield name.lower()

@@ -14,7 +14,7 @@ import typing as t
 
 from . import redact
 from .classify import SECURITY_HEADERS
-from .normal import PRESENCE, age_of, call_of, files, header_values
+from .normal import PRESENCE, age_of, call_of, clockless, files, header_values
 from .places import host_of
 from .redirects import url_of
 
@@ -141,7 +141,7 @@ def _value(outcome: Outcome, name: str, value: str) -> str:
     if name in PRESENCE:
         return "(any)"
     age = age_of(value, header_values(outcome["headers"], "date")) if name == "expires" else None
-    return redact.header(name, value) if age is None else f"{age:.0f} s after Date"
+    return redact.header(name, clockless(value)) if age is None else f"{age:.0f} s after Date"
 
 
 def _upstream_lines(upstream: t.Mapping[str, t.Any], side: str, name: str) -> Iterator[str]:
@@ -152,7 +152,7 @@ def _upstream_lines(upstream: t.Mapping[str, t.Any], side: str, name: str) -> It
         params = upstream.get("params") or {}
         values = [str(value) for key, value in params.items() if key.lower() == name]
         title = name.upper()
-    yield from (f"upstream gets {title}: {redact.header(name, value)}" for value in values)
+    yield from (f"upstream gets {title}: {redact.header(name, clockless(value))}" for value in values)
     if not values:
         yield f"upstream gets no {title}"
 

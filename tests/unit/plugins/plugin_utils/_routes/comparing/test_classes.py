@@ -268,6 +268,19 @@ VOLATILE: dict[str, tuple[dict[str, str], dict[str, str], list[str]]] = {
         {"Date": DATE, "Expires": "Sun, 22 Nov 2026 12:00:00 GMT"},
         ["headers-changed"],
     ),
+    "a lifetime until an hour": (
+        {"Expires": "Sun, 22 Nov 2026 15:00:00 GMT", "Date": DATE, "Cache-Control": "max-age=18000"},
+        {
+            "Expires": "Sun, 22 Nov 2026 15:00:00 GMT",
+            "Date": "Sun, 22 Nov 2026 10:00:01 GMT",
+            "Cache-Control": "max-age=17999",
+        },
+        [],
+    ),
+    "another lifetime": ({"Cache-Control": "max-age=18000"}, {"Cache-Control": "max-age=17999"}, ["headers-changed"]),
+    "when it was": ({"X-T": "t=1795342801.123"}, {"X-T": "t=1795342802.001"}, []),
+    "when it was, for people": ({"X-T": "2026-11-22T10:00:00+00:00"}, {"X-T": "2026-11-22T10:00:01+00:00"}, []),
+    "no time": ({"X-T": "2026-11-22T10:00:00+00:00"}, {"X-T": "2026-11-22"}, ["headers-changed"]),
     "no date at all": ({"Expires": "0"}, {"Expires": "-1"}, ["headers-changed"]),
 }
 

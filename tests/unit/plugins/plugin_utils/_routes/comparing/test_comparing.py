@@ -220,6 +220,46 @@ def test_noise_is_not_compared(make: t.Any) -> None:
     assert [c.name for c in compare([probe], before, [outcome("3", body="x")]).changes] == ["file-changed"]
 
 
+HALF = "split_clients $request_id $half { 50% a; * b; } "
+#: A configuration, and what another answer without a change of it is told as: nothing where it is left to chance.
+LEFT_TO_CHANCE = {
+    "by a part of the clients": (HALF + "server { location / { return 302 /$half; } }", []),
+    "by what is made of it": (HALF + "map $half $to { a x; b y; } server { location / { return 302 /$to; } }", []),
+    "by a map that reads it in its entries": (
+        "map $uri $to { default $msec; } server { location / { return 302 /$to; } }",
+        [],
+    ),
+    "in the server": ("server { set $x $request_id; location / { return 302 /$x; } }", []),
+    "somewhere else": (
+        HALF + "server { location / { return 302 /a; } location /other { return 302 /$half; } }",
+        ["redirect-changed"],
+    ),
+    "in a header": ("add_header X-Id $request_id; server { location / { return 302 /a; } }", ["redirect-changed"]),
+    "of clients as they are": (
+        "split_clients $remote_addr $half { 50% a; * b; } server { location / { return 302 /$half; } }",
+        ["redirect-changed"],
+    ),
+    "nowhere": ("server { location / { return 302 /a; } }", ["redirect-changed"]),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), LEFT_TO_CHANCE.values(), ids=LEFT_TO_CHANCE)
+def test_what_is_left_to_chance_is_no_change_without_a_cause(make: t.Any, text: str, told: list[str]) -> None:
+    def sides(after: str) -> Report:
+        return make.compare(
+            [make.probe()],
+            make.side(text, [make.outcome(302, location="/a")], ["server > location /"]),
+            make.side(after, [make.outcome(302, location="/b")], ["server > location /"]),
+        )
+
+    same = sides(text)
+    assert [change.name for change in same.changes] == told
+    assert same.noise == ([] if told else [{"field": "location", "requests": 1, "example": "p1"}])
+    # Where the block itself is another, it is told whatever it uses.
+    changed = sides(text.replace("return 302", "add_header X-New 1; return 302"))
+    assert [change.name for change in changed.changes] == ["redirect-changed"]
+
+
 def test_an_answer_that_varies_is_not_verified(make: t.Any) -> None:
     before = Side([make.outcome(200)], again=[make.outcome(404)])
     report = compare([make.probe()], before, [make.outcome(404)])
