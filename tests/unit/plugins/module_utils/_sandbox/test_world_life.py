@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -62,10 +65,30 @@ def test_files_of_the_second_world(site: Site) -> None:
     assert not (site.folder / "www").exists()
 
 
+def test_files_that_are_replaced_in_the_world_only(site: Site) -> None:
+    outside = site.folder / "outside.conf"
+    outside.write_text("return 200 host;")
+    site.write(f"server {{ listen 80; include {outside}; }}")
+    content = base64.b64encode(b"return 201 world;").decode()
+    assert site.run(probe(), world={"replaced": {str(outside): content}})[0]["status"] == 201
+    assert (site.run(probe())[0]["status"], outside.read_text()) == (200, "return 200 host;")
+
+
+def test_outcomes_of_some_fields_and_packed(site: Site) -> None:
+    site.write(f"server {{ listen 80; root {site.folder}/www; location /r {{ return 301 /s; }} }}")
+    asked = [probe("/r", follow=True), probe("/x")]
+    job = site.job(asked, packed=True, world={"fields": ["id", "status"], "second": True})
+    world = run_worlds(job)["worlds"]["x"]
+    found = [json.loads(zlib.decompress(base64.b64decode(part))) for part in (*world["outcomes"], *world["second"])]
+    assert found == [[{"id": "/r", "status": 301}, {"id": "/x", "status": 404}], [{"id": "/x", "status": 200}]]
+    assert world["asked_again"] == [1]
+
+
 def test_an_empty_file_system(site: Site) -> None:
     (site.folder / "www").mkdir()
     (site.folder / "www/x").write_text("x")
     site.write(
+        "proxy_cache_path /var/cache/of-mine/pages keys_zone=pages:1m;"
         f"server {{ listen 80; root {site.folder}/www; access_log /var/log/of-mine/access.log; }}",
         top="error_log /var/log/of-mine/error.log; pid /run/of-mine/nginx.pid;".replace("pid", "lock_file", 1),
     )

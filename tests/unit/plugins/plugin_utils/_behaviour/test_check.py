@@ -64,6 +64,40 @@ def test_a_balanced_site_compared_with_itself_shows_nothing_not_even_noise() -> 
     assert (report.changes, report.noise) == ([], [])
 
 
+#: What is another each time, or keeps state from one request to the next.
+RESTLESS = r"""
+proxy_cache_path /var/cache/nginx/pages keys_zone=pages:1m;
+limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/s;
+upstream chance { random; server 10.0.0.1; server 10.0.0.2; server 10.0.0.3; }
+upstream few { least_conn; zone few 64k; server 10.0.1.1:81 weight=3; server 10.0.1.2:81; server 10.0.1.3:81 backup; keepalive 4; }
+split_clients $request_id $half { 50% a; * b; }
+server {
+    listen 80 default_server;
+    location / { proxy_pass http://chance; proxy_next_upstream error http_502; proxy_set_header X-Id $request_id; }
+    location /few/ { proxy_pass http://few/; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    location /pages/ { proxy_cache pages; proxy_cache_valid 1h; proxy_ignore_headers X-Accel-Expires; proxy_pass http://few; }
+    location /slow/ { limit_req zone=slow; proxy_pass http://chance; }
+    location /half/ { return 302 /$half; }
+    location /both/ { mirror /copy; proxy_pass http://few; }
+    location = /copy { internal; proxy_pass http://chance$request_uri; }
+    location /status { stub_status; }
+    location /when/ { add_header X-When $time_iso8601; add_header X-Ms $msec; return 200 $request_time; }
+    location /until/ { expires @15h; root /srv; }
+    location /you/ { userid on; return 200 x; }
+    location /failing/ { error_page 502 503 @down; proxy_intercept_errors on; proxy_pass http://few; }
+    location @down { return 503 "down $request_id"; }
+}
+"""
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_a_restless_site_compared_with_itself_has_no_change() -> None:
+    report = check(RESTLESS, RESTLESS)
+    assert report.changes == []
+    assert report.unverified_changes == []
+
+
 #: What is replaced by what, so that a request changes in many ways at once and groups have several causes.
 CHANGES = {
     "location / { proxy_pass http://app;": 'location / { proxy_pass http://app/x; proxy_set_header A a; proxy_set_header B b; add_header C "c"; expires 1h;',
