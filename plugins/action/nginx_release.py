@@ -38,6 +38,13 @@ MODULE = "failsafe.nginx.nginx_release"
 _CONTROLLER_OPTIONS = ("src", "exclude", "lint_fail_on", "lint_ignore", "probe_limit")
 
 
+#: Options that decide what is staged and activated, beside the source.
+_DECIDING = (
+    "exclude", "config_dir", "main", "store", "binary", "prefix", "service", "service_manager", "file_mode", "directory_mode",
+    "lint_fail_on", "lint_ignore", "on_drift", "require_rollback",
+)  # fmt: skip
+
+
 class ActionModule(ActionBase):
     """See plugins/modules/nginx_release.py for the documentation."""
 
@@ -82,6 +89,7 @@ class ActionModule(ActionBase):
                 result["plan"] = self._plan(current, dump, [version, modules])
                 findings, result["probes"] = self._judge_what_nginx_read(dump, Target.of_host(version))
                 guilty = self._guilty(findings)
+        result["asked"] = key_of({name: self._task.args.get(name) for name in _DECIDING})
         result["findings"] = [finding.as_dict() for finding in findings]
         if guilty:
             result.pop("probes", None)

@@ -22,6 +22,11 @@ _ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "in_slices": {"type": "bool", "default": True},
 }
 
+_UNAPPROVED: t.Final = (
+    "nginx_deploy_require_approval is set, and no nginx_deploy_approved_plan arrived: run failsafe.nginx.plan before, in the same workflow,"
+    " and have its plan approved."
+)
+
 Variables = dict[str, t.Any]
 
 
@@ -41,6 +46,8 @@ class ActionModule(ActionBase):
         try:
             faults, warnings = self._faults(arguments, variables)
             options = {} if faults else self._options(variables)
+            if options.get("require_approval") and "approved_plan" not in options:
+                faults = [_UNAPPROVED]
         except RolloutError as error:
             faults, warnings, options = [str(error)], [], {}
         if faults:

@@ -43,6 +43,11 @@ _value:
       description: Hosts that are alike, each with C(hosts), C(outcome) and C(text).
       type: list
       elements: dict
+    approval:
+      description:
+        - What a deploy compares itself with, given as C(nginx_deploy_approved_plan), with C(digest), C(hosts), C(changes) and C(prints).
+          Less than 10 KB for 1,000 hosts. Null where a host would be refused.
+      type: dict
     refused:
       description: Host to why a deploy would stop there.
       type: dict

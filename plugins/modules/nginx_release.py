@@ -352,6 +352,10 @@ probes:
   returned: O(state=staged), when something is to be done
   type: list
   elements: dict
+asked:
+  description: A digest of the options that decide what is staged, by which a deploy is compared with an approved plan.
+  returned: O(state=staged)
+  type: str
 plan:
   description:
     - By what M(failsafe.nginx.nginx_route_check), M(failsafe.nginx.nginx_diff) and M(failsafe.nginx.nginx_bisect) find in the

@@ -33,6 +33,8 @@ RUN: t.Final[Mapping[str, Option]] = {
     "nginx_deploy_max_failures": {"type": "budget", "default": 0},
     "nginx_deploy_on_failure": {"type": "str", "choices": list(ON_FAILURE), "default": "keep"},
     "nginx_deploy_record": {"type": "path", "default": None, "empty": ""},
+    "nginx_deploy_approved_plan": {"type": "plan", "default": None},
+    "nginx_deploy_require_approval": {"type": "bool", "default": False},
     "nginx_deploy_report": {"type": "path", "default": None, "empty": ""},
     "nginx_deploy_webhook_url": {"type": "str", "default": None, "no_log": True},
     "nginx_deploy_drift_policy": {"type": "str", "choices": ["fail", "warn", "adopt"], "default": "fail"},

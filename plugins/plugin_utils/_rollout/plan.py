@@ -12,6 +12,8 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 
+from . import approval
+
 _STAGED: t.Final = "__nginx_deploy_staged"
 _BEHAVIOUR: t.Final = "__nginx_deploy_behaviour"
 _MOST_FINDINGS: t.Final = 20
@@ -24,7 +26,8 @@ def deploy_plan(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]
 
     Returns:
         `groups` (each `hosts`, `outcome` - one of `change`, `nothing`, `refused`, `unreachable` - and `text`), `refused`
-        (host -> why a deploy would stop there) and `text` (the lines of all groups).
+        (host -> why a deploy would stop there), `approval` (what a deploy compares itself with, see `approval`; None where a host would be
+        refused) and `text` (the lines of all groups).
 
     """
     told = {host: (_result(hostvars[host], _STAGED), _result(hostvars[host], _BEHAVIOUR)) for host in hosts}
@@ -35,8 +38,12 @@ def deploy_plan(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]
         {"hosts": names, "outcome": outcome, "text": list(_lines(names, outcome, told))}
         for (outcome, _key), names in alike.items()
     ]
+    clean = all(group["outcome"] in ("change", "nothing") for group in groups)
     return {
         "groups": groups,
+        "approval": approval.approval([approval.HostPlan.of(host, *told[host]) for host in told])
+        if clean and told
+        else None,
         "refused": {
             host: _message(*told[host])
             for group in groups

@@ -20,6 +20,7 @@ import re
 import typing as t
 from collections.abc import Callable, Mapping
 
+from . import approval
 from .options import RolloutError
 
 #: A variable as an argument spec describes it: `type`, `elements`, `choices`, `default`. `empty` is what an empty answer stands for
@@ -258,4 +259,5 @@ _READERS: t.Final[Mapping[str, Callable[[str, t.Any, Option], t.Any]]] = {
     "batches": _batches,
     "budget": _budget,
     "pattern": _pattern,
+    "plan": lambda name, value, _option: approval.read(name, value),
 }

@@ -13,6 +13,7 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from . import approval
 from .options import budget
 
 #: What a host has come to, in the order in which a summary lists it.
@@ -59,13 +60,16 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
 
     `variables` holds `__nginx_deploy_staged`, `_activated`, `_gated`, `_confirmed` and `_rolled_back`,
     each the result of one task, or lacks those that did not run, `__nginx_deploy_failure`, the result of whatever
-    task sent the host to its rescue, `_behaviour` and `_bisected` of the route check and of the search for the guilty
+    task sent the host to its rescue, `_told` with the approved plan, `_behaviour` and `_bisected` of the route check and of the search for the guilty
     lines, and `_reverted` and `_unlocked` of the fleet's plays. A host that registered nothing was never reached.
     """
     others = ("failure", "rolled_back", "reverted", "unlocked", "behaviour", "bisected")
     steps = {name: _result(variables, name) for name in (*_STEPS, *others)}
     outcome, reason = _outcome(steps)
     staged = steps["staged"]
+    unapproved = _unapproved(host, steps, _result(variables, "told"))
+    if unapproved and outcome in ("unchanged", "planned", "pending"):
+        outcome, reason = "refused", unapproved
     ran = bool(steps["activated"]) and staged.get("state") != "confirmed"
     back = _fine(steps["reverted"]) or (_fine(steps["rolled_back"]) and not _is_confirmed(steps))
     freed = _is_confirmed(steps) or any(_fine(steps[name]) for name in ("rolled_back", "reverted", "unlocked"))
@@ -81,6 +85,14 @@ def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
         unverified=""
         if outcome in ("refused", "unreachable", "unchanged")
         else why_unverified(staged, steps["behaviour"]),
+    )
+
+
+def _unapproved(host: str, steps: Steps, told: Mapping[str, t.Any]) -> str:
+    """Why what would be done is not what was approved; empty where it is, and where nothing had to be."""
+    approved = (told.get("options") or {}).get("approved_plan")
+    return (
+        approval.differs(approval.HostPlan.of(host, steps["staged"], steps["behaviour"]), approved) if approved else ""
     )
 
 

@@ -11,6 +11,9 @@ import typing as t
 
 import pytest
 from scripted_fleet import FLEET, Deploy, fleet
+from scripted_release import GOOD
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.approval import HostPlan, approval
 
 
 def extra(**variables: t.Any) -> tuple[str, str]:
@@ -81,3 +84,44 @@ def test_what_a_play_cannot_read_in_the_inventory_is_refused_there(deploy: Deplo
     assert run.rc == 2, run.output
     assert not run.calls
     assert f"nginx_deploy_{name} is set in the inventory" in " ".join(run.output.split())
+
+
+def plan_of(**changed: t.Any) -> dict[str, t.Any]:
+    """What a plan of the scripted fleet hands to the next job."""
+    return approval([HostPlan.of(host, {**GOOD["staged"], **changed}, {}) for host in FLEET])
+
+
+def test_a_plan_publishes_what_a_deploy_has_to_come_to(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_SHOW_CUSTOM_STATS", "true")
+    planned = {host: {"staged": {"state": "planned"}} for host in FLEET}
+    run = deploy(planned, playbook="failsafe.nginx.plan")
+    assert run.rc == 0, run.output
+    assert plan_of()["digest"] in run.output
+    refused = deploy({**planned, "web3": {"staged": "redirect loop"}}, playbook="failsafe.nginx.plan")
+    assert refused.rc == 2
+    assert "plan-" not in refused.output
+
+
+def test_a_deploy_of_what_was_approved_goes_on_and_one_of_something_else_touches_no_host(deploy: Deploy) -> None:
+    approved = extra(approved_plan=plan_of(), require_approval="true")
+    canary = deploy(fleet(), *approved, "-l", "web1")
+    assert canary.rc == 0, canary.output
+    assert canary.asked("confirmed") == ["web1"]
+    there = {"staged": {"changed": False, "state": "confirmed", "previous": "r-new"}}
+    run = deploy(fleet(web1=there), *approved)
+    assert run.rc == 0, run.output
+    run = deploy(fleet(web5={"staged": {"release": "r-other"}}), *approved)
+    assert run.rc == 2, run.output
+    assert not run.asked("activated")
+    assert sorted(run.asked("unlocked")) == FLEET
+    assert "refused: web5: not what was approved" in " ".join(run.output.split())
+    assert run.record["verdict"] == "refused"
+
+
+@pytest.mark.parametrize("arrived", [None, "", "missing"])
+def test_a_deploy_that_needs_an_approval_and_gets_none_is_refused(deploy: Deploy, arrived: str | None) -> None:
+    answers = {} if arrived == "missing" else {"approved_plan": arrived}
+    run = deploy(fleet(), *extra(require_approval=True, **answers))
+    assert run.rc == 2, run.output
+    assert not run.calls
+    assert "no nginx_deploy_approved_plan arrived" in " ".join(run.output.split())

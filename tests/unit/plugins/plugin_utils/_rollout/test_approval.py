@@ -1,0 +1,159 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a deploy would do what was approved, told from a few letters a host."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.approval import HostPlan, approval, differs
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.plan import deploy_plan
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet
+
+CHECKED: t.Final = {"verified": True}
+
+
+def staged(number: int = 0, **changed: t.Any) -> dict[str, t.Any]:
+    result = {
+        "state": "planned",
+        "release": f"r-new{number}",
+        "previous": f"r-old{number}",
+        "drift": [],
+        "added": [],
+        "modified": ["conf.d/site.conf"],
+        "removed": [],
+        "plan": {"key": "k", "before": "b" * 64, "after": "a" * 64},
+        "asked": "options",
+        "diff": [{"before": "secret hunter2", "after": "secret hunter3"}],
+    }
+    return {**result, **changed}
+
+
+def plans(number: int, **changed: t.Any) -> list[HostPlan]:
+    return [HostPlan.of(f"web{index}.example.com", staged(index, **changed), CHECKED) for index in range(number)]
+
+
+@pytest.mark.parametrize("number", [3, 1000])
+def test_a_deploy_that_would_do_the_same_is_approved_for_all_and_for_some_hosts(number: int) -> None:
+    approved = approval(plans(number))
+    assert not [differs(plan, approved) for plan in plans(number, state="staged") if differs(plan, approved)]
+    assert not differs(plans(number)[1], json.loads(json.dumps(approved)))
+
+
+@pytest.mark.parametrize("number", [3, 250, 1000])
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"release": "r-other"}, "the candidate is another one now, r-other"),
+        ({"previous": "r-newer"}, "the host was changed since; it runs r-newer now"),
+        ({"drift": ["nginx.conf"]}, "edited by hand"),
+        ({"plan": {"key": "k", "before": "c" * 64, "after": "a" * 64}}, "the host was changed since"),
+        (
+            {"plan": {"key": "k", "before": "b" * 64, "after": "c" * 64}},
+            "the options, nginx, or what the route check found",
+        ),
+        (
+            {"plan": {"key": "j", "before": "b" * 64, "after": "a" * 64}},
+            "the options, nginx, or what the route check found",
+        ),
+        ({"asked": "others"}, "the options, nginx, or what the route check found"),
+        ({"removed": ["x.conf"]}, "the options, nginx, or what the route check found"),
+        ({"state": "confirmed", "reload_needed": True, "plan": None}, "the host was changed since"),
+    ],
+)
+def test_what_differs_is_told(number: int, changed: dict[str, t.Any], words: str) -> None:
+    approved = approval(plans(number))
+    plan = HostPlan.of("web1.example.com", staged(1, **changed), CHECKED)
+    assert words in differs(plan, approved)
+    assert approved["digest"][:17] in differs(plan, approved)
+
+
+def test_a_host_that_was_not_there_and_a_check_that_was_not_made_are_not_approved() -> None:
+    approved = approval(plans(3))
+    assert "this host was not in it" in differs(HostPlan.of("db1", staged(1), CHECKED), approved)
+    assert "what the route check found" in differs(HostPlan.of("web1.example.com", staged(1), {}), approved)
+
+
+def test_a_host_of_the_canary_has_what_was_approved() -> None:
+    approved = approval(plans(3))
+    there = staged(1, state="confirmed", modified=[], plan=None, previous="r-new1")
+    assert not differs(HostPlan.of("web1.example.com", there, {}), approved)
+    other = {**there, "release": "r-other", "previous": "r-other"}
+    assert "the candidate is another one now" in differs(HostPlan.of("web1.example.com", other, {}), approved)
+
+
+def test_a_thousand_hosts_take_less_than_ten_kilobytes_and_no_secret() -> None:
+    approved = approval(plans(1000))
+    text = json.dumps(approved)
+    assert len(text) < 10_000
+    assert not [word for word in ("hunter", "example.com", "r-new", "conf.d") if word in text]
+    assert approved["changes"] == approved["hosts"] == 1000
+    assert all(isinstance(value, (str, int)) for value in approved.values())
+
+
+TEXTS: t.Final = st.sampled_from(["", "a", "b"])
+RESULTS: t.Final = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(["planned", "confirmed"]),
+        "release": TEXTS,
+        "previous": TEXTS,
+        "modified": st.lists(TEXTS, max_size=1),
+        "asked": TEXTS,
+    }
+)
+FLEETS: t.Final = st.dictionaries(st.sampled_from(["w1", "w2", "w3"]), RESULTS, min_size=1)
+
+
+def made(fleet: dict[str, t.Any]) -> list[HostPlan]:
+    return [HostPlan.of(host, result, {}) for host, result in fleet.items()]
+
+
+@given(FLEETS, FLEETS)
+def test_digests_are_equal_exactly_where_plans_are(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
+    same = sorted(made(one)) == sorted(made(other))
+    assert (approval(made(one))["digest"] == approval(made(other))["digest"]) is same
+    assert (approval(made(one)) == approval(list(reversed(made(other))))) is same
+    assert not [plan for plan in made(one) if differs(plan, approval(made(one)))]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["plan-" + "0" * 64, 83, [], {}, {"digest": "plan-0", "prints": 1}, {"digest": "0", "prints": "wide:"}, "{"],
+)
+def test_what_is_no_plan_is_refused(value: object) -> None:
+    with pytest.raises(RolloutError, match="nginx_deploy_approved_plan is no plan"):
+        entry.read("nginx_deploy_approved_plan", value)
+
+
+@pytest.mark.parametrize(("prints", "words"), [("wide:abc", "cut short"), ("other:", "a kind that there is not")])
+def test_prints_that_are_damaged_are_refused(prints: str, words: str) -> None:
+    with pytest.raises(RolloutError, match=words):
+        entry.read("nginx_deploy_approved_plan", {"digest": "plan-0", "prints": prints})
+
+
+def test_a_plan_arrives_as_json_too() -> None:
+    approved = approval(plans(2))
+    assert entry.read("nginx_deploy_approved_plan", json.dumps(approved)) == approved
+
+
+def test_the_plan_is_published_unless_a_host_would_be_refused_and_the_verdict_compares_with_it() -> None:
+    hosts = {f"web{number}": {"__nginx_deploy_staged": staged(number)} for number in (1, 2)}
+    published = deploy_plan(hosts, hosts)["approval"]
+    assert published["hosts"] == 2
+    refused = {**hosts, "web3": {"__nginx_deploy_staged": {"failed": True, "msg": "no"}}}
+    assert deploy_plan(refused, refused)["approval"] is None
+    told = {"__nginx_deploy_told": {"options": {"approved_plan": published}}}
+    same = {host: {**told, "__nginx_deploy_staged": staged(int(host[3:]), state="staged")} for host in hosts}
+    assert not judge_fleet(same, same)["stop"]
+    same["web2"]["__nginx_deploy_staged"]["release"] = "r-other"
+    verdict = judge_fleet(same, same)
+    assert (verdict["stop"], verdict["verdict"], verdict["counts"]) == (True, "refused", {"pending": 1, "refused": 1})
