@@ -28,7 +28,8 @@ BYSTANDERS = "".join(f"server {{ listen 127.0.0.1:{{port}}; server_name b{n}.exa
 
 HOSTS = ["web1", "web2"]
 CHANGED = ["conf.d/secret.conf", "conf.d/site.conf", "tls.key"]
-PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
+#: The record that failsafe.nginx.report reads is gone with the container of its job.
+PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"report"}
 
 
 class Fleet:
@@ -145,7 +146,8 @@ ENDINGS = {
     "deploy": Ending("deploy", 0, HOSTS, NEW, "2 confirmed"),
     "again": Ending("deploy", 0, [], NEW, "2 unchanged"),
     "deploy refuses": Ending("deploy", 2, [], NEW, "2 refused"),
-    "deploy fails": Ending("deploy", 2, ["web1"], NEW, "rolled back: web1"),
+    # The files that were put aside are the ones that come back.
+    "deploy fails": Ending("deploy", 2, [], NEW, "rolled back: web1"),
     "status": Ending("status", 0, [], NEW, "nginx 1."),
     "drift": Ending("drift", 2, [], NEW, "web2: changed by hand: conf.d/site.conf"),
     "unlock": Ending("unlock", 0, [], NEW, "Give the host back"),
