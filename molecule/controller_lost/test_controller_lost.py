@@ -41,3 +41,14 @@ def test_the_controllers_record_says_interrupted() -> None:
     record = kept("record.json")
     assert (record["verdict"], record["ok"], record["finished"]) == ("interrupted", False, None)
     assert [row["outcome"] for row in record["hosts"]] == ["unknown"]
+
+
+def test_the_report_tells_what_the_host_did_by_itself() -> None:
+    report = kept("record.report.json")
+    told = [row["event"] for row in report["timeline"] if row["host"] == report["hosts"][0]["host"]]
+    assert told[0] == "staged"
+    assert [event for event in told if event in ("reload", "lease_expired", "rolled_back")] == [
+        "reload", "lease_expired", "reload", "rolled_back",
+    ]  # fmt: skip
+    assert report["hosts"][0]["now"]["running"] == report["hosts"][0]["now"]["confirmed"]
+    assert report["impact"]["hosts"] == [report["hosts"][0]["host"]]
