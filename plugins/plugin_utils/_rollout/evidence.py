@@ -40,8 +40,7 @@ def gather(record: Plain, hosts: Iterable[str], hostvars: Mapping[str, Mapping[s
         `nginx` and `lint`), `left_out` (how many findings and culprits are not listed) and `asked`.
 
     """
-    names = list(hosts)
-    known = {host: _results(hostvars[host]) for host in names}
+    known = {host: _results(hostvars[host]) for host in hosts}
     findings = _shared(known, lambda results: results.get("staged", {}).get("findings") or ())
     culprits = _shared(known, _culprits)
     found = {
@@ -52,7 +51,7 @@ def gather(record: Plain, hosts: Iterable[str], hostvars: Mapping[str, Mapping[s
         "culprits": culprits[:_MOST],
         "left_out": {"findings": len(findings[_MOST:]), "culprits": len(culprits[_MOST:])},
     }
-    return asked({**record, **found}, names, hostvars)
+    return _asked({**record, **found}, known)
 
 
 def asked(record: Plain, hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]]) -> Plain:
@@ -62,7 +61,11 @@ def asked(record: Plain, hosts: Iterable[str], hostvars: Mapping[str, Mapping[st
         The record with `asked`: host -> `{journal, current}`, its journal since the run began and what it runs.
 
     """
-    answers = {host: _results(hostvars[host]).get("journal", {}) for host in hosts}
+    return _asked(record, {host: _results(hostvars[host]) for host in hosts})
+
+
+def _asked(record: Plain, known: Mapping[str, Mapping[str, Results]]) -> Plain:
+    answers = {host: results.get("journal", {}) for host, results in known.items()}
     told = {host: _told(answer, record, host) for host, answer in answers.items() if _is_told(answer)}
     return {**record, "asked": {**(record.get("asked") or {}), **told}}
 
