@@ -147,7 +147,9 @@ class ActionModule(ActionBase):
 
     def _call(self, variables: dict[str, t.Any], extra: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = {name: value for name, value in self._task.args.items() if name not in _CONTROLLER_OPTIONS}
-        arguments["metadata"] = _with_launch(arguments.get("metadata"), variables)
+        metadata = _with_launch(arguments.get("metadata"), variables)
+        if metadata is not None:
+            arguments["metadata"] = metadata
         arguments.update(extra, _owner=str(variables.get("inventory_hostname", "")))
         return t.cast(
             "dict[str, t.Any]",
