@@ -99,3 +99,15 @@ def test_the_index_names_only_guides_that_are_there() -> None:
 def test_every_rules_page_is_listed_once() -> None:
     listed = re.findall(r"^\| \[([a-z0-9-]+)\]\(\1\.md\)", (ROOT / "docs/rules/README.md").read_text(), re.MULTILINE)
     assert listed == sorted(path.stem for path in files("docs/rules/*.md") if path.stem != "README")
+
+
+def included() -> t.Iterator[str]:
+    kinds = ("modules", "lookup", "filter", "callback")
+    yield from (path.stem for kind in kinds for path in files(f"plugins/{kind}/*.py") if path.stem != "__init__")
+    yield from (path.stem for path in files("playbooks/*.yml"))
+    yield from {path.parents[1].name for path in files("roles/*/meta/main.yml")}
+
+
+@pytest.mark.parametrize("name", sorted(set(included())))
+def test_the_readme_names_what_is_included(name: str) -> None:
+    assert f"`failsafe.nginx.{name}`" in (ROOT / "README.md").read_text()
