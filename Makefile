@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 BIN := .venv/bin
-STAGES := lint unit sanity integration package docs environment molecule
+STAGES := lint unit sanity integration package docs matrix environment molecule
 # Commands that tests start, with the Debian packages that hold them.
 NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client
 # Those that only the report's page is tested with.
@@ -63,6 +63,11 @@ package: setup ## Build the collection, check its files, install it elsewhere an
 .PHONY: docs
 docs: setup ## Build the plugins' documentation; a warning is an error
 	@tools/build-docs
+
+.PHONY: matrix
+matrix: setup ## Run the marked tests with every supported ansible-core, compare what they tell (WRITE=1: write the table)
+	@tools/need $(NEEDS)
+	@tools/ansible-matrix $(if $(WRITE),--write)
 
 .PHONY: environment
 environment: setup ## Build the execution environment in Docker; lint, plan and check routes in it as an ordinary user

@@ -14,6 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from scripted_fleet import Deploy
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell the scenario that a test stands for, in its report."""
+    for item in items:
+        for marker in item.iter_markers("matrix"):
+            item.user_properties.append(("scenario", marker.args[0]))
+
+
 @pytest.fixture
 def deploy(tmp_path: Path) -> Deploy:
     return Deploy(tmp_path)

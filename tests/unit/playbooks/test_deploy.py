@@ -286,6 +286,7 @@ def test_each_distinct_change_is_compared_once_whatever_the_number_of_hosts(
         assert f"{group}: would be changed" in planned.flat
 
 
+@pytest.mark.matrix("real nginx: plan, check and deploy with diff")
 def test_check_and_diff_tell_the_truth_and_leave_no_trace(play: Play, web1: Instance) -> None:
     before = web1.fingerprint()
     planned = play("--check", "--diff")
@@ -382,6 +383,7 @@ def test_a_certificate_that_does_not_match_its_key_is_refused(play: Play, web1: 
     assert "BEGIN" not in run.output.replace("BEGIN CERTIFICATE", "")
 
 
+@pytest.mark.matrix("real nginx: the new configuration cannot be loaded")
 def test_a_port_that_is_taken_is_rolled_back(play: Play, web1: Instance, src: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

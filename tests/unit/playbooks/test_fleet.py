@@ -14,6 +14,7 @@ import pytest
 from scripted_fleet import FLEET, SERIAL, Deploy, fleet
 
 
+@pytest.mark.matrix("a good change: canary, batches, confirmed")
 def test_all_hosts_are_staged_before_the_first_is_activated_and_all_are_confirmed(deploy: Deploy) -> None:
     run = deploy(fleet(), *SERIAL)
     assert run.rc == 0, run.output
@@ -26,6 +27,7 @@ def test_all_hosts_are_staged_before_the_first_is_activated_and_all_are_confirme
     assert "6 confirmed" in run.output
 
 
+@pytest.mark.matrix("one host refuses the candidate")
 def test_one_refusal_stops_the_run_before_any_host_is_touched(deploy: Deploy) -> None:
     run = deploy(fleet(web5={"staged": "redirect loop in www.conf:12"}), *SERIAL)
     assert run.rc == 2, run.output
@@ -34,6 +36,7 @@ def test_one_refusal_stops_the_run_before_any_host_is_touched(deploy: Deploy) ->
     assert "5 pending" in run.output
 
 
+@pytest.mark.matrix("one host cannot be reached in the preflight")
 def test_an_unreachable_host_in_the_preflight_stops_the_run(deploy: Deploy) -> None:
     run = deploy(fleet(web4={"staged": "unreachable"}), *SERIAL)
     assert run.rc != 0
@@ -41,6 +44,7 @@ def test_an_unreachable_host_in_the_preflight_stops_the_run(deploy: Deploy) -> N
     assert "unreachable: web4" in run.output
 
 
+@pytest.mark.matrix("the canary's gate fails")
 def test_a_canary_whose_gate_fails_is_rolled_back_and_nobody_else_is_touched(deploy: Deploy) -> None:
     run = deploy(fleet(web1={"gated": "GET / answered 500"}), *SERIAL)
     assert run.rc == 2, run.output
@@ -99,6 +103,7 @@ def test_a_host_that_runs_something_else_than_its_files_is_reloaded(deploy: Depl
     assert ("web1", "gated") in run.calls
 
 
+@pytest.mark.matrix("no host is selected")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

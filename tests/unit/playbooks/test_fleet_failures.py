@@ -35,6 +35,7 @@ def test_a_host_that_fails_within_the_budget_does_not_end_the_rollout(
     assert (run.record["verdict"], run.record["ok"]) == ("incomplete", False)
 
 
+@pytest.mark.matrix("more hosts fail than may")
 @pytest.mark.parametrize("budget", [1, "34%"])
 def test_one_more_than_the_budget_ends_it(deploy: Deploy, budget: int | str) -> None:
     failing = {"gated": "500"}
@@ -90,6 +91,7 @@ def test_what_a_later_play_would_stumble_over_is_refused_before_any_host_is_aske
 # The way back of the fleet
 
 
+@pytest.mark.matrix("a later batch fails, with rollback_fleet")
 def test_the_fleet_goes_back_when_a_later_batch_fails(deploy: Deploy) -> None:
     run = deploy(fleet(web4={"gated": "GET / answered 502"}), *SERIAL, *BACK)
     assert run.rc == 2
@@ -146,6 +148,7 @@ def test_a_host_that_vanished_is_asked_again_with_the_fleet(deploy: Deploy) -> N
 # Hosts that vanish
 
 
+@pytest.mark.matrix("every host of a batch vanishes on trial")
 def test_every_host_of_a_batch_vanishes_and_the_verdict_is_there(deploy: Deploy) -> None:
     gone = {"activated": "unreachable", "rolled_back": "unreachable", "nginx_release_info": "unreachable"}
     run = deploy(fleet(web2=gone, web3=gone), *SERIAL)
@@ -252,6 +255,7 @@ def test_the_record_and_the_report_of_a_good_run(deploy: Deploy) -> None:
     assert re.search(r"report: \S+/failsafe-nginx/\S+\.report\.html \(and \.md, \.json\)", run.output), run.output
 
 
+@pytest.mark.matrix("the run is interrupted (SIGINT, SIGTERM, SIGKILL)")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_record_of_an_interrupted_run_says_so(deploy: Deploy, ending: int) -> None:
     run = deploy.interrupted(
@@ -292,6 +296,7 @@ def test_the_record_is_where_it_is_asked_for(deploy: Deploy, tmp_path: Path, pla
             assert f"report: {path} (and .md, .json)" in run.output.replace("\n", " ")
 
 
+@pytest.mark.matrix("check mode")
 def test_check_mode_keeps_no_record(deploy: Deploy) -> None:
     planned = {name: {"staged": {"state": "planned", "changed": True}} for name in FLEET}
     run = deploy(planned, "--check")
