@@ -26,21 +26,29 @@ BEGIN, END = "<!-- written by make matrix -->\n", "<!-- end -->\n"
 Runs = dict[str, list[dict[str, t.Any]]]
 
 
+class Scenario(t.NamedTuple):
+    """The tests of a scenario: how many passed, and which they are."""
+
+    passed: int
+    tests: list[str]
+
+
 def versions() -> dict[str, str]:
     """Version -> where it is run."""
     lines = [line.split() for line in VERSIONS.read_text().splitlines() if not line.startswith("#")]
     return {version: f"Debian {suite}" if suite != "-" else "" for version, suite in lines}
 
 
-def scenarios(folder: Path) -> dict[str, tuple[int, int]]:
-    """Scenario -> how many of its tests passed, of how many."""
-    found: dict[str, tuple[int, int]] = {}
+def scenarios(folder: Path) -> dict[str, Scenario]:
+    """Scenario -> its tests."""
+    found: dict[str, Scenario] = {}
     for case in ET.parse(folder / "junit.xml").iter("testcase"):  # noqa: S314 - our own pytest wrote it
-        names = [each.get("value", "") for each in case.iter("property") if each.get("name") == "scenario"]
-        passed = not {child.tag for child in case} & {"failure", "error", "skipped"}
-        for name in names:
-            good, all_ = found.get(name, (0, 0))
-            found[name] = (good + passed, all_ + 1)
+        test = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
+        good = not {child.tag for child in case} & {"failure", "error", "skipped"}
+        for each in case.iter("property"):
+            if each.get("name") == "scenario":
+                passed, tests = found.get(each.get("value", ""), Scenario(0, []))
+                found[each.get("value", "")] = Scenario(passed + good, [*tests, test])
     return found
 
 
@@ -53,26 +61,34 @@ def runs(folder: Path) -> Runs:
     return found
 
 
-def table(told: dict[str, dict[str, tuple[int, int]]]) -> str:
+def table(told: dict[str, dict[str, Scenario]], ran: dict[str, Runs]) -> str:
     """The table of the docs."""
-    rows = list(dict.fromkeys(name for scenarios in told.values() for name in scenarios))
+    rows = sorted({name for scenarios in told.values() for name in scenarios})
     head = ["scenario", *(f"{version} {place}".strip() for version, place in versions().items())]
     lines = [head, ["---"] * len(head)]
-    for name in rows:
-        cells = [told[version].get(name, (0, 0)) for version in versions()]
-        lines.append([name, *("same" if good == all_ > 0 else f"FAILED ({good} of {all_})" for good, all_ in cells)])
+    lines += [[name, *(_cell(told[version].get(name), ran[version]) for version in versions())] for name in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def differences(all_runs: dict[str, Runs]) -> list[str]:
-    """What one version told otherwise than the first one."""
-    first, *others = all_runs
-    return [
-        f"{test}: {first} told {all_runs[first].get(test)}, {other} {all_runs[other].get(test)}"
-        for other in others
-        for test in sorted({*all_runs[first], *all_runs[other]})
-        if all_runs[first].get(test) != all_runs[other].get(test)
-    ]
+def _cell(scenario: Scenario | None, ran: Runs) -> str:
+    if scenario is None or scenario.passed < len(scenario.tests):
+        return "FAILED"
+    statuses = sorted({run["rc"] for test in scenario.tests for run in ran.get(test, ())})
+    return f"same, exit {' and '.join(map(str, statuses))}" if statuses else "same"
+
+
+def differences(ran: dict[str, Runs]) -> list[str]:
+    """What one version told otherwise than the first one; statuses other than 0 may differ, and stand in the table."""
+    first, *others = ran
+    wrong = []
+    for other in others:
+        for test in sorted({*ran[first], *ran[other]}):
+            one, two = (
+                [{**run, "rc": run["rc"] != 0} for run in ran[version].get(test, ())] for version in (first, other)
+            )
+            if one != two:
+                wrong.append(f"{test}: {first} told {ran[first].get(test)}, {other} {ran[other].get(test)}")
+    return wrong
 
 
 def main() -> int:
@@ -82,8 +98,9 @@ def main() -> int:
     if missing:
         sys.stderr.write(f"matrix: no result of {', '.join(missing)}\n")
         return 1
-    wrong = differences({version: runs(work / version) for version in versions()})
-    text = table({version: scenarios(work / version) for version in versions()})
+    ran = {version: runs(work / version) for version in versions()}
+    wrong = differences(ran)
+    text = table({version: scenarios(work / version) for version in versions()}, ran)
     sys.stdout.write(text)
     head, _begin, rest = DOCUMENT.read_text().partition(BEGIN)
     old, _end, tail = rest.partition(END)
