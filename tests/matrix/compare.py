@@ -13,6 +13,7 @@ scripted hosts.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import typing as t
 from pathlib import Path
@@ -73,8 +74,10 @@ def table(told: dict[str, dict[str, Scenario]], ran: dict[str, Runs]) -> str:
 def _cell(scenario: Scenario | None, ran: Runs) -> str:
     if scenario is None or scenario.passed < len(scenario.tests):
         return "FAILED"
-    statuses = sorted({run["rc"] for test in scenario.tests for run in ran.get(test, ())})
-    return f"same, exit {' and '.join(map(str, statuses))}" if statuses else "same"
+    statuses = sorted({run["rc"] for test in scenario.tests for run in ran.get(test, ())}, reverse=True)
+    # Python tells a signal that ended a process as a negative number.
+    told = [signal.Signals(-status).name if status < 0 else f"exit {status}" for status in statuses]
+    return ", ".join(["same", *told])
 
 
 def differences(ran: dict[str, Runs]) -> list[str]:

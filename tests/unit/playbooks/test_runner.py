@@ -39,8 +39,10 @@ class Fleet:
         self._work = work
         self.hosts = {name: Instance(work / name, more={"www.conf": BYSTANDERS}) for name in HOSTS}
         self._project = work / "project"
-        shutil.copytree(ROOT / "examples" / "awx" / "project", self._project, ignore=shutil.ignore_patterns("site"))
-        (self._project / "unlock.yml").write_text("- ansible.builtin.import_playbook: failsafe.nginx.unlock\n")
+        example = ROOT / "examples" / "awx" / "project"
+        shutil.copytree(example, self._project, ignore=shutil.ignore_patterns("site", "molecule"))
+        for name in ("unlock", "report"):
+            (self._project / f"{name}.yml").write_text(f"- ansible.builtin.import_playbook: failsafe.nginx.{name}\n")
         self._write_sources()
         # As AWX keeps a variable that its inventory's source has encrypted. (It reads no group_vars beside a playbook that
         # imports another: Ansible looks for them beside the imported one.)
@@ -57,7 +59,7 @@ class Fleet:
 
     def _write_sources(self) -> None:
         folder = self._project / "site" / "conf.d"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
         (folder / "www.conf.j2").write_text(BYSTANDERS.replace("{port}", "{{ site_port }}"))
         site = SITE.format(port="{{ site_port }}", answer="new")
         (folder / "site.conf.j2").write_text(site)
@@ -83,6 +85,8 @@ class Fleet:
         if playbook == "deploy":
             survey["nginx_deploy_serial"] = "1, 100%"
         before = {host: files(instance.conf) for host, instance in self.hosts.items()}
+        # A container of AWX's has no home that stays.
+        survey = {**survey, "nginx_deploy_record": f"{self._work}/records/"}
         self.jobs[name] = self._controller.launch(playbook, *arguments, check=check, **survey)
         self.changed[name] = [host for host in HOSTS if before[host] != files(self.hosts[host].conf)]
         self.served[name] = [host.ask() for host in self.hosts.values()]
@@ -98,6 +102,7 @@ class Fleet:
         self.launch("deploy refuses", "deploy", nginx_deploy_src="broken")
         self.launch("deploy fails", "deploy", nginx_deploy_src="worse", nginx_deploy_route_check=False)
         self.launch("status", "status")
+        self.launch("report", "report")
         edited = self.hosts["web2"].conf / "conf.d" / "site.conf"
         edited.write_text(edited.read_text() + "# by hand\n")
         self.launch("drift", "drift")
@@ -149,6 +154,7 @@ ENDINGS = {
     # The files that were put aside are the ones that come back.
     "deploy fails": Ending("deploy", 2, [], NEW, "rolled back: web1"),
     "status": Ending("status", 0, [], NEW, "nginx 1."),
+    "report": Ending("report", 0, [], NEW, "stopped: "),
     "drift": Ending("drift", 2, [], NEW, "web2: changed by hand: conf.d/site.conf"),
     "unlock": Ending("unlock", 0, [], NEW, "Give the host back"),
     "rollback": Ending("rollback", 0, ["web1"], ["old", "new"], "Roll back, reload and prove it"),
@@ -176,12 +182,12 @@ def test_a_job_tells_a_difference_for_each_file_that_changes(fleet: Fleet, name:
     assert fleet.jobs[name].diffs() == dict.fromkeys(HOSTS, CHANGED)
 
 
-@pytest.mark.parametrize("name", ["lint", "again", "status", "unlock"])
+@pytest.mark.parametrize("name", ["lint", "again", "status", "report", "unlock"])
 def test_a_job_that_changes_nothing_tells_no_difference(fleet: Fleet, name: str) -> None:
     assert not fleet.jobs[name].diffs()
 
 
-@pytest.mark.parametrize("name", ["lint", "plan", "check", "again", "status", "unlock"])
+@pytest.mark.parametrize("name", ["lint", "plan", "check", "again", "status", "report", "unlock"])
 def test_a_job_that_changes_nothing_counts_no_change(fleet: Fleet, name: str) -> None:
     # What would change is "changed" in check mode, as everywhere in Ansible.
     (stats,) = fleet.jobs[name].of("playbook_on_stats")
