@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry
 from ansible_collections.failsafe.nginx.tests.unit.roles.awx.awx_api import Awx, Server
 
 ROOT: t.Final = Path(__file__).parents[4]
@@ -84,21 +86,14 @@ def test_every_job_is_there_and_none_may_run_twice_or_in_slices(applied: tuple[A
 
 def test_surveys_ask_for_variables_that_the_playbooks_have(applied: tuple[Awx, t.Any]) -> None:
     awx = applied[0]
-    known = known_variables()
     for template in awx.named("job_templates").values():
         survey = awx.related[template["related"]["survey_spec"]]
         for question in survey["spec"]:
-            assert question["variable"] in known, question
-            assert question["type"] in {"text", "multiplechoice"}
+            assert question["variable"] in entry.options(), question
+            entry.read(question["variable"], question["default"])
+            assert question["type"] in {"text", "textarea", "multiplechoice"}
             if question["type"] == "multiplechoice":
                 assert question["default"] in question["choices"]
-
-
-def known_variables() -> set[str]:
-    specs = (ROOT / "roles/nginx_deploy/meta/argument_specs.yml").read_text()
-    playbooks = "".join(path.read_text() for path in (ROOT / "playbooks").glob("*.yml"))
-    words = (specs + playbooks).replace(":", " ").replace("(", " ").replace(")", " ").split()
-    return {word for word in words if word.startswith("nginx_deploy_")}
 
 
 def test_the_workflow_goes_from_lint_to_the_last_site(applied: tuple[Awx, t.Any]) -> None:
@@ -116,6 +111,8 @@ def test_the_workflow_goes_from_lint_to_the_last_site(applied: tuple[Awx, t.Any]
     assert way == ["lint", "plan", "approve", "canary", "fleet fra", "fleet sgp"]
     assert [after(node, "failure") for node in way] == [[], [], [], ["rollback"], ["rollback"], ["rollback"]]
     assert nodes["canary"]["limit"] == "canary"
+    for node in ("canary", "fleet fra", "fleet sgp"):
+        assert nodes[node]["extra_data"] == {"nginx_deploy_require_approval": True}
     assert nodes["fleet sgp"]["limit"] == "site_sgp"
     groups = awx.related[f"{nodes['fleet sgp']['url']}instance_groups/"]
     assert groups == [awx.named("instance_groups")["sgp"]["id"]]
@@ -219,6 +216,7 @@ def nodes_told(workflow: dict[str, t.Any]) -> dict[str, t.Any]:
         node["identifier"]: {
             "template": node.get("unified_job_template") or node["approval_node"]["name"],
             "limit": node.get("limit", ""),
+            "extra_data": node.get("extra_data", {}),
             **{edge: node.get(edge, []) for edge in _EDGES},
         }
         for node in workflow["simplified_workflow_nodes"]
@@ -233,7 +231,15 @@ def nodes_made(awx: Awx) -> dict[str, t.Any]:
         name: {
             "template": names[node["unified_job_template"]],
             "limit": node.get("limit", ""),
+            "extra_data": node.get("extra_data", {}),
             **{edge: [identifiers[n] for n in awx.related.get(f"{node['url']}{edge}/", [])] for edge in _EDGES},
         }
         for name, node in nodes.items()
     }
+
+
+def test_the_project_sets_pipelining() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "examples/awx/project/ansible.cfg")
+    assert settings.getboolean("connection", "pipelining") is True
+    assert settings["inventory"]["host_pattern_mismatch"] == "error"
