@@ -80,7 +80,9 @@ class ActionModule(BehaviourAction):
         if result["asked_of"] == host:
             return {name: value for name, value in result.items() if name != "asked_of"}
         short: Result = {
-            name: result[name] for name in ("verified", "reason", "summary", "failed", "lines") if name in result
+            name: result[name]
+            for name in ("verified", "reason", "summary", "refused", "failed", "lines")
+            if name in result
         }
         first = str(result["msg"]).partition("\n")[0]
         return {
@@ -110,6 +112,7 @@ class ActionModule(BehaviourAction):
             "verified": True,
             **report.as_dict(),
             "difference": difference,
+            "refused": bool(guilty),
             "guilty": guilty,
             "worlds": {name: world.get("facts") or world.get("error") for name, world in answer["worlds"].items()},
             "diff": {"prepared": render("text", report)},
@@ -181,7 +184,7 @@ def _difference(check: RouteCheck) -> Result | None:
 
 def _unverified(reason: str, *, require: bool) -> Result:
     message = f"the behaviour of the change is not verified: no private world can be built on this host ({reason})"
-    result: Result = {"changed": False, "verified": False, "reason": reason, "msg": message}
+    result: Result = {"changed": False, "verified": False, "refused": require, "reason": reason, "msg": message}
     if require:
         way_out = "give the host what it lacks, or say require: false (nginx_deploy_require_route_check in a deploy)"
         return {**result, "failed": True, "msg": f"{message}; nothing was changed; {way_out}"}

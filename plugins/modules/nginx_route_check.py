@@ -168,6 +168,11 @@ reason:
   description: Why nothing was verified.
   returned: when RV(verified) is V(false)
   type: str
+refused:
+  description: Whether the change is refused - for what is in RV(guilty), or with O(require) because nothing was verified. The task
+    fails then. Where the two could not be compared at all it fails without this value.
+  returned: when the two configurations were compared, or no private world can be built
+  type: bool
 summary:
   description: The numbers, with C(requests), C(changed), C(risks), C(classes), C(expectations), C(unverified) and C(covered).
   returned: when RV(verified)

@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 
 GOOD: dict[str, dict[str, t.Any]] = {
     "nginx_release_info": {"changed": False, "history": [], "current": {}},
-    "nginx_route_check": {"changed": False, "verified": True, "msg": "nothing changed"},
+    "nginx_route_check": {"changed": False, "verified": True, "refused": False, "msg": "nothing changed"},
     "nginx_bisect": {
         "changed": False,
         "culprits": [],

@@ -80,6 +80,30 @@ def test_a_search_that_fails_takes_nothing_away(deploy: Deploy) -> None:
         assert not run.asked("confirmed")
 
 
+def test_a_plan_tells_who_would_be_refused_who_has_no_plan_and_who_is_away(deploy: Deploy) -> None:
+    scripts = {
+        "web2": {"nginx_route_check": {"refused": True, "msg": "would break", "lines": ["a.conf:3 + rewrite"]}},
+        "web3": {"staged": "no such folder"},
+        "web4": {"nginx_route_check": "unreachable"},
+        "web5": {"staged": "unreachable"},
+    }
+    run = deploy(planned(**scripts), playbook="failsafe.nginx.plan")
+    assert run.rc == 2, run.output
+    told = " ".join(run.output.split())
+    assert "6 hosts: 2 to change, 1 refused, 1 without a plan, 2 unreachable" in told
+    for words in (
+        "web1, web6: would be changed",
+        "web2: would be refused",
+        "guilty: a.conf:3 + rewrite",
+        "web3: no plan",
+    ):
+        assert words in told, run.output
+    assert {step for _host, step in run.calls} == {"staged", "nginx_route_check"}
+    limited = deploy(planned(**scripts), "--limit", "web1,web6", "--check", playbook="failsafe.nginx.plan")
+    assert limited.rc == 0, limited.output
+    assert "2 hosts: 2 to change" in limited.output
+
+
 def test_hosts_that_are_there_already_are_not_compared(deploy: Deploy) -> None:
     there = {"staged": {"changed": False, "state": "confirmed", "release": "r-new"}}
     run = deploy(dict.fromkeys(FLEET, there), *SERIAL)
