@@ -164,7 +164,11 @@ def _findings(staged: Result, folder: str) -> list[str]:
     return [
         *lines[:_MOST_FINDINGS],
         *([f"... and {more} more"] if more > 0 else []),
-        *([f"{advice} pieces of advice: failsafe.nginx.lint tells them"] if advice else []),
+        *(
+            [f"{advice} piece{'' if advice == 1 else 's'} of advice: -v shows {'it' if advice == 1 else 'them'}"]
+            if advice
+            else []
+        ),
     ]
 
 

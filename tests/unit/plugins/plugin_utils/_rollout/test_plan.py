@@ -48,7 +48,7 @@ def test_hosts_that_are_alike_are_told_once_by_the_one_that_was_asked() -> None:
         "web1, web2: would be changed",
         "  files:", "    + conf.d/b.conf", "    ~ nginx.conf",
         "  lint:", "    error redirect-loop nginx.conf:3 for ever", "    warning if-is-evil nginx.conf:3 for ever",
-        "    1 pieces of advice: failsafe.nginx.lint tells them",
+        "    1 piece of advice: -v shows it",
         "  configuration:", "    1 to add", "    + server b",
         "  behaviour:", "    nginx behaviour: 3",
     ]  # fmt: skip
