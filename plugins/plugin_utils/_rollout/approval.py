@@ -49,7 +49,7 @@ class HostPlan(t.NamedTuple):
         nothing = staged.get("state") == "confirmed" and not staged.get("reload_needed")
         live = (str(staged.get("previous")), _texts(staged.get("drift")), str(plan.get("before")))
         files = tuple(_texts(staged.get(name)) for name in ("added", "modified", "removed"))
-        checked = (bool(behaviour), bool(behaviour.get("verified")), bool(behaviour.get("failed")))
+        checked = (bool(behaviour), bool(behaviour.get("verified")), bool(behaviour.get("refused")))
         rest = (nothing, files, str(plan.get("after")), str(plan.get("key")), str(staged.get("asked")), checked)
         return cls(host, live, str(staged.get("release")), rest, nothing)
 
