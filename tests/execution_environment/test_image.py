@@ -90,7 +90,6 @@ class Image:
             "nginx_deploy_store": "/tmp/store",
             "nginx_deploy_become": False,
             "nginx_deploy_service_manager": "none",
-            "nginx_deploy_require_route_check": False,
         }
         (self._project / "hosts.json").write_text(json.dumps({"all": {"hosts": {"edge": host}}}))
         # A project belongs to whoever the image runs as: AWX checks it out so.
