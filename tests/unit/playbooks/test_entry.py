@@ -23,6 +23,7 @@ def extra(**variables: t.Any) -> tuple[str, str]:
 SLICE: t.Final = {"awx_job_launch_type": "workflow", "awx_job_template_name": "d", "awx_workflow_job_name": "d"}
 
 
+@pytest.mark.matrix("answers of an AWX survey")
 def test_answers_of_a_form_are_read_as_they_were_meant(deploy: Deploy) -> None:
     answers = extra(
         hosts="web1\nweb2\n",
