@@ -98,7 +98,19 @@ class ActionModule(ActionBase):
             result.update(failed=True, changed=False, msg=message, guilty=guilty)
         elif self._task.check_mode and result.get("state") == "staged":
             result["state"] = "planned"
-        return t.cast("dict[str, t.Any]", Redactor(candidate.secrets)(result))
+        shown = t.cast("dict[str, t.Any]", Redactor(candidate.secrets)(result))
+        return self._told_once(shown, str(variables.get("inventory_hostname", "")))
+
+    def _told_once(self, result: dict[str, t.Any], host: str) -> dict[str, t.Any]:
+        """The same difference is printed for the first host of the run only; on the others one line a file names that host."""
+        if not result.get("diff"):
+            return result
+        return {**result, "diff": [self._or_where(each, host) for each in result["diff"]]}
+
+    def _or_where(self, diff: dict[str, str], host: str) -> dict[str, str]:
+        with Shared(C.DEFAULT_LOCAL_TMP).alone(key_of("diff", diff)) as answer:
+            answer.value = answer.value or host
+        return diff if answer.value == host else _as_on(answer.value, diff)
 
     def _plan(self, current: bytes | None, dump: bytes, nginx: list[t.Any]) -> dict[str, t.Any]:
         """What other steps of this run find the two configurations by; hosts with the same key would do the same."""
@@ -180,6 +192,13 @@ def _with_launch(metadata: t.Any, variables: dict[str, t.Any]) -> t.Any:
         return metadata
     who = {"who": told["user"]} if "user" in told else {}
     return {**who, **(metadata or {}), "launch": told}
+
+
+def _as_on(host: str, diff: t.Mapping[str, str]) -> dict[str, str]:
+    """In the place of a difference: where it is told."""
+    headers: dict[str, str] = {name: diff[name] for name in ("before_header", "after_header") if name in diff}
+    path = diff.get("after_header") or diff.get("before_header") or "the files"
+    return {**headers, "prepared": f"{path}: the same difference as on {host}\n"}
 
 
 def _unpack(packed: str | None) -> bytes | None:

@@ -181,6 +181,19 @@ def test_a_job_tells_a_difference_for_each_file_that_changes(fleet: Fleet, name:
     assert fleet.jobs[name].diffs() == dict.fromkeys(HOSTS, CHANGED)
 
 
+@pytest.mark.parametrize("name", ["plan", "check", "deploy"])
+def test_the_same_difference_is_printed_once(fleet: Fleet, name: str) -> None:
+    told = [
+        each.get("prepared", "in full")
+        for data in fleet.jobs[name].of("runner_on_file_diff")
+        for each in (data["diff"] if isinstance(data["diff"], list) else [data["diff"]])
+        if each.get("after_header", "").startswith("conf.d/secret.conf")
+    ]
+    (first, second) = sorted(told, key=len)
+    assert first == "in full"
+    assert re.fullmatch(r"conf\.d/secret\.conf.*: the same difference as on web[12]\n", second)
+
+
 @pytest.mark.parametrize("name", ["lint", "again", "status", "report", "unlock"])
 def test_a_job_that_changes_nothing_tells_no_difference(fleet: Fleet, name: str) -> None:
     assert not fleet.jobs[name].diffs()
