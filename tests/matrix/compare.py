@@ -97,7 +97,11 @@ def differences(ran: dict[str, Runs]) -> list[str]:
 def main() -> int:
     """Compare; 1 for a difference."""
     work, write = Path(sys.argv[1]), "--write" in sys.argv[2:]
-    missing = [version for version in versions() if not (work / version / "junit.xml").exists()]
+    missing = [
+        version
+        for version in versions()
+        if not all((work / version / name).exists() for name in ("junit.xml", "runs.jsonl"))
+    ]
     if missing:
         sys.stderr.write(f"matrix: no result of {', '.join(missing)}\n")
         return 1
