@@ -232,8 +232,9 @@ def run_worlds(job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
             World's other options), `probes`, and `listens`, `edge`, `deadline`, `fs`, `user` for all of them. A world
             with `create` makes these files first; one with `second` true sends those probes again that missed a file, with all
             such files made, see `second` in the result. `fields` of a world are the only ones that its outcomes keep; then
-            redirects are followed only where `hops` is one. `replaced` of a world has its content as base64. With `packed` true lists of outcomes are lists of strings, base64
-            of zlib of JSON of some outcomes each: many outcomes are large, and nobody between here and their reader needs them.
+            redirects are followed only where `hops` is one. `replaced` of a world has its content as base64. With `packed`
+            true lists of outcomes are lists of strings, base64 of zlib of JSON of some outcomes each: many outcomes are
+            large, and nobody between here and their reader needs them.
 
     Returns:
         `worlds`: name -> `outcomes` and `facts`, or `error` with `kind` and `message`. With `second` also `asked_again`, the

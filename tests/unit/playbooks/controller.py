@@ -24,8 +24,8 @@ Event = dict[str, t.Any]
 class _Strings(yaml.SafeDumper):
     """What AWX makes of variables that a survey or whoever launched the job has set (awx/main/utils/safe_yaml.py)."""
 
-    def represent_data(self, value: t.Any) -> yaml.Node:
-        return self.represent_scalar("!unsafe", value) if isinstance(value, str) else super().represent_data(value)
+    def represent_data(self, data: t.Any) -> yaml.Node:
+        return self.represent_scalar("!unsafe", data) if isinstance(data, str) else super().represent_data(data)
 
 
 def extra_vars(variables: dict[str, t.Any]) -> str:
