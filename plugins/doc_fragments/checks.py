@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 _OPTION = r"""
 options:
   checks:
@@ -128,10 +130,11 @@ _SUBOPTIONS = r"""
 class ModuleDocFragment:
     """Fragments: checks that have to be given, and a gate that may have none."""
 
-    DOCUMENTATION = (
+    # With their types, because ansible-test's yamllint takes what is assigned without one for the text itself.
+    DOCUMENTATION: t.ClassVar[str] = (
         _OPTION.format(what="What to ask. An empty list passes with a warning.", given="required: true") + _SUBOPTIONS
     )
-    GATE = (
+    GATE: t.ClassVar[str] = (
         _OPTION.format(
             what="What has to hold after the reload, as M(failsafe.nginx.nginx_health) asks it.", given="default: []"
         )
