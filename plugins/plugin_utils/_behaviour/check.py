@@ -30,6 +30,8 @@ _CHEAP: t.Final = 5000
 BEFORE, AFTER, AGAIN = "before", "after", "again"
 #: At the end of the id of a probe that was asked again once missing files were there.
 FILES: t.Final = "+files"
+#: How the names of directives end whose files are replaced where they are missing.
+_FILES_OF_TLS: t.Final = ("_certificate", "_certificate_key", "_dhparam")
 TRACED: t.Final = {BEFORE: "before-traced", AFTER: "after-traced"}
 #: What a host without a configuration answers.
 _NOTHING: t.Final[dict[str, t.Any]] = {
@@ -127,7 +129,10 @@ class RouteCheck:
             markers=self._markers.get(name, {}) if "outcomes" in traced else {},
             traced=read.read(traced["outcomes"]) if "outcomes" in traced else None,
             again=None if repeated is None else read.read(repeated),
-            notes=[*_notes(world["facts"]), *(f"not compared, but nginx reads it: {each}" for each in source.outside)],
+            notes=[
+                *_notes(world["facts"], source),
+                *(f"not compared, but nginx reads it: {each}" for each in source.outside),
+            ],
         )
 
     def _add_second(self, worlds: Mapping[str, t.Any], sides: Mapping[str, Side], read: Outcomes) -> None:
@@ -158,12 +163,16 @@ class RouteCheck:
         return [{**outcomes[index], "id": probe["id"]} for index, probe in zip(indexes, added, strict=True)]
 
 
-def _notes(facts: Mapping[str, t.Any]) -> list[str]:
+def _notes(facts: Mapping[str, t.Any], source: Source) -> list[str]:
     """What the world had to do without, for the report."""
-    replaced = [
-        f"{path} is missing, a self-signed certificate stood for it" for path in facts.get("certificates") or ()
-    ]
-    return [*(facts.get("notes") or ()), *replaced]
+    replaced = facts.get("certificates") or ()
+    if replaced and not source.outside:
+        # The world looks into every file of the folder, nginx into those that are included: an unused snippet names files too.
+        directives = (each for each in source.loaded.walk() if each.name.endswith(_FILES_OF_TLS))
+        named = {f"/{path.lstrip('/')}" for each in directives for path in each.args}
+        replaced = [path for path in replaced if path.endswith(tuple(named))]
+    told = [f"{path} is missing, a self-signed certificate stood for it" for path in replaced]
+    return [*(facts.get("notes") or ()), *told]
 
 
 def _told(outcome: Mapping[str, t.Any]) -> tuple[t.Any, ...]:

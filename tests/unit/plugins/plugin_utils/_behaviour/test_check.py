@@ -31,16 +31,17 @@ PARAMS = {
 }  # fmt: skip
 
 
-def side(http: str) -> Source:
+def side(http: str, **more: str) -> Source:
     files = {"nginx.conf": f"events {{ worker_connections 64; }}\nhttp {{\n{http}\n}}\n".encode()}
+    files |= {f"{name}.conf": text.encode() for name, text in more.items()}
     entries = [[path, "file", None, base64.b64encode(data).decode()] for path, data in files.items()]
     return Source(
         "x", {"kind": "files", "entries": entries, "over": None}, load_files(files, config_dir="/etc/nginx"), files
     )
 
 
-def check(before: str, after: str) -> Report:
-    one = RouteCheck(side(before), side(after))
+def check(before: str, after: str, **more: str) -> Report:
+    one = RouteCheck(side(before, **more), side(after, **more))
     return one.judge(unpack(host.pack(host.run(PARAMS, host.unpack(pack(one.job()))))))
 
 
@@ -180,6 +181,19 @@ def test_a_candidate_that_does_not_start_is_an_error_and_no_outcome() -> None:
     with pytest.raises(WorldError, match=r"the candidate does not start in a private world: .*bogus") as caught:
         check(FILES, FILES + "bogus on;")
     assert caught.value.kind == "refused"
+
+
+TLS = "ssl_certificate {name}.pem;\nssl_certificate_key {name}.key;\n"
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_certificates_are_missed_where_nginx_reads_them_and_not_in_a_snippet_that_nobody_includes() -> None:
+    site = "server { listen 443 ssl; include used.conf; location / { return 204; } }"
+    report = check(site, site, used=TLS.format(name="used"), snakeoil=TLS.format(name="snakeoil"))
+    told = json.dumps(report.as_dict()["unverified"])
+    assert "/etc/nginx/used.pem is missing" in told
+    assert "snakeoil" not in told
 
 
 def test_outcomes_are_read_with_each_text_once() -> None:
