@@ -72,6 +72,7 @@ class ActionModule(ActionBase):
                 "before": self._side(options, "before", variables),
                 "after": self._side(options, "after", variables),
             }
+            redact = Redactor((*redact.values, *sides["after"].secrets))
             answer = self._ask(sides, options, variables)
             if answer.get("failed") or answer.get("unreachable"):
                 return t.cast("dict[str, t.Any]", redact(answer))

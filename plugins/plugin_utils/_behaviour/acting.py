@@ -21,7 +21,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import DiffError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import DiffError, diff
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff.secrets import counterparts
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
@@ -118,7 +119,14 @@ class BehaviourAction(ActionBase):
             known = all(side is None or side.config is not None for side in sides.values())
             if not known or all("dump" in dumps[name] for name in unread):
                 sides.update({name: _read(side, dumps[name], options["config_dir"]) for name, side in unread.items()})
+        self._hide_what_is_replaced(sides["before"], t.cast("Source", sides["after"]))
         return sides["before"], t.cast("Source", sides["after"])
+
+    def _hide_what_is_replaced(self, before: Source | None, after: Source) -> None:
+        # A secret that was changed is in no vault any more, and may hold elsewhere for a while.
+        if self._secrets and before is not None and before.config is not None and after.config is not None:
+            changes = diff(before.config, after.config).changes
+            self._secrets += tuple(counterparts(changes, Redactor(self._secrets).text))
 
     def _named(self, name: str, options: Options) -> Source:
         where = {key: options[key] for key in ("config_dir", "main")}

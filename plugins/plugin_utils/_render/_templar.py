@@ -18,7 +18,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import is_encrypted
 from jinja2 import Environment, TemplateError, nodes
 
-from .candidate import Candidate, Rendered, holds_private_key
+from .candidate import Candidate, Rendered, holds_private_key, words_of
 from .source import DEFAULT_EXCLUDE, RenderError, SourceEntry, scan_source
 
 try:
@@ -62,9 +62,10 @@ def render_source(
     entries = scan_source(src, exclude=exclude)
     templates = _Templates(os.path.realpath(src), templar, task_vars)
     rendered = tuple(_render(entry, templates, loader) for entry in entries)
+    words = {word for entry in rendered if entry.secret for word in words_of(entry.content)}
     return Candidate(
         entries=rendered,
-        secrets=tuple(sorted(set(vaulted_values(task_vars, loader)))),
+        secrets=tuple(sorted({*vaulted_values(task_vars, loader), *words})),
         sources={entry.path: entry.source for entry in entries},
     )
 

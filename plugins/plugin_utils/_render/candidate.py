@@ -17,6 +17,11 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+#: What may be a secret in nginx's configuration, by itself or as a part of a URL, a header field or a list.
+_WORD = re.compile(r"""[^\s;{}"'/=:,]+""")
+#: What every configuration has: directives, variables and plain words.
+_COMMON = re.compile(r"\$?[a-z_]+")
+_SHORTEST_WORD = 8
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 
 
@@ -79,6 +84,17 @@ class Candidate:
 def holds_private_key(content: bytes) -> bool:
     """Whether a PEM private key of any kind (RFC 7468) is in these bytes."""
     return _PRIVATE_KEY.search(content) is not None
+
+
+def words_of(content: bytes) -> set[str]:
+    """The words of a vaulted file, which no output may show wherever a comparison has them.
+
+    Keys are left out: they are in no comparison. So are short words and common ones, see `Redactor`.
+    """
+    if holds_private_key(content):
+        return set()
+    found = _WORD.findall(content.decode("utf-8", "replace"))
+    return {word for word in found if len(word) >= _SHORTEST_WORD and not _COMMON.fullmatch(word)}
 
 
 def _normalise(link: str, target: str) -> str:

@@ -178,6 +178,17 @@ def test_a_vaulted_file_is_decrypted_and_marked_secret(src: Path, vault: tuple[D
     assert "tls.key" not in candidate.files()
 
 
+def test_what_a_vaulted_configuration_file_says_is_in_no_output(src: Path, vault: tuple[DataLoader, VaultLib]) -> None:
+    loader, lib = vault
+    text = "proxy_set_header Authorization 'Bearer s3cr3t-t0ken';\nset $api_key abcdef0123456789; # note\n"
+    (src / "auth.conf").write_bytes(lib.encrypt(text))
+    (src / "plain.conf").write_text("return 301 https://www.example.com;\n")
+    redact = Redactor(render(src, loader=loader).secrets)
+    assert redact.text("+ set $api_key abcdef0123456789") == "+ set $api_key ********"
+    assert "s3cr3t" not in redact.text("proxy_set_header Authorization Bearer s3cr3t-t0ken")
+    assert redact.text("return 301 https://www.example.com;") == "return 301 https://www.example.com;"
+
+
 def test_a_vaulted_file_without_its_password_is_refused(src: Path, vault: tuple[DataLoader, VaultLib]) -> None:
     (src / "tls.key").write_bytes(vault[1].encrypt(KEY))
     with pytest.raises(RenderError, match=r"tls\.key: cannot decrypt"):
