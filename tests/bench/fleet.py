@@ -22,7 +22,7 @@ import typing as t
 from datetime import datetime
 from pathlib import Path
 
-from rollout import PORT, ROOT, Instances, expect, play
+from rollout import PORT, ROOT, Instances, expect, play, verdict
 
 MANY = 40
 LIMIT = 2.0
@@ -173,7 +173,6 @@ def _ping(top: Path, number: int) -> float:
 
 def main() -> int:
     """Measure, compare with the limits, say which were missed."""
-    missed = 0
     with tempfile.TemporaryDirectory(prefix="failsafe-bench-") as folder:
         work = Path(folder)
         shared = max(LIMIT, MANY / (os.cpu_count() or 1))
@@ -181,10 +180,7 @@ def main() -> int:
             (f"rollback of {MANY} hosts with a machine each, in times of that of one", machines(work), LIMIT),
             (f"rollback of {MANY} instances on this machine, in times of that of one", instances(work), shared),
         ]
-    for name, value, limit in figures:
-        missed += value > limit
-        print(f"{'MISSED' if value > limit else 'ok':6}  {name}: {value:.2f} (at most {limit:g})")
-    return min(missed, 1)
+    return verdict(figures)
 
 
 if __name__ == "__main__":

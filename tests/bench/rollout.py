@@ -227,9 +227,17 @@ class Watcher(threading.Thread):
         return next(moment for moment, _unused in self._answers if moment > last_bad)
 
 
+def verdict(figures: t.Iterable[tuple[str, float, float]]) -> int:
+    """Print each figure, its value and the most that it may be; 1 if one is missed, else 0."""
+    missed = 0
+    for name, value, limit in figures:
+        missed += value > limit
+        print(f"{'MISSED' if value > limit else 'ok':6}  {name}: {value:.2f} (at most {limit:g})")
+    return min(missed, 1)
+
+
 def main() -> int:
     """Measure, compare with the limits, say which were missed."""
-    missed = 0
     with tempfile.TemporaryDirectory(prefix="failsafe-bench-") as folder, Instances(Path(folder)) as instances:
         hosts = inventory(Path(folder))
         figures = [
@@ -237,10 +245,7 @@ def main() -> int:
             ("executions per host that is at the candidate", bench_unchanged(instances, hosts), 1.0),
             ("seconds from a failing gate to the old configuration", bench_rollback(instances, hosts), 2.0),
         ]
-    for name, value, limit in figures:
-        missed += value > limit
-        print(f"{'MISSED' if value > limit else 'ok':6}  {name}: {value:.2f} (at most {limit:g})")
-    return min(missed, 1)
+    return verdict(figures)
 
 
 if __name__ == "__main__":

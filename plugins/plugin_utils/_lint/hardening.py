@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import is_address
+
 from .data import resolvers
 from .finding import Rule, related
-from .passes import is_address, parse_pass
+from .passes import parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import typing as t
 from functools import lru_cache
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import is_address
 
 PASSES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
 #: Those that speak HTTP: they have a scheme, and a port of their own where none is written.
@@ -65,12 +66,3 @@ def parse_pass(text: str) -> Pass:
         return Pass(scheme, "", 0, uri, dynamic)
     host, _sep, port = authority.rpartition(":") if re.search(r":\d+$", authority) else (authority, "", "")
     return Pass(scheme, host.lower(), int(port or 0), uri, dynamic)
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is a literal address."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True

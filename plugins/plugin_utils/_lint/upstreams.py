@@ -12,9 +12,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.listen import Socket
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import is_address
 
 from .finding import Rule, related
-from .passes import PASSES, is_address, parse_pass
+from .passes import PASSES, parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
