@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.acting import BehaviourAction, Options, Result
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.check import RouteCheck, WorldError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.search import (
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.base_action import BehaviourAction, Options, Result
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import (
     Search,
     Wanted,
     request_of,
     request_of_check,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.shared import key_of
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source, SourceError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck, WorldError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import key_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source, SourceError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 #: Requests of one search; more of them say the same.
 _MOST = 5

@@ -16,15 +16,15 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import (
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import RISKS, Change, Diff, DiffError, diff, gate
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff.secrets import counterparts
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import (
     Source,
     SourceError,
     rendered,
     source,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import RISKS, Change, Diff, DiffError, diff, gate
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff.secrets import counterparts
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (

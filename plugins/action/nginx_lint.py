@@ -39,7 +39,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source impo
     RenderError,
     find_source,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "path": {"type": "str"},

@@ -16,10 +16,10 @@ from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.shared import Shared, key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Target, lint, project
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import Shared, key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
@@ -29,8 +29,8 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source impo
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import progress
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import launch
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.probes import default_probes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.default_probes import default_probes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 MODULE = "failsafe.nginx.nginx_release"
 

@@ -11,7 +11,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import launch, sliced
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
 

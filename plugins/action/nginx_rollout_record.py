@@ -15,15 +15,15 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._report import ReportError, publish
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout import ReportError, publish
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import (
-    entry,
     evidence,
     options,
     progress,
     record,
     webhook,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
 
 Hostvars = Mapping[str, Mapping[str, t.Any]]
 

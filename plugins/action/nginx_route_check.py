@@ -11,28 +11,28 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.acting import (
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, guilty_classes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import read_access_log
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.base_action import (
     BehaviourAction,
     HostError,
     Options,
     Result,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.check import FILES, RouteCheck
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.search import Search, Wanted, culprit_text
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.shared import key_of
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.comparing import Report, guilty_classes
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.expecting import read_access_log
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.report import render
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.report.text import (
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import Search, Wanted, culprit_text
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import FILES, RouteCheck
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import key_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import render
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.text import (
     expectation_text,
     group_lines,
     headline,
     unverified_text,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 #: Requests whose lines are looked for, and groups that the message shows; the report has them all.
 _MOST_SEARCHED = 3

@@ -46,7 +46,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 from jinja2 import Undefined
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
 
 

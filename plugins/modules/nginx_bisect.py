@@ -198,10 +198,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour import host
-from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
-from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.ddmin import BisectError
-from ansible_collections.failsafe.nginx.plugins.module_utils._bisect.world import hunt
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import BisectError
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import hunt
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -247,9 +247,9 @@ import zlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.trees import BehaviourError, Trees
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import BehaviourError, Trees
 
 _RISKS = ["access-control", "tls", "routing", "upstream", "code", "headers", "cache", "logging", "tuning", "cosmetic"]
 

@@ -276,8 +276,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour import host
-from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour.options import SIDES
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
 
 
 def argument_spec() -> dict[str, t.Any]:

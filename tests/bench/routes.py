@@ -55,7 +55,7 @@ def _tree(count: int, changed: int) -> dict[str, bytes]:
 
 def _host() -> int:
     """What the module does on the host, in a process of its own: the job from standard input, the answer to standard output."""
-    from ansible_collections.failsafe.nginx.plugins.module_utils._behaviour import host  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host  # noqa: PLC0415
 
     params = {
         "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",
@@ -67,10 +67,10 @@ def _host() -> int:
 
 def _check(count: int) -> tuple[float, int]:
     """Seconds for the whole of it, and requests."""
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.answers import pack, unpack  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.check import RouteCheck  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._behaviour.sources import Source  # noqa: PLC0415
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.answers import pack, unpack  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source  # noqa: PLC0415
 
     began = time.monotonic()
     sides = []

@@ -15,10 +15,10 @@ import time
 import typing as t
 from urllib.parse import unquote_to_bytes, urljoin
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._health import client
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.certificate import read_certificate
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.client import Answer, Deadline, Failure
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import (
+from . import client
+from .certificate import read_certificate
+from .client import Answer, Deadline, Failure
+from .definition import (
     Check,
     HealthError,
     Url,

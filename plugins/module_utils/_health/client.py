@@ -20,7 +20,7 @@ import time
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import Address
+    from .definition import Address
 
 BODY_LIMIT = 1 << 20  # bytes
 _TIMEOUTS = (socket.timeout, TimeoutError)  # two types before Python 3.10

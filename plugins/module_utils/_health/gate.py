@@ -16,8 +16,8 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import run_check
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import Check, HealthError, parse_check
+from .check import run_check
+from .definition import Check, HealthError, parse_check
 
 Definitions = t.Sequence[t.Mapping[str, t.Any]]
 Result = t.Dict[str, t.Any]

@@ -24,7 +24,7 @@ import typing as t
 
 from ._lexer import Term, shorten
 from .model import ConfigError, ProblemKind
-from .newer import NEWER
+from .recent_directives import NEWER
 
 #: The blocks around a directive as crossplane names them: `("http", "server")`; every location is `("http", "location")`.
 Context = tuple[str, ...]

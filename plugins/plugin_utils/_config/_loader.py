@@ -19,8 +19,8 @@ from ._dump import split
 from ._files import DiskSource, MemorySource, ReadError, Source, below
 from ._lexer import shorten
 from ._snippets import load_snippet, load_snippets, parse_context, unread
+from .gc_paused import collector_paused
 from .model import Config, ConfigError
-from .pause import collector_paused
 
 
 @collector_paused()

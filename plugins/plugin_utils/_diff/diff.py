@@ -14,8 +14,8 @@ import typing as t
 from collections import Counter
 from functools import cached_property
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
 
 from . import defaults, explain, report
 from .change import RISKS, Change, DiffError, fold

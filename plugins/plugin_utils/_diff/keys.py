@@ -18,9 +18,9 @@ import typing as t
 from functools import lru_cache
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._crossplane import grammar
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import parse_location
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.listen import parse_sockets
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import parse_location
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import parse_sockets
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive

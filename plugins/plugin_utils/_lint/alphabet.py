@@ -13,8 +13,8 @@ import re
 import typing as t
 from functools import lru_cache
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import adapt
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import parser, sre
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import adapt
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import parser, sre
 
 #: A line feed ends a header line; the others end a host or change it.
 SPECIAL: t.Final = frozenset("\n/.:?#@")

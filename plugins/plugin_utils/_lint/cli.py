@@ -24,7 +24,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     load_text,
     parse_context,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.errors import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from . import about, project, repair
 from .engine import lint

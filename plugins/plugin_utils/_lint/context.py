@@ -13,10 +13,10 @@ import typing as t
 from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain import Follower
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import compile_pattern
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Router
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import Definitions
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import Follower
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
 
 from .blocks import Block, read_blocks
 from .fixes import Editor
@@ -27,8 +27,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
 #: Blocks whose lines are data: their first words are no names of directives.
 _DATA: t.Final = frozenset({"map", "geo", "types", "split_clients", "charset_map"})

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.pause import collector_paused
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 
 from . import (
     dispatch,

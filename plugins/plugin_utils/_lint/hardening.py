@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import is_address
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
 from .data import resolvers
 from .finding import Rule, related

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import Part
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import Part
 
     from .blocks import Block
     from .context import Context

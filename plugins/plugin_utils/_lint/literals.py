@@ -14,8 +14,8 @@ import typing as t
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import adapt, compile_pattern
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import parser, sre
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import adapt, compile_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import parser, sre
 
 _MOST: t.Final = 64
 _CLASS: t.Final = 8

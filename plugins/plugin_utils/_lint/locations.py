@@ -14,7 +14,7 @@ import typing as t
 from bisect import bisect_left
 from itertools import islice, takewhile
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import sample_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
 
 from . import programs
 from .finding import Rule, related
@@ -24,8 +24,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location, Locations, Scope
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Locations, Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
     from .context import Context
     from .finding import Finding

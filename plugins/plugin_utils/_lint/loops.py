@@ -12,10 +12,14 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import asks_for_switch
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.outcome import Request
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.program import REDIRECTS
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import sample_hosts, sample_uris, uses_host
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import asks_for_switch
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Request
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.program import REDIRECTS
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import (
+    sample_hosts,
+    sample_uris,
+    uses_host,
+)
 
 from .finding import Rule, related
 
@@ -23,10 +27,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location, Scope
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.chain import Chain, Hop
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import UriSample
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Listener, Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import Chain, Hop
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import UriSample
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
     from .context import Context
     from .finding import Finding, Related

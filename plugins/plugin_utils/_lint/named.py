@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
 
 from .finding import Rule, related
 
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
     from .context import Context
     from .finding import Finding

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Listener, Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
     from .context import Context
     from .finding import Finding

@@ -13,8 +13,8 @@ import re
 import typing as t
 from functools import lru_cache
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import compile_pattern
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import sample_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import re
 import typing as t
 from functools import lru_cache
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import is_address
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
 PASSES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
 #: Those that speak HTTP: they have a scheme, and a port of their own where none is written.

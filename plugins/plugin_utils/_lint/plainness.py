@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import condition_args
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
 
 from .finding import Rule, related
 from .literals import literals

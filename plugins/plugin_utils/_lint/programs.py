@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
 
 #: Patterns that match every URI.
 ALWAYS: t.Final = frozenset(

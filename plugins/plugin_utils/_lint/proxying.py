@@ -12,8 +12,8 @@ from __future__ import annotations
 import difflib
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import sample_pattern
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template, variables_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, variables_of
 
 from .finding import Rule, related
 from .literals import literals
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
 
     from .context import Context
     from .finding import Finding

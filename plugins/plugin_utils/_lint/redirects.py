@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import host_of
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.simulate import REDIRECTS
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import host_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import REDIRECTS
 
 from . import programs
 from .finding import Rule, related
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Listener, Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
     from .context import Context
     from .finding import Finding

@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location, Locations
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.listen import Socket
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Locations
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
 
     from .blocks import Block
     from .context import Context

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import condition_args
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.pattern import compile_pattern
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import sample_hosts
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.simulate import REDIRECTS
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template, variables_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import sample_hosts
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import REDIRECTS
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, variables_of
 
 from . import programs
 from .finding import Rule, related
@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import MapTable
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import MapTable
 
     from .context import Context
     from .finding import Finding

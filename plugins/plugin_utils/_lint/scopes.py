@@ -14,7 +14,7 @@ import typing as t
 from functools import cached_property
 from itertools import islice
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.conditions import condition_args
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
 
 from .alphabet import HARMLESS, RAW, Reach, narrow, whole_reach
 

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Conflict, Listener, Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Conflict, Listener, Server
 
     from .context import Context
     from .finding import Finding

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template
 
 from .alphabet import RAW, SPECIAL, Reach, group_reach, narrow, whole_reach
 from .scopes import ServerScope, Source, group_names
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import Part
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import Part
 
     from .blocks import Block
     from .context import Context

@@ -14,7 +14,7 @@ import typing as t
 from fnmatch import fnmatchcase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place, walk
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.template import parse_template
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template
 
 from .finding import Rule
 from .passes import PASSES, PATHS, parse_pass
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.variables import MapTable
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import MapTable
 
     from .context import Context
     from .finding import Finding

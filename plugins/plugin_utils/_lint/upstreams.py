@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.listen import Socket
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.samples import is_address
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
 from .finding import Rule, related
 from .passes import PASSES, parse_pass
@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.blocks import Location
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.select import Listener, Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
     from .context import Context
     from .finding import Finding

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.newer import NEWER
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.recent_directives import NEWER
 
 from .data import advisories
 from .finding import Rule

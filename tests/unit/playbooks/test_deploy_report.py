@@ -22,7 +22,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from test_deploy import Instance, Play, last_report, play, src, web1
 
-from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._report.chromium import (
+from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports.rollout.chromium import (
     chromium,
     shown,
     tab_to,

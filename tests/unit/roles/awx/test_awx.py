@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
 from ansible_collections.failsafe.nginx.tests.unit.roles.awx.awx_api import Awx, Server
 
 ROOT: t.Final = Path(__file__).parents[4]

@@ -16,7 +16,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Conf
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import loops
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import lint
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.simulate import simulate
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import simulate
 
 pytestmark = pytest.mark.nginx
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -20,7 +20,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import
 
 pytestmark = pytest.mark.nginx
 FIXTURES = Path(__file__).parent / "fixtures"
-HELPER = Path(__file__).resolve().parent.parent / "_routes" / "real_nginx.py"
+HELPER = Path(__file__).resolve().parent.parent / "real_nginx.py"
 
 
 def _load_helper() -> t.Any:

@@ -20,7 +20,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES,
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.literals import literals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.passes import parse_pass
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routes.sampler import sample_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FAMILIES = ("locations", "files", "names", "redirects", "proxying", "upstreams", "rewriting", "unused")

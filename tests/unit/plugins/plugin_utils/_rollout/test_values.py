@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import entry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.values import arrived, normalised
 

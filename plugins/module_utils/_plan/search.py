@@ -1,0 +1,195 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The search on the host: every test is one private world with one combination of the changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import typing as t
+
+from .ddmin import FAIL, PASS, UNRESOLVED, BisectError, Counted, Unit, search
+from .oracle import ASPECTS, Outcome, differing, judge
+from .patch import File, apply
+from .trees import inside, remove, special
+
+#: Shows a folder in place of the configuration and asks the probes: their outcomes, or None where nginx refuses it.
+Ask = t.Callable[[str, t.List[t.Dict[str, t.Any]]], t.Optional[t.List[Outcome]]]
+
+#: How many sets of changes are looked for that break a request independently of each other.
+_CAUSES = 3
+
+
+class Request(t.NamedTuple):
+    """A probe whose outcome changed, and in which respects that matters."""
+
+    probe: t.Dict[str, t.Any]
+    aspects: t.Tuple[str, ...] = ASPECTS
+
+
+class Job(t.NamedTuple):
+    """What to search: `files` and `units` as the controller computed them, folders on this host.
+
+    `before` is copied; what is in `after` and not in `files` (keys, pages, password files) is told from `before` here.
+    """
+
+    before: str
+    after: t.Optional[str]
+    files: t.List[File]
+    units: t.List[Unit]
+    requests: t.List[Request]
+    limit: t.Optional[int] = None
+
+
+class Hunt:
+    """One search, in a working copy of the folder `before` below `work`.
+
+    Args:
+        job: what to search.
+        ask: the private world.
+        work: a folder of our own.
+    """
+
+    def __init__(self, job: Job, ask: Ask, work: str) -> None:
+        self._job = job
+        self._ask = ask
+        self._probes = [request.probe for request in job.requests]
+        self._tree = _Tree(job, tempfile.mkdtemp(dir=work))
+        self.units = list(job.units) + [Unit(frozenset([number])) for number in sorted(self._tree.others)]
+        self._outcomes: t.Dict[t.FrozenSet[int], t.Optional[t.List[Outcome]]] = {}
+
+    def run(self) -> t.Dict[str, t.Any]:
+        """Every request's result, and what all of them share.
+
+        Raises:
+            BisectError: nginx refuses the configuration from before or the one from after.
+        """
+        everything = frozenset(number for unit in self.units for number in unit.ids)
+        before = self._asked(frozenset())
+        again = self._ask(self._tree.path, self._probes)
+        if before is None or again is None:
+            raise BisectError("nginx does not start with the configuration from before")
+        after = self._asked(everything)
+        if after is None:
+            raise BisectError("nginx does not start with all of the changes")
+        results = [
+            self._one(number, before[number], again[number], after[number]) for number in range(len(self._probes))
+        ]
+        others = {str(number): path for number, path in self._tree.others.items()}
+        return {"results": results, "others": others, "worlds": len(self._outcomes) + 1}
+
+    def _one(self, number: int, before: Outcome, again: Outcome, after: Outcome) -> t.Dict[str, t.Any]:
+        aspect = differing(self._job.requests[number].aspects, before, again, after)
+        result: t.Dict[str, t.Any] = {"aspect": aspect, "before": before, "after": after, "causes": []}
+        if aspect is None:
+            return result
+
+        def test(ids: t.FrozenSet[int]) -> str:
+            outcomes = self._asked(ids)
+            return UNRESOLVED if outcomes is None else judge(aspect or "", before, after, outcomes[number])
+
+        counted = Counted(test, self._job.limit)
+        left, complement = self.units, FAIL
+        # Several changes may each break it; each round takes one cause away and looks whether it still fails.
+        while complement == FAIL and len(result["causes"]) < _CAUSES:
+            found = search(left, counted)
+            result["causes"].append({"changes": found.ids, "complete": found.complete})
+            left = _without(left, frozenset(found.ids))
+            complement = counted(frozenset(number for unit in left for number in unit.ids)) if left else PASS
+        result["complement"], result["tests"] = complement, counted.asked
+        return result
+
+    def _asked(self, ids: t.FrozenSet[int]) -> t.Optional[t.List[Outcome]]:
+        if ids not in self._outcomes:
+            self._tree.become(ids)
+            self._outcomes[ids] = self._ask(self._tree.path, self._probes)
+        return self._outcomes[ids]
+
+
+def _without(units: t.Iterable[Unit], ids: t.FrozenSet[int]) -> t.List[Unit]:
+    left = []
+    for unit in units:
+        if unit.ids & ids and unit.children:
+            left += _without(unit.children, ids)
+        elif not unit.ids & ids:
+            left.append(unit)
+    return left
+
+
+class _Tree:
+    """A copy of the folder from before that becomes any combination of the changes."""
+
+    def __init__(self, job: Job, path: str) -> None:
+        self.path = os.path.join(path, "tree")
+        shutil.copytree(job.before, self.path, symlinks=True, ignore=special)
+        self._before, self._after = job.before, job.after
+        self._files = job.files
+        self._state: t.Dict[str, t.Optional[bytes]] = {}
+        first = 1 + max((number for unit in job.units for number in unit.ids), default=0)
+        known = {file["path"] for file in job.files}
+        differ = _differing(job.before, job.after, known) if job.after else []
+        #: Changes that are whole files of another kind: number -> path.
+        self.others = {first + number: path for number, path in enumerate(differ)}
+
+    def become(self, ids: t.FrozenSet[int]) -> None:
+        for file in self._files:
+            content = apply(file, ids)
+            path = file["path"]
+            if path not in self._state or self._state[path] != content:
+                self._state[path] = content
+                _replace(inside(self.path, path), content)
+        for number, path in self.others.items():
+            source = os.path.join((self._after or "") if number in ids else self._before, path)
+            target = inside(self.path, path)
+            remove(target)
+            if os.path.lexists(source):
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _replace(path: str, content: t.Optional[bytes]) -> None:
+    mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.isfile(path) else 0o644
+    remove(path)
+    if content is not None:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+
+
+def _differing(before: str, after: str, known: t.Container[str]) -> t.List[str]:
+    # Files and links below both folders that are not the same, without those that the controller has split already.
+    paths = _listed(before) | _listed(after)
+    return sorted(path for path in paths if path not in known and not _same(before, after, path))
+
+
+def _listed(folder: str) -> t.Set[str]:
+    found = set()
+    for place, folders, names in os.walk(folder):
+        for name in names + [each for each in folders if os.path.islink(os.path.join(place, each))]:
+            path = os.path.join(place, name)
+            if os.path.islink(path) or os.path.isfile(path):
+                found.add(os.path.relpath(path, folder))
+    return found
+
+
+def _same(before: str, after: str, path: str) -> bool:
+    one, other = os.path.join(before, path), os.path.join(after, path)
+    if not os.path.lexists(one) or not os.path.lexists(other) or os.path.islink(one) != os.path.islink(other):
+        return False
+    if os.path.islink(one):
+        return os.readlink(one) == os.readlink(other)
+    with open(one, "rb") as old, open(other, "rb") as new:
+        while True:
+            mine, others = old.read(1 << 16), new.read(1 << 16)
+            if mine != others:
+                return False
+            if not mine:
+                return True

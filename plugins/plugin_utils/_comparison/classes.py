@@ -1,0 +1,71 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The classes of change, worst first, and what a gate may name."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Risk = t.Literal["critical", "high", "info"]
+
+RISKS: t.Final[tuple[Risk, ...]] = ("critical", "high", "info")
+
+#: Class -> risk and meaning, worst first: this is the order of every report.
+CLASSES: t.Final[dict[str, tuple[Risk, str]]] = {
+    "error-introduced": ("critical", "an answer below 500 became a server error"),
+    "redirect-loop": ("critical", "redirects lead back to where they began, or never end"),
+    "cached-redirect-loop": ("critical", "clients that cached an old permanent redirect go round in circles"),
+    "access-widened": ("critical", "what was refused with 401 or 403 is served"),
+    "auth-subrequest-removed": ("critical", "content is served without the authorisation request made before"),
+    "security-header-removed": ("critical", "a response header that protects browsers is gone"),
+    "lost": ("high", "nothing answers any more, or 404 where content was"),
+    "status-changed": ("high", "another status"),
+    "redirect-changed": ("high", "a redirect to another URL"),
+    "upstream-changed": ("high", "another upstream, or another request to it"),
+    "upstream-headers-changed": ("high", "the upstream gets other headers or parameters"),
+    "file-changed": ("high", "another file, or another body"),
+    "served-by": ("info", "another block answers, with the same outcome"),
+    "headers-changed": ("info", "other response headers"),
+    "new": ("info", "an outcome where none was"),
+}
+ORDER: t.Final = {name: position for position, name in enumerate(CLASSES)}
+DEFAULT_FAIL_ON: t.Final[tuple[str, ...]] = ("critical",)
+
+
+def risk_of(name: str) -> Risk:
+    return CLASSES[name][0]
+
+
+def worst(names: Iterable[str]) -> str:
+    """The first of these classes in the order of risk; there has to be one."""
+    return min(names, key=ORDER.__getitem__)
+
+
+def guilty_classes(fail_on: Iterable[str]) -> frozenset[str]:
+    """The classes that a list of class names and risk words stands for.
+
+    A risk word stands for the classes of that risk only: `[critical, high]` names two. `none` is an empty list.
+
+    Raises:
+        RouteError: a word is neither.
+    """
+    chosen: set[str] = set()
+    for word in fail_on:
+        if word in CLASSES:
+            chosen.add(word)
+        elif word in RISKS:
+            chosen.update(name for name, (risk, _meaning) in CLASSES.items() if risk == word)
+        elif word != "none":
+            known = ", ".join([*RISKS, *CLASSES])
+            raise RouteError(f'fail_on: "{word}" is neither a class of change nor a risk; there are: {known}')
+    return frozenset(chosen)

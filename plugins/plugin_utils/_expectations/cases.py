@@ -1,0 +1,258 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One case of `routes.yml`: the requests that it stands for, and what each of them should get."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.addresses import default_client, is_v6
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import (
+    is_header,
+    is_host,
+    is_method,
+    is_target,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
+
+from .matchers import Statuses, Text, fill, placeholders
+
+if t.TYPE_CHECKING:
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
+
+Probe = dict[str, t.Any]
+
+PORTS: t.Final = {"http": 80, "https": 443}
+#: Methods that are followed when they are redirected.
+_FOLLOWED: t.Final = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True)
+class UpstreamCall:
+    """A request that an upstream should get; what is None may be anything."""
+
+    target: Text | None = None
+    uri: Text | None = None
+    method: Text | None = None
+    protocol: Text | None = None
+    headers: dict[str, Text] = field(default_factory=dict)
+    params: dict[str, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hop:
+    """What one request of a redirect chain should get."""
+
+    status: Statuses | None = None
+    url: Text | None = None
+    location: Text | None = None
+    upstream: tuple[UpstreamCall, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Final(Hop):
+    """What the last request of a redirect chain should get, and how many redirects may lead there."""
+
+    max_hops: int | None = None
+
+
+@dataclass(frozen=True)
+class Then:
+    """What an outcome should be; what is None may be anything. An empty `upstream` stands for "none is asked"."""
+
+    status: Statuses | None = None
+    closed: tuple[str, ...] | None = None
+    location: Text | None = None
+    headers: dict[str, Text] = field(default_factory=dict)
+    upstream: tuple[UpstreamCall, ...] | None = None
+    location_block: Text | None = None
+    server: Text | None = None
+    errors: Text | None = None
+    hops: tuple[Hop, ...] | None = None
+    final: Final | None = None
+    chain: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it is written, placeholders filled in. `host` None is the URL's, `sni` None the host's."""
+
+    scheme: str
+    authority: str
+    target: str
+    method: str = "GET"
+    host: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    client: str = ""
+    body: str = ""
+    version: str = "1.1"
+    sni: str | None = None
+    address: str = ""
+    follow: bool | None = None
+    #: What placeholders stand for.
+    values: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def url(self) -> str:
+        """The URL that a client asks for."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def line(self) -> str:
+        """The request in one line, for people."""
+        return f"{self.method} {self.url}" + (f" from {self.client}" if self.client else "")
+
+    def arrive(self, arrivals: Arrivals) -> Probe:
+        """The fields of a probe that say what is sent, and where."""
+        name, port = split_authority(self.authority, PORTS[self.scheme])
+        v6 = is_v6(self.client) if self.client else is_v6(self.address.strip("[]"))
+        arrival = arrivals.of_url(self.scheme, name, port, v6=v6, address=self.address.strip("[]"))
+        given = {key.lower() for key, _value in self.headers}
+        added = tuple(header for header in arrival.headers if header[0].lower() not in given)
+        host = self.authority if self.host is None else self.host
+        tls = arrival.listen["ssl"]
+        return {
+            "listen": arrival.listen,
+            "sni": (name if self.sni is None else self.sni) or None if tls else None,
+            "client": self.client or default_client(str(arrival.listen["address"])),
+            "method": self.method,
+            "target": self.target,
+            "host": host or None,
+            "headers": [list(header) for header in (*self.headers, *added)],
+            "body": self.body,
+            "version": "1.0" if not host and self.version == "1.1" else self.version,
+            "follow": self.method in _FOLLOWED if self.follow is None else self.follow,
+        }
+
+
+@dataclass(frozen=True)
+class Case:
+    """One entry of `expect`: requests, what stubs answer meanwhile, and what is expected of each request."""
+
+    name: str
+    place: Place
+    requests: tuple[Request, ...]
+    then: Then
+    answers: tuple[dict[str, t.Any], ...] = ()
+
+
+def split_authority(authority: str, default: int) -> tuple[str, int]:
+    """Host and port of `host`, `host:port` or `[v6]:port`."""
+    host, colon, port = authority.rpartition(":")
+    if colon and port.isdigit() and not (":" in host and not host.endswith("]")):
+        return host, int(port)
+    return authority, default
+
+
+def make_request(fields: dict[str, t.Any], values: dict[str, str]) -> Request:
+    """A request out of its fields as written.
+
+    Args:
+        fields: `url`, or `scheme`, `host`, `port` and `path`; and the others of `Request`.
+        values: what placeholders stand for.
+
+    Raises:
+        RouteError: no client could send it; the message has no place yet.
+    """
+    filled: dict[str, t.Any] = {
+        key: fill(value, values) if isinstance(value, str) else value for key, value in fields.items()
+    }
+    for text in filled.values():
+        for name in placeholders(text) if isinstance(text, str) else ():
+            raise RouteError(f"{{{name}}} stands for nothing: each has {', '.join(values) or 'no names'}")
+    if "url" in filled:
+        scheme, authority, target = split_url(filled["url"])
+        host = filled.get("host")
+    else:
+        scheme, host, target = filled.get("scheme", "https"), None, filled.get("path", "/")
+        if scheme not in PORTS:
+            raise RouteError(f'scheme has to be http or https, not "{scheme}"')
+        authority = filled.get("host", "")
+        authority += f":{filled['port']}" if "port" in filled else ""
+    headers = tuple((fill(key, values), fill(value, values)) for key, value in filled.get("headers", {}).items())
+    request = Request(
+        scheme,
+        authority,
+        target,
+        host=host,
+        headers=headers,
+        **{
+            key: filled[key]
+            for key in ("method", "client", "body", "version", "sni", "address", "follow")
+            if key in filled
+        },
+    )
+    _refuse_unsendable(request)
+    return _with_values(request, values)
+
+
+def _refuse_unsendable(request: Request) -> None:
+    if not is_target(request.target):
+        raise RouteError(
+            f'"{request.target}" is no path that a request can carry: write it percent-encoded, from its /'
+        )
+    if not is_method(request.method):
+        raise RouteError(f'"{request.method}" is no method that nginx reads: capitals')
+    for host in (request.authority, request.host or "x"):
+        if not is_host(host or ""):
+            raise RouteError(f'"{host}" is no host')
+    for name, value in request.headers:
+        if not is_header(name, value):
+            raise RouteError(f'"{name}: {value}" is no header field: one line of printable ASCII')
+        if name.lower() in ("host", "content-length", "transfer-encoding"):
+            raise RouteError(
+                f"{name} is not for headers: " + ("write host" if name.lower() == "host" else "it is made")
+            )
+    if any(ord(character) > 0xFF for character in request.body):  # noqa: PLR2004 -- bodies are latin-1
+        raise RouteError("the body has characters that are no bytes (latin-1)")
+
+
+def _with_values(request: Request, values: dict[str, str]) -> Request:
+    """What placeholders in `then` stand for: nginx's words for the parts of a request, and the case's own names."""
+    path, _mark, query = request.target.partition("?")
+    host, port = split_authority(request.authority, PORTS[request.scheme])
+    request.values.update(
+        {
+            "url": request.url,
+            "scheme": request.scheme,
+            "host": host,
+            "port": str(port),
+            "method": request.method,
+            "request_uri": request.target,
+            "uri": path,
+            "path": path.removeprefix("/"),
+            "args": query,
+            **values,
+        }
+    )
+    return request
+
+
+BUILT_IN: t.Final = ("url", "scheme", "host", "port", "method", "request_uri", "uri", "path", "args")
+
+
+def split_url(url: str) -> tuple[str, str, str]:
+    """Scheme, authority and request target of a URL.
+
+    Raises:
+        RouteError: it is no URL of http or https.
+    """
+    try:
+        parts = urlsplit(url)
+        _checked = parts.port
+    except ValueError as error:
+        raise RouteError(f'"{url}" is no URL: {error}') from None
+    if parts.scheme not in PORTS or not parts.netloc:
+        raise RouteError(f'"{url}" is no URL that begins with http:// or https:// and a host')
+    if "@" in parts.netloc or parts.fragment or "#" in url:
+        raise RouteError(f'"{url}" has a user or a fragment, which no client sends')
+    target = url[url.index("://") + 3 + len(parts.netloc) :]
+    return parts.scheme, parts.netloc, target if target.startswith("/") else f"/{target}"

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""`routes.yml`: what users expect of their routes, as probes, and the judgement of what came of them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.upstreams import upstreams_of, with_port
+
+from .documents import Document
+from .judging import Judge, Served
+from .schema import Reader
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
+
+    from .cases import Case, Request
+    from .judging import Outcome
+
+Probe = dict[str, t.Any]
+_UNKNOWN: t.Final[Served] = (None, None)
+
+
+class Expectations:
+    """One file of expectations.
+
+    `cases` are the cases in order, `accept` the accepted changes as `{class, server, location, until, reason, file,
+    line}` with one class each, `edge` what stands in front as `{names, to, headers}`.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.cases: list[Case] = reader.cases
+        self.accept: list[dict[str, t.Any]] = reader.accept
+        self.edge: list[dict[str, t.Any]] = reader.edge
+
+    @classmethod
+    def load(cls, text: str | bytes, name: str) -> Expectations:
+        """Reads expectations.
+
+        Args:
+            text: the file's content.
+            name: its path, as messages and reports shall name it.
+
+        Raises:
+            RouteError: every fault as `file:line: what is wrong`, one per line.
+        """
+        return cls(Reader(Document(text, name)))
+
+    def probes(self, before: Config | None = None, after: Config | None = None) -> list[Probe]:
+        """One probe for each request of each case, in order, with ids `e<case>.<request>`.
+
+        Args:
+            before: the configuration that runs now.
+            after: the candidate: its sockets get the requests where it has any for them.
+        """
+        arrivals = Arrivals(before, after, self.edge)
+        return [
+            {
+                "id": id_,
+                "origin": "expect",
+                "why": case.name,
+                "file": case.place.file,
+                "line": case.place.line,
+                "blocks": [],
+                **request.arrive(arrivals),
+                "answers": [each for answer in case.answers for each in _for_peers(answer, arrivals.upstreams)],
+            }
+            for id_, case, request in self._numbered()
+        ]
+
+    def _numbered(self) -> Iterator[tuple[str, Case, Request]]:
+        for number, case in enumerate(self.cases, 1):
+            for position, request in enumerate(case.requests, 1):
+                yield f"e{number}.{position}", case, request
+
+    def check(
+        self,
+        outcomes: Iterable[Outcome],
+        *,
+        config: Config | None = None,
+        markers: Mapping[str, Block] | None = None,
+        traced: Iterable[Outcome] | None = None,
+    ) -> list[dict[str, t.Any]]:
+        """Judges the candidate's outcomes: one result for each request of each case.
+
+        A request without an outcome fails, and so does what depends on a trace that is not there.
+
+        Args:
+            outcomes: of the probes of `probes()`; others may be among them.
+            config: the candidate, so that upstreams can be expected by name.
+            markers: what the marks in traces stand for.
+            traced: outcomes of the instrumented run, where `outcomes` have no traces.
+
+        Returns:
+            `{name, ok, expected, got, failed, request, file, line, probe}` each: `expected` and `got` have a text for
+            each expected field, `failed` names those that differ.
+        """
+        found = {str(outcome["id"]): outcome for outcome in outcomes if outcome.get("id")}
+        traces = {str(outcome["id"]): outcome for outcome in traced or () if outcome.get("id")}
+        peers = {} if config is None else upstreams_of(config)
+        results = []
+        for id_, case, request in self._numbered():
+            outcome = found.get(id_)
+            served = _served(traces.get(id_) or outcome or {}, markers)
+            results.append(
+                _judge(id_, case, request, None if outcome is None else Judge(request, outcome, peers, served))
+            )
+        return results
+
+
+def _judge(id_: str, case: Case, request: Request, judge: Judge | None) -> dict[str, t.Any]:
+    """One result; without a judge the request was never made."""
+    expected: dict[str, str] = {}
+    got: dict[str, str] = {}
+    failed: list[str] = []
+    if judge is None:
+        expected, got, failed = {"outcome": "one"}, {"outcome": "the request was not made"}, ["outcome"]
+    for finding in judge.findings(case.then) if judge is not None else ():
+        name = finding.field
+        if name in expected:
+            expected[name], got[name] = f"{expected[name]}; {finding.expected}", finding.got
+        else:
+            expected[name], got[name] = finding.expected, finding.got
+        if not finding.ok and name not in failed:
+            failed.append(name)
+    return {
+        "name": case.name,
+        "ok": not failed,
+        "expected": expected,
+        "got": got,
+        "failed": failed,
+        "request": request.line,
+        "file": case.place.file,
+        "line": case.place.line,
+        "probe": id_,
+    }
+
+
+def _served(outcome: Outcome, markers: Mapping[str, Block] | None) -> Served:
+    """The server and the location that answered: the last of each on the request's way."""
+    blocks = [markers[mark] for mark in outcome.get("trace") or () if mark in markers] if markers else []
+    if not blocks:
+        return _UNKNOWN
+    server = next((block.text for block in reversed(blocks) if block.kind == "server"), None)
+    last = next((block for block in reversed(blocks) if block.kind != "if"), None)
+    return server, (last.text if last is not None and last.kind == "location" else "")
+
+
+def _for_peers(answer: dict[str, t.Any], upstreams: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, t.Any]]:
+    """An answer for each peer of the upstream block that it names, else for the address that it names."""
+    name = str(answer["upstream"])
+    if name == "*":
+        yield answer
+        return
+    for peer in upstreams.get(name.lower()) or (with_port(name.partition("://")[2] or name, 80),):
+        yield {**answer, "upstream": peer}

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The two sides of a comparison: what nginx reads of each, and how the host gets the folder.
+
+A side is `live` or a release on the host, a folder, a file or the output of `nginx -T` on the controller, or a source that is
+rendered for the host. What lies on the host is read by the host's own nginx; its paths below the configuration folder are
+shown as the user knows them, relative.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import stat
+import typing as t
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from functools import partial
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
+    Config,
+    ConfigError,
+    load_dump,
+    load_files,
+    load_path,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._dump import split
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Comment, Directive, Place
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import DEFAULT_EXCLUDE
+
+LIVE: t.Final = "live"
+_RELEASE: t.Final = re.compile(r"r-[0-9a-f]{12}")
+#: More than any configuration has; a folder given by mistake ends here.
+_MOST_BYTES: t.Final = 64 << 20
+_MOST_TOLD: t.Final = 3
+
+
+class SourceError(Exception):
+    """A side of the comparison cannot be read, or is none."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One side. `config` and `files` are None until the host was asked."""
+
+    label: str
+    #: How the host finds or makes the folder, see module_utils/_plan/trees.py.
+    spec: Mapping[str, t.Any]
+    config: Config | None = None
+    #: The configuration files below the configuration folder, by relative path.
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    #: Those that nginx reads from elsewhere, by absolute path.
+    elsewhere: Mapping[str, bytes] = field(default_factory=dict)
+    #: What `config` lacks, as file:line and why: files that are included and lie elsewhere, as on the host.
+    outside: tuple[str, ...] = ()
+
+    @property
+    def loaded(self) -> Config:
+        if self.config is None:
+            raise SourceError(f"{self.label} was not read")
+        return self.config
+
+    def advice(self, config_dir: str) -> str:
+        """What to do where nginx refuses this side, as far as the reason may be what it lacks."""
+        if not self.outside:
+            return ""
+        lacks = "; ".join(self.outside[:_MOST_TOLD])
+        return (
+            f" ({lacks}). What lies outside {config_dir} is taken from the machine that the task runs on: let the task run on"
+            " a host that has these files, or install them there first"
+        )
+
+    def with_dump(self, dump: bytes, config_dir: str) -> Source:
+        """This side as nginx read it.
+
+        Raises:
+            ConfigError: `dump` is none.
+        """
+        files = split(dump)
+        root = config_dir.rstrip("/") + "/"
+        inside = {path.removeprefix(root): data for path, data in files.items() if path.startswith(root)}
+        elsewhere = {path: data for path, data in files.items() if not path.startswith(root)}
+        return replace(self, config=relative(load_dump(dump), root), files=inside, elsewhere=elsewhere, outside=())
+
+
+def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> Source:
+    """The side that an option names: `live`, a release's id, or a path on the controller.
+
+    Raises:
+        SourceError: there is no such file.
+        ConfigError: it cannot be loaded.
+    """
+    if name == LIVE:
+        return Source(LIVE, {"kind": "live"})
+    if _RELEASE.fullmatch(name):
+        return Source(name, {"kind": "release", "id": name})
+    path = _find(name, bases)
+    if os.path.isdir(path):
+        return _folder(name, path, config_dir, main, tuple(exclude) or DEFAULT_EXCLUDE)
+    with open(path, "rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise SourceError(f"{name} is larger than any configuration ({_MOST_BYTES >> 20} MiB)")
+    try:
+        split(data)
+    except ConfigError:
+        config, outside = _whole(partial(load_files, {main: data}, config_dir=config_dir, main=main), alone=True)
+        spec = _spec([[main, "file", None, _packed(data)]])
+        return Source(name, spec, config, {main: data}, outside=outside)
+    made = Source(name, {}).with_dump(data, config_dir)
+    if main not in made.files:
+        raise SourceError(
+            f"{name} is the dump of a configuration that is not in {config_dir}, or its main file is not {main};"
+            " say where it is with config_dir and main"
+        )
+    return replace(made, spec=_spec([[path, "file", None, _packed(data)] for path, data in made.files.items()]))
+
+
+def rendered(label: str, candidate: Candidate) -> Source:
+    """The side that a rendered source is, over what is not managed on the host."""
+    entries = [
+        [entry.path, entry.type, entry.mode, entry.target if entry.type == "link" else _packed(entry.content)]
+        for entry in candidate.entries
+    ]
+    return Source(label, _spec(entries, over="owned"), secrets=candidate.secrets)
+
+
+def relative(config: Config, root: str) -> Config:
+    """The same configuration with places below `root` (which ends in a slash) shown relative to it."""
+
+    def shown(path: str) -> str:
+        return path.removeprefix(root)
+
+    def place(old: Place) -> Place:
+        return Place(shown(old.file), old.line, old.column)
+
+    _shorten(config.root, root)
+    config.texts = {shown(path): text for path, text in config.texts.items()}
+    config.problems = [
+        replace(each, place=place(each.place), related=tuple((why, place(where)) for why, where in each.related))
+        for each in config.problems
+    ]
+    config.comments = [Comment(each.text, place(each.place), each.own_line) for each in config.comments]
+    return config
+
+
+def _shorten(directives: Iterable[Directive], root: str) -> None:
+    for directive in directives:
+        directive.file = directive.file.removeprefix(root)
+        _shorten(directive.block or (), root)
+        _shorten(directive.include or (), root)
+
+
+def _find(name: str, bases: Iterable[str]) -> str:
+    expanded = os.path.expanduser(name)
+    for base in bases:
+        path = os.path.join(base, expanded)
+        if os.path.exists(path):
+            return path
+    raise SourceError(
+        f"{name!r} is neither live nor a release (r- and twelve hex digits), and no file or folder on the controller"
+    )
+
+
+def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[str, ...]) -> Source:
+    config, outside = _whole(partial(load_path, path, config_dir=config_dir, main=main))
+    entries: list[list[t.Any]] = []
+    files: dict[str, bytes] = {}
+    size = 0
+    for name, kind, full in _walk(path, exclude):
+        if kind == "link":
+            entries.append([name, kind, None, os.readlink(full)])
+        elif kind == "directory":
+            entries.append([name, kind, None, None])
+        if kind != "directory" and os.path.isfile(full):
+            with open(full, "rb") as file:
+                data = file.read()
+            size += len(data)
+            if size > _MOST_BYTES:
+                raise SourceError(f"{path} holds more than any configuration ({_MOST_BYTES >> 20} MiB)")
+            if kind == "file":
+                entries.append([name, kind, stat.S_IMODE(os.stat(full).st_mode), _packed(data)])
+            if name in config.texts:
+                files[name] = data
+    return Source(label, _spec(entries), config, files, outside=outside)
+
+
+def _whole(load: t.Callable[..., Config], *, alone: bool = False) -> tuple[Config, tuple[str, ...]]:
+    """A configuration as far as it lies on the controller, and what it includes from elsewhere."""
+    config = load()
+    missing = [
+        problem for problem in config.problems if problem.elsewhere or (alone and problem.kind == "include-missing")
+    ]
+    if not missing or any(problem.kind == "include-missing" for problem in config.problems if problem not in missing):
+        return config, ()
+    # Its includes stay what they are, names of files that the host has; what the folder itself lacks, nginx would refuse.
+    config = load(partial=True)
+    config.problems = [problem for problem in config.problems if not problem.elsewhere]
+    return config, tuple(f"{problem.place}: {problem.message}" for problem in missing)
+
+
+def _walk(folder: str, exclude: tuple[str, ...]) -> Iterable[tuple[str, str, str]]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not any(fnmatch(name, pattern) for pattern in exclude))
+        for name in sorted([*folders, *names]):
+            full = os.path.join(place, name)
+            if any(fnmatch(name, pattern) for pattern in exclude):
+                continue
+            mode = os.lstat(full).st_mode
+            kind = "link" if stat.S_ISLNK(mode) else "directory" if stat.S_ISDIR(mode) else "file"
+            if stat.S_ISREG(mode) or kind != "file":
+                yield os.path.relpath(full, folder), kind, full
+
+
+def _spec(entries: list[t.Any], *, over: str | None = None) -> dict[str, t.Any]:
+    return {"kind": "files", "entries": entries, "over": over}
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

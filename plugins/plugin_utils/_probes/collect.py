@@ -1,0 +1,152 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Collecting requests from both configurations: each request once, with every block that it was made for."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
+
+from .flow import Flow
+from .scenarios import Scenarios
+from .server import ServerProbes, all_locations
+from .settings import Settings
+from .sockets import Sockets
+from .upstreams import upstreams_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
+
+    from .sockets import Key, Sent
+
+Probe = dict[str, t.Any]
+SideName = t.Literal["before", "after"]
+_LONGEST: t.Final = 160
+_CLIENTS_FOLLOW: t.Final = frozenset({"GET", "HEAD"})
+
+
+class Entry:
+    """One request, the blocks that it was made for, and the server whose turn it is part of."""
+
+    __slots__ = ("blocks", "key", "sent", "turn")
+
+    def __init__(self, key: Key, sent: Sent, turn: tuple[SideName, int]) -> None:
+        self.key = key
+        self.sent = sent
+        self.turn: tuple[SideName, int] | None = turn
+        self.blocks: dict[int, Block] = {}
+
+    @property
+    def public(self) -> list[dict[str, t.Any]]:
+        """The blocks that the request was made for, as the contract has them."""
+        found: list[dict[str, t.Any]] = []
+        for block in self.blocks.values():
+            if block.public not in found:
+                found.append(block.public)
+        return found
+
+    def probe(self, id_: str) -> Probe:
+        """The request in the shape of the contract; `blocks` are the blocks that it was made for."""
+        sent, draft = self.sent, self.sent.draft
+        return {
+            "id": id_,
+            "origin": "generated",
+            "why": one_line(draft.why),
+            "file": draft.block.file,
+            "line": draft.block.line,
+            "blocks": self.public,
+            "listen": sent.listen,
+            "sni": sent.sni,
+            "client": sent.client,
+            "method": draft.method,
+            "target": draft.target,
+            "host": sent.host,
+            "headers": [list(header) for header in draft.headers],
+            "body": draft.body,
+            "version": sent.version,
+            "answers": list(draft.answers),
+            "follow": draft.method in _CLIENTS_FOLLOW,
+        }
+
+
+def one_line(text: str) -> str:
+    """A text from a configuration as a part of a message: printable, on one line, not endless."""
+    shown = text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
+
+
+class Block:
+    """A block of one configuration that probes are made for."""
+
+    __slots__ = ("directive", "public")
+
+    def __init__(self, side: SideName, directive: Directive) -> None:
+        self.directive = directive
+        self.public = {"side": side, "file": directive.file, "line": directive.line}
+
+
+class Side:
+    """One of the two configurations, read for probes."""
+
+    def __init__(self, name: SideName, config: Config) -> None:
+        self.name: SideName = name
+        self.config = config
+        self.router = Router(config)
+        self.flow = Flow(config)
+        self.sockets = Sockets(self.router)
+        self.settings = Settings()
+        self.scenarios = Scenarios(self.settings, upstreams_of(config))
+        #: By the identity of a directive: why nothing was made for it.
+        self.reasons: dict[int, str] = {}
+        self._blocks: dict[int, Block] = {}
+
+    def collect(self, entries: dict[Key, Entry]) -> None:
+        """Adds every request that this configuration suggests."""
+        for number, server in enumerate(self.router.servers):
+            suggested = ServerProbes(server, self.flow, self.settings, self.scenarios)
+            self.reasons.update(suggested.reasons)
+            sent = None
+            for sent in self.sockets.requests(server, suggested.drafts):
+                self._add(entries, sent, (self.name, number))
+            if sent is None:
+                self.reasons[id(server.directive)] = self._why_unasked(server)
+        numbers = {id(server): number for number, server in enumerate(self.router.servers)}
+        for listener in self.router.listeners.values():
+            for sent in self.sockets.strangers(listener):
+                self._add(entries, sent, (self.name, numbers[id(listener.default)]))
+
+    def _add(self, entries: dict[Key, Entry], sent: Sent, turn: tuple[SideName, int]) -> None:
+        key = sent.key
+        entry = entries.get(key)
+        if entry is None:
+            entry = entries[key] = Entry(key, sent, turn)
+        directive = sent.draft.block
+        block = self._blocks.get(id(directive))
+        if block is None:
+            block = self._blocks[id(directive)] = Block(self.name, directive)
+        entry.blocks[id(directive)] = block
+
+    def _why_unasked(self, server: Server) -> str:
+        if not self.sockets.of_server(server):
+            return "it has no socket that requests can be sent to: QUIC, a host name as address, or unreadable"
+        for listener in self.router.listeners.values():
+            for conflict in listener.conflicts:
+                if conflict.loser is server:
+                    return f'its name "{conflict.name}" belongs to the server at {conflict.winner.directive.place}'
+        return "no host was found that selects it"
+
+    def blocks(self) -> Iterator[tuple[Directive, Server]]:
+        """Every server and location, with the server that it is part of."""
+        for server in self.router.servers:
+            yield server.directive, server
+            for location in all_locations(server):
+                yield location.directive, server

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The sockets of a configuration as probes address them, and the union of two configurations' sockets."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import ANY_V4, ANY_V6
+
+if t.TYPE_CHECKING:
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Router, Server
+
+#: A listen dictionary of the contract: address, port, ssl, http2, proxy_protocol.
+Listen = dict[str, t.Any]
+
+_LITERAL: t.Final = {ANY_V4: "0.0.0.0", ANY_V6: "::"}  # noqa: S104 -- named, never bound here
+
+
+def listen_of(listener: Listener) -> Listen | None:
+    """The listen dictionary of a bound socket; None for one that is given by a host name, whose address nobody knows."""
+    socket = listener.socket
+    if not socket.is_unix and not is_literal(socket):
+        return None
+    address = socket.address if socket.is_unix else _LITERAL.get(socket.address, socket.address.strip("[]"))
+    return {
+        "address": address,
+        "port": socket.port,
+        "ssl": listener.ssl,
+        "http2": speaks_http2(listener),
+        "proxy_protocol": listener.proxy_protocol,
+    }
+
+
+def is_literal(socket: Socket) -> bool:
+    """Whether a TCP socket's address is a wildcard or a number."""
+    address = socket.address
+    return socket.is_wildcard or socket.is_v6 or address.replace(".", "").isdigit()
+
+
+def speaks_http2(listener: Listener) -> bool:
+    """Whether a client may choose HTTP/2: by the parameter of `listen`, or by `http2 on` of the default server.
+
+    The parameter is the socket's, whichever server gives it (ngx_http_add_addresses()); the directive, since nginx
+    1.25.1, is the default server's where names do not decide earlier.
+    """
+    if demands_http2(listener):
+        return True
+    found = _closest(listener.default, "http2")
+    return found is not None and found.args[:1] == ["on"]
+
+
+def demands_http2(listener: Listener) -> bool:
+    """Whether `listen` has the parameter `http2`: without TLS, nginx before 1.25.1 speaks nothing else there."""
+    return any(
+        listen.directive is not None and listen.socket == listener.socket and "http2" in listen.directive.args[1:]
+        for server in listener.servers
+        for listen in server.listens
+    )
+
+
+def _closest(server: Server, name: str) -> Directive | None:
+    found = next(server.directive.find(name), None)
+    if found is None and server.parent is not None:
+        found = next(server.parent.directive.find(name), None)
+    return found
+
+
+def merge_listens(routers: t.Iterable[Router]) -> list[Listen]:
+    """Every socket of several configurations once, in the order they appear.
+
+    A socket that is plain in one and TLS in the other stands there twice: it is asked both ways. `names` are the
+    server names on it: https of a name that no TLS socket has ends in front of nginx.
+    """
+    merged: dict[tuple[t.Any, ...], Listen] = {}
+    names: dict[tuple[t.Any, ...], dict[str, None]] = {}
+    for router in routers:
+        for listener in router.listeners.values():
+            listen = listen_of(listener)
+            if listen is not None:
+                key = tuple(listen.values())
+                merged.setdefault(key, listen)
+                own = names.setdefault(key, {})
+                own.update((name, None) for server in listener.servers for name in server.names if name)
+    return [{**listen, "names": list(names[key])} for key, listen in merged.items()]
+
+
+def twins(listener: Listener) -> tuple[t.Any, ...]:
+    """What listeners of one server have in common when they differ by address only."""
+    if listener.socket.is_unix:
+        return ("unix", listener.ssl, listener.proxy_protocol)
+    return (listener.socket.port, listener.ssl, listener.proxy_protocol)

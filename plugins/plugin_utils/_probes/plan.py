@@ -1,0 +1,218 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The probes for a change: what either configuration suggests, what users expect and what clients asked for."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
+
+from .collect import Probe, Side, one_line
+from .listeners import Listen, merge_listens
+from .rate_limits import Crowd
+from .upstreams import joined
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
+
+    from .collect import Entry
+    from .sockets import Key
+
+_CUT: t.Final = "left out by the limit of probes"
+_NEVER: t.Final = "its server is never asked"
+
+
+class Source(t.Protocol):
+    """Probes that do not come out of the configurations: expectations, an access log."""
+
+    def probes(self, before: Config | None, after: Config | None) -> list[Probe]:
+        """Complete probes with ids of their own."""
+
+
+@dataclass
+class Plan:
+    """What will be asked, where, and which blocks are not.
+
+    Each probe has `blocks`, a list of `{side, file, line}`: the blocks that it was made for. `unprobed` is a list of
+    `{side, file, line, server, block, reason}`: servers and locations that no probe was made for.
+    """
+
+    probes: list[Probe] = field(default_factory=list)
+    listens: list[Listen] = field(default_factory=list)
+    unprobed: list[dict[str, t.Any]] = field(default_factory=list)
+
+
+def probes_for(
+    before: Config | None,
+    after: Config | None,
+    *,
+    expectations: Source | None = None,
+    log: Source | None = None,
+    limit: int | None = None,
+) -> list[Probe]:
+    """The probes of `plan_probes`."""
+    return plan_probes(before, after, expectations=expectations, log=log, limit=limit).probes
+
+
+def listens_of(before: Config | None, after: Config | None) -> list[Listen]:
+    """Every socket of both configurations, `address` a literal or `unix:/path`; without those given by host names."""
+    return merge_listens(Router(config) for config in (after, before) if config is not None)
+
+
+@collector_paused()
+def plan_probes(
+    before: Config | None,
+    after: Config | None,
+    *,
+    expectations: Source | None = None,
+    log: Source | None = None,
+    limit: int | None = None,
+) -> Plan:
+    """Plans the probes for a change. The same input gives the same probes, ids and order.
+
+    Probes share the objects below `listen`, `blocks` and `answers`: they are not for changing. Where requests of a client
+    are limited (`limit_req`), probes that ask for no client in particular come from many.
+
+    Args:
+        before: the configuration that runs now, None where there is none.
+        after: the candidate, None where everything goes.
+        expectations: what users wrote down; never left out.
+        log: what clients asked for.
+        limit: how many generated probes at most. Servers take turns, those that differ in the two configurations
+            before the others. None: all of them.
+
+    Raises:
+        RouteError: the limit is negative.
+    """
+    if limit is not None and limit < 0:
+        msg = f"a limit of probes cannot be negative: {limit}"
+        raise RouteError(msg)
+    sides = _sides(before, after)
+    entries: dict[Key, Entry] = {}
+    for side in sides:
+        side.collect(entries)
+    given = list(_given(before, after, entries, (expectations, log)))
+    wanted = [entry for entry in entries.values() if entry.turn is not None]
+    chosen = wanted if limit is None or len(wanted) <= limit else _take_turns(wanted, sides, limit)
+    probes = [*given, *(entry.probe(f"p{number}") for number, entry in enumerate(chosen, 1))]
+    Crowd(side.config for side in sides).settle(probes)
+    asked = {identity for entry in entries.values() if entry.turn is None for identity in entry.blocks}
+    asked.update(identity for entry in chosen for identity in entry.blocks)
+    unprobed = list(_unprobed(sides, asked, {identity for entry in wanted for identity in entry.blocks}))
+    return Plan(probes, merge_listens(side.router for side in sides), unprobed)
+
+
+def _sides(before: Config | None, after: Config | None) -> list[Side]:
+    """The candidate first: where both suggest a request, its blocks name it."""
+    sides: list[Side] = []
+    if after is not None:
+        sides.append(Side("after", after))
+    if before is not None:
+        sides.append(Side("before", before))
+    if len(sides) > 1:
+        sides[0].flow.compare(sides[1].flow)
+        sides[1].flow.compare(sides[0].flow)
+        # An upstream answers as it is told to before and after, whoever its peers are.
+        upstreams = joined(*(side.scenarios.upstreams for side in sides))
+        for side in sides:
+            side.scenarios.upstreams = upstreams
+    return sides
+
+
+def _given(
+    before: Config | None, after: Config | None, entries: dict[Key, Entry], sources: Iterable[Source | None]
+) -> Iterator[Probe]:
+    """The probes of expectations and logs; generated ones that ask the same are not asked again."""
+    for source in sources:
+        for probe in source.probes(before, after) if source is not None else ():
+            entry = entries.get(_key(probe))
+            if entry is not None:
+                entry.turn = None
+                probe["blocks"] = entry.public
+            yield probe
+
+
+def _key(probe: Probe) -> Key:
+    answers = tuple((each["upstream"], each["status"], str(each["headers"]), each["down"]) for each in probe["answers"])
+    return (
+        *probe["listen"].values(),
+        probe["host"],
+        probe["sni"],
+        probe["client"],
+        probe["version"],
+        probe["method"],
+        probe["target"],
+        tuple(tuple(header) for header in probe["headers"]),
+        probe["body"],
+        answers,
+    )
+
+
+def _take_turns(entries: list[Entry], sides: list[Side], limit: int) -> list[Entry]:
+    """As many requests as allowed, one server after the other, in the order that they would have had."""
+    turns: dict[t.Any, list[Entry]] = {}
+    for entry in entries:
+        turns.setdefault(entry.turn, []).append(entry)
+    changed = _changed(sides)
+    first = [turn for key, turn in turns.items() if key in changed]
+    rest = [turn for key, turn in turns.items() if key not in changed]
+    kept: set[int] = set()
+    for entry in chain(_interleave(first), _interleave(rest)):
+        if len(kept) == limit:
+            break
+        kept.add(id(entry))
+    return [entry for entry in entries if id(entry) in kept]
+
+
+def _interleave(turns: list[list[Entry]]) -> Iterator[Entry]:
+    for turn in zip_longest(*turns):
+        yield from (entry for entry in turn if entry is not None)
+
+
+def _changed(sides: list[Side]) -> set[tuple[str, int]]:
+    """The servers that only one configuration has in this form."""
+    forms = [{number: _form(server.directive) for number, server in enumerate(side.router.servers)} for side in sides]
+    known = [set(each.values()) for each in forms]
+    return {
+        (side.name, number)
+        for index, side in enumerate(sides)
+        for number, form in forms[index].items()
+        if len(sides) > 1 and form not in known[1 - index]
+    }
+
+
+def _form(directive: Directive) -> int:
+    """A digest of a block that tells two contents apart, within this process."""
+    inner = tuple(_form(child) for child in directive.children)
+    return hash((directive.name, *directive.args, inner))
+
+
+def _unprobed(sides: list[Side], asked: Collection[int], wanted: Collection[int]) -> Iterator[dict[str, t.Any]]:
+    for side in sides:
+        for directive, server in side.blocks():
+            if id(directive) in asked:
+                continue
+            reason = _CUT if id(directive) in wanted else side.reasons.get(id(directive), "")
+            if not reason:
+                unasked = id(server.directive) not in wanted and id(server.directive) not in asked
+                reason = _NEVER if unasked else "no request was found that gets there"
+            yield {
+                "side": side.name,
+                "file": directive.file,
+                "line": directive.line,
+                "server": server.first_name,
+                "block": one_line(" ".join([directive.name, *directive.args])),
+                "reason": reason,
+            }

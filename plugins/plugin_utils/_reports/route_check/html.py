@@ -1,0 +1,70 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One HTML file: nothing is loaded from elsewhere, it can be printed, and the keyboard opens every part of it."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES
+
+from . import text
+from .page import PAGE
+
+if t.TYPE_CHECKING:
+    from jinja2 import Template
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report
+
+_MOST_GROUPS: t.Final = 200
+
+
+@functools.cache
+def _template() -> Template:
+    environment = Environment(
+        loader=DictLoader({"page": PAGE}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page")
+
+
+def render(report: Report) -> str:
+    """The page; every value is escaped by the template."""
+    limits = [text.unverified_text(each) for each in report.unverified if each.kind == "limit"]
+    lists = {
+        "Failed expectations": [text.expectation_text(each) for each in report.failed_expectations],
+        "Changed, not verified": [text.unverified_text(each) for each in report.unverified_changes],
+        "Expected changes": [text.accepted_text(change) for change in report.accepted],
+        "Accept entries that have expired": [text.entry_text(entry) for entry in report.accept_expired],
+        "Accept entries that nothing matches": [text.entry_text(entry) for entry in report.accept_unused],
+        "Not to be seen here": limits,
+        "Not reached by any request": text.uncovered_texts(report),
+        "Not compared, as it differs by itself": [f"{e['field']}: {e['requests']} requests" for e in report.noise],
+    }
+    return _template().render(
+        headline=text.headline(report).removeprefix("nginx behaviour: "),
+        risks=report.risks(),
+        requests=report.requests,
+        changed=report.changed_requests,
+        coverage={name: report.coverage.get(name) for name in ("servers", "locations", "ifs", "maps")},
+        traced=report.coverage.get("traced"),
+        changes=report.changes[:_MOST_GROUPS],
+        left_out=max(0, len(report.changes) - _MOST_GROUPS),
+        meaning={name: meaning for name, (_risk, meaning) in CLASSES.items()},
+        cause=text.cause_text,
+        most_causes=text.MOST_CAUSES * 3,
+        lists={title: entries for title, entries in lists.items() if entries},
+        config=None if report.config is None else text.config_text(report),
+    )

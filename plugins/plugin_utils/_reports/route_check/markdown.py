@@ -1,0 +1,102 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Markdown for the comment of a merge request: a table of the groups, then each group to unfold."""
+
+from __future__ import annotations
+
+import html
+import re
+import typing as t
+
+from . import text
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange, Report
+
+#: A comment on GitHub holds 65,536 characters.
+_MOST_GROUPS: t.Final = 40
+_MOST_ENTRIES: t.Final = 50
+_ACTIVE: t.Final = re.compile(r"([\\`*_{}\[\]()#+!|~])")
+
+
+def render(report: Report) -> str:
+    """The whole report; it ends with a line break."""
+    lines = ["# nginx behaviour", "", escaped(text.headline(report).removeprefix("nginx behaviour: ")), ""]
+    lines += _table(report)
+    for change in report.changes[:_MOST_GROUPS]:
+        lines += _details(change)
+    if len(report.changes) > _MOST_GROUPS:
+        lines += [f"{len(report.changes) - _MOST_GROUPS} more groups of changes are in the JSON report.", ""]
+    lines += _list("Failed expectations", map(text.expectation_text, report.failed_expectations))
+    lines += _list("Changed, not verified", map(text.unverified_text, report.unverified_changes))
+    lines += _list("Expected changes", map(text.accepted_text, report.accepted))
+    lines += _list("Expired `accept` entries", map(text.entry_text, report.accept_expired))
+    lines += _list("Unused `accept` entries", map(text.entry_text, report.accept_unused))
+    limits = (text.unverified_text(each) for each in report.unverified if each.kind == "limit")
+    lines += _list("Not to be seen here", limits)
+    lines += _list("Not reached by any request", text.uncovered_texts(report))
+    if report.config is not None:
+        lines += [escaped(text.config_text(report)), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _table(report: Report) -> Iterator[str]:
+    if not report.changes:
+        yield from ("No request gets anything else than before.", "")
+        return
+    yield "| risk | class | server | where | requests | example |"
+    yield "| --- | --- | --- | --- | ---: | --- |"
+    for change in report.changes[:_MOST_GROUPS]:
+        cells = (change.risk, change.name, change.server, change.where, str(change.requests), change.example.request)
+        yield f"| {' | '.join(escaped(cell) for cell in cells)} |"
+    yield ""
+
+
+def _details(change: BehaviourChange) -> Iterator[str]:
+    title = f"{change.risk}: {change.name}, {change.server}, {change.where}"
+    yield f"<details><summary>{_in_html(title)}</summary>"
+    yield ""
+    body = [
+        change.example.request,
+        *(f"- {line}" for line in change.example.before),
+        *(f"+ {line}" for line in change.example.after),
+    ]
+    # A fence that nothing in the body can close.
+    fence = "`" * max(3, 1 + max((len(run) for line in body for run in re.findall("`+", line)), default=0))
+    yield f"{fence}diff"
+    yield from body
+    yield fence
+    yield ""
+    notes = [*change.notes, *(text.cause_text(cause) for cause in change.causes[: text.MOST_CAUSES])]
+    yield from (f"- {escaped(note)}" for note in notes)
+    yield from ("", "</details>", "")
+
+
+def _list(title: str, entries: Iterable[str]) -> Iterator[str]:
+    shown = list(entries)
+    if not shown:
+        return
+    yield from (f"## {title}", "")
+    yield from (f"- {escaped(entry)}" for entry in shown[:_MOST_ENTRIES])
+    if len(shown) > _MOST_ENTRIES:
+        yield f"- and {len(shown) - _MOST_ENTRIES} more"
+    yield ""
+
+
+def _in_html(value: str) -> str:
+    """Text inside a tag: whether Markdown reads it there depends on who shows it, so nothing in it may mean anything."""
+    return "".join(
+        f"&#{ord(char)};" if _ACTIVE.match(char) else html.escape(char) for char in value.replace("@", "@\u200b")
+    )
+
+
+def escaped(value: str) -> str:
+    """Text that Markdown shows as it is: a configuration must not be able to put links or markup into a comment."""
+    return _ACTIVE.sub(r"\\\1", html.escape(value, quote=False).replace("@", "@\u200b"))
