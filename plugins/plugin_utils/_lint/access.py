@@ -14,15 +14,15 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
 
+from .analysis.foreign_origins import foreign_origin
 from .finding import Rule, related
-from .origins import foreign_origin
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -64,7 +64,7 @@ _DOTTED: t.Final = ("/\\.", "/.git", "/[.]", "(\\.", "(^|/)\\.")
 _PASSES: t.Final = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "return")
 
 
-def _referers(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _referers(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if "none" in directive.args:
         message = (
             "valid_referers none accepts every request without a Referer header, and a foreign page can have the browser "
@@ -73,14 +73,14 @@ def _referers(_context: Context, _block: Block, directive: Directive) -> Iterato
         yield VALID_REFERERS_NONE.at(directive.place, message)
 
 
-def _origin_test(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _origin_test(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     test = condition_args(directive)
     trusts = any(each.name in ("add_header", "set") for each in directive.children)
     if trusts and len(test) == _COMPARISON and test[0].lower() == _ORIGIN and test[1] in ("~", "~*"):
         yield from _origin(directive, test[2], caseless=test[1] == "~*")
 
 
-def _origin_map(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _origin_map(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if not directive.args or directive.args[0].lower() != _ORIGIN:
         return
     for entry in directive.children:
@@ -100,7 +100,7 @@ def _origin(directive: Directive, pattern: str, *, caseless: bool) -> Iterator[F
         yield ORIGIN_REGEX.at(directive.place, message)
 
 
-def _allow(_context: Context, block: Block) -> Iterator[Finding]:
+def _allow(_context: Context, block: ConfigBlock) -> Iterator[Finding]:
     allowed = block.own.get("allow")
     if not allowed or "deny" in block.own or block.gap or block.value("satisfy", "all") == "any":
         return
@@ -116,7 +116,7 @@ def _allow(_context: Context, block: Block) -> Iterator[Finding]:
     yield ALLOW_WITHOUT_DENY.at(allowed[0].place, message, places)
 
 
-def _h2c(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _h2c(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     args = directive.args
     if len(args) < _PAIR or args[0].lower() != "upgrade" or args[1].lower() != "$http_upgrade":
         return
@@ -142,7 +142,7 @@ def _passes_any_upgrade(context: Context, value: str) -> bool:
     return table is not None and table.source.lower() == "$http_upgrade" and table.default.lower() == "upgrade"
 
 
-def _status(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _status(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     server = block.enclosing("server")
     if server is None or block.gap or _is_guarded(block) or "internal" in block.own:
         return
@@ -156,13 +156,13 @@ def _status(_context: Context, block: Block, directive: Directive) -> Iterator[F
     yield STUB_STATUS.at(directive.place, message)
 
 
-def _is_guarded(block: Block) -> bool:
+def _is_guarded(block: ConfigBlock) -> bool:
     if any(block.value(each, "off") != "off" for each in _CHECKS):
         return True
     return block.value(_CHECKS_CERTIFICATE, "off") == "on"
 
 
-def _autoindex(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _autoindex(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] == ["on"] and not _is_guarded(block) and "internal" not in block.own:
         message = (
             "a request for a folder without an index file is answered with the list of its files, "
@@ -171,7 +171,7 @@ def _autoindex(_context: Context, block: Block, directive: Directive) -> Iterato
         yield AUTOINDEX.at(directive.place, message)
 
 
-def _tokens(context: Context, block: Block) -> Iterator[Finding]:
+def _tokens(context: Context, block: ConfigBlock) -> Iterator[Finding]:
     if "server" not in {each.name for each in block.blocks} or context.router.partial:
         return
     own = block.own.get("server_tokens")
@@ -190,13 +190,13 @@ _TOKENS: t.Final = (
 )
 
 
-def _tokens_on(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _tokens_on(context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] in (["on"], ["build"]):
         fix = context.editor.replace_word(directive, 1, "off")
         yield SERVER_TOKENS.at(directive.place, f"server_tokens {directive.args[0]}: {_TOKENS}", fix=fix)
 
 
-def _dotfiles(_context: Context, block: Block) -> Iterator[Finding]:
+def _dotfiles(_context: Context, block: ConfigBlock) -> Iterator[Finding]:
     roots = block.effective("root")
     if not roots or not roots[-1].args or block.gap or any(each in block.own for each in _PASSES):
         return
@@ -212,7 +212,7 @@ def _dotfiles(_context: Context, block: Block) -> Iterator[Finding]:
     yield DOTFILES.at(root.place, message)
 
 
-def _keeps_dotfiles(block: Block) -> bool:
+def _keeps_dotfiles(block: ConfigBlock) -> bool:
     """Whether a location has something to say about files with a dot, or serves no files for all paths."""
     args = block.directive.args if block.name == "location" and block.directive is not None else []
     if any(any(mark in each for mark in _DOTTED) for each in args):

@@ -14,13 +14,12 @@ from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import Follower
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
 
-from .blocks import Block, read_blocks
+from .analysis.blocks import ConfigBlock, read_blocks
+from .analysis.taint import Taint
 from .fixes import Editor
-from .taint import Taint
 from .target import Target
 
 if t.TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Context:
         return Definitions(self.config)
 
     @cached_property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[ConfigBlock]:
         """Every block, at whatever depth, with its directives by name."""
         return read_blocks(self.config.root, partial=self.router.partial)
 
@@ -72,17 +71,8 @@ class Context:
 
     @cached_property
     def taint(self) -> Taint:
-        """Which variables a client has a hand in."""
-        return Taint(self)
-
-    @cached_property
-    def open_servers(self) -> frozenset[int]:
-        """The `server` directives (by `id`) that answer requests for any host: default servers, and open patterns."""
-        found = {id(server.directive) for server in self.router.servers if any(map(_is_open, server.names))}
-        for listener in self.router.listeners.values():
-            if not self.router.partial or any(listen.default for listen in listener.default.listens):
-                found.add(id(listener.default.directive))
-        return frozenset(found)
+        """The variables that a client controls."""
+        return Taint(self.router, self.definitions)
 
     @cached_property
     def follower(self) -> Follower:
@@ -132,8 +122,3 @@ def _index(directives: Iterable[Directive], found: dict[str, list[Directive]]) -
             same.append(directive)
         if directive.block and directive.name not in _DATA:
             _index(directive.block, found)
-
-
-def _is_open(name: str) -> bool:
-    pattern = compile_pattern(name[1:], caseless=True) if name.startswith("~") else None
-    return pattern is not None and pattern.search("anybody.example") is not None

@@ -18,14 +18,14 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding, Rule
 
     #: Called for every directive of a name.
-    OnDirective = Callable[[Context, Block, Directive], Iterator[Finding]]
+    OnDirective = Callable[[Context, ConfigBlock, Directive], Iterator[Finding]]
     #: Called for every block of a name, once.
-    OnBlock = Callable[[Context, Block], Iterator[Finding]]
+    OnBlock = Callable[[Context, ConfigBlock], Iterator[Finding]]
 
 _MODULES: t.Final = (
     *(injection, headers, access, php, tls, tuning, versions),

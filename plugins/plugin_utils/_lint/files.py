@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import programs
+from .analysis import rewrite_programs
 from .finding import Rule, related
 
 if t.TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _bypassed(scope: Scope) -> Iterator[Finding]:
     guards = [each for name in _ACCESS for each in scope.own.get(name, ()) if each.args[:1] not in (["off"], [])]
     if not guards or all(each.name == "allow" for each in guards):
         return
-    answer = programs.certain_return(scope)
+    answer = rewrite_programs.certain_return(scope)
     if answer is None or not answer.args[0].isdecimal() or int(answer.args[0]) not in _OK:
         return
     words = " ".join([answer.name, *answer.raw_args])

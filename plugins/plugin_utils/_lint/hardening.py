@@ -13,16 +13,16 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
+from .analysis.proxy_targets import parse_proxy_target
 from .data import resolvers
 from .finding import Rule, related
-from .passes import parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -67,7 +67,7 @@ _SHOWN: t.Final = 8
 # -- TLS
 
 
-def _curves(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _curves(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     new = [each for each in (directive.args[0].split(":") if directive.args else ()) if "MLKEM" in each.upper()]
     if new:
         message = (
@@ -77,7 +77,7 @@ def _curves(_context: Context, _block: Block, directive: Directive) -> Iterator[
         yield CURVES.at(directive.place, message)
 
 
-def _session_cache(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _session_cache(context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     for index, word in enumerate(directive.args, 1):
         if word.split(":")[0] == "builtin":
             beside = any(each.startswith("shared:") for each in directive.args)
@@ -92,7 +92,7 @@ def _session_cache(context: Context, _block: Block, directive: Directive) -> Ite
             yield SESSION_CACHE.at(directive.place, message, fix=fix)
 
 
-def _responder(context: Context, block: Block) -> Iterator[Finding]:
+def _responder(context: Context, block: ConfigBlock) -> Iterator[Finding]:
     stapling = block.effective("ssl_stapling")
     if not stapling or stapling[-1].args[:1] != ["on"] or block.effective("ssl_stapling_file"):
         return
@@ -109,8 +109,8 @@ def _responder(context: Context, block: Block) -> Iterator[Finding]:
         yield RESPONDER.at(stapling[-1].place, message, [related("its certificate", theirs[0].place)], fix=fix)
 
 
-def _upstream_tls(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
-    target = parse_pass(directive.args[0]) if directive.args else None
+def _upstream_tls(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
+    target = parse_proxy_target(directive.args[0]) if directive.args else None
     if target is None or target.scheme not in ("https", "grpcs") or not target.host or "." not in target.host:
         return
     # What an address or an upstream's name stands for may well be the machine itself.
@@ -125,7 +125,7 @@ def _upstream_tls(_context: Context, block: Block, directive: Directive) -> Iter
     yield UPSTREAM_TLS.at(directive.place, message)
 
 
-def _quic_bpf(_context: Context, block: Block) -> Iterator[Finding]:
+def _quic_bpf(_context: Context, block: ConfigBlock) -> Iterator[Finding]:
     for inner in (block, *(each for each in block.blocks if each.name == "events")):
         for directive in inner.own.get("quic_bpf", ()):
             listens = [each for http in block.blocks if http.name == "http" for each in _quic_listens(http)]
@@ -138,7 +138,7 @@ def _quic_bpf(_context: Context, block: Block) -> Iterator[Finding]:
                 yield QUIC_BPF.at(directive.place, message, [related("the sockets", each.place) for each in listens])
 
 
-def _quic_listens(http: Block) -> Iterator[Directive]:
+def _quic_listens(http: ConfigBlock) -> Iterator[Directive]:
     for server in http.blocks:
         for each in server.own.get("listen", ()):
             if {"quic", "reuseport"} <= set(each.args):
@@ -148,12 +148,12 @@ def _quic_listens(http: Block) -> Iterator[Directive]:
 # -- what is sent
 
 
-def _headers(context: Context, block: Block) -> Iterator[Finding]:
+def _headers(context: Context, block: ConfigBlock) -> Iterator[Finding]:
     """One finding for all servers: nobody reads the same words a hundred times."""
     if context.router.partial:
         return
     inherited = _names(block)
-    poor: dict[Block, list[str]] = {}
+    poor: dict[ConfigBlock, list[str]] = {}
     for server in block.blocks:
         if server.name == "server" and _sends_pages(server):
             has = inherited.union(*(_names(each) for each in server.inner()))
@@ -173,11 +173,11 @@ def _headers(context: Context, block: Block) -> Iterator[Finding]:
             yield HEADERS.at(server.directive.place, message, places)
 
 
-def _names(block: Block) -> set[str]:
+def _names(block: ConfigBlock) -> set[str]:
     return {each.args[0].lower() for each in block.own.get("add_header", ()) if each.args}
 
 
-def _sends_pages(server: Block) -> bool:
+def _sends_pages(server: ConfigBlock) -> bool:
     """Whether a TLS server sends files and nothing else: an application behind it may well send its own headers."""
     speaks_tls = any("ssl" in each.args for each in server.own.get("listen", ()))
     if not speaks_tls or server.gap or "return" in server.own or not server.effective("root"):
@@ -185,7 +185,7 @@ def _sends_pages(server: Block) -> bool:
     return not any(name in each.own for each in server.inner() for name in _PASSES)
 
 
-def _log_off(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _log_off(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] == ["off"] and block.name in ("http", "server") and "return" not in block.own:
         message = (
             f"nothing that is asked of this {block.name} is written down: neither an attack nor an outage can be looked "
@@ -197,7 +197,7 @@ def _log_off(_context: Context, block: Block, directive: Directive) -> Iterator[
 # -- limits
 
 
-def _timeout(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _timeout(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     seconds = _seconds(directive.args[0] if directive.args else "")
     usual = _TIMEOUTS[directive.name]
     if seconds is not None and seconds > usual:
@@ -217,7 +217,7 @@ def _seconds(text: str) -> float | None:
     return int(number) * _UNITS[unit] if number.isdecimal() and unit in _UNITS else None
 
 
-def _body_size(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _body_size(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] == ["0"] and block.name in ("http", "server"):
         message = (
             f"client_max_body_size 0 checks no size in this whole {block.name}: one client can fill the disk that request "
@@ -226,7 +226,7 @@ def _body_size(_context: Context, block: Block, directive: Directive) -> Iterato
         yield BODY_SIZE.at(directive.place, message)
 
 
-def _resolver(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _resolver(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     public = [each for each in directive.args if resolvers.is_public(each)]
     if public:
         message = (
@@ -236,7 +236,7 @@ def _resolver(_context: Context, _block: Block, directive: Directive) -> Iterato
         yield RESOLVER.at(directive.place, message)
 
 
-def _worker(context: Context, block: Block) -> Iterator[Finding]:
+def _worker(context: Context, block: ConfigBlock) -> Iterator[Finding]:
     http = next((each for each in block.blocks if each.name == "http"), None)
     if http is None or http.directive is None or context.router.partial or "worker_processes" in block.own:
         return
@@ -247,7 +247,7 @@ def _worker(context: Context, block: Block) -> Iterator[Finding]:
     yield WORKER.at(http.directive.place, message)
 
 
-def _requests(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _requests(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     number = directive.args[0] if directive.args else ""
     if block.name != "upstream" and number.isdecimal() and 0 < int(number) < _FEW_REQUESTS:
         message = (

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -66,7 +66,7 @@ _PAIR: t.Final = 2
 _ANSWERS: t.Final = ("return", "deny", "internal", "empty_gif")
 
 
-def _lost(_context: Context, block: Block) -> Iterator[Finding]:
+def _lost(_context: Context, block: ConfigBlock) -> Iterator[Finding]:
     if block.parent is None:
         return
     for name in (*_ADDING, *_PASSING, *_PARAMS):
@@ -82,7 +82,7 @@ def _lost(_context: Context, block: Block) -> Iterator[Finding]:
             yield _finding(_rule(name, lost, block), own[0], block, list(lost.values()))
 
 
-def _rule(name: str, lost: dict[str, Directive], block: Block) -> Rule:
+def _rule(name: str, lost: dict[str, Directive], block: ConfigBlock) -> Rule:
     if name in _ADDING:
         answers = block.name == "if" or any(each in block.own for each in _ANSWERS)
         return SECURITY_HEADERS_LOST if lost.keys() & _SECURITY and not answers else HEADERS_NOT_INHERITED
@@ -92,7 +92,7 @@ def _rule(name: str, lost: dict[str, Directive], block: Block) -> Rule:
     return FASTCGI_PARAMS_LOST if lost.keys() & _GATEWAY else HEADERS_NOT_INHERITED
 
 
-def _finding(rule: Rule, first: Directive, block: Block, lost: list[Directive]) -> Finding:
+def _finding(rule: Rule, first: Directive, block: ConfigBlock, lost: list[Directive]) -> Finding:
     outer = lost[0].parent
     around = outer.name if outer is not None else "main"
     names = ", ".join(dict.fromkeys(each.args[0] for each in lost))
@@ -110,7 +110,7 @@ def _effect(name: str) -> str:
     return "is not sent to the upstream as set there"
 
 
-def _content_type(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _content_type(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     args = directive.args
     if len(args) < _PAIR or args[0].lower() != "content-type" or "proxy_hide_header" in block.own:
         return
@@ -121,7 +121,7 @@ def _content_type(context: Context, block: Block, directive: Directive) -> Itera
     yield CONTENT_TYPE.at(directive.place, message, fix=_default_type(context, block, directive))
 
 
-def _default_type(context: Context, block: Block, directive: Directive) -> Fix | None:
+def _default_type(context: Context, block: ConfigBlock, directive: Directive) -> Fix | None:
     """For an answer that nginx gives itself, the same header by default_type."""
     if "return" not in block.own or "default_type" in block.own or "$" in directive.args[1]:
         return None
@@ -131,7 +131,7 @@ def _default_type(context: Context, block: Block, directive: Directive) -> Fix |
     return fix
 
 
-def _multiline(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _multiline(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if len(directive.args) >= _PAIR and "\n" in directive.args[1]:
         message = (
             f"the value of {directive.args[0]} goes on in another line and nginx writes the line break as it is: "

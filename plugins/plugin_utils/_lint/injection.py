@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .alphabet import whole_reach
+from .analysis.regex_charsets import whole_charset
+from .analysis.variable_sources import is_redirect
 from .finding import Rule, related
-from .scopes import is_redirect
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import Part
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
+    from .analysis.taint import TaintFlow
     from .context import Context
     from .finding import Finding
-    from .taint import Flow
 
 HEADER_SPLITTING: t.Final = Rule(
     "header-splitting", "warning", "A client can end a header line and write its own", security=7.5
@@ -43,7 +43,7 @@ _URI: t.Final = frozenset({"uri", "document_uri"})
 _PAIR: t.Final = 2
 
 
-def _splitting(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _splitting(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     text = _line_of(directive)
     if "$" not in text:
         return
@@ -56,7 +56,7 @@ def _splitting(context: Context, block: Block, directive: Directive) -> Iterator
 
 def _is_bound(directive: Directive, part: Part) -> bool:
     """Whether the pattern of a `rewrite` has already said that the URI holds no line feed."""
-    return directive.name == "rewrite" and part.variable in _URI and "\n" not in whole_reach(directive.args[0]).holds
+    return directive.name == "rewrite" and part.variable in _URI and "\n" not in whole_charset(directive.args[0]).holds
 
 
 def _line_of(directive: Directive) -> str:
@@ -84,7 +84,7 @@ _WRITES: t.Final = {
 }
 
 
-def _splits(directive: Directive, block: Block, part: Part, flow: Flow) -> str:
+def _splits(directive: Directive, block: ConfigBlock, part: Part, flow: TaintFlow) -> str:
     shown = f"${part.variable}" if part.variable else f"${part.capture}"
     if flow.variable.startswith(f"{shown} "):
         shown = flow.variable
@@ -100,7 +100,7 @@ def _splits(directive: Directive, block: Block, part: Part, flow: Flow) -> str:
     )
 
 
-def _request(block: Block, flow: Flow) -> str:
+def _request(block: ConfigBlock, flow: TaintFlow) -> str:
     location = block.enclosing("location")
     args = location.directive.args if location is not None and location.directive is not None else ["/"]
     if len(args) == 1 and args[0].startswith("/") and flow.variable in {"$uri", "$document_uri"}:
@@ -108,7 +108,7 @@ def _request(block: Block, flow: Flow) -> str:
     return "so what follows it is a header, or a body, of the client's making"
 
 
-def _instead(flow: Flow) -> str:
+def _instead(flow: TaintFlow) -> str:
     if "remote_user" in flow.variable:
         return "; use it only where auth_basic or auth_request has checked it"
     if "$uri" in flow.variable or "$document_uri" in flow.variable:
@@ -118,12 +118,12 @@ def _instead(flow: Flow) -> str:
     return "; let nothing through that matches \\s"
 
 
-def _origin(flow: Flow, directive: Directive) -> list[t.Any]:
+def _origin(flow: TaintFlow, directive: Directive) -> list[t.Any]:
     place = flow.place
     return [related(f"{flow.variable} comes in here", place)] if place is not None and place != directive.place else []
 
 
-def _ssrf(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _ssrf(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     text = directive.args[0] if directive.args else ""
     if "$" not in text or "internal" in block.own:
         return
@@ -140,7 +140,7 @@ def _ssrf(context: Context, block: Block, directive: Directive) -> Iterator[Find
         return
 
 
-def _example(flow: Flow, directive: Directive) -> str:
+def _example(flow: TaintFlow, directive: Directive) -> str:
     if flow.variable in {"$host", "$http_host"}:
         return "whatever Host header a request has, nginx sends it there"
     if directive.name == "proxy_pass":
@@ -148,7 +148,7 @@ def _example(flow: Flow, directive: Directive) -> str:
     return "requests can be sent to any host"
 
 
-def _spoofing(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _spoofing(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if len(directive.args) < _PAIR or directive.args[0].lower() != "host":
         return
     if directive.args[1].strip("${}").lower() == "http_host":

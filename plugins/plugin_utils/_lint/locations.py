@@ -16,9 +16,9 @@ from itertools import islice, takewhile
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
 
-from . import programs
+from .analysis import rewrite_programs
+from .analysis.regex_literals import literals
 from .finding import Rule, related
-from .literals import literals
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,9 +27,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Locations, Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
+    from .analysis.regex_literals import Literals
     from .context import Context
     from .finding import Finding
-    from .literals import Literals
 
 SHADOWED: t.Final = Rule("shadowed-location", "warning", "Another location gets every request of this one")
 UNREACHABLE: t.Final = Rule("unreachable-location", "warning", "A return of the server answers before any location")
@@ -53,7 +53,9 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _unmatchable(location)
     for block in context.named("if"):
         program = [child for child in block.children if child.name in ("set", "rewrite", "return", "break")]
-        for end, rest in programs.dead([each for each in program if len(each.args) > (each.name == "rewrite")]):
+        for end, rest in rewrite_programs.dead_directives(
+            [each for each in program if len(each.args) > (each.name == "rewrite")]
+        ):
             yield _dead_finding(end, rest)
 
 
@@ -196,7 +198,7 @@ def _innermost(found: Location | None, level: Locations) -> Location | None:
 
 
 def _unreachable(server: Server) -> Iterator[Finding]:
-    answer = programs.certain_return(server)
+    answer = rewrite_programs.certain_return(server)
     hidden = [location for location in server.locations.all if location.modifier != "@"]
     if answer is None or not hidden:
         return
@@ -232,9 +234,11 @@ def _unmatchable(location: Location) -> Iterator[Finding]:
 
 
 def _dead(scope: Scope) -> Iterator[Finding]:
-    for end, rest in programs.dead(scope.program):
+    for end, rest in rewrite_programs.dead_directives(scope.program):
         yield _dead_finding(end, rest)
-    answer = programs.certain_return(scope) if scope.handler is not None or scope.try_files is not None else None
+    answer = (
+        rewrite_programs.certain_return(scope) if scope.handler is not None or scope.try_files is not None else None
+    )
     if answer is not None:
         handlers = [each for each in (scope.try_files, scope.handler) if each is not None]
         if handlers and scope.directive.name == "location":

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -38,14 +38,14 @@ _FILE_TESTS: t.Final = frozenset({"-f", "!-f", "-e", "!-e"})
 _PAIR: t.Final = 2
 
 
-def _location(block: Block) -> list[str]:
+def _location(block: ConfigBlock) -> list[str]:
     """The arguments of the location around a block when requests for PHP scripts get there."""
     location = block.enclosing("location")
     args = location.directive.args if location is not None and location.directive is not None else []
     return args if args and _PHP.search(args[-1]) else []
 
 
-def _uncontrolled(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _uncontrolled(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     args = _location(block)
     if len(args) < _PAIR or args[0] not in ("~", "~*") or block.gap or "internal" in block.own:
         return
@@ -63,13 +63,13 @@ def _uncontrolled(_context: Context, block: Block, directive: Directive) -> Iter
     yield PHP_UNCONTROLLED.at(directive.place, message)
 
 
-def _looks_at_the_file(block: Block) -> bool:
+def _looks_at_the_file(block: ConfigBlock) -> bool:
     if block.name == "location" and "try_files" in block.own:
         return True
     return any(_FILE_TESTS & {word.lstrip("(") for word in each.args} for each in block.own.get("if", ()))
 
 
-def _path_info(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _path_info(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] != ["PATH_INFO"] or directive.args[1:2] != ["$fastcgi_path_info"]:
         return
     checks = [each for each in block.own.get("try_files", ()) if len(each.args) == _PAIR]
@@ -85,7 +85,7 @@ def _path_info(_context: Context, block: Block, directive: Directive) -> Iterato
     yield PHP_PATH_INFO.at(directive.place, message, [related("the URI changes here", checks[0].place)])
 
 
-def _script_filename(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _script_filename(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if not _location(block) or block.gap:
         return
     params = block.effective("fastcgi_param")

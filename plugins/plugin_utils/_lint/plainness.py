@@ -14,16 +14,16 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
 
+from .analysis.regex_literals import literals
+from .analysis.rewrite_programs import ALWAYS
 from .finding import Rule, related
-from .literals import literals
-from .programs import ALWAYS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -41,7 +41,7 @@ _COMPARISON: t.Final = 3
 _FEWEST: t.Final = 2
 
 
-def _regex(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _regex(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     args = directive.args
     if len(args) != _PAIR or args[0] not in ("~", "~*"):
         return
@@ -69,7 +69,7 @@ def _sample(pattern: str) -> str:
     return "." + re.split(r"\W", pattern.lstrip("\\.").lstrip("(?:"))[0]
 
 
-def _root(_context: Context, block: Block) -> Iterator[Finding]:
+def _root(_context: Context, block: ConfigBlock) -> Iterator[Finding]:
     if block.effective("root") or block.gap:
         return
     locations = [each for each in block.blocks if each.name == "location"]
@@ -83,7 +83,7 @@ def _root(_context: Context, block: Block) -> Iterator[Finding]:
     yield ROOT.at(roots[0].place, message, [related("again", each.place) for each in roots[1:]])
 
 
-def _rewrite(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _rewrite(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     args = directive.args
     if len(args) != _COMPARISON or args[2] not in ("permanent", "redirect") or args[0] not in ALWAYS:
         return
@@ -95,7 +95,7 @@ def _rewrite(_context: Context, _block: Block, directive: Directive) -> Iterator
     yield REWRITE.at(directive.place, message)
 
 
-def _if(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _if(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     test = condition_args(directive)
     program = {each.name for each in directive.children}
     if len(test) == _COMPARISON and test[0].lower() in ("$host", "$http_host") and block.name == "server":

@@ -15,9 +15,9 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, variables_of
 
+from .analysis.proxy_targets import HTTP_PASS_DIRECTIVES, PASS_DIRECTIVES, PATH_VARIABLES, parse_proxy_target
+from .analysis.regex_literals import literals
 from .finding import Rule, related
-from .literals import literals
-from .passes import HTTP, PASSES, PATHS, parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
 
+    from .analysis.proxy_targets import ProxyTarget
     from .context import Context
     from .finding import Finding
-    from .passes import Pass
 
 SLASH: t.Final = Rule(
     "proxy-pass-slash", "warning", "The location and the URI of proxy_pass do not end alike, so paths are glued wrongly"
@@ -54,32 +54,32 @@ _ARGUMENTS: t.Final = frozenset({"args", "is_args", "query_string", "request_uri
 def check(context: Context) -> Iterator[Finding]:
     """Every directive that passes requests on."""
     names = _Names(context)
-    for directive in context.named(*PASSES):
+    for directive in context.named(*PASS_DIRECTIVES):
         if directive.args and directive.parent is not None:
-            yield from _check(directive, parse_pass(directive.args[0]), names)
+            yield from _check(directive, parse_proxy_target(directive.args[0]), names)
 
 
-def _check(directive: Directive, target: Pass, names: _Names) -> Iterator[Finding]:
+def _check(directive: Directive, target: ProxyTarget, names: _Names) -> Iterator[Finding]:
     location = names.location(directive)
     if target.dynamic:
         yield from names.unresolved(directive, target)
         if location is not None and directive.name == "proxy_pass":
             yield from _fixed(directive, target, location)
             yield from _arguments(directive, target)
-    elif directive.name in HTTP:
+    elif directive.name in HTTP_PASS_DIRECTIVES:
         yield from names.unknown(directive, target)
     if location is None:
         return
     if directive.name == "proxy_pass" and not target.dynamic:
         yield from _slash(directive, target, location)
-    if directive.name in HTTP and location.try_files is not None and location.handler is directive:
+    if directive.name in HTTP_PASS_DIRECTIVES and location.try_files is not None and location.handler is directive:
         yield _try_files(directive, location)
 
 
 # -- the URI
 
 
-def _slash(directive: Directive, target: Pass, location: Location) -> Iterator[Finding]:
+def _slash(directive: Directive, target: ProxyTarget, location: Location) -> Iterator[Finding]:
     """The URI of proxy_pass stands in the place of the location's name, letter by letter."""
     name, uri = location.name, target.uri
     if location.modifier not in ("", "^~") or not uri or "?" in uri or not name.startswith("/"):
@@ -98,7 +98,7 @@ def _slash(directive: Directive, target: Pass, location: Location) -> Iterator[F
     yield SLASH.at(directive.place, message, [related("in this location", location.directive.place)])
 
 
-def _fixed(directive: Directive, target: Pass, location: Location) -> Iterator[Finding]:
+def _fixed(directive: Directive, target: ProxyTarget, location: Location) -> Iterator[Finding]:
     if not target.uri or "$" in target.uri or "?" in target.uri or location.modifier == "=":
         return
     if location.is_regex:
@@ -120,10 +120,10 @@ def _path_of(location: Location) -> str:
     return "/x" if location.modifier == "@" else location.name + ("x" if location.name.endswith("/") else "/x")
 
 
-def _arguments(directive: Directive, target: Pass) -> Iterator[Finding]:
+def _arguments(directive: Directive, target: ProxyTarget) -> Iterator[Finding]:
     parts = parse_template(target.uri)
     names = {part.variable for part in parts}
-    takes_path = bool(names & (PATHS - {"request_uri"})) or any(part.capture > 0 for part in parts)
+    takes_path = bool(names & (PATH_VARIABLES - {"request_uri"})) or any(part.capture > 0 for part in parts)
     if takes_path and not names & _ARGUMENTS and "?" not in target.uri:
         message = (
             f"{directive.args[0]} has no arguments: with a variable in proxy_pass nginx sends the URI as it is written, so what "
@@ -152,8 +152,8 @@ class _Names:
         self.partial = context.router.partial
         self.upstreams = {each.args[0].lower(): each for each in context.named("upstream") if each.args}
         self.implicit: set[tuple[str, int]] = set()
-        for directive in context.named(*PASSES):
-            target = parse_pass(directive.args[0]) if directive.args else None
+        for directive in context.named(*PASS_DIRECTIVES):
+            target = parse_proxy_target(directive.args[0]) if directive.args else None
             if target is not None and not target.dynamic:
                 self.implicit.add((target.host, target.port or target.default_port))
         self.resolvers = {id(each.parent) for each in context.named("resolver")}
@@ -168,7 +168,7 @@ class _Names:
         _server, scope = self.context.scopes.get(id(directive.parent), (None, None))
         return t.cast("Location | None", scope if scope is not None and scope.directive.name == "location" else None)
 
-    def unknown(self, directive: Directive, target: Pass) -> Iterator[Finding]:
+    def unknown(self, directive: Directive, target: ProxyTarget) -> Iterator[Finding]:
         host = target.host
         if self.partial or target.port or not target.is_name or "." in host or host == "localhost":
             return
@@ -183,11 +183,11 @@ class _Names:
         places = [related("this upstream is meant?", self.upstreams[close[0]].place)] if close else []
         yield UNKNOWN.at(directive.place, message, places)
 
-    def unresolved(self, directive: Directive, target: Pass) -> Iterator[Finding]:
+    def unresolved(self, directive: Directive, target: ProxyTarget) -> Iterator[Finding]:
         if self.partial or self._has_resolver(directive):
             return
         for text, place in self._values(directive, target):
-            found = parse_pass(text)
+            found = parse_proxy_target(text)
             if found.dynamic or not found.is_name or self._is_known(found):
                 continue
             message = (
@@ -199,7 +199,7 @@ class _Names:
             yield RESOLVER.at(directive.place, message, where)
             return
 
-    def _is_known(self, target: Pass) -> bool:
+    def _is_known(self, target: ProxyTarget) -> bool:
         by_name = target.host in self.upstreams and not target.port
         return by_name or (target.host, target.port or target.default_port) in self.implicit
 
@@ -211,7 +211,7 @@ class _Names:
             block = block.parent
         return False
 
-    def _values(self, directive: Directive, target: Pass) -> Iterator[tuple[str, Directive]]:
+    def _values(self, directive: Directive, target: ProxyTarget) -> Iterator[tuple[str, Directive]]:
         """The targets that are certain to be asked for, as far as one variable decides them."""
         text = directive.args[0]
         if target.host:
@@ -221,7 +221,7 @@ class _Names:
         parts = parse_template(rest)
         if not parts or not parts[0].variable or "$" in scheme:
             return
-        if len(parts) > 1 and parts[1].literal[:1] not in (":", "/", "?") and parts[1].variable not in PATHS:
+        if len(parts) > 1 and parts[1].literal[:1] not in (":", "/", "?") and parts[1].variable not in PATH_VARIABLES:
             return
         port = parts[1].literal.partition("/")[0] if len(parts) > 1 and parts[1].literal.startswith(":") else ""
         for value, place in self._assigned(parts[0].variable, directive):

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import host_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import REDIRECTS
 
-from . import programs
+from .analysis import rewrite_programs
 from .finding import Rule, related
 
 if t.TYPE_CHECKING:
@@ -118,10 +118,10 @@ def _speaks_tls(context: Context, socket: t.Any) -> bool:
 
 def _certain_redirects(server: Server) -> Iterator[Directive]:
     """Redirects that no condition guards: of the server, and of its `location /`."""
-    answer = programs.certain_return(server)
+    answer = rewrite_programs.certain_return(server)
     everything = server.locations.prefix.get("/")
     if answer is None and everything is not None and not any(each.name != "set" for each in server.program):
-        answer = programs.certain_return(everything)
+        answer = rewrite_programs.certain_return(everything)
     if answer is not None:
         yield answer
 
@@ -147,7 +147,7 @@ def _takes_all(server: Server) -> bool:
     """Whether a default server is there for names that nobody has, and does more than turn them away."""
     if any(name.strip("_-") for name in server.names):
         return False
-    answer = programs.certain_return(server)
+    answer = rewrite_programs.certain_return(server)
     rejects = answer is not None and answer.args[0].isdecimal() and int(answer.args[0]) >= _DENIES
     return not (rejects or server.flag("ssl_reject_handshake", default=False))
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .analysis.proxy_targets import parse_proxy_target
 from .data.directives import ONCE
 from .data.variables import BUILT_IN, PREFIXES
 from .finding import Rule, related
-from .passes import parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Locations
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -176,7 +176,7 @@ def _together(context: Context, first: Directive, second: Directive) -> bool:
     return not context.router.partial or first.file == second.file
 
 
-def repeated(context: Context, block: Block, name: str, directives: list[Directive]) -> Iterator[Finding]:
+def repeated(context: Context, block: ConfigBlock, name: str, directives: list[Directive]) -> Iterator[Finding]:
     """What a block has more than once, and may not."""
     if block.name not in ONCE.get(name, ()):
         return
@@ -192,12 +192,12 @@ def repeated(context: Context, block: Block, name: str, directives: list[Directi
         yield DUPLICATE_DIRECTIVE.at(directive.place, message, [related("the first one", directives[0].place)], fix=fix)
 
 
-def _pass_uri(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _pass_uri(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     """ngx_http_proxy_pass(): the URI takes the place of the location's name, and here is none."""
     location = block.directive
     if location is None or not directive.args:
         return
-    target = parse_pass(directive.args[0])
+    target = parse_proxy_target(directive.args[0])
     if target.dynamic or not target.uri:
         return
     args = location.args

@@ -18,9 +18,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples im
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import REDIRECTS
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, variables_of
 
-from . import programs
+from .analysis import rewrite_programs
+from .analysis.regex_literals import literals
 from .finding import Rule, related
-from .literals import literals
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +153,7 @@ def _if(block: Directive, location: Location) -> Iterator[Finding]:
 def _leaves(directive: Directive) -> bool:
     """Whether an `if` sends all of its requests away here, or all but `/`."""
     if directive.name != "rewrite" or not _LEAVING.intersection(directive.args[2:3]):
-        return programs.ends(directive) and directive.name != "break"
+        return rewrite_programs.ends_program(directive) and directive.name != "break"
     found = literals(directive.args[0])
     return found is not None and found.heads <= _EVERYWHERE and found.tails <= _EVERYWHERE
 

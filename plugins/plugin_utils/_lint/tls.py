@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -49,7 +49,7 @@ _HALF_YEAR: t.Final = 180 * _DAY
 _PAIR: t.Final = 2
 
 
-def _certificate(context: Context, block: Block) -> Iterator[Finding]:
+def _certificate(context: Context, block: ConfigBlock) -> Iterator[Finding]:
     if context.router.partial:
         # The main file may live on the host, and a certificate for all servers in it.
         return
@@ -75,7 +75,7 @@ def _certificate(context: Context, block: Block) -> Iterator[Finding]:
         yield CERTIFICATE_MISSING.at(certificates[-1].place, message, places)
 
 
-def _protocols(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _protocols(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     old = [each for each in directive.args if each in _OLD]
     if not old:
         return
@@ -93,7 +93,7 @@ def _protocols(context: Context, block: Block, directive: Directive) -> Iterator
         yield TLS_PROTOCOLS.at(directive.place, message, fix=fix)
 
 
-def _ciphers(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _ciphers(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if not directive.args or "$" in directive.args[0]:
         return
     words = [each for each in re.split(r"[:, ]+", directive.args[0]) if each]
@@ -117,7 +117,7 @@ def _is_weak(word: str, refused: set[str]) -> bool:
     return not any(each in parts or each == word for each in refused)
 
 
-def _hsts(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _hsts(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     args = directive.args
     if len(args) < _PAIR or args[0].lower() != _HSTS_NAME or "$" in args[1]:
         return
@@ -138,7 +138,7 @@ def _hsts(_context: Context, _block: Block, directive: Directive) -> Iterator[Fi
     yield HSTS.at(directive.place, message)
 
 
-def _stapling(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _stapling(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] != ["on"] or block.gap or block.effective("ssl_stapling_file"):
         return
     servers = [each for each in block.inner() if each.name == "server"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .alphabet import backtracks
+from .analysis.regex_charsets import backtracks
 from .finding import Rule, related
 
 if t.TYPE_CHECKING:
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -42,7 +42,7 @@ _PAIR: t.Final = 2
 _COMPARISON: t.Final = 3
 
 
-def _rlimit(_context: Context, block: Block) -> Iterator[Finding]:
+def _rlimit(_context: Context, block: ConfigBlock) -> Iterator[Finding]:
     limits = block.own.get("worker_rlimit_nofile")
     events = next((each for each in block.blocks if each.name == "events"), None)
     found = events.own.get("worker_connections") if events is not None else None
@@ -58,7 +58,7 @@ def _rlimit(_context: Context, block: Block) -> Iterator[Finding]:
         yield RLIMIT.at(limits[0].place, message, [related("the connections", found[0].place)])
 
 
-def _keepalive(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _keepalive(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     name = _upstream_name(directive)
     upstream = context.keepalive_upstreams.get(name)
     if upstream is None or block.gap:
@@ -88,7 +88,7 @@ def _sent(missing: list[str]) -> str:
     return " with ".join(each for each in sent if each)
 
 
-def _buffering(_context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _buffering(_context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] == ["off"] and block.name in ("http", "server"):
         message = (
             f"for everything in this {block.name} the upstream sends at the speed of the client: a few slow clients occupy "
@@ -98,7 +98,7 @@ def _buffering(_context: Context, block: Block, directive: Directive) -> Iterato
         yield BUFFERING.at(directive.place, message)
 
 
-def _error_log(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _error_log(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.args[:1] == ["off"]:
         message = (
             "error_log has no off: nginx writes a file named off in its prefix folder, and nobody looks for errors there; "
@@ -107,7 +107,7 @@ def _error_log(_context: Context, _block: Block, directive: Directive) -> Iterat
         yield ERROR_LOG_OFF.at(directive.place, message)
 
 
-def _regex(_context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _regex(_context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     args = directive.args
     if directive.name == "location":
         pattern = args[1] if len(args) == _PAIR and args[0] in ("~", "~*") else ""

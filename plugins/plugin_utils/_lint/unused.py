@@ -16,8 +16,8 @@ from fnmatch import fnmatchcase
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place, walk
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template
 
+from .analysis.proxy_targets import PASS_DIRECTIVES, PATH_VARIABLES, parse_proxy_target
 from .finding import Rule
-from .passes import PASSES, PATHS, parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -103,8 +103,8 @@ def _uses(context: Context) -> tuple[set[str], set[str]]:
 
 def _upstreams(context: Context, words: set[str]) -> Iterator[Finding]:
     targets: set[str] = set()
-    for directive in context.named(*PASSES):
-        target = parse_pass(directive.args[0]) if directive.args else None
+    for directive in context.named(*PASS_DIRECTIVES):
+        target = parse_proxy_target(directive.args[0]) if directive.args else None
         if target is not None and target.host:
             targets.add(target.host)
         elif target is not None and target.dynamic and _may_be_any(directive, context):
@@ -122,7 +122,9 @@ def _may_be_any(directive: Directive, context: Context) -> bool:
         table = definitions.maps.get(part.variable)
         if table is not None and any("$" in value for value in _values(table)):
             return True
-        if part.capture >= 0 or (part.variable and table is None and part.variable not in definitions.assigned | PATHS):
+        if part.capture >= 0 or (
+            part.variable and table is None and part.variable not in definitions.assigned | PATH_VARIABLES
+        ):
             return True
     return False
 

@@ -14,8 +14,8 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
+from .analysis.proxy_targets import PASS_DIRECTIVES, parse_proxy_target
 from .finding import Rule, related
-from .passes import PASSES, parse_pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
+    from .analysis.proxy_targets import ProxyTarget
     from .context import Context
     from .finding import Finding
-    from .passes import Pass
 
 DOWN: t.Final = Rule("upstream-down", "error", "An upstream in use has no server that may answer")
 FROZEN: t.Final = Rule("upstream-dns-frozen", "advice", "A host name that nginx looks up once, at its start")
@@ -54,14 +54,14 @@ _GUARDS: t.Final = (
 def check(context: Context) -> Iterator[Finding]:
     """Upstreams by name, names by place, and the way of a request through proxies of this nginx."""
     upstreams = {each.args[0].lower(): each for each in context.named("upstream") if each.args}
-    passes = [(each, parse_pass(each.args[0])) for each in context.named(*PASSES) if each.args]
+    passes = [(each, parse_proxy_target(each.args[0])) for each in context.named(*PASS_DIRECTIVES) if each.args]
     yield from _down(upstreams, passes)
     yield from _empty(upstreams)
     yield from _frozen(context, upstreams, passes)
     yield from _Loops(context, upstreams).findings(passes)
 
 
-def _down(upstreams: dict[str, Directive], passes: list[tuple[Directive, Pass]]) -> Iterator[Finding]:
+def _down(upstreams: dict[str, Directive], passes: list[tuple[Directive, ProxyTarget]]) -> Iterator[Finding]:
     users: dict[str, list[Directive]] = {}
     for directive, target in passes:
         if not target.dynamic and target.host in upstreams:
@@ -89,7 +89,7 @@ def _empty(upstreams: dict[str, Directive]) -> Iterator[Finding]:
 
 
 def _frozen(
-    context: Context, upstreams: dict[str, Directive], passes: list[tuple[Directive, Pass]]
+    context: Context, upstreams: dict[str, Directive], passes: list[tuple[Directive, ProxyTarget]]
 ) -> Iterator[Finding]:
     found: dict[str, list[Directive]] = {}
     for directive, target in passes:
@@ -97,7 +97,7 @@ def _frozen(
             found.setdefault(target.host, []).append(directive)
     for upstream in upstreams.values():
         for member in upstream.find("server"):
-            target = parse_pass(member.args[0] if member.args else "")
+            target = parse_proxy_target(member.args[0] if member.args else "")
             if target.is_name and "resolve" not in member.args:
                 found.setdefault(target.host, []).append(member)
     for host, directives in found.items():
@@ -127,7 +127,7 @@ class _Loops:
             self.headers.setdefault(id(each.parent), []).append(each)
         self.own = {socket.address for socket in self.router.listeners if is_address(socket.address)}
 
-    def findings(self, passes: list[tuple[Directive, Pass]]) -> Iterator[Finding]:
+    def findings(self, passes: list[tuple[Directive, ProxyTarget]]) -> Iterator[Finding]:
         told: set[int] = set()
         for directive, target in passes:
             server, scope = self.scopes.get(id(directive.parent), (None, None))
@@ -191,7 +191,7 @@ class _Loops:
         """Where a location sends a request: server, location, host and URI there."""
         if not _is_plain(server) or not _is_plain(location) or location.handler is None:
             return None
-        target = parse_pass(location.handler.args[0]) if location.handler.name == "proxy_pass" else None
+        target = parse_proxy_target(location.handler.args[0]) if location.handler.name == "proxy_pass" else None
         if target is None or target.dynamic:
             return None
         sent = self.sent_uri(target, location, uri)
@@ -207,13 +207,13 @@ class _Loops:
         return None
 
     @staticmethod
-    def sent_uri(target: Pass, location: Location, uri: str) -> str | None:
+    def sent_uri(target: ProxyTarget, location: Location, uri: str) -> str | None:
         if not target.uri:
             return uri
         path = target.uri.partition("?")[0]
         return path + uri[len(location.name) :] if path.startswith("/") else None
 
-    def sent_host(self, target: Pass, location: Location, host: str) -> str | None:
+    def sent_host(self, target: ProxyTarget, location: Location, host: str) -> str | None:
         """The Host header that goes upstream, None where it cannot be told."""
         block: Directive | None = location.directive
         while block is not None:
@@ -231,11 +231,13 @@ class _Loops:
             block = block.parent
         return target.host + (f":{target.port}" if target.port else "")
 
-    def listeners(self, target: Pass) -> Iterator[Listener]:
+    def listeners(self, target: ProxyTarget) -> Iterator[Listener]:
         """This nginx's own sockets that a target leads to."""
         if target.host in self.upstreams:
             members = [each for each in self.upstreams[target.host].find("server") if each.args]
-            wanted = [parse_pass(each.args[0]) for each in members if not {"down", "backup"}.intersection(each.args)]
+            wanted = [
+                parse_proxy_target(each.args[0]) for each in members if not {"down", "backup"}.intersection(each.args)
+            ]
         else:
             wanted = [target]
         for each in wanted:

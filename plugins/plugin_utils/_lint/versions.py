@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-    from .blocks import Block
+    from .analysis.blocks import ConfigBlock
     from .context import Context
     from .finding import Finding
 
@@ -62,7 +62,7 @@ _GONE: t.Final = {
 }
 
 
-def _listen(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _listen(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if "http2" not in directive.args[1:] or block.parent is None or block.parent.name != "http":
         return
     if context.target.version is None:
@@ -75,7 +75,7 @@ def _listen(context: Context, block: Block, directive: Directive) -> Iterator[Fi
     yield LISTEN_HTTP2.at(directive.place, message)
 
 
-def _removed(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _removed(context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     version, instead = _GONE[directive.name]
     if context.target.at_least(version) and (directive.name != "ssl" or directive.args[:1] in (["on"], ["off"])):
         message = (
@@ -91,7 +91,7 @@ def _removed(context: Context, _block: Block, directive: Directive) -> Iterator[
         yield SSL_ON.at(directive.place, message)
 
 
-def _too_new(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _too_new(context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     since = NEWER[directive.name]
     if context.target.at_least(since) is False:
         version = ".".join(map(str, context.target.version or ()))
@@ -102,7 +102,7 @@ def _too_new(context: Context, _block: Block, directive: Directive) -> Iterator[
         yield TOO_NEW.at(directive.place, message)
 
 
-def _obsolete(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _obsolete(context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     if directive.name in _HTTP2 and context.target.at_least("1.19.7") is not False:
         message = (
             f"since 1.19.7 nginx ignores {directive.name} with a warning, so the limit meant here does not hold; "
@@ -118,7 +118,7 @@ def _obsolete(context: Context, _block: Block, directive: Directive) -> Iterator
     yield OBSOLETE.at(directive.place, message, fix=fix)
 
 
-def _vulnerable(context: Context, _block: Block, directive: Directive) -> Iterator[Finding]:
+def _vulnerable(context: Context, _block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     version = context.target.version
     if version is None or directive.args[:1] == ["off"]:
         return
@@ -136,7 +136,7 @@ def _vulnerability(version: tuple[int, ...], advisory: advisories.Advisory, dire
     return VULNERABILITY.at(directive.place, message)
 
 
-def _rift(context: Context, block: Block, directive: Directive) -> Iterator[Finding]:
+def _rift(context: Context, block: ConfigBlock, directive: Directive) -> Iterator[Finding]:
     """A rewrite with a `?` in what it writes, and behind it one that copies a group without a name."""
     version = context.target.version
     if version is None or len(directive.args) < _PAIR or "?" not in directive.args[1].rstrip("?"):

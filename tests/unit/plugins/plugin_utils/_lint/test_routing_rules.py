@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, engine, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.proxy_targets import parse_proxy_target
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.regex_literals import literals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.literals import literals
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.passes import parse_pass
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -109,7 +109,7 @@ def test_what_is_called_shadowed_is_never_selected(first: str, second: str) -> N
     ],
 )
 def test_targets(text: str, host: str, port: int, uri: str) -> None:
-    found = parse_pass(text)
+    found = parse_proxy_target(text)
     assert (found.host, found.port, found.uri) == (host, port, uri)
     assert found.dynamic is ("$" in text)
 

@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import dispatch, lint
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.alphabet import backtracks, group_reach, whole_reach
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.foreign_origins import foreign_origin
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.regex_charsets import (
+    backtracks,
+    group_charset,
+    whole_charset,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.origins import foreign_origin
 
 
 def context(block: str) -> Context:
@@ -48,7 +52,7 @@ def rules(block: str) -> list[str]:
     ],
 )
 def test_which_groups_hold_a_line_feed(pattern: str, *, splits: bool | None) -> None:
-    reach = group_reach(pattern, 1)
+    reach = group_charset(pattern, 1)
     assert (None if reach is None else "\n" in reach.holds and reach.free) is splits
 
 
@@ -65,17 +69,17 @@ def test_which_groups_hold_a_line_feed(pattern: str, *, splits: bool | None) -> 
     ],
 )
 def test_which_groups_begin_a_path(pattern: str, *, rooted: bool) -> None:
-    reach = group_reach(pattern, 1)
+    reach = group_charset(pattern, 1)
     assert reach is not None
     assert reach.rooted is rooted
 
 
 def test_only_an_anchored_pattern_bounds_the_whole() -> None:
-    assert "\n" not in whole_reach(r"^/[\w/]+$").holds
-    assert "\n" in whole_reach(r"/[\w/]+$").holds
-    assert "\n" in whole_reach(r"^/[\w/]+").holds
-    assert "\n" in whole_reach(r"^/a$|/b").holds
-    assert "\n" in whole_reach(r"(?m)^/[\w/]+$").holds
+    assert "\n" not in whole_charset(r"^/[\w/]+$").holds
+    assert "\n" in whole_charset(r"/[\w/]+$").holds
+    assert "\n" in whole_charset(r"^/[\w/]+").holds
+    assert "\n" in whole_charset(r"^/a$|/b").holds
+    assert "\n" in whole_charset(r"(?m)^/[\w/]+$").holds
 
 
 @pytest.mark.parametrize(

@@ -20,24 +20,24 @@ if t.TYPE_CHECKING:
 _DATA: t.Final = frozenset({"map", "geo", "types", "split_clients", "charset_map", "match", "keyval"})
 
 
-class Block:
+class ConfigBlock:
     """A block, or the main level (`directive` is None)."""
 
     __slots__ = ("blocks", "complete", "directive", "name", "own", "parent")
 
-    def __init__(self, directive: Directive | None, parent: Block | None) -> None:
+    def __init__(self, directive: Directive | None, parent: ConfigBlock | None) -> None:
         self.directive = directive
         self.name = directive.name if directive is not None else "main"
         self.parent = parent
         self.own: dict[str, list[Directive]] = {}
-        self.blocks: list[Block] = []
+        self.blocks: list[ConfigBlock] = []
         #: False where a file that is not at hand contributes to this very block.
         self.complete = True
 
     @property
     def gap(self) -> bool:
         """True where a file that is not at hand contributes to what holds here: nothing can be said to be missing."""
-        block: Block | None = self
+        block: ConfigBlock | None = self
         while block is not None:
             if not block.complete:
                 return True
@@ -46,7 +46,7 @@ class Block:
 
     def effective(self, name: str) -> list[Directive]:
         """The directives of that name that hold here: nginx takes the block's own, else all of the enclosing block's."""
-        block: Block | None = self
+        block: ConfigBlock | None = self
         while block is not None:
             found = block.own.get(name)
             if found:
@@ -59,38 +59,38 @@ class Block:
         found = self.effective(name)
         return found[-1].args[0] if found and found[-1].args else default
 
-    def enclosing(self, *names: str) -> Block | None:
+    def enclosing(self, *names: str) -> ConfigBlock | None:
         """The innermost block with one of these names around this one, or this one."""
-        block: Block | None = self
+        block: ConfigBlock | None = self
         while block is not None and block.name not in names:
             block = block.parent
         return block
 
-    def chain(self) -> Iterator[Block]:
+    def chain(self) -> Iterator[ConfigBlock]:
         """This block and the ones around it, up to its server (or to the main level outside of servers)."""
-        block: Block | None = self
+        block: ConfigBlock | None = self
         while block is not None:
             yield block
             if block.name == "server":
                 return
             block = block.parent
 
-    def inner(self) -> Iterator[Block]:
+    def inner(self) -> Iterator[ConfigBlock]:
         """This block and every block in it."""
         yield self
         for block in self.blocks:
             yield from block.inner()
 
 
-def read_blocks(root: Iterable[Directive], *, partial: bool) -> list[Block]:
+def read_blocks(root: Iterable[Directive], *, partial: bool) -> list[ConfigBlock]:
     """Every block in the order of the configuration, the main level first."""
-    main = Block(None, None)
+    main = ConfigBlock(None, None)
     found = [main]
     _fill(main, root, found, partial=partial)
     return found
 
 
-def _fill(block: Block, directives: Iterable[Directive], found: list[Block], *, partial: bool) -> None:
+def _fill(block: ConfigBlock, directives: Iterable[Directive], found: list[ConfigBlock], *, partial: bool) -> None:
     own = block.own
     for child in directives:
         if child.include is not None:
@@ -105,7 +105,7 @@ def _fill(block: Block, directives: Iterable[Directive], found: list[Block], *, 
         else:
             same.append(child)
         if child.block is not None and child.name not in _DATA:
-            inner = Block(child, block)
+            inner = ConfigBlock(child, block)
             block.blocks.append(inner)
             found.append(inner)
             _fill(inner, child.block, found, partial=partial)

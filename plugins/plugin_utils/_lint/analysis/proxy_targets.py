@@ -15,19 +15,19 @@ from functools import lru_cache
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
-PASSES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
+PASS_DIRECTIVES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
 #: Those that speak HTTP: they have a scheme, and a port of their own where none is written.
-HTTP: t.Final = ("proxy_pass", "grpc_pass")
+HTTP_PASS_DIRECTIVES: t.Final = ("proxy_pass", "grpc_pass")
 #: Variables that begin with a slash, so that what stands before them is a whole authority.
-PATHS: t.Final = frozenset({"request_uri", "uri", "document_uri"})
+PATH_VARIABLES: t.Final = frozenset({"request_uri", "uri", "document_uri"})
 _URL: t.Final = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*|\$\w+)://)?(?P<authority>[^/?]*)(?P<uri>.*)", re.DOTALL
 )
-_PATH: t.Final = re.compile(r"\$\{?(?:" + "|".join(sorted(PATHS)) + r")\b\}?")
+_PATH: t.Final = re.compile(r"\$\{?(?:" + "|".join(sorted(PATH_VARIABLES)) + r")\b\}?")
 _PORTS: t.Final = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
 
 
-class Pass(t.NamedTuple):
+class ProxyTarget(t.NamedTuple):
     """A target. `host` is empty for a unix socket and where a variable decides it."""
 
     scheme: str
@@ -51,18 +51,18 @@ class Pass(t.NamedTuple):
 
 
 @lru_cache(maxsize=16384)
-def parse_pass(text: str) -> Pass:
+def parse_proxy_target(text: str) -> ProxyTarget:
     """The parts of a target."""
     # Every part of the pattern may be empty: it matches any text.
     match = t.cast("re.Match[str]", _URL.fullmatch(text))
     scheme, authority, uri = (match["scheme"] or "").lower(), match["authority"], match["uri"]
     dynamic = "$" in text
     if authority.startswith("unix:"):
-        return Pass(scheme, "", 0, uri.partition(":")[2], dynamic)
+        return ProxyTarget(scheme, "", 0, uri.partition(":")[2], dynamic)
     path = _PATH.search(authority)
     if path is not None:
         authority, uri = authority[: path.start()], authority[path.start() :] + uri
     if "$" in authority:
-        return Pass(scheme, "", 0, uri, dynamic)
+        return ProxyTarget(scheme, "", 0, uri, dynamic)
     host, _sep, port = authority.rpartition(":") if re.search(r":\d+$", authority) else (authority, "", "")
-    return Pass(scheme, host.lower(), int(port or 0), uri, dynamic)
+    return ProxyTarget(scheme, host.lower(), int(port or 0), uri, dynamic)

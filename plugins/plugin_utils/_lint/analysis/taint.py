@@ -16,20 +16,23 @@ from __future__ import annotations
 
 import re
 import typing as t
+from functools import cached_property
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template
 
-from .alphabet import RAW, SPECIAL, Reach, group_reach, narrow, whole_reach
-from .scopes import ServerScope, Source, group_names
+from .regex_charsets import RAW, SPECIAL, Charset, group_charset, narrow, whole_charset
+from .variable_sources import CaptureSource, ServerVariables, group_names
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import Part
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
 
-    from .blocks import Block
-    from .context import Context
+    from .blocks import ConfigBlock
 
 _DECODED: t.Final = frozenset({"uri", "document_uri", "fastcgi_script_name", "fastcgi_path_info", "request_filename"})
 _URI: t.Final = frozenset({"uri", "document_uri"})
@@ -38,20 +41,21 @@ _RAW: t.Final = frozenset(
 )
 _RAW_PREFIXES: t.Final = ("arg_", "http_", "cookie_")
 #: nginx checks a host name: no slash, no control character (ngx_http_validate_host()).
-_HOST: t.Final = Reach(frozenset(".:"), free=True, rooted=False)
+_HOST: t.Final = Charset(frozenset(".:"), free=True, rooted=False)
 _AUTHENTICATED: t.Final = ("auth_basic", "auth_request", "auth_jwt", "access_by_lua_block", "access_by_lua_file")
 _MAX_DEPTH: t.Final = 8
+_UNLISTED_HOST: t.Final = "anybody.example"
 _SCHEME: t.Final = re.compile(r"^(?:\$|[a-z]+)://")
 _PORT: t.Final = re.compile(r":\d+$")
 
 
-class Flow(t.NamedTuple):
+class TaintFlow(t.NamedTuple):
     """A value, and the variable and the line that a client chooses it by.
 
     `fixed`: read as an address, its host is not the client's choice.
     """
 
-    reach: Reach
+    reach: Charset
     variable: str
     place: Place | None = None
     fixed: bool = False
@@ -62,15 +66,18 @@ class Flow(t.NamedTuple):
 
 
 class Taint:
-    """Answers for one configuration. What is not known to be dangerous is not in the answers."""
+    """Data flow of one configuration. A flow is reported only where it is known to be dangerous."""
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self._servers: dict[int, ServerScope] = {}
+    def __init__(self, router: Router, definitions: Definitions) -> None:
+        self._router = router
+        self._definitions = definitions
+        self._servers: dict[int, ServerVariables] = {}
         self._maps: dict[int, list[Directive]] = {}
         self._map_captures: dict[str, list[tuple[str, str, Directive]]] | None = None
 
-    def flows(self, text: str, block: Block, *, positional: bool = True, sink: str = "") -> Iterator[tuple[Part, Flow]]:
+    def flows(
+        self, text: str, block: ConfigBlock, *, positional: bool = True, sink: str = ""
+    ) -> Iterator[tuple[Part, TaintFlow]]:
         """Every variable and capture of a string that a client has a hand in, with what it can become.
 
         Args:
@@ -81,7 +88,7 @@ class Taint:
         """
         parts = parse_template(text)
 
-        def evaluate(part: Part) -> Flow | None:
+        def evaluate(part: Part) -> TaintFlow | None:
             if part.variable:
                 return self._variable(part.variable, block, 0)
             return self._capture(part.capture, block, sink, 0) if positional else None
@@ -90,11 +97,11 @@ class Taint:
             if flow.reach.free:
                 yield part, flow
 
-    def _variable(self, name: str, block: Block, depth: int) -> Flow | None:
+    def _variable(self, name: str, block: ConfigBlock, depth: int) -> TaintFlow | None:
         if depth > _MAX_DEPTH:
             return None
         reach = self._builtin(name, block)
-        flow = Flow(reach, f"${name}") if reach is not None else self._defined(name, block, depth)
+        flow = TaintFlow(reach, f"${name}") if reach is not None else self._defined(name, block, depth)
         if flow is None:
             return None
         scope = self._scope(block)
@@ -103,33 +110,42 @@ class Taint:
             return flow
         return flow._replace(reach=narrow(flow.reach, limit))
 
-    def _builtin(self, name: str, block: Block) -> Reach | None:
+    def _builtin(self, name: str, block: ConfigBlock) -> Charset | None:
         if name in _DECODED:
             holds = _uri_holds(block) if name in _URI else SPECIAL
-            return Reach(holds, free=bool(holds), rooted=True)
+            return Charset(holds, free=bool(holds), rooted=True)
         if name == "request_uri":
-            return Reach(RAW, free=True, rooted=True)
+            return Charset(RAW, free=True, rooted=True)
         if name == "host":
             return _HOST if self._any_host(block) else None
         if name == "ssl_server_name":
             return _HOST
         if name == "remote_user":
             known = any(block.value(each, "off") != "off" for each in _AUTHENTICATED)
-            return None if known else Reach(SPECIAL - {":"}, free=True, rooted=False)
+            return None if known else Charset(SPECIAL - {":"}, free=True, rooted=False)
         if name == "request_body":
-            return Reach(SPECIAL, free=True, rooted=False)
+            return Charset(SPECIAL, free=True, rooted=False)
         if name in _RAW or name.startswith(_RAW_PREFIXES):
-            return Reach(RAW, free=True, rooted=False)
+            return Charset(RAW, free=True, rooted=False)
         return None
 
-    def _any_host(self, block: Block) -> bool:
+    @cached_property
+    def _open_servers(self) -> frozenset[int]:
+        """The `server` directives (by `id`) that answer requests for any host: default servers, and open patterns."""
+        found = {id(server.directive) for server in self._router.servers if any(map(_is_open, server.names))}
+        for listener in self._router.listeners.values():
+            if not self._router.partial or any(listen.default for listen in listener.default.listens):
+                found.add(id(listener.default.directive))
+        return frozenset(found)
+
+    def _any_host(self, block: ConfigBlock) -> bool:
         """Whether requests for any host get here: the server is a default one, or one of its names is open."""
         server = block.enclosing("server")
-        return server is not None and id(server.directive) in self.context.open_servers
+        return server is not None and id(server.directive) in self._open_servers
 
-    def _defined(self, name: str, block: Block, depth: int) -> Flow | None:
-        flows: list[Flow] = []
-        table = self.context.definitions.maps.get(name)
+    def _defined(self, name: str, block: ConfigBlock, depth: int) -> TaintFlow | None:
+        flows: list[TaintFlow] = []
+        table = self._definitions.maps.get(name)
         if table is not None:
             flows += self._mapped(table.directive, block, depth)
         scope = self._scope(block)
@@ -139,20 +155,20 @@ class Taint:
             for source in scope.captures(name, block):
                 flows += self._captured(source, name, depth)
         for pattern, subject, entry in self._captures_of_maps().get(name, ()):
-            found = self._captured(Source(pattern, subject, block), name, depth)
+            found = self._captured(CaptureSource(pattern, subject, block), name, depth)
             flows += [each._replace(place=entry.place) for each in found]
         return _worst(flows)
 
-    def _mapped(self, directive: Directive, block: Block, depth: int) -> Iterator[Flow]:
+    def _mapped(self, directive: Directive, block: ConfigBlock, depth: int) -> Iterator[TaintFlow]:
         subject = directive.args[0]
         for entry in self._entries(directive):
 
-            def evaluate(part: Part, entry: Directive = entry) -> Flow | None:
+            def evaluate(part: Part, entry: Directive = entry) -> TaintFlow | None:
                 if part.variable:
                     return self._variable(part.variable, block, depth + 1)
                 if not entry.name.startswith("~"):
                     return None
-                return _worst(self._captured(Source(_pattern(entry), subject, block), part.capture, depth + 1))
+                return _worst(self._captured(CaptureSource(_pattern(entry), subject, block), part.capture, depth + 1))
 
             for _part, flow in _parts(parse_template(entry.args[0]), evaluate):
                 yield flow._replace(place=flow.place or entry.place)
@@ -165,10 +181,10 @@ class Taint:
             self._maps[id(directive)] = found
         return found
 
-    def _text(self, text: str, block: Block, place: Place | None, depth: int) -> Iterator[Flow]:
+    def _text(self, text: str, block: ConfigBlock, place: Place | None, depth: int) -> Iterator[TaintFlow]:
         """What a string of several parts can become."""
 
-        def evaluate(part: Part) -> Flow | None:
+        def evaluate(part: Part) -> TaintFlow | None:
             if part.variable:
                 return self._variable(part.variable, block, depth + 1)
             return self._capture(part.capture, block, "set", depth + 1)
@@ -176,7 +192,7 @@ class Taint:
         for _part, flow in _parts(parse_template(text), evaluate):
             yield flow._replace(place=flow.place or place)
 
-    def _capture(self, number: int, block: Block, sink: str, depth: int) -> Flow | None:
+    def _capture(self, number: int, block: ConfigBlock, sink: str, depth: int) -> TaintFlow | None:
         scope = self._scope(block)
         if scope is None or depth > _MAX_DEPTH:
             return None
@@ -184,9 +200,9 @@ class Taint:
             flow for source in scope.positional(block, sink) for flow in self._captured(source, number, depth)
         )
 
-    def _captured(self, source: Source, group: int | str, depth: int) -> Iterator[Flow]:
+    def _captured(self, source: CaptureSource, group: int | str, depth: int) -> Iterator[TaintFlow]:
         """What a group can hold when its pattern is matched against a string such as `$uri`."""
-        reach = group_reach(source.pattern, group)
+        reach = group_charset(source.pattern, group)
         if reach is None or not reach.free:
             return
         where = source.block.directive
@@ -194,21 +210,21 @@ class Taint:
         origin = _worst(self._text(source.subject, source.block, place, depth + 1))
         if origin is not None and origin.reach.free:
             narrowed = narrow(origin.reach, reach)._replace(rooted=reach.rooted)
-            yield Flow(narrowed, f"${group} out of {origin.variable}", origin.place)
+            yield TaintFlow(narrowed, f"${group} out of {origin.variable}", origin.place)
 
-    def _scope(self, block: Block) -> ServerScope | None:
+    def _scope(self, block: ConfigBlock) -> ServerVariables | None:
         server = block.enclosing("server")
         if server is None:
             return None
         if id(server) not in self._servers:
-            self._servers[id(server)] = ServerScope(server)
+            self._servers[id(server)] = ServerVariables(server)
         return self._servers[id(server)]
 
     def _captures_of_maps(self) -> dict[str, list[tuple[str, str, Directive]]]:
         """Named groups in the regular expressions of maps."""
         if self._map_captures is None:
             self._map_captures = {}
-            for table in self.context.definitions.maps.values():
+            for table in self._definitions.maps.values():
                 for entry in table.directive.children:
                     pattern = _pattern(entry) if entry.name.startswith("~") else ""
                     for name in group_names(pattern):
@@ -216,7 +232,7 @@ class Taint:
         return self._map_captures
 
 
-def _parts(parts: tuple[Part, ...], evaluate: Callable[[Part], Flow | None]) -> Iterator[tuple[Part, Flow]]:
+def _parts(parts: tuple[Part, ...], evaluate: Callable[[Part], TaintFlow | None]) -> Iterator[tuple[Part, TaintFlow]]:
     """The variable parts of a string with what the whole string becomes by each of them."""
     before = ""
     literals = frozenset().union(*(SPECIAL & set(part.literal) for part in parts))
@@ -229,13 +245,13 @@ def _parts(parts: tuple[Part, ...], evaluate: Callable[[Part], Flow | None]) -> 
             start = _SCHEME.sub("", before)
             after = parts[index + 1].literal if index + 1 < len(parts) else ""
             rooted = start.startswith(("/", "?")) if before else flow.reach.rooted
-            reach = Reach(flow.reach.holds | literals, flow.reach.free, rooted)
+            reach = Charset(flow.reach.holds | literals, flow.reach.free, rooted)
             yield part, flow._replace(reach=reach, fixed=flow.fixed or _is_fixed(flow.reach, start, after))
         # Whatever it is: something stands before the next part.
         before += "$"
 
 
-def _is_fixed(reach: Reach, before: str, after: str) -> bool:
+def _is_fixed(reach: Charset, before: str, after: str) -> bool:
     """Whether a part leaves the host of an address alone."""
     if "/" in before or (before and (reach.rooted or _PORT.search(before))):
         return True
@@ -244,7 +260,7 @@ def _is_fixed(reach: Reach, before: str, after: str) -> bool:
     return not reach.holds & {".", ":", "/"}
 
 
-def _uri_holds(block: Block) -> frozenset[str]:
+def _uri_holds(block: ConfigBlock) -> frozenset[str]:
     """What `$uri` can hold in a location: nothing dangerous where the location names it, or its pattern forbids it."""
     holds = SPECIAL
     for each in block.chain():
@@ -254,15 +270,21 @@ def _uri_holds(block: Block) -> frozenset[str]:
         if args[0] == "=" or (len(args) == 1 and args[0].startswith("=")):
             return frozenset()
         if args[0] in ("~", "~*") and len(args) > 1:
-            holds &= whole_reach(args[1]).holds
+            holds &= whole_charset(args[1]).holds
     return holds
+
+
+def _is_open(name: str) -> bool:
+    """Return True for a regex server_name that matches hosts which the configuration does not list."""
+    pattern = compile_pattern(name[1:], caseless=True) if name.startswith("~") else None
+    return pattern is not None and pattern.search(_UNLISTED_HOST) is not None
 
 
 def _pattern(entry: Directive) -> str:
     return entry.name[2:] if entry.name.startswith("~*") else entry.name[1:]
 
 
-def _worst(flows: Iterable[Flow]) -> Flow | None:
+def _worst(flows: Iterable[TaintFlow]) -> TaintFlow | None:
     """The flow that a client can do most with."""
     ordered = sorted(flows, key=lambda flow: (flow.reach.free, "\n" in flow.reach.holds, len(flow.reach.holds)))
     return ordered[-1] if ordered else None

@@ -31,7 +31,7 @@ _CATEGORIES: t.Final[dict[t.Any, frozenset[str]]] = {
 _REPEATS: t.Final = (sre.MAX_REPEAT, sre.MIN_REPEAT, getattr(sre, "POSSESSIVE_REPEAT", None))
 
 
-class Reach(t.NamedTuple):
+class Charset(t.NamedTuple):
     """What a string that a regular expression let through can be.
 
     Args:
@@ -46,34 +46,34 @@ class Reach(t.NamedTuple):
 
 
 #: What cannot be analysed is taken as harmless: a finding needs a counterexample.
-HARMLESS: t.Final = Reach(frozenset(), free=False, rooted=True)
+HARMLESS: t.Final = Charset(frozenset(), free=False, rooted=True)
 
 
-def narrow(reach: Reach, limit: Reach) -> Reach:
+def narrow(reach: Charset, limit: Charset) -> Charset:
     """What is left of a string that has to be within two limits."""
-    return Reach(reach.holds & limit.holds, reach.free and limit.free, reach.rooted or limit.rooted)
+    return Charset(reach.holds & limit.holds, reach.free and limit.free, reach.rooted or limit.rooted)
 
 
 @lru_cache(maxsize=16384)
-def group_reach(pattern: str, group: int | str) -> Reach | None:
+def group_charset(pattern: str, group: int | str) -> Charset | None:
     """What a group can capture; None when the pattern has no such group or Python cannot read it."""
     tree = _parse(pattern)
     if tree is None:
         return None
     number = tree.state.groupdict.get(group) if isinstance(group, str) else group
     if number == 0:
-        return whole_reach(pattern)
+        return whole_charset(pattern)
     found = None if number is None else _find(tree, number)
     if found is None:
         return None
     node, dotall = found
     walker = _Walker(dotall=dotall)
     walker.walk(node)
-    return Reach(frozenset(walker.holds), walker.free, _rooted(node))
+    return Charset(frozenset(walker.holds), walker.free, _rooted(node))
 
 
 @lru_cache(maxsize=16384)
-def whole_reach(pattern: str) -> Reach:
+def whole_charset(pattern: str) -> Charset:
     """What a string that matches can be as a whole: anything, unless the pattern is anchored at both ends."""
     tree = _parse(pattern)
     if tree is None:
@@ -82,12 +82,12 @@ def whole_reach(pattern: str) -> Reach:
     first = items[0] if items else None
     last = items[-1] if items else None
     if first is None or first[0] is not sre.AT or last is None or last[0] is not sre.AT or len(items) == 1:
-        return Reach(SPECIAL, free=True, rooted=False)
+        return Charset(SPECIAL, free=True, rooted=False)
     if tree.state.flags & re.MULTILINE:
-        return Reach(SPECIAL, free=True, rooted=False)
+        return Charset(SPECIAL, free=True, rooted=False)
     walker = _Walker(dotall=bool(tree.state.flags & re.DOTALL))
     walker.walk(items)
-    return Reach(frozenset(walker.holds), walker.free, _rooted(items[1:]))
+    return Charset(frozenset(walker.holds), walker.free, _rooted(items[1:]))
 
 
 @lru_cache(maxsize=16384)

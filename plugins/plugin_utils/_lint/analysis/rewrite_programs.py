@@ -29,7 +29,7 @@ _FLAGS: t.Final = frozenset({"last", "break", "redirect", "permanent"})
 _ABSOLUTE: t.Final = ("http://", "https://", "$scheme")
 
 
-def ends(directive: Directive) -> bool:
+def ends_program(directive: Directive) -> bool:
     """Whether no rewrite directive behind this one in its block ever runs (ngx_http_rewrite_module.c)."""
     if directive.name in ("return", "break"):
         return True
@@ -59,10 +59,10 @@ def certain_return(scope: Scope) -> Directive | None:
     return None
 
 
-def dead(program: list[Directive]) -> Iterator[tuple[Directive, list[Directive]]]:
+def dead_directives(program: list[Directive]) -> Iterator[tuple[Directive, list[Directive]]]:
     """The directive that ends a program, with the rewrite directives behind it that never run."""
     for index, directive in enumerate(program):
-        if ends(directive):
+        if ends_program(directive):
             # A break behind it is harmless: people write it to be sure.
             rest = [each for each in program[index + 1 :] if each.name not in ("include", "break")]
             if rest:
