@@ -249,7 +249,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import BehaviourError, Trees
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import TreeError, Trees
 
 _RISKS = ["access-control", "tls", "routing", "upstream", "code", "headers", "cache", "logging", "tuning", "cosmetic"]
 
@@ -301,7 +301,7 @@ def main() -> None:
         result = read(module.params, specs)
     except (ValueError, zlib.error) as error:
         module.fail_json(msg=f"what the controller sent cannot be read: {error}")
-    except (BehaviourError, NginxError) as error:
+    except (TreeError, NginxError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}")

@@ -22,13 +22,13 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate imp
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available, run_worlds
 
-from .trees import BehaviourError, Trees, write
+from .trees import TreeError, Trees, write
 
 #: The options of the module that say which nginx it is about.
 INSTANCE = ("config_dir", "main", "binary", "prefix")
 
 #: What these functions raise for a reason that a person can do something about.
-ERRORS = (BehaviourError, NginxError, SandboxError, OSError)
+ERRORS = (TreeError, NginxError, SandboxError, OSError)
 
 Params = t.Mapping[str, t.Any]
 Result = t.Dict[str, t.Any]
@@ -51,7 +51,7 @@ def read(params: Params, job: Params) -> Result:
     """What nginx reads of each source: `dumps`, name -> the output of `nginx -T`, packed, or `refused` with its words.
 
     Raises:
-        BehaviourError: a source is not there.
+        TreeError: a source is not there.
         NginxError: nginx cannot be asked.
     """
     instance = instance_of(params, job)
@@ -68,7 +68,7 @@ def run(params: Params, job: Params) -> Result:
     """The outcomes of the same probes with each source, in worlds that run at the same time: as `run_worlds`, packed.
 
     Raises:
-        BehaviourError: a source is not there.
+        TreeError: a source is not there.
         NginxError: nginx cannot be asked.
     """
     instance = instance_of(params, job)
@@ -137,16 +137,16 @@ def unpack(payload: t.Optional[str]) -> t.Dict[str, t.Any]:
     """What the action plugin ships: base64 of zlib of JSON.
 
     Raises:
-        BehaviourError: it is something else.
+        TreeError: it is something else.
     """
     try:
         value = json.loads(zlib.decompress(base64.b64decode(payload or "", validate=True)).decode("utf-8"))
     except (ValueError, zlib.error) as error:
-        raise BehaviourError(
+        raise TreeError(
             f"what the controller sent cannot be read ({error}): run this module by its action plugin, as a task"
         ) from None
     if not isinstance(value, dict):
-        raise BehaviourError("what the controller sent is no object")
+        raise TreeError("what the controller sent is no object")
     return value
 
 

@@ -31,7 +31,7 @@ def hunt(params: t.Mapping[str, t.Any], job: t.Mapping[str, t.Any]) -> t.Dict[st
 
     Raises:
         BisectError: one of the two configurations does not start.
-        BehaviourError: a source is not there.
+        TreeError: a source is not there.
         NginxError: nginx cannot be asked.
         SandboxError: a world broke.
     """

@@ -30,7 +30,7 @@ _RELEASE = re.compile(r"r-[0-9a-f]{12}")
 _TREE = re.compile(r"tree-[0-9a-f]{12}")
 
 
-class BehaviourError(Exception):
+class TreeError(Exception):
     """A configuration that should be run is not there or cannot be made into a folder."""
 
 
@@ -56,7 +56,7 @@ class Trees:
         """The folder of a spec.
 
         Raises:
-            BehaviourError: there is none, or it cannot be made.
+            TreeError: there is none, or it cannot be made.
         """
         try:
             if spec["kind"] == "live":
@@ -65,7 +65,7 @@ class Trees:
                 return self._release(spec["id"])
             return self._made(spec)
         except (OSError, shutil.Error) as error:
-            raise BehaviourError(f"the configuration cannot be made into a folder of its own: {error}") from error
+            raise TreeError(f"the configuration cannot be made into a folder of its own: {error}") from error
 
     def copy(self, folder: str) -> str:
         """A copy of a folder that may be changed; sockets, pipes and devices stay behind."""
@@ -73,12 +73,12 @@ class Trees:
         try:
             shutil.copytree(folder, path, symlinks=True, ignore=special)
         except (OSError, shutil.Error) as error:
-            raise BehaviourError(f"{folder} cannot be copied: {error}") from error
+            raise TreeError(f"{folder} cannot be copied: {error}") from error
         return path
 
     def _live(self) -> str:
         if not os.path.isdir(self._config_dir):
-            raise BehaviourError(f"there is no folder {self._config_dir}: this host has no live configuration there")
+            raise TreeError(f"there is no folder {self._config_dir}: this host has no live configuration there")
         return self._config_dir
 
     def _release(self, release: str) -> str:
@@ -87,7 +87,7 @@ class Trees:
     def _manifest(self, release: str) -> t.Dict[str, t.Any]:
         path = os.path.join(self._store, "releases", _matching(_RELEASE, release), "manifest.json")
         if not os.path.exists(path):
-            raise BehaviourError(f"there is no release {release} in {self._store}")
+            raise TreeError(f"there is no release {release} in {self._store}")
         return _json(path)
 
     def _made(self, spec: Spec) -> str:
@@ -114,7 +114,7 @@ def write(folder: str, entries: t.Iterable[t.Sequence[t.Any]]) -> None:
     """Puts entries into a folder of ours, over what is there.
 
     Raises:
-        BehaviourError: an entry's name or content is none, or it would be written outside.
+        TreeError: an entry's name or content is none, or it would be written outside.
     """
     for path, kind, mode, content in entries:
         target = inside(folder, path)
@@ -132,13 +132,13 @@ def inside(folder: str, path: str) -> str:
     """Where a relative path is in a folder; never through a link out of it, which could lead to live files.
 
     Raises:
-        BehaviourError: it is elsewhere.
+        TreeError: it is elsewhere.
     """
     if not path or path.startswith("/") or any(part in ("", ".", "..") for part in path.split("/")):
-        raise BehaviourError(f"{path!r} is no path below the configuration folder")
+        raise TreeError(f"{path!r} is no path below the configuration folder")
     full, root = os.path.join(folder, path), os.path.realpath(folder)
     if not (os.path.realpath(os.path.dirname(full)) + "/").startswith(root + "/"):
-        raise BehaviourError(f"{path} lies behind a link that leaves the configuration folder")
+        raise TreeError(f"{path} lies behind a link that leaves the configuration folder")
     return full
 
 
@@ -158,12 +158,12 @@ def _bytes(content: str) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BehaviourError(f"what the controller sent cannot be read: {error}") from error
+        raise TreeError(f"what the controller sent cannot be read: {error}") from error
 
 
 def _matching(pattern: t.Pattern[str], name: t.Any) -> str:
     if not isinstance(name, str) or not pattern.fullmatch(name):
-        raise BehaviourError(f"{name!r} names no release")
+        raise TreeError(f"{name!r} names no release")
     return name
 
 
@@ -172,7 +172,7 @@ def _json(path: str) -> t.Dict[str, t.Any]:
         with open(path, "rb") as file:
             value = json.loads(file.read().decode("utf-8"))
     except (OSError, ValueError) as error:
-        raise BehaviourError(f"{path} cannot be read: {error}") from error
+        raise TreeError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
-        raise BehaviourError(f"{path} is damaged: it holds no object")
+        raise TreeError(f"{path} is damaged: it holds no object")
     return value

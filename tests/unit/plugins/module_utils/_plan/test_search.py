@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import BisectError
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.oracle import ASPECTS, differing, judge, seen
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search import Hunt, Job, Request
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import BehaviourError
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import TreeError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.edits import Edits, edits
 
 World = Callable[[dict[str, str]], t.Any]
@@ -154,7 +154,7 @@ def test_a_folder_that_is_a_link_to_live_files_is_never_written_through(tmp_path
     made = changes({"sites/a.conf": "a;"}, {"sites/a.conf": "b;"})
     job = Job(str(tmp_path / "before"), None, made.files, made.units, [Request({})])
     (tmp_path / "work").mkdir()
-    with pytest.raises(BehaviourError, match="leaves the configuration folder"):
+    with pytest.raises(TreeError, match="leaves the configuration folder"):
         Hunt(job, lambda _folder, _probes: [outcome()], str(tmp_path / "work")).run()
     assert (live / "a.conf").read_text() == "a;"
 

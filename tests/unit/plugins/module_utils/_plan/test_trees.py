@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import BehaviourError, Trees, write
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import TreeError, Trees, write
 
 ID, TREE = "r-0123456789ab", "tree-0123456789ab"
 
@@ -61,14 +61,14 @@ def test_files_lie_over_what_they_should(trees: Trees, over: str | None, tmp_pat
 
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "", "a//b", "./x", "conf.d/.."])
 def test_a_path_that_leaves_the_folder_is_refused(trees: Trees, path: str) -> None:
-    with pytest.raises(BehaviourError):
+    with pytest.raises(TreeError):
         trees.folder({"kind": "files", "entries": [entry(path)], "over": None})
 
 
 def test_nothing_is_written_through_a_link(trees: Trees, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    with pytest.raises(BehaviourError, match="leaves the configuration folder"):
+    with pytest.raises(TreeError, match="leaves the configuration folder"):
         trees.folder({"kind": "files", "entries": [entry("l", str(outside), "link"), entry("l/x")], "over": None})
     assert list(outside.iterdir()) == []
 
@@ -84,24 +84,24 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("release", ["r-", "../../etc", "r-0123456789ab/..", "r-ffffffffffff", None, 7])
 def test_a_release_that_is_none_is_refused(trees: Trees, release: t.Any) -> None:
-    with pytest.raises(BehaviourError):
+    with pytest.raises(TreeError):
         trees.folder({"kind": "release", "id": release})
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"folder": "../../../live"}'])
 def test_a_damaged_manifest_is_said(trees: Trees, tmp_path: Path, manifest: str) -> None:
     (tmp_path / "store" / "releases" / ID / "manifest.json").write_text(manifest)
-    with pytest.raises(BehaviourError):
+    with pytest.raises(TreeError):
         trees.folder({"kind": "release", "id": ID})
 
 
 def test_without_a_live_folder_there_is_nothing_to_compare(tmp_path: Path) -> None:
     with contextlib.closing(Trees(str(tmp_path / "gone"), str(tmp_path))) as made:
-        with pytest.raises(BehaviourError, match="no live configuration"):
+        with pytest.raises(TreeError, match="no live configuration"):
             made.folder({"kind": "live"})
         assert os.stat(made.work).st_mode & 0o777 == 0o700
 
 
 def test_a_broken_payload_is_said(trees: Trees) -> None:
-    with pytest.raises(BehaviourError, match="cannot be read"):
+    with pytest.raises(TreeError, match="cannot be read"):
         trees.folder({"kind": "files", "entries": [["a", "file", None, "!!"]], "over": None})
