@@ -243,8 +243,10 @@ def test_as_pip_installs_it(installed: Path, tmp_path: Path) -> None:
 def test_the_installed_package_is_whole(built: tuple[Path, Path]) -> None:
     source, installed = built
     (there,) = installed.glob("lib/python*/site-packages/failsafe_lint/_collection")
-    for room in ("plugins/plugin_utils/_config", "plugins/plugin_utils/_lint", "plugins/plugin_utils/_routing"):
+    for name in ("_config", "_lint", "_markup", "_routing"):
+        room = f"plugins/plugin_utils/{name}"
         wanted = {str(path.relative_to(source)) for path in (source / room).rglob("*.py")}
+        assert wanted
         assert wanted == {str(path.relative_to(there)) for path in (there / room).rglob("*.py")}
     pages = {path.name for path in (source / "docs" / "rules").glob("*.md")}
     assert pages == {path.name for path in (there / "docs" / "rules").iterdir() if path.suffix == ".md"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._xml import document, element
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.xml import document, element
 
 if t.TYPE_CHECKING:
     from .report import Report
@@ -20,7 +20,7 @@ _SEVERITIES: t.Final = {"error": "error", "warning": "warning", "advice": "info"
 
 
 def render(report: Report) -> str:
-    """One `file` element per file, those without findings too."""
+    """Write a report with one `file` element per file, also for files without findings."""
     root = element(None, "checkstyle", version="4.3")
     files = {report.path(file): element(root, "file", name=report.path(file)) for file in sorted(report.texts)}
     for finding in report.findings:

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""JUnit's XML as Jenkins and GitLab read it: a test case per finding, and one per file that nothing speaks against."""
+"""JUnit's XML: a test case per finding, and one per file without findings."""
 
 from __future__ import annotations
 
@@ -13,42 +13,35 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.about import NAME
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import RULES
-
-from ._xml import document, element
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.junit import JUnitCase, junit_document
 
 if t.TYPE_CHECKING:
-    from xml.etree import ElementTree as ET
-
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
     from .report import Report
 
 
 def render(report: Report) -> str:
-    """What `fail_on` fails is a failure, what could not be read an error; the rest passes and is told in `system-out`."""
-    root = element(None, "testsuites", name=NAME)
-    suite = element(root, "testsuite", name=NAME)
-    blamed: set[str] = set()
-    for finding, guilty in zip(report.findings, report.guilty(), strict=True):
-        blamed.add(finding.file)
-        _case(suite, report, finding, guilty=guilty)
-    for file in sorted(set(report.texts) - blamed):
-        element(suite, "testcase", classname=report.path(file), name="nothing found", file=report.path(file))
-    for each in (suite, root):
-        each.set("tests", str(len(suite)))
-        each.set("failures", str(len(suite.findall("testcase/failure"))))
-        each.set("errors", str(len(suite.findall("testcase/error"))))
-    return document(root)
+    """Write a report as JUnit's XML.
+
+    A finding that `fail_on` fails is a failure, or an error where a file could not be read. Others pass, with their
+    text in `system-out`.
+    """
+    cases = [
+        _case(report, finding, guilty=guilty) for finding, guilty in zip(report.findings, report.guilty(), strict=True)
+    ]
+    clean = sorted(set(report.texts) - {finding.file for finding in report.findings})
+    cases += [JUnitCase(report.path(file), "nothing found", file=report.path(file)) for file in clean]
+    return junit_document(NAME, {NAME: cases}, counts=("failures", "errors"))
 
 
-def _case(suite: ET.Element, report: Report, finding: Finding, *, guilty: bool) -> None:
+def _case(report: Report, finding: Finding, *, guilty: bool) -> JUnitCase:
     path = report.path(finding.file)
     name = f"{finding.rule} at line {finding.line}, column {finding.column}"
-    case = element(suite, "testcase", classname=path, name=name, file=path, line=finding.line)
     others = [f"{report.path(each.file)}:{each.line} {each.message}" for each in finding.related]
     text = "\n".join([f"{path}:{finding.line} {report.line(finding.file, finding.line).strip()}", *others])
     if not guilty:
-        element(case, "system-out", f"{finding.severity}: {finding.message}\n{text}")
-        return
-    kind = "error" if RULES[finding.rule].unreadable else "failure"
-    element(case, kind, text, type=finding.severity, message=finding.message)
+        told = f"{finding.severity}: {finding.message}\n{text}"
+        return JUnitCase(path, name, text=told, file=path, line=finding.line)
+    result: t.Literal["failure", "error"] = "error" if RULES[finding.rule].unreadable else "failure"
+    return JUnitCase(path, name, result, text, finding.severity, finding.message, file=path, line=finding.line)

@@ -5,20 +5,20 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""JUnit's XML as Jenkins and GitLab read it: a suite per server, a case per group of changes and per expectation."""
+"""JUnit's XML: a suite per server, a case per group of changes and per expectation."""
 
 from __future__ import annotations
 
 import typing as t
+from collections import defaultdict
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import guilty_classes
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats._xml import document, element
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.junit import JUnitCase, junit_document
 
 from . import text
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
-    from xml.etree import ElementTree as ET
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange, Report
 
@@ -26,59 +26,42 @@ _NAME: t.Final = "nginx behaviour"
 
 
 def render(report: Report, fail_on: Sequence[str], *, fail_on_unverified: bool) -> str:
-    """What the gate fails is a failure; other changes pass and are told; what is not verified is skipped.
+    """Write a report as JUnit's XML.
+
+    A change that fails the gate is a failure, any other passes with its text in `system-out`. A change that is not
+    verified is skipped, or fails with `fail_on_unverified`.
 
     Raises:
-        RouteError: `fail_on` holds what is neither a class nor a risk.
+        RouteError: `fail_on` holds a word that is neither a class nor a risk.
     """
-    root = element(None, "testsuites", name=_NAME)
-    suites: dict[str, ET.Element] = {}
+    suites: defaultdict[str, list[JUnitCase]] = defaultdict(list)
     classes = guilty_classes(fail_on)
     for change in [*report.changes, *report.accepted]:
         guilty = change.accepted is None and bool({change.name, *change.also} & classes)
-        _change(_suite(root, suites, change.server), change, guilty=guilty)
+        suites[change.server].append(_change(change, guilty=guilty))
     for result in report.expectations:
-        _expectation(_suite(root, suites, "expectations"), result)
+        suites["expectations"].append(_expectation(result))
     for entry in report.unverified_changes:
-        case = _case(_suite(root, suites, "not verified"), "not verified", f"{entry.what}: {entry.reason}")
-        kind = "failure" if fail_on_unverified else "skipped"
-        element(case, kind, message=text.unverified_text(entry))
-    if not len(root):
-        element(_suite(root, suites, _NAME), "testcase", classname=_NAME, name=text.headline(report))
-    for suite in suites.values():
-        _count(suite, suite)
-    _count(root, root)
-    return document(root)
+        kind: t.Literal["failure", "skipped"] = "failure" if fail_on_unverified else "skipped"
+        name = f"{entry.what}: {entry.reason}"
+        suites["not verified"].append(JUnitCase("not verified", name, kind, message=text.unverified_text(entry)))
+    if not suites:
+        suites[_NAME].append(JUnitCase(_NAME, text.headline(report)))
+    return junit_document(_NAME, suites)
 
 
-def _suite(root: ET.Element, suites: dict[str, ET.Element], name: str) -> ET.Element:
-    if name not in suites:
-        suites[name] = element(root, "testsuite", name=name)
-    return suites[name]
-
-
-def _case(suite: ET.Element, classname: str, name: str) -> ET.Element:
-    return element(suite, "testcase", classname=classname, name=name)
-
-
-def _change(suite: ET.Element, change: BehaviourChange, *, guilty: bool) -> None:
-    case = _case(suite, change.server, f"{change.name}: {change.where}: {change.example.request}")
+def _change(change: BehaviourChange, *, guilty: bool) -> JUnitCase:
+    name = f"{change.name}: {change.where}: {change.example.request}"
     shown = "\n".join(text.group_lines(change))
-    if guilty:
-        message = f"{change.risk} {change.name}: {change.example.request}"
-        element(case, "failure", shown, type=change.name, message=message)
-    else:
-        element(case, "system-out", shown)
+    if not guilty:
+        return JUnitCase(change.server, name, text=shown)
+    message = f"{change.risk} {change.name}: {change.example.request}"
+    return JUnitCase(change.server, name, "failure", shown, change.name, message)
 
 
-def _expectation(suite: ET.Element, result: dict[str, t.Any]) -> None:
-    case = _case(suite, str(result.get("file") or "expectations"), f"{result['name']}: {result['request']}")
-    if not result.get("ok"):
-        shown = text.expectation_text(result)
-        element(case, "failure", shown, type="expectation-failed", message=shown)
-
-
-def _count(target: ET.Element, within: ET.Element) -> None:
-    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
-        target.set(name, str(sum(1 for _found in within.iter(tag))))
-    target.set("errors", "0")
+def _expectation(result: dict[str, t.Any]) -> JUnitCase:
+    classname, name = str(result.get("file") or "expectations"), f"{result['name']}: {result['request']}"
+    if result.get("ok"):
+        return JUnitCase(classname, name)
+    shown = text.expectation_text(result)
+    return JUnitCase(classname, name, "failure", shown, "expectation-failed", shown)

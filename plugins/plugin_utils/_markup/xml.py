@@ -4,7 +4,6 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
 """XML that every reader accepts: characters that XML 1.0 forbids become U+FFFD."""
 
 from __future__ import annotations
@@ -18,7 +17,14 @@ _FORBIDDEN: t.Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0
 
 
 def element(parent: ET.Element | None, tag: str, text: str = "", /, **attributes: object) -> ET.Element:
-    """A new element with its attributes, below a parent where there is one."""
+    """Create an element and append it to its parent, if there is one.
+
+    Args:
+        parent: the element around it; None for the root.
+        tag: its name.
+        text: its text; an empty one is left out.
+        attributes: their values become text, in this order.
+    """
     clean = {key: legal(str(value)) for key, value in attributes.items()}
     made = ET.Element(tag, clean) if parent is None else ET.SubElement(parent, tag, clean)
     made.text = legal(text) or None
@@ -26,11 +32,11 @@ def element(parent: ET.Element | None, tag: str, text: str = "", /, **attributes
 
 
 def legal(text: str) -> str:
-    """Text that XML 1.0 can carry."""
+    """Replace the characters that XML 1.0 cannot carry."""
     return _FORBIDDEN.sub("\ufffd", text)
 
 
 def document(root: ET.Element) -> str:
-    """The whole document with its declaration."""
+    """Serialise a document, indented, with its declaration and a final line break."""
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
