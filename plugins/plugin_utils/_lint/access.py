@@ -33,11 +33,11 @@ ORIGIN_REGEX: t.Final = Rule(
     "origin-regex-unanchored", "warning", "A pattern for trusted origins matches foreign ones", security=7.0
 )
 ALLOW_WITHOUT_DENY: t.Final = Rule(
-    "allow-without-deny", "warning", "allow without deny lets everybody in", security=6.5
+    "allow-without-deny", "warning", "allow without deny lets every client in", security=6.5
 )
 H2C_SMUGGLING: t.Final = Rule("h2c-smuggling", "advice", "Any Upgrade header is passed on, h2c as well", security=5.0)
-STUB_STATUS: t.Final = Rule("stub-status-exposed", "advice", "Everybody can read the status page", security=3.0)
-AUTOINDEX: t.Final = Rule("autoindex-on", "advice", "Everybody can list the files of a folder", security=3.0)
+STUB_STATUS: t.Final = Rule("stub-status-exposed", "advice", "Every client can read the status page", security=3.0)
+AUTOINDEX: t.Final = Rule("autoindex-on", "advice", "Every client can list the files of a folder", security=3.0)
 SERVER_TOKENS: t.Final = Rule("server-tokens", "advice", "Answers name the version of nginx", security=2.0)
 DOTFILES: t.Final = Rule("dotfiles-exposed", "advice", "Files such as .git/config are served", security=4.0)
 RULES: t.Final = (

@@ -41,7 +41,10 @@ TIMEOUT: t.Final = Rule("client-timeout-long", "advice", "Slow or silent clients
 BODY_SIZE: t.Final = Rule("body-size-unlimited", "advice", "Request bodies may be of any size", security=3.0)
 LOG_OFF: t.Final = Rule("access-log-off", "advice", "Requests of whole servers leave no trace")
 UPSTREAM_TLS: t.Final = Rule(
-    "upstream-tls-unverified", "advice", "Anybody on the way can answer in the place of a TLS upstream", security=4.0
+    "upstream-tls-unverified",
+    "advice",
+    "An attacker on the way can answer in the place of a TLS upstream",
+    security=4.0,
 )
 WORKER: t.Final = Rule("single-worker", "advice", "One worker process has to do with one processor core")
 REQUESTS: t.Final = Rule("keepalive-requests-low", "advice", "Connections are closed after a few requests")
