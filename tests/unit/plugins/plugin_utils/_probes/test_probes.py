@@ -186,6 +186,13 @@ def test_methods_that_a_block_reads() -> None:
     assert {"POST", "DELETE"} <= {probe["method"] for probe in find(limited, target="/p")}
 
 
+@pytest.mark.parametrize("method", ["CONNECT", "put", "A B"])
+def test_a_method_that_the_request_line_of_a_probe_cannot_carry_is_not_sent(method: str) -> None:
+    # CONNECT takes an authority as its target (RFC 9110, 9.3.6), a probe has a path.
+    probes = probes_for(None, site(f'location /p {{ if ($request_method = "{method}") {{ return 405; }} }}'))
+    assert {probe["method"] for probe in find(probes, target="/p")} == {"GET", "POST", "DELETE"}
+
+
 # -- clients
 
 
