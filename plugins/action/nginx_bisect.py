@@ -11,14 +11,14 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.base_action import BehaviourAction, Options, Result
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import (
+    FailingRequest,
     Search,
-    Wanted,
     request_of,
     request_of_check,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck, WorldError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import key_of
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source, SourceError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource, SourceError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 #: Requests of one search; more of them say the same.
@@ -72,11 +72,13 @@ class ActionModule(BehaviourAction):
         result = search.result(answer)
         return {"changed": False, **result, "diff": {"prepared": result["patch"]}}
 
-    def _wanted(self, options: Options, variables: dict[str, t.Any], before: Source, after: Source) -> list[Wanted]:
+    def _wanted(
+        self, options: Options, variables: dict[str, t.Any], before: ConfigSource, after: ConfigSource
+    ) -> list[FailingRequest]:
         if options["request"] is not None:
-            return [Wanted(request_of(options["request"], before, after))]
+            return [FailingRequest(request_of(options["request"], before, after))]
         if options["failing"] is not None:
-            return [Wanted(each["probe"], tuple(each["about"])) for each in options["failing"]]
+            return [FailingRequest(each["probe"], tuple(each["about"])) for each in options["failing"]]
         if options["checks"] is not None:
             names = options["failed"]
             found = [
@@ -84,10 +86,14 @@ class ActionModule(BehaviourAction):
                 for check in options["checks"]
                 if names is None or (check.get("name") or check.get("url")) in names
             ]
-            return [Wanted({**probe, "id": f"b{number}"}) for number, probe in enumerate(filter(None, found), 1)]
+            return [
+                FailingRequest({**probe, "id": f"b{number}"}) for number, probe in enumerate(filter(None, found), 1)
+            ]
         return self._unexpected(options, variables, before, after)
 
-    def _unexpected(self, options: Options, variables: dict[str, t.Any], before: Source, after: Source) -> list[Wanted]:
+    def _unexpected(
+        self, options: Options, variables: dict[str, t.Any], before: ConfigSource, after: ConfigSource
+    ) -> list[FailingRequest]:
         """The expectations that do not hold with the configuration from after."""
         check = RouteCheck(before, after, expectations=self._expectations(options["expect"]), limit=0)
         answer = self._ask("run", check.job(), options, variables, module="nginx_route_check")
@@ -95,4 +101,6 @@ class ActionModule(BehaviourAction):
             raise WorldError("unavailable", f"no private world can be built here: {answer['unavailable']}")
         failed = check.judge(answer).failed_expectations
         probes = {probe["id"]: probe for probe in check.probes}
-        return [Wanted(probes[each["probe"]], tuple(each["failed"])) for each in failed if each["probe"] in probes]
+        return [
+            FailingRequest(probes[each["probe"]], tuple(each["failed"])) for each in failed if each["probe"] in probes
+        ]

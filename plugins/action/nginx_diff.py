@@ -20,7 +20,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Conf
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import RISKS, Change, Diff, DiffError, diff, gate
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff.secrets import counterparts
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import (
-    Source,
+    ConfigSource,
     SourceError,
     rendered,
     source,
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
             Display().warning(redact.text(f"not compared: {each}"))
         return t.cast("dict[str, t.Any]", redact({**self._result(found, options), "unread": unread}))
 
-    def _side(self, options: dict[str, t.Any], name: str, variables: dict[str, t.Any]) -> Source:
+    def _side(self, options: dict[str, t.Any], name: str, variables: dict[str, t.Any]) -> ConfigSource:
         bases = (self._loader.get_basedir(), os.getcwd())
         exclude = DEFAULT_EXCLUDE if options["exclude"] is None else options["exclude"]
         if name == "after" and options["src"] is not None:
@@ -110,7 +110,7 @@ class ActionModule(ActionBase):
         return found
 
     def _ask(
-        self, sides: dict[str, Source], options: dict[str, t.Any], variables: dict[str, t.Any]
+        self, sides: dict[str, ConfigSource], options: dict[str, t.Any], variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         """The dumps of what only the host can read; nothing where it has no part in it."""
         hosts = any(side.config is None for side in sides.values())
@@ -148,7 +148,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def _loaded(name: str, side: Source, answer: dict[str, t.Any], config_dir: str) -> t.Any:
+def _loaded(name: str, side: ConfigSource, answer: dict[str, t.Any], config_dir: str) -> t.Any:
     if name not in answer.get("_dumps", {}):
         return side.loaded
     return side.with_dump(zlib.decompress(base64.b64decode(answer["_dumps"][name])), config_dir).loaded

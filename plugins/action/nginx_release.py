@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Target, lint, project
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import Shared, key_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import RunCache, key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
@@ -108,13 +108,13 @@ class ActionModule(ActionBase):
         return {**result, "diff": [self._or_where(each, host) for each in result["diff"]]}
 
     def _or_where(self, diff: dict[str, str], host: str) -> dict[str, str]:
-        with Shared(C.DEFAULT_LOCAL_TMP).alone(key_of("diff", diff)) as answer:
+        with RunCache(C.DEFAULT_LOCAL_TMP).alone(key_of("diff", diff)) as answer:
             answer.value = answer.value or host
         return diff if answer.value == host else _as_on(answer.value, diff)
 
     def _plan(self, current: bytes | None, dump: bytes, nginx: list[t.Any]) -> dict[str, t.Any]:
         """What other steps of this run find the two configurations by; hosts with the same key would do the same."""
-        shared = Shared(C.DEFAULT_LOCAL_TMP)
+        shared = RunCache(C.DEFAULT_LOCAL_TMP)
         kept = {"before": None if current is None else shared.keep(current), "after": shared.keep(dump)}
         where = [self._task.args.get(name) for name in ("config_dir", "main", "prefix", "binary")]
         return {"key": key_of(kept, nginx, where), **kept}

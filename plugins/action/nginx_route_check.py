@@ -21,10 +21,10 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.base_action i
     Options,
     Result,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import Search, Wanted, culprit_text
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import FailingRequest, Search, culprit_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import FILES, RouteCheck
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import key_of
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import render
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.text import (
     expectation_text,
@@ -123,7 +123,7 @@ class ActionModule(BehaviourAction):
         self._write(report, options)
         return result
 
-    def _log(self, options: Options, before: Source | None, after: Source) -> t.Any:
+    def _log(self, options: Options, before: ConfigSource | None, after: ConfigSource) -> t.Any:
         if not options["access_log"]:
             return None
         paths = [os.path.join(base, os.path.expanduser(options["access_log"])) for base in self._bases]
@@ -149,9 +149,9 @@ class ActionModule(BehaviourAction):
             create = sorted({path for each in failing for path in each["missing"]})
         else:
             failing = [each for each in failing if not each["probe"]["id"].endswith(FILES)]
-        wanted = [Wanted(each["probe"], tuple(each["about"])) for each in failing[:_MOST_SEARCHED]]
+        wanted = [FailingRequest(each["probe"], tuple(each["about"])) for each in failing[:_MOST_SEARCHED]]
         edge = check.expectations.edge if check.expectations else ()
-        search = Search(t.cast("Source", check.before), check.after, wanted, edge=edge, create=create)
+        search = Search(t.cast("ConfigSource", check.before), check.after, wanted, edge=edge, create=create)
         try:
             found = search.result(self._ask("run", search.job(), options, variables, module="nginx_bisect"))
         except (HostError, AnsibleConnectionFailure) as error:

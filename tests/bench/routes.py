@@ -70,7 +70,7 @@ def _check(count: int) -> tuple[float, int]:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files  # noqa: PLC0415
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.answers import pack, unpack  # noqa: PLC0415
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource  # noqa: PLC0415
 
     began = time.monotonic()
     sides = []
@@ -78,7 +78,7 @@ def _check(count: int) -> tuple[float, int]:
         files = _tree(count, changed)
         entries = [[path, "file", None, base64.b64encode(data).decode()] for path, data in files.items()]
         spec = {"kind": "files", "entries": entries, "over": None}
-        sides.append(Source("x", spec, load_files(files, config_dir="/etc/nginx"), files))
+        sides.append(ConfigSource("x", spec, load_files(files, config_dir="/etc/nginx"), files))
     check = RouteCheck(*sides)
     done = subprocess.run(
         [sys.executable, __file__, "--host"], input=pack(check.job()), stdout=subprocess.PIPE, text=True, check=True

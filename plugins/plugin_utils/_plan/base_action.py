@@ -35,8 +35,8 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors imp
 
 from .answers import pack, unpack
 from .route_check import WorldError
-from .run_cache import Shared
-from .sources import LIVE, Source, SourceError, rendered, source
+from .run_cache import RunCache
+from .sources import LIVE, ConfigSource, SourceError, rendered, source
 
 Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
@@ -92,20 +92,20 @@ class BehaviourAction(ActionBase):
         raise NotImplementedError
 
     @property
-    def _shared(self) -> Shared:
-        return Shared(C.DEFAULT_LOCAL_TMP)
+    def _shared(self) -> RunCache:
+        return RunCache(C.DEFAULT_LOCAL_TMP)
 
     # The two sides
 
-    def _sides(self, options: Options, variables: dict[str, t.Any]) -> tuple[Source | None, Source]:
+    def _sides(self, options: Options, variables: dict[str, t.Any]) -> tuple[ConfigSource | None, ConfigSource]:
         """Both sides, read; the first is None where the host has no configuration yet."""
-        before: Source | None = self._named(options["before"], options)
+        before: ConfigSource | None = self._named(options["before"], options)
         after = self._rendered(options, variables) if options["src"] else self._named(options["after"], options)
         self._secrets += after.secrets
         plan = options["plan"] or {}
         if plan and options["before"] == LIVE and plan.get("before") is None:
             before = None
-        sides: dict[str, Source | None] = {"before": before, "after": after}
+        sides: dict[str, ConfigSource | None] = {"before": before, "after": after}
         for name, side in sides.items():
             dump = self._shared.kept(plan.get(name))
             if side is not None and side.config is None and dump is not None:
@@ -119,20 +119,20 @@ class BehaviourAction(ActionBase):
             known = all(side is None or side.config is not None for side in sides.values())
             if not known or all("dump" in dumps[name] for name in unread):
                 sides.update({name: _read(side, dumps[name], options["config_dir"]) for name, side in unread.items()})
-        self._hide_what_is_replaced(sides["before"], t.cast("Source", sides["after"]))
-        return sides["before"], t.cast("Source", sides["after"])
+        self._hide_what_is_replaced(sides["before"], t.cast("ConfigSource", sides["after"]))
+        return sides["before"], t.cast("ConfigSource", sides["after"])
 
-    def _hide_what_is_replaced(self, before: Source | None, after: Source) -> None:
+    def _hide_what_is_replaced(self, before: ConfigSource | None, after: ConfigSource) -> None:
         # A secret that was changed is in no vault any more, and may hold elsewhere for a while.
         if self._secrets and before is not None and before.config is not None and after.config is not None:
             changes = diff(before.config, after.config).changes
             self._secrets += tuple(counterparts(changes, Redactor(self._secrets).text))
 
-    def _named(self, name: str, options: Options) -> Source:
+    def _named(self, name: str, options: Options) -> ConfigSource:
         where = {key: options[key] for key in ("config_dir", "main")}
         return source(name, **where, bases=self._bases, exclude=options["exclude"] or ())
 
-    def _rendered(self, options: Options, variables: dict[str, t.Any]) -> Source:
+    def _rendered(self, options: Options, variables: dict[str, t.Any]) -> ConfigSource:
         candidate = render_source(
             find_source(options["src"], self._bases),
             templar=self._templar,
@@ -175,7 +175,7 @@ class BehaviourAction(ActionBase):
         return t.cast("Result", unpack(result["_answer"]))
 
 
-def _read(side: Source, answer: Result, config_dir: str) -> Source:
+def _read(side: ConfigSource, answer: Result, config_dir: str) -> ConfigSource:
     if "refused" in answer:
         raise SourceError(f"nginx does not load {side.label}: {answer['refused']}{side.advice(config_dir)}")
     dump = zlib.decompress(base64.b64decode(answer["dump"]))

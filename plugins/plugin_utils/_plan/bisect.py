@@ -23,8 +23,8 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import listens_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 
-from .edits import Change, Edits, edits
-from .sources import Source
+from .edits import Edits, SingleChange, edits
+from .sources import ConfigSource
 
 Probe = Mapping[str, t.Any]
 
@@ -56,7 +56,7 @@ _CONTEXT_LINES: t.Final = 1
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FailingRequest:
     """A request whose change is to be explained; `about` are the classes or fields that speak of it, weightiest first."""
 
     probe: Probe
@@ -72,9 +72,9 @@ class Wanted:
 class Search:
     """One search. `create` are files that the worlds shall have."""
 
-    before: Source
-    after: Source
-    wanted: Sequence[Wanted]
+    before: ConfigSource
+    after: ConfigSource
+    wanted: Sequence[FailingRequest]
     edge: Sequence[Mapping[str, t.Any]] = ()
     create: Sequence[str] = ()
     edits: Edits = field(init=False)
@@ -114,7 +114,9 @@ class Search:
             "msg": "\n".join(line for search in searches for line in told(search)),
         }
 
-    def _search(self, wanted: Wanted, found: Mapping[str, t.Any], others: Mapping[int, str]) -> dict[str, t.Any]:
+    def _search(
+        self, wanted: FailingRequest, found: Mapping[str, t.Any], others: Mapping[int, str]
+    ) -> dict[str, t.Any]:
         return {
             "request": request_line(wanted.probe),
             "before": outcome_line(found["before"]),
@@ -176,7 +178,7 @@ def culprit_text(line: Mapping[str, t.Any]) -> str:
     return f"{where} {sign} {after or before}"
 
 
-def request_of(fields: Mapping[str, t.Any], before: Source, after: Source) -> Probe:
+def request_of(fields: Mapping[str, t.Any], before: ConfigSource, after: ConfigSource) -> Probe:
     """The probe that a request as written stands for.
 
     Raises:
@@ -185,7 +187,7 @@ def request_of(fields: Mapping[str, t.Any], before: Source, after: Source) -> Pr
     return _probe(make_request(dict(fields), {}).arrive(Arrivals(before.loaded, after.loaded)))
 
 
-def request_of_check(check: Mapping[str, t.Any], before: Source, after: Source) -> Probe | None:
+def request_of_check(check: Mapping[str, t.Any], before: ConfigSource, after: ConfigSource) -> Probe | None:
     """The probe that asks what a health check asks, None for a check without a URL.
 
     Raises:
@@ -213,7 +215,7 @@ def _probe(fields: Mapping[str, t.Any]) -> Probe:
     return {"id": "b1", "origin": "expect", "why": "asked for", "file": None, "line": None, "answers": [], **fields}
 
 
-def _peers(*sides: Source) -> dict[str, str]:
+def _peers(*sides: ConfigSource) -> dict[str, str]:
     """Every peer of an upstream, and the one that stands for all of them on both sides."""
     groups: dict[str, frozenset[str]] = {}
     for side in sides:
@@ -227,7 +229,7 @@ def _nested(unit: Unit) -> t.Any:
     return [_nested(child) for child in unit.children] if unit.children else next(iter(unit.ids))
 
 
-def _line(change: Change) -> dict[str, t.Any]:
+def _line(change: SingleChange) -> dict[str, t.Any]:
     return {
         "file": change.file,
         "line": change.line,

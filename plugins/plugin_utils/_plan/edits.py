@@ -23,7 +23,7 @@ from difflib import SequenceMatcher
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import Unit
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.patch import File, Part, apply
 
-from .outline import Node, Outline, outline
+from .outline import Outline, Statement, outline
 
 #: The number of every difference that nginx does not see.
 LAYOUT: t.Final = 0
@@ -35,7 +35,7 @@ Kind = t.Literal["added", "removed", "changed", "moved"]
 
 
 @dataclass
-class Change:
+class SingleChange:
     """One change. Lines are counted from 1, texts are the statement (of a block, its header) in one line."""
 
     id: int
@@ -57,7 +57,7 @@ class Change:
 class Edits:
     """All changes between two trees. `files` holds the files that differ, as `patch` reads them."""
 
-    changes: dict[int, Change] = field(default_factory=dict)
+    changes: dict[int, SingleChange] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
 
@@ -143,7 +143,7 @@ class _Differ:
     # Statements
 
     def _nodes(
-        self, before: Sequence[Node], after: Sequence[Node], parent: int | None
+        self, before: Sequence[Statement], after: Sequence[Statement], parent: int | None
     ) -> tuple[list[Part], list[Unit]]:
         parts: list[Part] = []
         units: list[Unit] = []
@@ -153,9 +153,9 @@ class _Differ:
             units += found
         return parts, units
 
-    def _pair(self, old: Node | None, new: Node | None, parent: int | None) -> tuple[list[Part], list[Unit]]:
+    def _pair(self, old: Statement | None, new: Statement | None, parent: int | None) -> tuple[list[Part], list[Unit]]:
         if old is None or new is None:
-            node = t.cast("Node", new if old is None else old)
+            node = t.cast("Statement", new if old is None else old)
             return self._whole(node, "+" if old is None else "-", parent)
         if old.digest == new.digest:
             return _layout(old.text(), new.text()), []
@@ -175,7 +175,7 @@ class _Differ:
             units += found
         return parts, units
 
-    def _all(self, nodes: Iterable[Node], sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
+    def _all(self, nodes: Iterable[Statement], sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
         parts: list[Part] = []
         units: list[Unit] = []
         for node in nodes:
@@ -184,7 +184,7 @@ class _Differ:
             units += found
         return parts, units
 
-    def _whole(self, node: Node, sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
+    def _whole(self, node: Statement, sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
         """A statement that only one tree has, with everything in it."""
         if node.digest in self._moved:
             return self._half_of_move(node, sign)
@@ -213,7 +213,7 @@ class _Differ:
         )
         return {digest for digest in went if went[digest] == came[digest] == 1}
 
-    def _half_of_move(self, node: Node, sign: str) -> tuple[list[Part], list[Unit]]:
+    def _half_of_move(self, node: Statement, sign: str) -> tuple[list[Part], list[Unit]]:
         known = self._moving.get(node.digest)
         change = self.made.changes[known[0]] if known else self._change("moved")
         if not known or sign == "+":
@@ -222,8 +222,8 @@ class _Differ:
         _set_text(change, sign, node.line, node.head)
         return [[sign, change.id, node.text()]], [_unit(change.id)]
 
-    def _change(self, kind: Kind, parent: int | None = None) -> Change:
-        change = Change(self._next, self._file, kind, parent=parent)
+    def _change(self, kind: Kind, parent: int | None = None) -> SingleChange:
+        change = SingleChange(self._next, self._file, kind, parent=parent)
         self.made.changes[change.id] = change
         self._next += 1
         return change
@@ -233,7 +233,7 @@ def _outline(content: bytes | None) -> Outline | None:
     return None if content is None else outline(content)
 
 
-def _set_text(change: Change, sign: str, line: int, head: str) -> None:
+def _set_text(change: SingleChange, sign: str, line: int, head: str) -> None:
     text = " ".join(head.split()).removesuffix("{").rstrip()
     if sign == "-":
         change.line_before, change.text_before = line, text
@@ -297,9 +297,11 @@ def _renamed(
 # Which statement of one tree is which of the other
 
 
-def _aligned(before: Sequence[Node], after: Sequence[Node]) -> list[tuple[Node | None, Node | None]]:
+def _aligned(
+    before: Sequence[Statement], after: Sequence[Statement]
+) -> list[tuple[Statement | None, Statement | None]]:
     """Pairs in an order that keeps both orders: equal ones first, then those with the same head, then with the same name."""
-    keys: list[Callable[[Node], object]] = [
+    keys: list[Callable[[Statement], object]] = [
         lambda node: node.digest,
         _identity,
         lambda node: (node.words[0], node.is_block),
@@ -307,17 +309,17 @@ def _aligned(before: Sequence[Node], after: Sequence[Node]) -> list[tuple[Node |
     return _align(list(before), list(after), keys)
 
 
-def _identity(node: Node) -> object:
+def _identity(node: Statement) -> object:
     return (node.words if node.is_block else node.words[:2], node.is_block)
 
 
 def _align(
-    before: list[Node], after: list[Node], keys: Sequence[Callable[[Node], object]]
-) -> list[tuple[Node | None, Node | None]]:
+    before: list[Statement], after: list[Statement], keys: Sequence[Callable[[Statement], object]]
+) -> list[tuple[Statement | None, Statement | None]]:
     if not (before and after and keys):
         return [*((node, None) for node in before), *((None, node) for node in after)]
     key = keys[0]
-    pairs: list[tuple[Node | None, Node | None]] = []
+    pairs: list[tuple[Statement | None, Statement | None]] = []
     old_end = new_end = 0
     matcher = SequenceMatcher(None, [key(node) for node in before], [key(node) for node in after], autojunk=False)
     for old_start, new_start, size in matcher.get_matching_blocks():
@@ -329,7 +331,7 @@ def _align(
     return pairs
 
 
-def _comparable(old: Node, new: Node) -> bool:
+def _comparable(old: Statement, new: Statement) -> bool:
     if old.children is None or new.children is None or old.words == new.words:
         return True
     mine, other = Counter(child.digest for child in old.children), Counter(child.digest for child in new.children)

@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._lexer impo
 
 
 @dataclass(eq=False)
-class Node:
+class Statement:
     """One statement. `lead + head`, then of a block its children and `tail`, are its bytes (as latin-1)."""
 
     #: Whitespace and comments since the statement before.
@@ -27,7 +27,7 @@ class Node:
     #: The name and the arguments, as nginx reads them.
     words: tuple[str, ...]
     line: int
-    children: list[Node] | None = None
+    children: list[Statement] | None = None
     #: Of a block, what stands before its `}`, and the `}`.
     tail: str = ""
     #: The same for two statements that say the same to nginx, whatever their layout.
@@ -46,7 +46,7 @@ class Node:
         """All of its bytes."""
         return self.lead + self.head + "".join(child.text() for child in self.children or ()) + self.tail
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator[Statement]:
         """This statement and all in it."""
         yield self
         for child in self.children or ():
@@ -57,7 +57,7 @@ class Node:
 class Outline:
     """A file's statements, and what stands after the last one."""
 
-    nodes: list[Node]
+    nodes: list[Statement]
     rest: str
 
 
@@ -79,8 +79,8 @@ class _Builder:
         self._starts = [0, *(number + 1 for number, char in enumerate(text) if char == "\n")]
         self._end = 0  # of what is in a node already
         self._words: list[Token] = []
-        self._open: list[Node] = []
-        self._siblings: list[list[Node]] = [[]]
+        self._open: list[Statement] = []
+        self._siblings: list[list[Statement]] = [[]]
         for token in tokens(text):
             self._take(token)
         if self._words or self._open:
@@ -109,7 +109,7 @@ class _Builder:
             raise _UnreadableError
         start = self._offset(self._words[0])
         words = tuple(word.value for word in self._words)
-        node = Node(self._text[self._end : start], self._text[start:stop], words, self._words[0].line)
+        node = Statement(self._text[self._end : start], self._text[start:stop], words, self._words[0].line)
         self._siblings[-1].append(node)
         if block:
             node.children = []

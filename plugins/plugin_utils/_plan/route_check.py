@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Side, compare
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.outcome_diff import files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import Plan, plan_probes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, instrument
 
 from .answers import Outcomes, again
-from .sources import Source
+from .sources import ConfigSource
 
 #: Up to so many probes the old configuration is asked twice, so that what differs by itself is known.
 _CHEAP: t.Final = 5000
@@ -52,14 +52,14 @@ class WorldError(Exception):
 class RouteCheck:
     """One comparison. `expectations` and `log` are as `plan_probes` takes them."""
 
-    before: Source | None
-    after: Source
+    before: ConfigSource | None
+    after: ConfigSource
     expectations: t.Any = None
     log: t.Any = None
     limit: int | None = None
     #: Id of such a probe -> the files that were missing.
     missing: dict[str, list[str]] = field(init=False, default_factory=dict)
-    plan: Plan = field(init=False)
+    plan: ProbePlan = field(init=False)
     #: Those of the plan, and once judged those that were asked again.
     probes: list[dict[str, t.Any]] = field(init=False, default_factory=list)
     diff: Diff | None = field(init=False)
@@ -82,7 +82,7 @@ class RouteCheck:
             "edge": list(self.expectations.edge) if self.expectations else [],
         }
 
-    def _traced(self, name: str, side: Source) -> list[list[t.Any]]:
+    def _traced(self, name: str, side: ConfigSource) -> list[list[t.Any]]:
         try:
             marked, self._markers[name] = instrument(side.loaded, {**side.files, **side.elsewhere})
         except RouteError:
@@ -117,7 +117,7 @@ class RouteCheck:
             accept=accept,
         )
 
-    def _side(self, worlds: Mapping[str, t.Any], name: str, source: Source | None, read: Outcomes) -> Side:
+    def _side(self, worlds: Mapping[str, t.Any], name: str, source: ConfigSource | None, read: Outcomes) -> Side:
         if source is None:
             return Side([{**_NOTHING, "id": probe["id"]} for probe in self.plan.probes])
         world = _world(worlds, name, source)
@@ -163,7 +163,7 @@ class RouteCheck:
         return [{**outcomes[index], "id": probe["id"]} for index, probe in zip(indexes, added, strict=True)]
 
 
-def _notes(facts: Mapping[str, t.Any], source: Source) -> list[str]:
+def _notes(facts: Mapping[str, t.Any], source: ConfigSource) -> list[str]:
     """What the world had to do without, for the report."""
     replaced = facts.get("certificates") or ()
     if replaced and not source.outside:
@@ -179,7 +179,7 @@ def _told(outcome: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
     return tuple(outcome[name] for name in ("status", "closed", "location", "errors", "body_digest"))
 
 
-def _world(worlds: Mapping[str, t.Any], name: str, source: Source) -> Mapping[str, t.Any]:
+def _world(worlds: Mapping[str, t.Any], name: str, source: ConfigSource) -> Mapping[str, t.Any]:
     world: Mapping[str, t.Any] = worlds[name]
     if "error" in world:
         words = {BEFORE: "the configuration from before", AFTER: "the candidate"}[name]

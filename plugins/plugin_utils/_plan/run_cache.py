@@ -26,7 +26,7 @@ from collections.abc import Iterator
 _DIGEST: t.Final = re.compile(r"[0-9a-f]{64}")
 
 
-class Shared:
+class RunCache:
     """A folder of content by digest and of answers by key.
 
     Args:
@@ -54,12 +54,12 @@ class Shared:
         return None
 
     @contextlib.contextmanager
-    def alone(self, key: str) -> Iterator[Answer]:
+    def alone(self, key: str) -> Iterator[CachedAnswer]:
         """Waits until no other host of the run works on this key; the answer of the one that did is in it."""
         path = self._path(hashlib.sha256(key.encode()).hexdigest() + ".answer")
         with open(path + ".lock", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            answer = Answer()
+            answer = CachedAnswer()
             with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                 answer.value = json.loads(file.read())
             known = answer.value
@@ -78,7 +78,7 @@ class Shared:
         os.replace(made, path)
 
 
-class Answer:
+class CachedAnswer:
     """What is known for a key: None, or what `value` was set to by the first host."""
 
     def __init__(self) -> None:

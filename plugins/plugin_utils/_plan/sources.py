@@ -48,7 +48,7 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
+class ConfigSource:
     """One side. `config` and `files` are None until the host was asked."""
 
     label: str
@@ -79,7 +79,7 @@ class Source:
             " a host that has these files, or install them there first"
         )
 
-    def with_dump(self, dump: bytes, config_dir: str) -> Source:
+    def with_dump(self, dump: bytes, config_dir: str) -> ConfigSource:
         """This side as nginx read it.
 
         Raises:
@@ -92,7 +92,7 @@ class Source:
         return replace(self, config=relative(load_dump(dump), root), files=inside, elsewhere=elsewhere, outside=())
 
 
-def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> Source:
+def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> ConfigSource:
     """The side that an option names: `live`, a release's id, or a path on the controller.
 
     Raises:
@@ -100,9 +100,9 @@ def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclu
         ConfigError: it cannot be loaded.
     """
     if name == LIVE:
-        return Source(LIVE, {"kind": "live"})
+        return ConfigSource(LIVE, {"kind": "live"})
     if _RELEASE.fullmatch(name):
-        return Source(name, {"kind": "release", "id": name})
+        return ConfigSource(name, {"kind": "release", "id": name})
     path = _find(name, bases)
     if os.path.isdir(path):
         return _folder(name, path, config_dir, main, tuple(exclude) or DEFAULT_EXCLUDE)
@@ -115,8 +115,8 @@ def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclu
     except ConfigError:
         config, outside = _whole(partial(load_files, {main: data}, config_dir=config_dir, main=main), alone=True)
         spec = _spec([[main, "file", None, _packed(data)]])
-        return Source(name, spec, config, {main: data}, outside=outside)
-    made = Source(name, {}).with_dump(data, config_dir)
+        return ConfigSource(name, spec, config, {main: data}, outside=outside)
+    made = ConfigSource(name, {}).with_dump(data, config_dir)
     if main not in made.files:
         raise SourceError(
             f"{name} is the dump of a configuration that is not in {config_dir}, or its main file is not {main};"
@@ -125,13 +125,13 @@ def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclu
     return replace(made, spec=_spec([[path, "file", None, _packed(data)] for path, data in made.files.items()]))
 
 
-def rendered(label: str, candidate: Candidate) -> Source:
+def rendered(label: str, candidate: Candidate) -> ConfigSource:
     """The side that a rendered source is, over what is not managed on the host."""
     entries = [
         [entry.path, entry.type, entry.mode, entry.target if entry.type == "link" else _packed(entry.content)]
         for entry in candidate.entries
     ]
-    return Source(label, _spec(entries, over="owned"), secrets=candidate.secrets)
+    return ConfigSource(label, _spec(entries, over="owned"), secrets=candidate.secrets)
 
 
 def relative(config: Config, root: str) -> Config:
@@ -171,7 +171,7 @@ def _find(name: str, bases: Iterable[str]) -> str:
     )
 
 
-def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[str, ...]) -> Source:
+def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[str, ...]) -> ConfigSource:
     config, outside = _whole(partial(load_path, path, config_dir=config_dir, main=main))
     entries: list[list[t.Any]] = []
     files: dict[str, bytes] = {}
@@ -191,7 +191,7 @@ def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[st
                 entries.append([name, kind, stat.S_IMODE(os.stat(full).st_mode), _packed(data)])
             if name in config.texts:
                 files[name] = data
-    return Source(label, _spec(entries), config, files, outside=outside)
+    return ConfigSource(label, _spec(entries), config, files, outside=outside)
 
 
 def _whole(load: t.Callable[..., Config], *, alone: bool = False) -> tuple[Config, tuple[str, ...]]:

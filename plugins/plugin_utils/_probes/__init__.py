@@ -9,6 +9,6 @@
 
 from __future__ import annotations
 
-from .plan import Plan, listens_of, plan_probes, probes_for
+from .plan import ProbePlan, listens_of, plan_probes, probes_for
 
-__all__ = ["Plan", "listens_of", "plan_probes", "probes_for"]
+__all__ = ["ProbePlan", "listens_of", "plan_probes", "probes_for"]

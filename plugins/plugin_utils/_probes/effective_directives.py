@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 _NONE: t.Final[list[t.Any]] = []
 
 
-class Settings:
+class EffectiveDirectives:
     """Looks directives up by block and name; every block is read once."""
 
     def __init__(self) -> None:

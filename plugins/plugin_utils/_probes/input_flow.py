@@ -96,7 +96,7 @@ class Table:
             yield near
 
 
-class Flow:
+class InputFlow:
     """The variables that one configuration computes from requests.
 
     Args:
@@ -104,7 +104,7 @@ class Flow:
         other: the configuration that it is compared with: entries that differ come first.
     """
 
-    def __init__(self, config: Config, other: Flow | None = None) -> None:
+    def __init__(self, config: Config, other: InputFlow | None = None) -> None:
         self.tables: dict[str, Table] = {}
         for block in config.http():
             for directive in block.find("map", "geo"):
@@ -115,7 +115,7 @@ class Flow:
         self._known: dict[str, tuple[Choice, ...]] = {}
         self._spent: dict[str, int] = {}
 
-    def compare(self, other: Flow) -> None:
+    def compare(self, other: InputFlow) -> None:
         """Entries that differ from those of another configuration are asked for first."""
         self._other = other
 

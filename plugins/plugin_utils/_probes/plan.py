@@ -17,9 +17,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused i
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
-from .collect import Probe, Side, one_line
 from .listeners import Listen, merge_listens
-from .rate_limits import Crowd
+from .probed_config import Probe, ProbedConfig, one_line
+from .rate_limits import ClientPool
 from .upstreams import joined
 
 if t.TYPE_CHECKING:
@@ -27,14 +27,14 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
-    from .collect import Entry
-    from .sockets import Key
+    from .probed_config import CollectedRequest
+    from .socket_requests import Key
 
 _CUT: t.Final = "left out by the limit of probes"
 _NEVER: t.Final = "its server is never asked"
 
 
-class Source(t.Protocol):
+class ProbeSource(t.Protocol):
     """Probes that do not come out of the configurations: expectations, an access log."""
 
     def probes(self, before: Config | None, after: Config | None) -> list[Probe]:
@@ -42,7 +42,7 @@ class Source(t.Protocol):
 
 
 @dataclass
-class Plan:
+class ProbePlan:
     """What will be asked, where, and which blocks are not.
 
     Each probe has `blocks`, a list of `{side, file, line}`: the blocks that it was made for. `unprobed` is a list of
@@ -58,8 +58,8 @@ def probes_for(
     before: Config | None,
     after: Config | None,
     *,
-    expectations: Source | None = None,
-    log: Source | None = None,
+    expectations: ProbeSource | None = None,
+    log: ProbeSource | None = None,
     limit: int | None = None,
 ) -> list[Probe]:
     """The probes of `plan_probes`."""
@@ -76,10 +76,10 @@ def plan_probes(
     before: Config | None,
     after: Config | None,
     *,
-    expectations: Source | None = None,
-    log: Source | None = None,
+    expectations: ProbeSource | None = None,
+    log: ProbeSource | None = None,
     limit: int | None = None,
-) -> Plan:
+) -> ProbePlan:
     """Plans the probes for a change. The same input gives the same probes, ids and order.
 
     Probes share the objects below `listen`, `blocks` and `answers`: they are not for changing. Where requests of a client
@@ -100,27 +100,27 @@ def plan_probes(
         msg = f"a limit of probes cannot be negative: {limit}"
         raise RouteError(msg)
     sides = _sides(before, after)
-    entries: dict[Key, Entry] = {}
+    entries: dict[Key, CollectedRequest] = {}
     for side in sides:
         side.collect(entries)
     given = list(_given(before, after, entries, (expectations, log)))
     wanted = [entry for entry in entries.values() if entry.turn is not None]
     chosen = wanted if limit is None or len(wanted) <= limit else _take_turns(wanted, sides, limit)
     probes = [*given, *(entry.probe(f"p{number}") for number, entry in enumerate(chosen, 1))]
-    Crowd(side.config for side in sides).settle(probes)
+    ClientPool(side.config for side in sides).settle(probes)
     asked = {identity for entry in entries.values() if entry.turn is None for identity in entry.blocks}
     asked.update(identity for entry in chosen for identity in entry.blocks)
     unprobed = list(_unprobed(sides, asked, {identity for entry in wanted for identity in entry.blocks}))
-    return Plan(probes, merge_listens(side.router for side in sides), unprobed)
+    return ProbePlan(probes, merge_listens(side.router for side in sides), unprobed)
 
 
-def _sides(before: Config | None, after: Config | None) -> list[Side]:
+def _sides(before: Config | None, after: Config | None) -> list[ProbedConfig]:
     """The candidate first: where both suggest a request, its blocks name it."""
-    sides: list[Side] = []
+    sides: list[ProbedConfig] = []
     if after is not None:
-        sides.append(Side("after", after))
+        sides.append(ProbedConfig("after", after))
     if before is not None:
-        sides.append(Side("before", before))
+        sides.append(ProbedConfig("before", before))
     if len(sides) > 1:
         sides[0].flow.compare(sides[1].flow)
         sides[1].flow.compare(sides[0].flow)
@@ -132,7 +132,10 @@ def _sides(before: Config | None, after: Config | None) -> list[Side]:
 
 
 def _given(
-    before: Config | None, after: Config | None, entries: dict[Key, Entry], sources: Iterable[Source | None]
+    before: Config | None,
+    after: Config | None,
+    entries: dict[Key, CollectedRequest],
+    sources: Iterable[ProbeSource | None],
 ) -> Iterator[Probe]:
     """The probes of expectations and logs; generated ones that ask the same are not asked again."""
     for source in sources:
@@ -160,9 +163,9 @@ def _key(probe: Probe) -> Key:
     )
 
 
-def _take_turns(entries: list[Entry], sides: list[Side], limit: int) -> list[Entry]:
+def _take_turns(entries: list[CollectedRequest], sides: list[ProbedConfig], limit: int) -> list[CollectedRequest]:
     """As many requests as allowed, one server after the other, in the order that they would have had."""
-    turns: dict[t.Any, list[Entry]] = {}
+    turns: dict[t.Any, list[CollectedRequest]] = {}
     for entry in entries:
         turns.setdefault(entry.turn, []).append(entry)
     changed = _changed(sides)
@@ -176,12 +179,12 @@ def _take_turns(entries: list[Entry], sides: list[Side], limit: int) -> list[Ent
     return [entry for entry in entries if id(entry) in kept]
 
 
-def _interleave(turns: list[list[Entry]]) -> Iterator[Entry]:
+def _interleave(turns: list[list[CollectedRequest]]) -> Iterator[CollectedRequest]:
     for turn in zip_longest(*turns):
         yield from (entry for entry in turn if entry is not None)
 
 
-def _changed(sides: list[Side]) -> set[tuple[str, int]]:
+def _changed(sides: list[ProbedConfig]) -> set[tuple[str, int]]:
     """The servers that only one configuration has in this form."""
     forms = [{number: _form(server.directive) for number, server in enumerate(side.router.servers)} for side in sides]
     known = [set(each.values()) for each in forms]
@@ -199,7 +202,7 @@ def _form(directive: Directive) -> int:
     return hash((directive.name, *directive.args, inner))
 
 
-def _unprobed(sides: list[Side], asked: Collection[int], wanted: Collection[int]) -> Iterator[dict[str, t.Any]]:
+def _unprobed(sides: list[ProbedConfig], asked: Collection[int], wanted: Collection[int]) -> Iterator[dict[str, t.Any]]:
     for side in sides:
         for directive, server in side.blocks():
             if id(directive) in asked:

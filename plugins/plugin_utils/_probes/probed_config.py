@@ -13,11 +13,11 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
-from .flow import Flow
+from .effective_directives import EffectiveDirectives
+from .input_flow import InputFlow
 from .scenarios import Scenarios
-from .server import ServerProbes, all_locations
-from .settings import Settings
-from .sockets import Sockets
+from .server_probes import ServerProbes, all_locations
+from .socket_requests import SocketRequests
 from .upstreams import upstreams_of
 
 if t.TYPE_CHECKING:
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
-    from .sockets import Key, Sent
+    from .socket_requests import Key, SocketRequest
 
 Probe = dict[str, t.Any]
 SideName = t.Literal["before", "after"]
@@ -34,16 +34,16 @@ _LONGEST: t.Final = 160
 _CLIENTS_FOLLOW: t.Final = frozenset({"GET", "HEAD"})
 
 
-class Entry:
+class CollectedRequest:
     """One request, the blocks that it was made for, and the server whose turn it is part of."""
 
     __slots__ = ("blocks", "key", "sent", "turn")
 
-    def __init__(self, key: Key, sent: Sent, turn: tuple[SideName, int]) -> None:
+    def __init__(self, key: Key, sent: SocketRequest, turn: tuple[SideName, int]) -> None:
         self.key = key
         self.sent = sent
         self.turn: tuple[SideName, int] | None = turn
-        self.blocks: dict[int, Block] = {}
+        self.blocks: dict[int, CollectedBlock] = {}
 
     @property
     def public(self) -> list[dict[str, t.Any]]:
@@ -84,7 +84,7 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 
-class Block:
+class CollectedBlock:
     """A block of one configuration that probes are made for."""
 
     __slots__ = ("directive", "public")
@@ -94,22 +94,22 @@ class Block:
         self.public = {"side": side, "file": directive.file, "line": directive.line}
 
 
-class Side:
+class ProbedConfig:
     """One of the two configurations, read for probes."""
 
     def __init__(self, name: SideName, config: Config) -> None:
         self.name: SideName = name
         self.config = config
         self.router = Router(config)
-        self.flow = Flow(config)
-        self.sockets = Sockets(self.router)
-        self.settings = Settings()
+        self.flow = InputFlow(config)
+        self.sockets = SocketRequests(self.router)
+        self.settings = EffectiveDirectives()
         self.scenarios = Scenarios(self.settings, upstreams_of(config))
         #: By the identity of a directive: why nothing was made for it.
         self.reasons: dict[int, str] = {}
-        self._blocks: dict[int, Block] = {}
+        self._blocks: dict[int, CollectedBlock] = {}
 
-    def collect(self, entries: dict[Key, Entry]) -> None:
+    def collect(self, entries: dict[Key, CollectedRequest]) -> None:
         """Adds every request that this configuration suggests."""
         for number, server in enumerate(self.router.servers):
             suggested = ServerProbes(server, self.flow, self.settings, self.scenarios)
@@ -124,15 +124,15 @@ class Side:
             for sent in self.sockets.strangers(listener):
                 self._add(entries, sent, (self.name, numbers[id(listener.default)]))
 
-    def _add(self, entries: dict[Key, Entry], sent: Sent, turn: tuple[SideName, int]) -> None:
+    def _add(self, entries: dict[Key, CollectedRequest], sent: SocketRequest, turn: tuple[SideName, int]) -> None:
         key = sent.key
         entry = entries.get(key)
         if entry is None:
-            entry = entries[key] = Entry(key, sent, turn)
+            entry = entries[key] = CollectedRequest(key, sent, turn)
         directive = sent.draft.block
         block = self._blocks.get(id(directive))
         if block is None:
-            block = self._blocks[id(directive)] = Block(self.name, directive)
+            block = self._blocks[id(directive)] = CollectedBlock(self.name, directive)
         entry.blocks[id(directive)] = block
 
     def _why_unasked(self, server: Server) -> str:

@@ -32,7 +32,7 @@ _NETWORKS: t.Final[dict[str, tuple[Network, ...]]] = {
 _RULES: t.Final = frozenset({"allow", "deny", "set_real_ip_from"})
 
 
-class Crowd:
+class ClientPool:
     """Gives every probe that is nobody's in particular a client of its own.
 
     Args:

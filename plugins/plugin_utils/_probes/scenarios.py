@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
     from .draft import Answer
-    from .settings import Settings
+    from .effective_directives import EffectiveDirectives
 
 _FORM: t.Final = (("Content-Type", "application/x-www-form-urlencoded"),)
 _BODY: t.Final = "x=1"
@@ -61,7 +61,7 @@ class Scenarios:
         upstreams: peers of the `upstream` blocks.
     """
 
-    def __init__(self, settings: Settings, upstreams: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, settings: EffectiveDirectives, upstreams: Mapping[str, tuple[str, ...]]) -> None:
         self.settings = settings
         self.upstreams = upstreams
 

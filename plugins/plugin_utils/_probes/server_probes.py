@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks imp
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import variables_of
 
 from .draft import Draft, target_of
-from .flow import Flow
+from .input_flow import InputFlow
 from .inputs import apply, join
 from .scenarios import Scenarios
 from .uris import QUERY, reaches, rewritten_uris, uris_of
@@ -29,9 +29,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
-    from .flow import Sets
+    from .effective_directives import EffectiveDirectives
+    from .input_flow import Sets
     from .inputs import Choice
-    from .settings import Settings
 
 #: Directives whose variables say where a request goes or what answers it.
 _ROUTING: t.Final = frozenset(
@@ -56,7 +56,7 @@ class ServerProbes:
     their directive.
     """
 
-    def __init__(self, server: Server, flow: Flow, settings: Settings, scenarios: Scenarios) -> None:
+    def __init__(self, server: Server, flow: InputFlow, settings: EffectiveDirectives, scenarios: Scenarios) -> None:
         self.server = server
         self.flow = flow
         self.settings = settings

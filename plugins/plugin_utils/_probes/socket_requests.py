@@ -37,7 +37,7 @@ _PORTS: t.Final = {True: 443, False: 80}
 Key = tuple[t.Any, ...]
 
 
-class Sent(t.NamedTuple):
+class SocketRequest(t.NamedTuple):
     """One request on one socket."""
 
     listen: Listen
@@ -65,7 +65,7 @@ class Sent(t.NamedTuple):
         )
 
 
-class Sockets:
+class SocketRequests:
     """The sockets of one configuration."""
 
     def __init__(self, router: Router) -> None:
@@ -109,7 +109,7 @@ class Sockets:
             found[UNKNOWN_HOST] = None
         return list(found)
 
-    def requests(self, server: Server, drafts: list[Draft]) -> Iterator[Sent]:
+    def requests(self, server: Server, drafts: list[Draft]) -> Iterator[SocketRequest]:
         """A server's drafts on its sockets: all for the first name, two for each further name and socket."""
         for number, group in enumerate(self.of_server(server)):
             full = number < _FULL
@@ -126,7 +126,7 @@ class Sockets:
                 if hosts:
                     families.add(v6)
 
-    def strangers(self, listener: Listener) -> Iterator[Sent]:
+    def strangers(self, listener: Listener) -> Iterator[SocketRequest]:
         """Requests of clients that name no server of a socket, or speak another version."""
         block = listener.default.directive
         for target in ("/", "/x?x=1"):
@@ -139,7 +139,9 @@ class Sockets:
             host = next(iter(self.hosts(listener.default, listener)), UNKNOWN_HOST)
             yield from self._send(listener, None, host, [Draft("/", "HTTP/2", block, version="2")])
 
-    def _send(self, listener: Listener, server: Server | None, host: str, drafts: list[Draft]) -> Iterator[Sent]:
+    def _send(
+        self, listener: Listener, server: Server | None, host: str, drafts: list[Draft]
+    ) -> Iterator[SocketRequest]:
         listen, only2 = self._facts(listener)
         if listen is None:
             return
@@ -157,7 +159,7 @@ class Sockets:
             if named is None:
                 named = names[asked] = _names(listener, asked)
             version = "2" if only2 else "1.0" if named[0] is None and draft.version == "1.1" else draft.version
-            yield Sent(listen, named[0], named[1], draft.client or plain, version, draft)
+            yield SocketRequest(listen, named[0], named[1], draft.client or plain, version, draft)
 
 
 def _can_connect(client: str, listener: Listener, address: str) -> bool:

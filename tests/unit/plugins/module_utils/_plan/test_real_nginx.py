@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import BisectError
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import hunt
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import Search, Wanted, request_of
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import FailingRequest, Search, request_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 
 pytestmark = [pytest.mark.nginx, pytest.mark.root]
 
@@ -39,16 +39,16 @@ def site(count: int, edit: t.Callable[[int, str], str] = lambda _number, text: t
     return {"nginx.conf": MAIN, **sites}
 
 
-def side(files: Files) -> Source:
+def side(files: Files) -> ConfigSource:
     data = {path: text.encode() for path, text in files.items()}
     entries = [[path, "file", None, base64.b64encode(text).decode()] for path, text in data.items()]
     spec = {"kind": "files", "entries": entries, "over": None}
-    return Source("x", spec, load_files(data, config_dir="/etc/nginx"), data)
+    return ConfigSource("x", spec, load_files(data, config_dir="/etc/nginx"), data)
 
 
 def search(before: Files, after: Files, *urls: str) -> dict[str, t.Any]:
     one, other = side(before), side(after)
-    wanted = [Wanted(request_of({"url": url}, one, other)) for url in urls]
+    wanted = [FailingRequest(request_of({"url": url}, one, other)) for url in urls]
     made = Search(one, other, wanted)
     params = {
         "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",

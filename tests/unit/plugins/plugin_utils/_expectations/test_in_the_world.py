@@ -23,7 +23,7 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import run_worlds
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import Plan, plan_probes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import instrument
 
@@ -80,7 +80,7 @@ server { listen 80; server_name a.test; location /never { return 200 never; } }
 
 
 def run(
-    config_dir: Path, config: Config, plan: Plan, work: Path, **instance: str
+    config_dir: Path, config: Config, plan: ProbePlan, work: Path, **instance: str
 ) -> tuple[list[t.Any], list[t.Any], t.Any]:
     """Outcomes, those of the instrumented configuration, and what its marks stand for."""
     marked, markers = instrument(config)

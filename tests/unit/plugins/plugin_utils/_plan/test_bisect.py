@@ -12,21 +12,21 @@ import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import (
+    FailingRequest,
     Search,
-    Wanted,
     culprit_text,
     request_of,
     request_of_check,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 SERVER = "events {{}}\nhttp {{\n    server {{\n        listen {port};\n        server_name www.example.com;\n{more}    }}\n}}\n"
 
 
-def side(more: str = "", listen: str = "8080") -> Source:
+def side(more: str = "", listen: str = "8080") -> ConfigSource:
     files = {"nginx.conf": SERVER.format(port=listen, more=more).encode()}
-    return Source("x", {"kind": "live"}, load_files(files, config_dir="/etc/nginx"), files)
+    return ConfigSource("x", {"kind": "live"}, load_files(files, config_dir="/etc/nginx"), files)
 
 
 def outcome(status: int) -> dict[str, t.Any]:
@@ -60,13 +60,13 @@ def test_a_request_that_nobody_could_send_is_refused(fields: dict[str, t.Any]) -
 
 
 def test_what_is_followed_is_what_the_class_or_the_field_is_about() -> None:
-    assert Wanted({}, ("redirect-changed", "header x-a")).aspects[:2] == ["location", "headers"]
-    assert Wanted({}).aspects[0] == "status"
+    assert FailingRequest({}, ("redirect-changed", "header x-a")).aspects[:2] == ["location", "headers"]
+    assert FailingRequest({}).aspects[0] == "status"
 
 
 def test_the_result_names_lines_shows_the_smallest_difference_and_tells_it_in_words() -> None:
     before, after = side("        root /a;\n"), side("        root /b;\n        rewrite ^ /x last;\n")
-    wanted = Wanted(request_of({"url": "http://www.example.com:8080/"}, before, after), ("error-introduced",))
+    wanted = FailingRequest(request_of({"url": "http://www.example.com:8080/"}, before, after), ("error-introduced",))
     search = Search(before, after, [wanted])
     job = search.job()
     assert job["requests"][0]["aspects"][0] == "status"
@@ -86,7 +86,9 @@ def test_the_result_names_lines_shows_the_smallest_difference_and_tells_it_in_wo
 
 
 def test_a_search_without_a_difference_says_so() -> None:
-    search = Search(side(), side(), [Wanted(request_of({"url": "http://www.example.com:8080/"}, side(), side()))])
+    search = Search(
+        side(), side(), [FailingRequest(request_of({"url": "http://www.example.com:8080/"}, side(), side()))]
+    )
     found = {"aspect": None, "before": outcome(200), "after": outcome(200), "causes": []}
     result = search.result({"results": [found], "others": {}, "worlds": 3})
     assert result["culprits"] == []
@@ -102,7 +104,7 @@ def test_secrets_of_requests_and_lines_are_kept_back() -> None:
     found = {
         "aspect": "status", "before": outcome(200), "after": outcome(302), "causes": [{"changes": [1], "complete": True}],
     }  # fmt: skip
-    wanted = Wanted(request_of({"url": "http://www.example.com:8080/?token=abcdef"}, before, after))
+    wanted = FailingRequest(request_of({"url": "http://www.example.com:8080/?token=abcdef"}, before, after))
     result = Search(before, after, [wanted]).result({"results": [found], "others": {}, "worlds": 3})
     assert "abcdef" not in str(result)
 

@@ -21,7 +21,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.answers import Outcomes, pack, unpack
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck, WorldError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import Source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 TESTS = Path(__file__).resolve().parents[3]
@@ -31,11 +31,11 @@ PARAMS = {
 }  # fmt: skip
 
 
-def side(http: str, **more: str) -> Source:
+def side(http: str, **more: str) -> ConfigSource:
     files = {"nginx.conf": f"events {{ worker_connections 64; }}\nhttp {{\n{http}\n}}\n".encode()}
     files |= {f"{name}.conf": text.encode() for name, text in more.items()}
     entries = [[path, "file", None, base64.b64encode(data).decode()] for path, data in files.items()]
-    return Source(
+    return ConfigSource(
         "x", {"kind": "files", "entries": entries, "over": None}, load_files(files, config_dir="/etc/nginx"), files
     )
 

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import Shared, key_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import RunCache, key_of
 
 
 def test_content_is_found_by_its_digest(tmp_path: Path) -> None:
-    shared = Shared(str(tmp_path))
+    shared = RunCache(str(tmp_path))
     digest = shared.keep(b"dump")
-    assert Shared(str(tmp_path)).kept(digest) == b"dump"
+    assert RunCache(str(tmp_path)).kept(digest) == b"dump"
     assert shared.keep(b"dump") == digest
     assert stat.S_IMODE((tmp_path / "failsafe-nginx").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("digest", [None, "", "0" * 64, "../../etc/passwd", "x" * 64])
 def test_what_was_not_kept_is_none(tmp_path: Path, digest: str | None) -> None:
-    assert Shared(str(tmp_path)).kept(digest) is None
+    assert RunCache(str(tmp_path)).kept(digest) is None
 
 
 def test_of_many_hosts_at_once_one_works_and_all_have_its_answer(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_of_many_hosts_at_once_one_works_and_all_have_its_answer(tmp_path: Path)
     answers: list[object] = []
 
     def host(number: int) -> None:
-        with Shared(str(tmp_path)).alone("key") as answer:
+        with RunCache(str(tmp_path)).alone("key") as answer:
             if answer.value is None:
                 worked.append(number)
                 answer.value = {"by": number}
@@ -49,7 +49,7 @@ def test_of_many_hosts_at_once_one_works_and_all_have_its_answer(tmp_path: Path)
 
 
 def test_a_host_that_fails_leaves_the_work_to_the_next(tmp_path: Path) -> None:
-    shared = Shared(str(tmp_path))
+    shared = RunCache(str(tmp_path))
     with pytest.raises(ZeroDivisionError), shared.alone("key") as answer:
         answer.value = 1 / 0
     with shared.alone("key") as answer:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, ConfigError, load_files, load_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import Plan, listens_of, plan_probes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, listens_of, plan_probes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
 ROUTES = Path(__file__).resolve().parents[1] / "_routing"
@@ -86,7 +86,7 @@ def assert_well_formed(probe: dict[str, t.Any]) -> None:
     assert all(set(answer) == ANSWER for answer in probe["answers"])
 
 
-def assert_laws(before: Config | None, after: Config | None) -> Plan:
+def assert_laws(before: Config | None, after: Config | None) -> ProbePlan:
     plan = plan_probes(before, after)
     assert json.loads(json.dumps(plan.probes)) == plan.probes
     for probe in plan.probes:
@@ -103,7 +103,7 @@ def assert_laws(before: Config | None, after: Config | None) -> Plan:
 ASKED = FIELDS - {"id", "origin", "why", "file", "line", "blocks", "follow"}
 
 
-def assert_all_blocks(plan: Plan, **sides: Config | None) -> None:
+def assert_all_blocks(plan: ProbePlan, **sides: Config | None) -> None:
     known = {(block["side"], block["file"], block["line"]) for probe in plan.probes for block in probe["blocks"]}
     known |= {(block["side"], block["file"], block["line"]) for block in plan.unprobed if block["reason"]}
     for side, config in sides.items():
