@@ -21,7 +21,12 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.base_action i
     Options,
     Result,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import FailingRequest, Search, culprit_text
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import (
+    FailingRequest,
+    Search,
+    counted,
+    culprit_text,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import FILES, RouteCheck
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
@@ -161,7 +166,10 @@ class ActionModule(BehaviourAction):
         if not found["culprits"]:
             return ["No single line explains it in a private world."]
         lines = [f"    {culprit_text(line)}" for line in found["culprits"]]
-        return [f"guilty ({found['worlds']} combinations of {found['changes']} changes tried):", *lines]
+        return [
+            f"guilty ({counted(found['worlds'], 'combination')} of {counted(found['changes'], 'change')} tried):",
+            *lines,
+        ]
 
     def _write(self, report: Report, options: Options) -> None:
         for name, path in (options["report"] or {}).items():

@@ -165,7 +165,12 @@ def told(search: Mapping[str, t.Any]) -> list[str]:
         str(search["complement"]),
         "nginx does not do with the rest alone what it did before: lines of it belong together",
     )
-    return [*lines, f"  {complement} ({search['worlds']} combinations tried)"]
+    return [*lines, f"  {complement} ({counted(search['worlds'], 'combination')} tried)"]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def culprit_text(line: Mapping[str, t.Any]) -> str:

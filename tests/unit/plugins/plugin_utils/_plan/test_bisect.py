@@ -14,6 +14,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import (
     FailingRequest,
     Search,
+    counted,
     culprit_text,
     request_of,
     request_of_check,
@@ -82,7 +83,15 @@ def test_the_result_names_lines_shows_the_smallest_difference_and_tells_it_in_wo
     assert result["lines"] == ["nginx.conf:7 + rewrite ^ /x last"]
     assert "+        rewrite ^ /x last;\n" in result["patch"]
     assert "/b" not in result["patch"]
-    assert "without it the rest of the change is fine" in result["msg"]
+    assert "without it the rest of the change is fine (4 combinations tried)" in result["msg"]
+
+
+def test_numbers_stand_with_their_nouns() -> None:
+    assert [counted(number, "combination") for number in (0, 1, 2)] == [
+        "0 combinations",
+        "1 combination",
+        "2 combinations",
+    ]
 
 
 def test_a_search_without_a_difference_says_so() -> None:
