@@ -31,12 +31,21 @@ demo: setup ## Replay the outage on five local nginx instances
 test: setup ## Run every stage below, then tell what passed
 	@tools/run-stages $(STAGES)
 
+.PHONY: quick
+quick: setup ## Check style, types and the tests of what changed, within two minutes (BASE=revision)
+	@tools/need $(NEEDS)
+	@$(BIN)/python tools/quick $(BASE)
+
+.PHONY: types
+types:
+	@mkdir -p build/mypy/ansible_collections/failsafe && ln -sfn "$(CURDIR)" build/mypy/ansible_collections/failsafe/nginx
+	$(BIN)/mypy -p ansible_collections.failsafe.nginx.plugins
+
 .PHONY: lint
 lint: setup ## Check style, types, YAML, Ansible content and the oldest Python of the hosts' code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	@mkdir -p build/mypy/ansible_collections/failsafe && ln -sfn "$(CURDIR)" build/mypy/ansible_collections/failsafe/nginx
-	$(BIN)/mypy -p ansible_collections.failsafe.nginx.plugins
+	@$(MAKE) types
 	$(BIN)/vermin --quiet --no-tips --violations --target=3.7- plugins/module_utils plugins/modules
 	$(BIN)/yamllint --strict $(call files,'*.yml' '*.yaml' .yamllint .ansible-lint)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=examples/shwitter/inventory/hosts.yml ansible-lint --offline --strict
