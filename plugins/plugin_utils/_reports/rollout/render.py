@@ -10,12 +10,17 @@
 from __future__ import annotations
 
 import json
-import re
 import typing as t
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.environments import (
+    page_environment,
+    text_environment,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.markdown import code_span, escape_line
 
 from .advice import names
 from .errors import ReportError
@@ -23,8 +28,6 @@ from .errors import ReportError
 FORMATS: t.Final = ("json", "markdown", "html")
 
 _FOLDER: t.Final = Path(__file__).parent / "templates"
-#: What CommonMark could take for markup (section 2.4), but what reads badly when escaped and means nothing in a line.
-_MARKUP: t.Final = re.compile(r"([\\`*_\[\]<>|~])")
 
 
 def render(report: Mapping[str, t.Any], form: str) -> str:
@@ -37,41 +40,20 @@ def render(report: Mapping[str, t.Any], form: str) -> str:
     if form == "json":
         return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if form == "markdown":
-        environment = _environment(autoescape=False)
-        environment.filters.update(md=_markdown, code=_code)
+        environment = _with_filters(text_environment(_FOLDER))
+        environment.filters.update(md=lambda value: escape_line(str(value)), code=lambda value: code_span(str(value)))
         name = "report.md.j2" if report["ok"] else "postmortem.md.j2"
         return environment.get_template(name).render(report=report)
     if form == "html":
-        return _environment(autoescape=True).get_template("report.html.j2").render(report=report)
+        return _with_filters(page_environment(_FOLDER)).get_template("report.html.j2").render(report=report)
     raise ReportError(f"there is no report format {form!r}; there are {', '.join(FORMATS)}")
 
 
-def _environment(*, autoescape: bool) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=autoescape,  # noqa: S701 - Markdown is escaped by its own filters
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def _with_filters(environment: Environment) -> Environment:
     environment.filters.update(
         clock=_clock, day=_day, duration=_duration, names=names, place=_place, statement=_statement
     )
     return environment
-
-
-def _markdown(value: t.Any) -> str:
-    """Text of a host or of a configuration, on one line, that is text in Markdown, too."""
-    return _MARKUP.sub(r"\\\1", " ".join(str(value).split()))
-
-
-def _code(value: t.Any) -> str:
-    """A code span (CommonMark 6.1): fenced by more backticks than the text has in a row."""
-    text = " ".join(str(value).split())
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
-    return f"{fence} {text} {fence}" if longest else f"{fence}{text}{fence}"
 
 
 def _place(thing: Mapping[str, t.Any]) -> str:

@@ -5,19 +5,18 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One HTML file: nothing is loaded from elsewhere, it can be printed, and the keyboard opens every part of it."""
+"""HTML: a page of the numbers, the groups of changes and what is not verified."""
 
 from __future__ import annotations
 
 import functools
 import typing as t
-
-from jinja2 import DictLoader, Environment, StrictUndefined
+from pathlib import Path
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.environments import page_environment
 
 from . import text
-from .page import PAGE
 
 if t.TYPE_CHECKING:
     from jinja2 import Template
@@ -29,19 +28,11 @@ _MOST_GROUPS: t.Final = 200
 
 @functools.cache
 def _template() -> Template:
-    environment = Environment(
-        loader=DictLoader({"page": PAGE}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("page")
+    return page_environment(Path(__file__).parent / "templates").get_template("route_check.html.j2")
 
 
 def render(report: Report) -> str:
-    """The page; every value is escaped by the template."""
+    """Write a report as an HTML page."""
     limits = [text.unverified_text(each) for each in report.unverified if each.kind == "limit"]
     lists = {
         "Failed expectations": [text.expectation_text(each) for each in report.failed_expectations],

@@ -9,9 +9,13 @@
 
 from __future__ import annotations
 
-import html
-import re
 import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.markdown import (
+    code_fence,
+    escape_comment,
+    escape_in_tag,
+)
 
 from . import text
 
@@ -23,12 +27,11 @@ if t.TYPE_CHECKING:
 #: A comment on GitHub holds 65,536 characters.
 _MOST_GROUPS: t.Final = 40
 _MOST_ENTRIES: t.Final = 50
-_ACTIVE: t.Final = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 
 
 def render(report: Report) -> str:
-    """The whole report; it ends with a line break."""
-    lines = ["# nginx behaviour", "", escaped(text.headline(report).removeprefix("nginx behaviour: ")), ""]
+    """Write a report as Markdown."""
+    lines = ["# nginx behaviour", "", escape_comment(text.headline(report).removeprefix("nginx behaviour: ")), ""]
     lines += _table(report)
     for change in report.changes[:_MOST_GROUPS]:
         lines += _details(change)
@@ -43,7 +46,7 @@ def render(report: Report) -> str:
     lines += _list("Not to be seen here", limits)
     lines += _list("Not reached by any request", text.uncovered_texts(report))
     if report.config is not None:
-        lines += [escaped(text.config_text(report)), ""]
+        lines += [escape_comment(text.config_text(report)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -55,27 +58,26 @@ def _table(report: Report) -> Iterator[str]:
     yield "| --- | --- | --- | --- | ---: | --- |"
     for change in report.changes[:_MOST_GROUPS]:
         cells = (change.risk, change.name, change.server, change.where, str(change.requests), change.example.request)
-        yield f"| {' | '.join(escaped(cell) for cell in cells)} |"
+        yield f"| {' | '.join(escape_comment(cell) for cell in cells)} |"
     yield ""
 
 
 def _details(change: BehaviourChange) -> Iterator[str]:
     title = f"{change.risk}: {change.name}, {change.server}, {change.where}"
-    yield f"<details><summary>{_in_html(title)}</summary>"
+    yield f"<details><summary>{escape_in_tag(title)}</summary>"
     yield ""
     body = [
         change.example.request,
         *(f"- {line}" for line in change.example.before),
         *(f"+ {line}" for line in change.example.after),
     ]
-    # A fence that nothing in the body can close.
-    fence = "`" * max(3, 1 + max((len(run) for line in body for run in re.findall("`+", line)), default=0))
+    fence = code_fence(body)
     yield f"{fence}diff"
     yield from body
     yield fence
     yield ""
     notes = [*change.notes, *(text.cause_text(cause) for cause in change.causes[: text.MOST_CAUSES])]
-    yield from (f"- {escaped(note)}" for note in notes)
+    yield from (f"- {escape_comment(note)}" for note in notes)
     yield from ("", "</details>", "")
 
 
@@ -84,19 +86,7 @@ def _list(title: str, entries: Iterable[str]) -> Iterator[str]:
     if not shown:
         return
     yield from (f"## {title}", "")
-    yield from (f"- {escaped(entry)}" for entry in shown[:_MOST_ENTRIES])
+    yield from (f"- {escape_comment(entry)}" for entry in shown[:_MOST_ENTRIES])
     if len(shown) > _MOST_ENTRIES:
         yield f"- and {len(shown) - _MOST_ENTRIES} more"
     yield ""
-
-
-def _in_html(value: str) -> str:
-    """Text inside a tag: whether Markdown reads it there depends on who shows it, so nothing in it may mean anything."""
-    return "".join(
-        f"&#{ord(char)};" if _ACTIVE.match(char) else html.escape(char) for char in value.replace("@", "@\u200b")
-    )
-
-
-def escaped(value: str) -> str:
-    """Text that Markdown shows as it is: a configuration must not be able to put links or markup into a comment."""
-    return _ACTIVE.sub(r"\\\1", html.escape(value, quote=False).replace("@", "@\u200b"))
