@@ -1,0 +1,90 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Messages about outcomes: what came of a probe."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .probes import Headers
+
+
+@dataclass
+class UpstreamRequest:
+    """A request that nginx sent to a stub upstream.
+
+    Attributes:
+        target: the upstream as the configuration names it: `http://app:8080`, `fastcgi://unix:/run/php.sock`.
+        protocol: `http`, `https`, `grpc`, `fastcgi`, `uwsgi`, `scgi`, `memcached` or `unknown` (a connection only).
+        address: where nginx connected to.
+        params: of FastCGI, uwsgi and SCGI.
+        status: what the stub answered; None for a connection that it reset or could not read.
+    """
+
+    target: str
+    protocol: str = "http"
+    address: str = ""
+    method: str = ""
+    uri: str = ""
+    headers: Headers = field(default_factory=list)
+    params: t.Dict[str, str] = field(default_factory=dict)
+    status: t.Optional[int] = None
+
+
+@dataclass
+class RedirectHop:
+    """One request of a redirect chain, the first included, and what came of it."""
+
+    url: str
+    status: t.Optional[int] = None
+    location: t.Optional[str] = None
+    upstreams: t.List[UpstreamRequest] = field(default_factory=list)
+    errors: t.List[str] = field(default_factory=list)
+    closed: t.Optional[str] = None
+
+
+@dataclass
+class ProbeOutcome:
+    """What came of a probe.
+
+    Attributes:
+        id: the probe's.
+        status: of the answer; None without one.
+        closed: how the connection ended too early: `refused`, `reset`, `closed`, `timeout`, `tls: …`; else None.
+        location: the answer's Location field, as sent.
+        headers: the answer's fields.
+        body_length: bytes of the answer's body.
+        body_digest: the first twelve hex digits of its SHA-256.
+        upstreams: the requests that nginx sent on, in their order.
+        errors: the lines of nginx's error log at `error` and worse, without time, process and connection.
+        hops: the redirect chain from the first request on; empty without a redirect that was followed.
+        chain: how the chain ended: `final`, `external`, `loop`, `too-long`; None where none was followed.
+        trace: ids of the blocks that the request passed, where the configuration is instrumented.
+    """
+
+    id: t.Optional[str]
+    status: t.Optional[int] = None
+    closed: t.Optional[str] = None
+    location: t.Optional[str] = None
+    headers: Headers = field(default_factory=list)
+    body_length: int = 0
+    body_digest: str = ""
+    upstreams: t.List[UpstreamRequest] = field(default_factory=list)
+    errors: t.List[str] = field(default_factory=list)
+    hops: t.List[RedirectHop] = field(default_factory=list)
+    chain: t.Optional[str] = None
+    trace: t.List[str] = field(default_factory=list)
+
+
+@dataclass
+class BlockTrace:
+    """The part of an outcome that an instrumented configuration is run for."""
+
+    id: t.Optional[str]
+    trace: t.List[str]

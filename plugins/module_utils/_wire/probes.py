@@ -1,0 +1,127 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Messages about probes: the requests that are sent in a private world."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT
+
+#: Header fields in their order, each a list of name and value.
+Headers = t.List[t.List[str]]
+
+
+@dataclass
+class ListenSocket:
+    """A socket that nginx listens on, and how a client has to speak there.
+
+    Attributes:
+        address: a literal address, `0.0.0.0`, `::` or `unix:/path`.
+        port: 0 for a unix socket.
+        ssl: clients begin with TLS.
+        http2: clients may speak HTTP/2.
+        proxy_protocol: clients begin with a PROXY line.
+        names: the server names on it, where redirects are followed; None in a probe.
+    """
+
+    address: str
+    port: int = 80
+    ssl: bool = False
+    http2: bool = False
+    proxy_protocol: bool = False
+    names: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass
+class EdgeEntry:
+    """A proxy in front of the servers that ends TLS: where its requests arrive, and with which headers.
+
+    Attributes:
+        names: the server names that it serves.
+        to: the port that gets the requests, without TLS.
+        headers: what it adds to a request.
+    """
+
+    names: t.List[str]
+    to: int = 80
+    headers: Headers = field(default_factory=list)
+
+
+@dataclass
+class StubAnswer:
+    """The answer of a stub upstream.
+
+    Attributes:
+        upstream: the upstream that it is for: `app:8080`, `app`, `10.0.0.1:8080`, `unix:/run/x.sock`, or `*` for all.
+        delay: seconds until it is sent.
+        down: the stub resets the connection instead.
+    """
+
+    upstream: str = "*"
+    status: int = 200
+    headers: Headers = field(default_factory=list)
+    body: str = ""
+    delay: float = 0
+    down: bool = False
+
+
+@dataclass
+class ProbedBlock:
+    """A block of a configuration that a probe was made for; `side` is `before` or `after`."""
+
+    side: str
+    file: str
+    line: int
+
+
+@dataclass
+class Probe:
+    """A request that is sent in the private world.
+
+    Attributes:
+        id: begins with `p` (generated), `e` (expected), `l` (from an access log) or `b` (to be bisected).
+        listen: the socket that gets it.
+        target: the request target, as it stands in the request line.
+        method: as it stands in the request line.
+        host: the Host header; None for a request without one.
+        sni: the server name of TLS; None for a handshake without one, or no TLS.
+        client: the address that it comes from; None for the world's own.
+        headers: all fields but Host.
+        body: latin-1.
+        version: `1.0`, `1.1` or `2`.
+        answers: what stub upstreams answer to it.
+        follow: follow redirects, as a client does.
+        origin: `generated`, `expect` or `log`.
+        why: what it was made for, in words.
+        file: where that is written, with `line`.
+        blocks: the blocks, of either side, that it was made for.
+        weight: how often clients sent it, by the access log.
+        made_files: files that were missing before and are there in the world now.
+    """
+
+    id: str
+    listen: ListenSocket
+    target: str = "/"
+    method: str = "GET"
+    host: t.Optional[str] = None
+    sni: t.Optional[str] = None
+    client: t.Optional[str] = None
+    headers: Headers = field(default_factory=list)
+    body: str = ""
+    version: str = "1.1"
+    answers: t.List[StubAnswer] = field(default_factory=list)
+    follow: bool = False
+    origin: str = "generated"
+    why: str = ""
+    file: t.Optional[str] = None
+    line: t.Optional[int] = None
+    blocks: t.List[ProbedBlock] = field(default_factory=list)
+    weight: t.Optional[int] = field(default=None, metadata=LEFT_OUT)
+    made_files: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Messages about private worlds: what each of them answers for all of its probes."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT
+
+
+@dataclass
+class WorldFacts:
+    """Facts of a world that started.
+
+    Attributes:
+        nginx_ms: milliseconds that nginx took to start.
+        boot_ms: milliseconds that the rest of the world took.
+        certificates: paths that were missing and were replaced by a self-signed pair.
+        notes: sentences about what the world had to do without.
+    """
+
+    nginx_ms: float
+    boot_ms: float = 0
+    certificates: t.List[str] = field(default_factory=list)
+    notes: t.List[str] = field(default_factory=list)
+
+
+@dataclass
+class WorldFailure:
+    """The reason why a world did not come about or broke; the kinds are those of `SandboxError`."""
+
+    kind: str
+    message: str
+
+
+@dataclass
+class WorldResult:
+    """The answer of one world: `error`, or outcomes and facts.
+
+    Outcomes are many and alike. Each list of them is packed in parts, each the `pack` of a list of JSON objects:
+    `ProbeOutcome`, or `BlockTrace` of an instrumented configuration.
+
+    Attributes:
+        outcomes: of the probes, in their order.
+        asked_again: positions of the probes that missed a file, and were sent again with all such files there.
+        second: the outcomes of these.
+    """
+
+    outcomes: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
+    facts: t.Optional[WorldFacts] = field(default=None, metadata=LEFT_OUT)
+    asked_again: t.Optional[t.List[int]] = field(default=None, metadata=LEFT_OUT)
+    second: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
+    error: t.Optional[WorldFailure] = field(default=None, metadata=LEFT_OUT)
