@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[3]
 ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 
 #: Seconds after which a run is stuck, on a machine that does much else.
+#: How often Ctrl-C is pressed before a run counts as hanging.
+PRESSES = 3
 PATIENCE = 180
 
 FLEET = [f"web{number}" for number in range(1, 7)]
@@ -108,8 +110,8 @@ class Deploy:
         process = self._start(hosts, arguments, **options)
         return self._end(process)
 
-    def interrupted(self, number: int, step: str, hosts: Hosts, *arguments: str) -> Run:
-        """Run a playbook and send it a signal as soon as some host is asked for a step."""
+    def interrupted(self, number: int, step: str, hosts: Hosts, *arguments: str, presses: int = 1) -> Run:
+        """Run a playbook and send it a signal as soon as some host is asked for a step; `presses` count for SIGINT."""
         process = self._start(hosts, arguments)
         deadline = time.monotonic() + PATIENCE
         while not any(call.step == step for call in self._told()):
@@ -117,10 +119,25 @@ class Deploy:
                 pytest.fail(f"no host was asked for {step}: {self._end(process, 0).output}")
             time.sleep(0.02)
         if number == signal.SIGINT:
-            os.killpg(process.pid, number)  # as a terminal does it
+            self._press_ctrl_c(process, presses)
         else:
             process.send_signal(number)
         return self._end(process)
+
+    def _press_ctrl_c(self, process: subprocess.Popen[bytes], presses: int) -> None:
+        """Interrupt a run as a terminal does it, and again while it has not ended.
+
+        A worker that the signal kills may hold the lock of ansible-core's results queue, for which the controller then
+        waits for ever in StrategyBase.cleanup (seen with 2.21; https://github.com/ansible/ansible/issues/29124 is an
+        earlier report of a hang after a worker got the signal). People press Ctrl-C again.
+        """
+        for number in range(PRESSES):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.2 if number + 1 < presses else PATIENCE / PRESSES)
+            if process.poll() is not None:
+                return
 
     def _end(self, process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> Run:
         """Wait for a run, and leave no process of it, however it ended."""

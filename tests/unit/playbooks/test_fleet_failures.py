@@ -229,6 +229,8 @@ def test_a_lock_that_cannot_be_given_back_fails_nothing_else(deploy: Deploy, wha
 # The record
 
 
+#: Exit statuses of ansible-playbook after Ctrl-C: its own, and Python's where the second one meets its end.
+INTERRUPTED = {99, -signal.SIGINT}
 FINDING = {"rule": "server-tokens", "severity": "advice", "message": "m", "file": "nginx.conf", "line": 4}
 
 
@@ -265,6 +267,21 @@ def test_the_record_of_an_interrupted_run_says_so(deploy: Deploy, ending: int) -
     assert (run.record["verdict"], run.record["ok"], run.record["finished"]) == ("interrupted", False, None)
     assert run.outcomes() == {"unknown": ["web1", "web2"], "pending": ["web3", "web4", "web5", "web6"]}
     assert [batch["finished"] for batch in run.record["batches"]] == [None]
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_a_second_interrupt_changes_nothing(deploy: Deploy, presses: int) -> None:
+    options = '{"nginx_deploy_serial": [2, 4], "nginx_deploy_lease": 50}'
+    run = deploy.interrupted(
+        signal.SIGINT, "gated", fleet(web2={"gated": "hang"}), *SERIAL[:1], options, presses=presses
+    )
+    assert run.rc in INTERRUPTED
+    assert (run.record["verdict"], run.record["ok"], run.record["finished"]) == ("interrupted", False, None)
+    assert run.outcomes() == {"unknown": ["web1", "web2"], "pending": ["web3", "web4", "web5", "web6"]}
+    # Both hosts activated with a lease, and none gave it up: the hosts act alone from here.
+    assert sorted(run.asked("activated")) == ["web1", "web2"]
+    assert set(Path(f"{deploy.log}.leases").read_text().split()) == {"50.0"}
+    assert not run.asked("confirmed")
 
 
 def test_a_run_that_dies_before_a_host_is_changed_has_a_record(deploy: Deploy) -> None:
