@@ -27,10 +27,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import (
     Target,
     about,
     formats,
-    lint,
-    project,
     repair,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.lint_run import LintRun, visible_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import FAIL_ON, count, count_text, gate, report
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Redactor
@@ -110,7 +109,7 @@ class ActionModule(ActionBase):
         run = self._run_of(options, source)
         result: dict[str, t.Any] = {"changed": False}
         if options["fix"]:
-            plan = repair.plan(run)
+            plan = repair.plan(run.relint)
             findings, texts = plan.findings, plan.texts
             result["changed"] = bool(plan.repairs)
             result["fixed"] = [each.file for each in plan.repairs]
@@ -118,28 +117,23 @@ class ActionModule(ActionBase):
             if not self._task.check_mode:
                 repair.write(t.cast("str", source.folder), plan.repairs)
         else:
-            findings, texts = run({})
+            findings, texts = run.relint({})
         redact = Redactor(source.secrets)
         if options["report"] is not None:
             self._write_report(options, source, _redacted(findings, redact), texts, redact)
         result.update(_result(findings, options["fail_on"], source.names))
         return t.cast("dict[str, t.Any]", redact(result))
 
-    def _run_of(self, options: dict[str, t.Any], source: _Source) -> repair.Relint:
-        target = Target.of(options["nginx_version"], options["modules"])
-        given = options["suppressions"] and self._absolute(options["suppressions"])
-        suppressions = project.find(source.folder, given, config_dir=options["config_dir"])
-        if suppressions is not None:
-            suppressions.whole = source.whole
-
-        def run(replaced: t.Mapping[str, bytes]) -> tuple[list[Finding], t.Mapping[str, str]]:
-            config = source.load(replaced)
-            texts = dict(config.texts)
-            if suppressions is not None:
-                texts[suppressions.file] = suppressions.text
-            return lint(config, ignore=options["ignore"], target=target, project=suppressions), texts
-
-        return run
+    def _run_of(self, options: dict[str, t.Any], source: _Source) -> LintRun:
+        return LintRun(
+            source.load,
+            Target.of(options["nginx_version"], options["modules"]),
+            folder=source.folder,
+            suppressions=options["suppressions"] and self._absolute(options["suppressions"]),
+            config_dir=options["config_dir"],
+            whole=source.whole,
+            ignore=options["ignore"],
+        )
 
     def _source(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> _Source:
         if options["src"] is not None:
@@ -192,8 +186,8 @@ class ActionModule(ActionBase):
             findings,
             {file: redact.text(text) for file, text in texts.items()},
             fail_on=options["fail_on"],
-            base=_seen(source.folder) if source.folder else "",
-            names={file: _seen(name) for file, name in source.names.items()},
+            base=visible_path(source.folder) if source.folder else "",
+            names={file: visible_path(name) for file, name in source.names.items()},
         )
         path = os.path.join(self._loader.get_basedir(), os.path.expanduser(options["report"]["path"]))
         try:
@@ -212,12 +206,6 @@ def _from_path(path: str, options: dict[str, t.Any], replaced: t.Mapping[str, by
         partial=bool(options["partial"]),
         replaced=replaced,
     )
-
-
-def _seen(path: str) -> str:
-    """A path as seen from the current folder, absolute where it is not below."""
-    relative = os.path.relpath(os.path.realpath(path), os.path.realpath(os.curdir))
-    return os.path.realpath(path) if relative.split(os.sep)[0] == os.pardir else relative
 
 
 def _diff(made: repair.Repair) -> dict[str, str]:

@@ -27,9 +27,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from . import about, project, repair
-from .engine import lint
-from .finding import Finding, LintError
+from .finding import LintError
 from .formats import FORMATS, Report, outcome, render, write
+from .lint_run import LintRun
 from .target import Target
 from .text import FAIL_ON, gate
 
@@ -118,7 +118,7 @@ def _run(options: argparse.Namespace) -> int:
         _print(about.page(options.explain))
         return CLEAN
     _check(options)
-    run = _Run(options)
+    run = _lint_run(options)
     findings, texts = run.relint({})
     if options.fix or options.diff:
         plan = repair.plan(run.relint)
@@ -126,7 +126,7 @@ def _run(options: argparse.Namespace) -> int:
             shown = "".join(each.diff(Report((), base=run.base).path(each.file)) for each in plan.repairs)
             _print(shown, sys.stdout if options.format == "text" else sys.stderr)
         if options.fix:
-            repair.write(run.folder, plan.repairs)
+            repair.write(run.folder or "", plan.repairs)
             findings, texts = plan.findings, plan.texts
     report = Report(findings, texts, fail_on=options.fail_on, base=run.base)
     _deliver(render(options.format, report), options.output)
@@ -153,50 +153,33 @@ def _check(options: argparse.Namespace) -> None:
         raise LintError(msg)
 
 
-class _Run:
-    """One configuration as the options name it, to be linted as often as needed."""
+def _lint_run(options: argparse.Namespace) -> LintRun:
+    single = options.dump or options.path == "-"
+    return LintRun(
+        lambda replaced: _load(options, replaced),
+        Target.of(options.nginx_version, options.modules.split(",") if options.modules else None),
+        folder=None if single else config_folder(options.path, options.main or "nginx.conf"),
+        suppressions=options.suppressions,
+        config_dir=options.config_dir or "/etc/nginx",
+        whole=options.dump or (not single and os.path.isdir(options.path)),
+        ignore=options.ignore,
+    )
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.target = Target.of(options.nginx_version, options.modules.split(",") if options.modules else None)
-        single = options.dump or options.path == "-"
-        self.folder: str = "" if single else config_folder(options.path, options.main or "nginx.conf")
-        self.project = project.find(
-            self.folder or None, options.suppressions, config_dir=options.config_dir or "/etc/nginx"
-        )
-        if self.project is not None:
-            self.project.whole = options.dump or (not single and os.path.isdir(options.path))
 
-    @property
-    def base(self) -> str:
-        """The folder as seen from here, absolute where it is not below."""
-        if not self.folder:
-            return ""
-        seen = os.path.relpath(os.path.realpath(self.folder), os.path.realpath(os.curdir))
-        return os.path.realpath(self.folder) if seen.split(os.sep)[0] == os.pardir else seen
-
-    def relint(self, replaced: Mapping[str, bytes]) -> tuple[list[Finding], Mapping[str, str]]:
-        config = self._load(replaced)
-        texts = dict(config.texts)
-        if self.project is not None:
-            texts[self.project.file] = self.project.text
-        return lint(config, ignore=self.options.ignore, target=self.target, project=self.project), texts
-
-    def _load(self, replaced: Mapping[str, bytes]) -> Config:
-        options = self.options
-        if options.dump:
-            return load_dump(_read(options.path), main=options.main)
-        if options.path == "-":
-            folder = options.config_dir or "/etc/nginx"
-            return load_text(_read("-"), config_dir=folder, partial=options.partial, context=options.context)
-        return load_path(
-            options.path,
-            config_dir=options.config_dir,
-            main=options.main or "nginx.conf",
-            partial=options.partial,
-            context=options.context,
-            replaced=replaced,
-        )
+def _load(options: argparse.Namespace, replaced: Mapping[str, bytes]) -> Config:
+    if options.dump:
+        return load_dump(_read(options.path), main=options.main)
+    if options.path == "-":
+        folder = options.config_dir or "/etc/nginx"
+        return load_text(_read("-"), config_dir=folder, partial=options.partial, context=options.context)
+    return load_path(
+        options.path,
+        config_dir=options.config_dir,
+        main=options.main or "nginx.conf",
+        partial=options.partial,
+        context=options.context,
+        replaced=replaced,
+    )
 
 
 def _read(path: str) -> bytes:

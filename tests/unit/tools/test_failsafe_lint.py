@@ -136,7 +136,7 @@ def test_a_bug_is_told_as_one(tmp_path: Path) -> None:
         "import sys, failsafe_lint; sys.argv = ['failsafe-lint', '.']; sys.argv[1:1] = ['--version']\n"
         "try: failsafe_lint.main()\nexcept SystemExit: pass\n"
         "del sys.argv[1]; from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import cli\n"
-        "cli.lint = lambda *a, **k: 1 / 0\nsys.exit(cli.main())"
+        "cli.LintRun.relint = lambda *a, **k: 1 / 0\nsys.exit(cli.main())"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
     command = [sys.executable, "-c", script]
