@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 from .engine import RULES, lint
-from .finding import Finding, LintError, Related, Rule
+from .errors import LintError
+from .finding import Finding, Related, Rule
 from .fixes import Edit, Fix
 from .target import Target
 

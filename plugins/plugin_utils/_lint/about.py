@@ -13,7 +13,8 @@ import os
 import typing as t
 
 from .engine import RULES
-from .finding import LintError, no_such_rule
+from .errors import LintError
+from .registry import no_such_rule
 
 NAME: t.Final = "failsafe-lint"
 #: The collection's version, that of galaxy.yml.
@@ -35,7 +36,7 @@ def page(rule: str) -> str:
         LintError: there is no such rule, or the pages are not installed.
     """
     if rule not in RULES:
-        raise LintError(no_such_rule(rule, RULES))
+        raise LintError(no_such_rule(rule))
     path = os.path.join(_ROOT, "docs", "rules", f"{rule}.md")
     try:
         with open(path, encoding="utf-8") as file:

@@ -27,7 +27,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from . import about, project, repair
-from .finding import LintError
+from .errors import LintError
 from .formats import FORMATS, Report, outcome, render, write
 from .lint_run import LintRun
 from .target import Target
@@ -35,6 +35,7 @@ from .text import FAIL_ON, gate
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
 
 CLEAN: t.Final = 0
 FINDINGS: t.Final = 1

@@ -5,12 +5,12 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the rules share: the configuration, indexed for routing once."""
+"""The configuration as rules read it: indexed once, and with what several rules compute, computed once."""
 
 from __future__ import annotations
 
 import typing as t
-from functools import cached_property
+from functools import cached_property, wraps
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import Follower
@@ -23,7 +23,7 @@ from .fixes import Editor
 from .target import Target
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
@@ -33,6 +33,21 @@ if t.TYPE_CHECKING:
 _DATA: t.Final = frozenset({"map", "geo", "types", "split_clients", "charset_map"})
 
 
+_Result = t.TypeVar("_Result")
+
+
+def shared(compute: Callable[[Context], _Result]) -> Callable[[Context], _Result]:
+    """Compute something at most once for each context, when the first rule asks for it."""
+
+    @wraps(compute)
+    def once(context: Context) -> _Result:
+        if compute not in context.computed:
+            context.computed[compute] = compute(context)
+        return t.cast("_Result", context.computed[compute])
+
+    return once
+
+
 class Context:
     """One lint run over one configuration."""
 
@@ -40,6 +55,8 @@ class Context:
         self.config = config
         #: The nginx that the configuration is for.
         self.target = target or Target()
+        #: Results of `shared` functions.
+        self.computed: dict[Callable[[Context], t.Any], t.Any] = {}
 
     @cached_property
     def editor(self) -> Editor:
@@ -58,6 +75,42 @@ class Context:
     def blocks(self) -> list[ConfigBlock]:
         """Every block, at whatever depth, with its directives by name."""
         return read_blocks(self.config.root, partial=self.router.partial)
+
+    def directives(self, *names: str) -> Iterator[tuple[ConfigBlock, Directive]]:
+        """Yield every directive with one of these names, and the block in which it stands."""
+        for name in names:
+            for block, directives in self._own.get(name, ()):
+                for directive in directives:
+                    yield block, directive
+
+    def blocks_named(self, *names: str) -> Iterator[ConfigBlock]:
+        """Yield every block with one of these names; the outermost one is called `main`."""
+        for name in names:
+            yield from self._blocks.get(name, ())
+
+    @cached_property
+    def repeated(self) -> list[tuple[ConfigBlock, list[Directive]]]:
+        """The directives that stand more than once in one block."""
+        return [(block, directives) for same in self._own.values() for block, directives in same if len(directives) > 1]
+
+    @cached_property
+    def _own(self) -> dict[str, list[tuple[ConfigBlock, list[Directive]]]]:
+        found: dict[str, list[tuple[ConfigBlock, list[Directive]]]] = {}
+        for block in self.blocks:
+            for name, directives in block.own.items():
+                same = found.get(name)
+                if same is None:
+                    found[name] = [(block, directives)]
+                else:
+                    same.append((block, directives))
+        return found
+
+    @cached_property
+    def _blocks(self) -> dict[str, list[ConfigBlock]]:
+        found: dict[str, list[ConfigBlock]] = {}
+        for block in self.blocks:
+            found.setdefault(block.name, []).append(block)
+        return found
 
     @cached_property
     def keepalive_upstreams(self) -> dict[str, Directive]:

@@ -13,29 +13,12 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 
-from . import (
-    dispatch,
-    files,
-    locations,
-    loops,
-    named,
-    names,
-    proxying,
-    redirects,
-    refused,
-    rewriting,
-    servers,
-    suppression,
-    unreadable,
-    unused,
-    upstreams,
-)
-from . import project as project_file
+from . import registry, suppression
 from .context import Context
-from .finding import LintError, no_such_rule
+from .errors import LintError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
@@ -43,27 +26,7 @@ if t.TYPE_CHECKING:
     from .project import Project
     from .target import Target
 
-#: The families of rules, one line each: a module with `RULES` and `check(context)`.
-_FAMILIES: t.Final = (
-    unreadable,
-    servers,
-    named,
-    loops,
-    locations,
-    files,
-    names,
-    redirects,
-    proxying,
-    upstreams,
-    rewriting,
-    unused,
-    refused,
-    dispatch,
-)
-#: Every rule by its id. Ids never change their meaning.
-RULES: t.Final[dict[str, Rule]] = {
-    rule.id: rule for family in (*_FAMILIES, suppression, project_file) for rule in family.RULES
-}
+RULES: t.Final[dict[str, Rule]] = registry.load_all()
 
 
 @collector_paused()
@@ -87,13 +50,13 @@ def lint(
     """
     for rule in ignore:
         if rule not in RULES:
-            raise LintError(no_such_rule(rule, RULES))
+            raise LintError(registry.no_such_rule(rule))
         if RULES[rule].unreadable:
             msg = f"{rule} cannot be ignored: what was not read was not checked"
             raise LintError(msg)
     context = Context(config, target)
     silent = {*ignore, *(rule.id for rule in RULES.values() if not rule.applies(context.target))}
-    found = (finding for family in _FAMILIES for finding in family.check(context) if finding.rule not in silent)
+    found = _found(context, silent)
     # Whether a comment is of use is certain only where everything was given.
     editor = None if config.partial else context.editor
     kept = suppression.apply(found, config.comments, RULES, silent, editor)
@@ -104,3 +67,11 @@ def lint(
     return sorted(
         unique, key=lambda finding: (finding.file, finding.line, finding.rule, finding.column, finding.message)
     )
+
+
+def _found(context: Context, silent: Collection[str]) -> Iterator[Finding]:
+    for rule in registry.MODULES:
+        if rule not in silent:
+            yield from registry.module(rule).check(context)
+    for family in registry.old_families():
+        yield from (finding for finding in family.check(context) if finding.rule not in silent)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -21,17 +20,6 @@ if t.TYPE_CHECKING:
 
 Severity = t.Literal["error", "warning", "advice"]
 SEVERITIES: t.Final[tuple[Severity, ...]] = ("error", "warning", "advice")
-
-
-def no_such_rule(rule: str, known: t.Iterable[str]) -> str:
-    """What to tell whoever asks for a rule that is not there."""
-    close = difflib.get_close_matches(rule, sorted(known), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else "docs/rules/README.md lists them"
-    return f'there is no rule "{rule}", {hint}'
-
-
-class LintError(Exception):
-    """Lint itself was asked for something impossible, such as an unknown rule."""
 
 
 @dataclass(frozen=True)

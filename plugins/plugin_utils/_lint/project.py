@@ -20,7 +20,8 @@ import yaml
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 
-from .finding import LintError, Rule
+from .errors import LintError
+from .finding import Rule
 from .suppression import INVALID, UNUSED
 from .suppression import RULES as ABOUT_COMMENTS
 

@@ -17,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .engine import RULES
-from .finding import LintError
+from .errors import LintError
 from .writing import write_file
 
 if t.TYPE_CHECKING:

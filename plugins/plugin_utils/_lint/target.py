@@ -13,7 +13,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .finding import LintError
+from .errors import LintError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,8 @@ from __future__ import annotations
 import typing as t
 
 from .engine import RULES
-from .finding import SEVERITIES, LintError
+from .errors import LintError
+from .finding import SEVERITIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

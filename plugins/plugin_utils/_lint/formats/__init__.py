@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import LintError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.errors import LintError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.writing import write_file
 
 from . import checkstyle, data, github, gitlab, human, junit, sarif

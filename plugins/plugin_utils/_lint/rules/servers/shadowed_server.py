@@ -5,52 +5,53 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Rules on which server answers."""
+"""Find a server_name that another server already has on the same socket.
+
+nginx keeps the first server of a name and ignores the others with a warning in its log (ngx_http_add_names()).
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from .finding import Rule, related
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.listeners import is_requested
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule, related
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Conflict, Listener, Server
 
-    from .context import Context
-    from .finding import Finding
-
-SHADOWED_SERVER: t.Final = Rule("shadowed-server", "error", "Another server already has this name on the same socket")
-RULES: t.Final = (SHADOWED_SERVER,)
+RULE: t.Final = Rule("shadowed-server", "error", "Another server already has this name on the same socket")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """One finding per pair of servers, with every name and socket that they share."""
+    """Report each pair of servers once, with every name and socket that they share."""
     shadows: dict[tuple[int, int], _Shadow] = {}
     for listener in context.router.listeners.values():
         for conflict in listener.conflicts:
-            for winner, loser in _harmed(conflict, listener):
+            for winner, loser in _pairs(conflict, listener):
                 key = (id(winner), id(loser))
                 shadows.setdefault(key, _Shadow(winner, loser)).add(conflict.name, listener)
     for shadow in shadows.values():
         yield shadow.finding()
 
 
-def _harmed(conflict: Conflict, listener: Listener) -> Iterator[tuple[Server, Server]]:
-    """Who answers in whose place. Nobody asks for a name like `_`: there the default server of the socket answers."""
-    if _is_asked_for(conflict.name):
+def _pairs(conflict: Conflict, listener: Listener) -> Iterator[tuple[Server, Server]]:
+    """Yield the server that answers and the one that does not.
+
+    For a name that no client sends, such as `_`, the default server of the socket answers.
+    """
+    if is_requested(conflict.name):
         yield conflict.winner, conflict.loser
         return
     losers = (conflict.loser, conflict.winner) if conflict.name else (conflict.loser,)
     for loser in losers:
-        if listener.default is not loser and not any(_is_asked_for(name) for name in loser.names):
+        if listener.default is not loser and not any(is_requested(name) for name in loser.names):
             yield listener.default, loser
-
-
-def _is_asked_for(name: str) -> bool:
-    return bool(name.strip("_-"))
 
 
 class _Shadow:
@@ -71,12 +72,12 @@ class _Shadow:
         places = [related("this server answers instead", winner_place)]
         if self.loser.directive.place != place:
             places.append(related("the server that does not answer", self.loser.directive.place))
-        return SHADOWED_SERVER.at(place, self._message(winner_place, twice=place == winner_place), places)
+        return RULE.at(place, self._message(winner_place, twice=place == winner_place), places)
 
     def _message(self, winner_place: Place, *, twice: bool) -> str:
         names = ", ".join(f'"{name}"' for name in self.names)
         sockets = ", ".join(self.sockets)
-        if not any(_is_asked_for(name) for name in self.names):
+        if not any(is_requested(name) for name in self.names):
             return (
                 f"server_name {names} on {sockets} is there more than once and no name that a client asks for: "
                 f"the default server at {winner_place} answers, this one never"
@@ -90,7 +91,7 @@ class _Shadow:
 
 
 def _claimed_at(server: Server, name: str) -> Place:
-    """Where a server claims a name: as written, in other letters, or with a form that includes it."""
+    """Return where a server claims a name: as written, in other letters, or with a wildcard that includes it."""
     bare = name.lower().removeprefix("*").removeprefix(".")
     for own, directive in server.names.items():
         if own.lower().removeprefix("*").removeprefix(".") == bare:

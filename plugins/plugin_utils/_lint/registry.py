@@ -1,0 +1,106 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Map each rule's id to its module, and load modules only when they are needed.
+
+A rule is one file, `rules/<family>/<id with underscores>.py`. Its docstring says what the rule finds and why that matters::
+
+    '''Find a listing of a folder's files that every client may read.
+
+    nginx lists the files of a folder without an index (ngx_http_autoindex_module).
+    '''
+
+    RULE: t.Final = Rule("autoindex-on", "warning", "Clients can list the files of a folder")
+
+
+    def check(context: Context) -> Iterator[Finding]:
+        '''Check every `autoindex on`.'''
+        for block, directive in context.directives("autoindex"):
+            if directive.args == ["on"]:
+                yield RULE.at(directive.place, "message", fix=context.editor.remove(directive))
+
+- `check` asks the context for what it is about: `context.directives(names)`, `context.blocks_named(names)`,
+  `context.named(names)` (inside `http`), `context.router`. Each is an index that is built once: no rule walks the tree.
+- A fix is an argument of `Rule.at`, and only there where it is certain to be what was meant.
+- What several rules need is a function of `analysis/` with the decorator `@shared` (`context.py`): computed at the first
+  call, kept for this context. Where rules share one simulation, it gives what was found by rule, and each rule yields its own.
+- The page is `docs/rules/<id>.md`, the fixtures are `tests/unit/plugins/plugin_utils/_lint/fixtures/<id>/`.
+- The id stands in `_FAMILIES` below, and nowhere else. An id never changes its meaning.
+
+`tests/meta/test_rules.py` holds all of this.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import typing as t
+
+from .errors import LintError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .context import Context
+    from .finding import Finding, Rule
+
+#: Every rule, by the family whose folder below `rules/` it lies in.
+_FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
+    "servers": ("default-server-implicit", "listen-443-without-ssl", "server-name-unmatchable", "shadowed-server"),
+}
+#: The module of each rule by the rule's id, below `rules/`.
+MODULES: t.Final[dict[str, str]] = {
+    rule: f"{family}.{rule.replace('-', '_')}" for family, rules in _FAMILIES.items() for rule in rules
+}
+#: Families that are not converted yet: a module with `RULES` and `check(context)` each.
+OLD: t.Final = (
+    *("unreadable", "named", "loops", "locations", "files", "redirects", "proxying"),
+    *("upstreams", "rewriting", "unused", "refused", "dispatch"),
+)
+_OLD_RULES: t.Final = (*OLD, "suppression", "project")
+
+
+class RuleModule(t.Protocol):
+    """A module below `rules/`."""
+
+    @property
+    def RULE(self) -> Rule:  # noqa: N802 - a constant of the module
+        """The rule's id, severity and summary."""
+
+    def check(self, context: Context) -> Iterator[Finding]:
+        """Find what the rule is about."""
+
+
+def module(rule: str) -> RuleModule:
+    """Load the module of a rule.
+
+    Raises:
+        LintError: there is no such rule.
+    """
+    if rule not in MODULES:
+        raise LintError(no_such_rule(rule))
+    return t.cast("RuleModule", importlib.import_module(f"{__package__}.rules.{MODULES[rule]}"))
+
+
+def old_families() -> list[t.Any]:
+    """Load the families that are not converted yet."""
+    return [importlib.import_module(f"{__package__}.{name}") for name in OLD]
+
+
+def load_all() -> dict[str, Rule]:
+    """Load every rule; return them by id."""
+    rules = {rule: module(rule).RULE for rule in MODULES}
+    for name in _OLD_RULES:
+        rules.update({rule.id: rule for rule in importlib.import_module(f"{__package__}.{name}").RULES})
+    return rules
+
+
+def no_such_rule(rule: str) -> str:
+    """Return the message about an unknown rule, with the ids that are spelt alike."""
+    close = difflib.get_close_matches(rule, sorted(load_all()), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "docs/rules/README.md lists them"
+    return f'there is no rule "{rule}", {hint}'
