@@ -98,7 +98,7 @@ def test_a_module_takes_little_along(path: Path) -> None:
 def test_the_walk_over_imports_finds_what_is_behind_another_file() -> None:
     release = next(path for path in MODULES if path.stem == "nginx_release")
     rooms = {file.parent.name for file in sent_along(release)}
-    assert {"_release", "_nginx", "_sandbox", "_health"} <= rooms
+    assert {"_release", "_nginx", "_namespaces", "_health"} <= rooms
 
 
 def specs() -> dict[str, t.Any]:

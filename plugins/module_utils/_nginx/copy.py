@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import Completed
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import Completed
 
 from .facts import scan
 from .instance import Instance, NginxError, environment

@@ -13,7 +13,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import (
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import (
     Completed,
     SandboxError,
     run_in_private_mounts,

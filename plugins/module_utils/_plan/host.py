@@ -16,10 +16,10 @@ import time
 import typing as t
 import zlib
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import find_master
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available, run_worlds
 
 from .trees import TreeError, Trees, write

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx import facts as runtime
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.logs import Words
@@ -21,7 +22,6 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes im
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.reload import outdated, reload_and_prove, snapshot
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service import Service, start, stop
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import SandboxError
 
 from . import boot
 from . import lease as deadman

@@ -23,10 +23,10 @@ import traceback
 import typing as t
 import zlib
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 
-from . import _inside
-from .mounts import SandboxError
+from . import init
 
 _BATCH = 500  # probes per message
 _HEAD = struct.Struct("=I")
@@ -44,7 +44,7 @@ def available(*, user: t.Optional[bool] = None) -> t.Optional[str]:
     if not child:
         os.close(receiver)
         try:
-            os.write(sender, _inside.attempt(user=_in_namespace(user)).encode("utf-8", "replace"))
+            os.write(sender, init.attempt(user=_in_namespace(user)).encode("utf-8", "replace"))
         finally:
             os._exit(0)
     os.close(sender)
@@ -65,7 +65,7 @@ class World:
         instance: which nginx.
         tree: the folder shown at `instance.config_dir`; None shows what is there.
         listens: `listen` dictionaries as in probes, of all configurations that are compared.
-        edge: what is in front of these servers, see `follow.next_probe`.
+        edge: what is in front of these servers, see `redirects.next_probe`.
         deadline: seconds for everything; then the world ends.
         fs: "host" shows the machine's files, "empty" the system's only (nothing of /var, /srv, /home and such).
         trace: the tree is instrumented and logs block ids.
@@ -96,7 +96,7 @@ class World:
         began = time.monotonic()
         self._deadline = began + deadline
         self._child = 0
-        plan = _inside.Plan(
+        plan = init.WorldPlan(
             instance,
             tree or instance.config_dir,
             listens=[dict(listen) for listen in listens],
@@ -182,10 +182,10 @@ class World:
         return message
 
 
-def _become(channel: socket.socket, plan: _inside.Plan, parent: int) -> t.NoReturn:
+def _become(channel: socket.socket, plan: init.WorldPlan, parent: int) -> t.NoReturn:
     # Never returns into the caller's code, whatever happens.
     try:
-        _inside.build(channel, plan, parent, lambda message: send(channel, message), lambda: receive(channel))
+        init.build(channel, plan, parent, lambda message: send(channel, message), lambda: receive(channel))
     except SandboxError as error:
         _tell(channel, str(error), error.kind)
     except BaseException as error:  # noqa: BLE001
@@ -247,7 +247,7 @@ def run_worlds(job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         child = os.fork()
         if not child:
             try:
-                _inside.die_with_parent(parent)
+                init.die_with_parent(parent)
                 os.close(receiver)
                 data = json.dumps(_run(job, spec)).encode("utf-8", "surrogatepass")
                 with open(sender, "wb") as file:

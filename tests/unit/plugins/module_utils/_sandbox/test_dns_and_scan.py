@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox._dns import Names
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox._networks import is_literal
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox._scan import Scan
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.dns import DnsNames
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.networks import is_literal
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.scan import Scan
 
 
 def query(name: str, kind: int, number: int = 7) -> bytes:
@@ -28,7 +28,7 @@ def parse(reply: bytes | None) -> tuple[int, int, bytes]:
 
 
 def test_every_name_has_an_address_of_its_own() -> None:
-    names = Names()
+    names = DnsNames()
     first, second = (parse(names.reply(query(name, 1))) for name in ("a.example", "b.example"))
     assert first[:2] == second[:2] == (0, 1)
     assert first[2] != second[2]
@@ -37,7 +37,7 @@ def test_every_name_has_an_address_of_its_own() -> None:
 
 
 def test_one_peer_for_who_asks_for_both_families_and_ipv6_for_who_asks_for_it_alone() -> None:
-    names = Names()
+    names = DnsNames()
     assert parse(names.reply(query("both", 1)))[1] == 1
     assert parse(names.reply(query("both", 28)))[:2] == (0, 0)
     assert parse(names.reply(query("six", 28)))[:2] == (0, 1)
@@ -45,18 +45,18 @@ def test_one_peer_for_who_asks_for_both_families_and_ipv6_for_who_asks_for_it_al
 
 @pytest.mark.parametrize("kind", [33, 12, 16])
 def test_other_records_do_not_exist(kind: int) -> None:
-    assert parse(Names().reply(query("_http._tcp.x", kind)))[:2] == (3, 0)
+    assert parse(DnsNames().reply(query("_http._tcp.x", kind)))[:2] == (3, 0)
 
 
 @given(st.binary(max_size=80))
 def test_no_packet_breaks_it(data: bytes) -> None:
-    Names().reply(data)
+    DnsNames().reply(data)
 
 
 def test_an_answer_is_never_answered() -> None:
-    reply = Names().reply(query("x", 1))
+    reply = DnsNames().reply(query("x", 1))
     assert reply is not None
-    assert Names().reply(reply) is None
+    assert DnsNames().reply(reply) is None
 
 
 def scan(folder: Path, text: str) -> Scan:

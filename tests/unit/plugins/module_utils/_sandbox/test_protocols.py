@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox import _h2, _protocols
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox._client import Answer
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox._protocols import UnreadableError
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox import http2, protocols
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.client import Http1Answer
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.protocols import UnreadableError
 
 
 def fastcgi(kind: int, content: bytes, padding: int = 0) -> bytes:
@@ -60,10 +60,10 @@ REQUESTS = {
 def test_a_request_is_complete_at_its_last_byte(name: str) -> None:
     data = REQUESTS[name]
     protocol = name.split(maxsplit=1)[0]
-    assert _protocols.sniff(data) == protocol
+    assert protocols.sniff(data) == protocol
     for size in range(len(data)):
-        assert _protocols.READERS[protocol](data[:size]) is None
-    request = _protocols.READERS[protocol](data + b"next")
+        assert protocols.READERS[protocol](data[:size]) is None
+    request = protocols.READERS[protocol](data + b"next")
     assert request is not None
     assert (request.protocol, request.method, request.uri, request.used) == (protocol, "POST", "/a?b", len(data))
     assert ["X-Long", LONG.decode()] in request.headers
@@ -71,13 +71,13 @@ def test_a_request_is_complete_at_its_last_byte(name: str) -> None:
 
 def test_a_subrequest_announces_a_body_that_never_comes() -> None:
     head = b"GET /auth HTTP/1.0\r\nContent-Length: 3\r\n\r\n"
-    request = _protocols.read_http(head)
+    request = protocols.read_http(head)
     assert request is not None
     assert (request.uri, request.keep, request.used) == ("/auth", False, len(head))
     for name in ("http", "uwsgi", "scgi"):
         data = REQUESTS[name][:-3]
-        assert _protocols.READERS[name](data) is None
-        request = _protocols.READERS[name](data, whole=False)
+        assert protocols.READERS[name](data) is None
+        request = protocols.READERS[name](data, whole=False)
         assert request is not None
         assert (request.method, request.used) == ("POST", len(data))
 
@@ -89,19 +89,24 @@ def test_a_subrequest_announces_a_body_that_never_comes() -> None:
         (b"GE", None),
         (b"PUT /", "http"),
         (b"PRI * HTTP", None),
-        (_h2.PREFACE, "grpc"),
+        (http2.PREFACE, "grpc"),
         (b"get k\r\n", "memcached"),
         (b"\xff\xfe", "unknown"),
         (b"*1\r\n", "unknown"),
     ],
 )
 def test_protocols_are_told_apart_by_their_first_bytes(head: bytes, protocol: str | None) -> None:
-    assert _protocols.sniff(head) == protocol
+    assert protocols.sniff(head) == protocol
 
 
 @given(st.binary(max_size=300))
 def test_garbage_is_never_more_than_unreadable(data: bytes) -> None:
-    for feed in (*_protocols.READERS.values(), Answer("GET").feed, _h2.Answer().feed, _h2.Service().feed):
+    for feed in (
+        *protocols.READERS.values(),
+        Http1Answer("GET").feed,
+        http2.Http2Answer().feed,
+        http2.Http2Service().feed,
+    ):
         try:
             t.cast("t.Any", feed)(data)
         except (UnreadableError, IndexError, ValueError, struct.error):
@@ -122,7 +127,7 @@ def test_garbage_is_never_more_than_unreadable(data: bytes) -> None:
     ],
 )
 def test_answers_of_http1(method: str, data: bytes, expected: tuple[t.Any, ...]) -> None:
-    whole, pieces = Answer(method), Answer(method)
+    whole, pieces = Http1Answer(method), Http1Answer(method)
     done = whole.feed(data)
     assert (whole.status, whole.body, whole.keep, done) == expected
     assert [pieces.feed(data[at : at + 1]) for at in range(len(data))][-1] == done
@@ -132,7 +137,7 @@ def test_answers_of_http1(method: str, data: bytes, expected: tuple[t.Any, ...])
 @pytest.mark.parametrize("data", [b"SSH-2.0-x\r\n", b"HTTP/1.1 OK\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x50"])
 def test_what_is_no_http1(data: bytes) -> None:
     with pytest.raises(UnreadableError):
-        Answer("GET").feed(data)
+        Http1Answer("GET").feed(data)
 
 
 # RFC 7541, C.4 and C.6: three requests and three answers over one connection each, Huffman-coded, with a dynamic table.
@@ -144,26 +149,26 @@ C4 = [
 
 
 def test_header_compression() -> None:
-    decoder = _h2.Decoder()
+    decoder = http2.Decoder()
     for block, name, value in C4:
         assert [name, value] in decoder.decode(bytes.fromhex(block))
-    assert _h2.unhuffman(bytes.fromhex("9d29ad171863c78f0b97c8e9ae82ae43d3")) == b"https://www.example.com"
+    assert http2.unhuffman(bytes.fromhex("9d29ad171863c78f0b97c8e9ae82ae43d3")) == b"https://www.example.com"
 
 
 @given(st.lists(st.tuples(st.text("abc-", min_size=1), st.text(st.characters(max_codepoint=255), max_size=400))))
 def test_what_is_encoded_can_be_decoded(fields: list[tuple[str, str]]) -> None:
-    assert _h2.Decoder().decode(_h2.encode(fields)) == [list(field) for field in fields]
+    assert http2.Decoder().decode(http2.encode(fields)) == [list(field) for field in fields]
 
 
 def test_large_requests_and_bodies_are_split_into_frames() -> None:
     listen = {"ssl": False}
     headers = [["X-A", "v" * 40000]]
-    data = _h2.request_bytes(
+    data = http2.request_bytes(
         {"method": "POST", "target": "/", "host": "x", "listen": listen, "headers": headers, "body": "b" * 40000}
     )
-    service = _h2.Service()
-    (request,) = service.feed(data[len(_h2.PREFACE) :])
+    service = http2.Http2Service()
+    (request,) = service.feed(data[len(http2.PREFACE) :])
     assert ["x-a", "v" * 40000] in request.headers
-    answer = _h2.Answer()
+    answer = http2.Http2Answer()
     assert answer.feed(service.out + service.answer(request, 201, [["Via", "stub"]], b"c" * 50000))
     assert (answer.status, len(answer.body), ["via", "stub"] in answer.headers) == (201, 50000, True)

@@ -16,10 +16,20 @@ import stat
 import struct
 import typing as t
 
-from . import _world
-from ._networks import NAMESERVER
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import (
+    CLONE_NEWIPC,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    MS_BIND,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    Namespaces,
+    StepError,
+)
 
-_NEWIPC, _NEWPID = 0x08000000, 0x20000000
+from .networks import NAMESERVER
+
 _NODES = ("null", "zero", "full", "random", "urandom", "tty")
 #: Folder of the stubs' own files, and the log that an instrumented tree writes.
 OWN = "/run/failsafe"
@@ -33,8 +43,8 @@ _MS_MOVE = 8192
 _NET_BIND_SERVICE = 10
 
 
-class Place(_world.World):
-    """Builds it, in a forked child.
+class RootFs:
+    """The root file system of a world, built in a forked child.
 
     Args:
         tree: what is shown at `config_dir`; "" for nothing.
@@ -48,9 +58,6 @@ class Place(_world.World):
         accounts: names that must exist.
         listens: paths of unix sockets that nginx may bind.
     """
-
-    _namespaces = _world.CLONE_NEWNS | _NEWIPC | _NEWPID
-    _writable = True
 
     def __init__(
         self,
@@ -68,9 +75,14 @@ class Place(_world.World):
     ) -> None:
         self._hidden = sorted({*_bound_sockets(), *_found_sockets("/run"), *sockets, *listens, *_beside(sockets)})
         folders = {os.path.dirname(path) for path in (*written, *self._hidden, *emptied, OWN + "/x")}
-        super().__init__(
-            [(tree, config_dir)] if tree else [], user=user, emptied=(), folders=sorted(folders | {config_dir})
+        self._namespaces = Namespaces(
+            [(tree, config_dir)] if tree else [],
+            user=user,
+            folders=sorted(folders | {config_dir}),
+            flags=CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID,
+            writable=True,
         )
+        self._user = user
         try:
             self._mode = stat.S_IMODE(os.stat(config_dir).st_mode)
         except OSError:
@@ -83,13 +95,13 @@ class Place(_world.World):
         self._listens = listens
 
     def build(self) -> None:
-        """Unshares and mounts everything but /proc.
+        """Unshare the namespaces and mount everything but /proc.
 
         Raises:
             Exception: a step failed; the message names it and the system's reason.
         """
-        self._build()
-        for _source, target in self._binds:
+        self._namespaces.build(self._change_root)
+        for _source, target in self._namespaces.binds:
             os.chmod(target, self._mode)  # a temporary folder of the candidate is closed to nginx's workers
         if self._blank:
             self._clear()
@@ -104,13 +116,13 @@ class Place(_world.World):
                 self._tmpfs_on(path)
         for path in self._written:
             if self._blank or path.startswith(OWN):
-                self.parent(path)
+                self.make_parent(path)
             if not os.path.islink(path) and os.path.isfile(path):
                 self.remove(path)
 
     def _change_root(self) -> None:
-        # A root of our own, into which everything is moved: what is made at its top vanishes too.
-        root = f"{self._tmpfs}/root"
+        # Everything is moved into another root folder: what is made at its top vanishes too.
+        root = f"{self._namespaces.tmpfs}/root"
         os.mkdir(root)
         for name in sorted(os.listdir("/")):
             source, target = "/" + name, f"{root}/{name}"
@@ -119,70 +131,68 @@ class Place(_world.World):
             elif os.path.isdir(source):
                 os.mkdir(target)
                 # A namespace's inherited mounts cannot be moved, those of the overlays can and keep their ids.
-                kind = _world.MS_BIND | _world.MS_REC if source in _KERNEL else _MS_MOVE
-                self._mount(f"move {source}", source, target, None, kind)
+                kind = MS_BIND | MS_REC if source in _KERNEL else _MS_MOVE
+                self._namespaces.mount(f"move {source}", source, target, None, kind)
         os.chroot(root)
         os.chdir("/")
-        handle = os.open("/", os.O_PATH)
-        self._mount_ids.add(_world.mount_id(handle))
-        os.close(handle)
-        for _source, target in self._binds:
-            self.parent(target + "/x")
+        self._namespaces.adopt("/")
+        for _source, target in self._namespaces.binds:
+            self.make_parent(target + "/x")
 
-    def processes(self, *, first: bool = False) -> None:
-        """Mounts a /proc in which the kernel's settings can be written: a container's is read-only.
+    def mount_proc(self, *, first: bool = False) -> None:
+        """Mount a /proc in which the kernel's settings can be written: a container's is read-only.
 
         Args:
             first: this is the first process of the PID namespace, whose /proc has to be its own.
         """
         try:
-            self._mount("mount /proc", "proc", "/proc", "proc", 0xE)  # nosuid, nodev, noexec
-        except _world.StepError:
+            self._namespaces.mount("mount /proc", "proc", "/proc", "proc", 0xE)  # nosuid, nodev, noexec
+        except StepError:
             if first:
                 raise
 
     def seal(self) -> None:
-        """Makes /proc read-only, once the kernel's settings of the world are made."""
-        with contextlib.suppress(_world.StepError):  # a shared one is the system's to guard
-            flags = _world.MS_REMOUNT | _world.MS_BIND | _world.MS_RDONLY | 0xE
-            self._mount("make /proc read-only", None, "/proc", None, flags)
+        """Make /proc read-only, once the kernel's settings of the world are made."""
+        with contextlib.suppress(StepError):  # a shared /proc is guarded by the system
+            flags = MS_REMOUNT | MS_BIND | MS_RDONLY | 0xE
+            self._namespaces.mount("make /proc read-only", None, "/proc", None, flags)
 
-    def parent(self, path: str) -> bool:
-        """Makes the folders above a path, in the world only; False where that cannot be."""
+    def make_parent(self, path: str) -> bool:
+        """Make the folders above a path, in the world only; return False where that is impossible."""
         folder = os.path.dirname(path)
         if not os.path.isdir(folder):
-            if folder == path or not self.parent(folder):
+            if folder == path or not self.make_parent(folder):
                 return False
             try:
                 os.mkdir(folder)
                 os.chmod(folder, 0o755)  # noqa: S103
             except OSError:
                 return False
-        if self._user and self._ours(folder) and not os.access(folder, os.W_OK):
+        if self._user and self._is_own(folder) and not os.access(folder, os.W_OK):
             handle = os.open(folder, os.O_PATH)
-            with contextlib.suppress(_world.StepError):  # then what needs it fails, and says so
-                self._lay(handle, folder, f"overlay on {folder}")
+            with contextlib.suppress(StepError):  # then the step that needs it fails, and says so
+                self._namespaces.overlay(handle, folder, f"overlay on {folder}")
             os.close(handle)
-        return self._ours(folder)
+        return self._is_own(folder)
 
     def remove(self, path: str) -> None:
-        """Takes away a file of the world, or covers it where its folder is not ours to write."""
+        """Delete a file in the world, or cover it where its folder cannot be written."""
         if not os.path.lexists(path):
             return
         try:
-            if self._ours(os.path.dirname(path)):
+            if self._is_own(os.path.dirname(path)):
                 os.unlink(path)
                 return
         except OSError:
             pass
-        with contextlib.suppress(_world.StepError, OSError):  # not reachable for us: not for nginx either
-            blank = os.path.join(self._tmpfs, "blank")
+        with contextlib.suppress(StepError, OSError):  # not reachable here: not for nginx either
+            blank = os.path.join(self._namespaces.tmpfs, "blank")
             os.close(os.open(blank, os.O_WRONLY | os.O_CREAT, 0o600))
-            self._mount("cover", blank, os.path.realpath(path), None, _world.MS_BIND)
+            self._namespaces.mount("cover", blank, os.path.realpath(path), None, MS_BIND)
 
     def write(self, path: str, content: bytes, mode: int = 0o644) -> bool:
-        """Makes or replaces a file of the world; False where that cannot be."""
-        if self.parent(path):
+        """Make or replace a file in the world; return False where that is impossible."""
+        if self.make_parent(path):
             with contextlib.suppress(OSError):
                 temporary = os.path.join(os.path.dirname(path), ".failsafe")
                 with open(temporary, "wb") as file:
@@ -191,62 +201,60 @@ class Place(_world.World):
                 os.rename(temporary, path)
                 return True
         try:
-            source = f"{self._tmpfs}/file{abs(hash(path))}"
+            source = f"{self._namespaces.tmpfs}/file{abs(hash(path))}"
             with open(source, "wb") as file:
                 file.write(content)
             os.chmod(source, mode)
-            self._mount(f"show {path}", source, os.path.realpath(path), None, _world.MS_BIND)
-        except (_world.StepError, OSError):
+            self._namespaces.mount(f"show {path}", source, os.path.realpath(path), None, MS_BIND)
+        except (StepError, OSError):
             return False
         return True
 
     def forget_sockets(self) -> None:
-        """Takes away what a killed nginx left bound; the stubs' own stay."""
+        """Delete the sockets that a killed nginx left bound; those of the stubs stay."""
         for path in self._listens:
             self.remove(path)
 
-    def _ours(self, folder: str) -> bool:
+    def _is_own(self, folder: str) -> bool:
         try:
             handle = os.open(folder, os.O_PATH | os.O_DIRECTORY)
         except OSError:
             return False
         try:
-            return _world.mount_id(handle) in self._mount_ids
+            return self._namespaces.owns(handle)
         finally:
             os.close(handle)
 
     def _tmpfs_on(self, path: str, mode: str = "0755") -> None:
         seen = os.stat(path)
-        self._mount(f"mount a tmpfs on {path}", "tmpfs", path, "tmpfs", 0, f"size=64m,mode={mode}")
+        self._namespaces.mount(f"mount a tmpfs on {path}", "tmpfs", path, "tmpfs", 0, f"size=64m,mode={mode}")
         if not self._user:
             os.chown(path, seen.st_uid, seen.st_gid)
-        handle = os.open(path, os.O_PATH)
-        self._mount_ids.add(_world.mount_id(handle))
-        os.close(handle)
+        self._namespaces.adopt(path)
 
     def _clear(self) -> None:
-        binds = [(os.open(target, os.O_PATH), target) for _source, target in self._binds]
+        binds = [(os.open(target, os.O_PATH), target) for _source, target in self._namespaces.binds]
         for name in sorted(os.listdir("/")):
             path = "/" + name
             keep = name in _SYSTEM or any(f"{needed}/".startswith(path + "/") for needed in self._needed)
             if not keep and os.path.isdir(path) and not os.path.islink(path):
                 self._tmpfs_on(path)
         for handle, target in binds:
-            if not os.path.isdir(target) and self.parent(target + "/x"):
-                self._mount(f"show {target}", f"/proc/self/fd/{handle}", target, None, _world.MS_BIND)
+            if not os.path.isdir(target) and self.make_parent(target + "/x"):
+                self._namespaces.mount(f"show {target}", f"/proc/self/fd/{handle}", target, None, MS_BIND)
             os.close(handle)
         for name in ("tmp", "var/tmp", "var/log", "var/lib", "var/cache", "var/run"):
-            if self.parent(f"/{name}/x") and name.endswith("tmp"):
+            if self.make_parent(f"/{name}/x") and name.endswith("tmp"):
                 os.chmod("/" + name, 0o1777)  # noqa: S103
 
     def _open_up(self) -> None:
         # Where no overlay was possible, a folder that nginx writes to is an empty one.
-        needed = [*self._needed, *(target for _source, target in self._binds)]
+        needed = [*self._needed, *(target for _source, target in self._namespaces.binds)]
         for folder in sorted({os.path.dirname(path) for path in self._written} | {os.path.dirname(OWN)}):
             real = os.path.realpath(folder)
             if any(f"{path}/".startswith(real + "/") for path in needed):
                 continue
-            if os.path.isdir(real) and real != "/" and not self._ours(real):
+            if os.path.isdir(real) and real != "/" and not self._is_own(real):
                 self._tmpfs_on(real)
 
     def _devices(self) -> None:
@@ -254,7 +262,7 @@ class Place(_world.World):
         self._tmpfs_on("/dev")
         for name, handle in nodes:
             os.close(os.open("/dev/" + name, os.O_WRONLY | os.O_CREAT, 0o666))
-            self._mount(f"show /dev/{name}", f"/proc/self/fd/{handle}", "/dev/" + name, None, _world.MS_BIND)
+            self._namespaces.mount(f"show /dev/{name}", f"/proc/self/fd/{handle}", "/dev/" + name, None, MS_BIND)
             os.close(handle)
         for number, name in enumerate(("stdin", "stdout", "stderr")):
             os.symlink(f"/proc/self/fd/{number}", "/dev/" + name)
@@ -263,7 +271,7 @@ class Place(_world.World):
         os.chmod("/dev/shm", 0o1777)  # noqa: S103, S108
 
     def _system(self) -> None:
-        # One processor: `worker_processes auto` then means one worker, and which worker answers is no matter of luck.
+        # With one processor `worker_processes auto` means one worker: always the same worker answers.
         self._tmpfs_on("/sys")
         os.makedirs("/sys/devices/system/cpu")
         for name in ("online", "possible", "present"):
@@ -324,7 +332,7 @@ def _found_sockets(top: str) -> t.Set[str]:
 
 
 def drop_capabilities() -> None:
-    """Leaves to what is executed next only what nginx needs: code in a configuration gets no way out of the world."""
+    """Drop every capability that nginx does not need: code in a configuration must not leave the world."""
     # <linux/capability.h>: CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, NET_BIND_SERVICE, NET_ADMIN, NET_RAW,
     # SYS_RESOURCE. Both NET ones reach the world's own networks only.
     libc = ctypes.CDLL(None, use_errno=True)
@@ -333,7 +341,7 @@ def drop_capabilities() -> None:
             libc.prctl(24, number, 0, 0, 0)  # PR_CAPBSET_DROP
     libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
     if os.geteuid():
-        # Low ports are nginx's in its own network, also where /proc/sys cannot be written to say so.
+        # nginx may bind low ports in its own network, also where /proc/sys cannot be written to say so.
         head, sets = struct.pack("=Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
         libc.capget(head, sets)
         effective, permitted = struct.unpack_from("=II", sets)

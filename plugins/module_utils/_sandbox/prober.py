@@ -15,14 +15,15 @@ import re
 import time
 import typing as t
 
-from . import _client, _h2, follow
-from ._client import Answer, Client, ConnectError
-from ._networks import Networks
-from ._place import TRACE
-from ._protocols import UnreadableError
-from ._server import Server, errors_of
-from ._stub import Stub
-from .mounts import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
+
+from . import client, http2, redirects
+from .client import Client, ConnectError, Http1Answer
+from .networks import Networks
+from .nginx_process import NginxProcess, errors_of
+from .protocols import UnreadableError
+from .root_fs import TRACE
+from .stub import Stub
 
 Dict = t.Dict[str, t.Any]
 #: What must not be left of one probe when the next is sent.
@@ -45,7 +46,7 @@ class Prober:
     """Runs probes one after the other.
 
     Args:
-        listens, edge, names: for `follow.next_probe`.
+        listens, edge, names: for `redirects.next_probe`.
         several: an upstream has several servers.
         trace: read the ids that an instrumented tree logs.
         deadline: as of `time.monotonic`.
@@ -54,7 +55,7 @@ class Prober:
 
     def __init__(
         self,
-        server: Server,
+        server: NginxProcess,
         networks: Networks,
         stub: Stub,
         *,
@@ -73,7 +74,7 @@ class Prober:
         self._client = Client(networks)
         self._listens = listens
         self._edge = edge
-        self._names = follow.ServerNames(names)
+        self._names = redirects.ServerNames(names)
         self._trace: t.Optional[int] = os.open(TRACE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666) if trace else None
         self._deadline = deadline
         self._budget = seconds * _RESTARTING
@@ -104,7 +105,7 @@ class Prober:
         met = {_identity(probe)}
         chain = "final"
         while True:
-            following = follow.next_probe(hop, result, self._listens, self._edge, self._names)
+            following = redirects.next_probe(hop, result, self._listens, self._edge, self._names)
             if following is None:
                 break
             if isinstance(following, str):
@@ -114,7 +115,7 @@ class Prober:
             if identity in met:
                 chain = "loop"
                 break
-            if len(hops) > follow.MOST_HOPS:
+            if len(hops) > redirects.MOST_HOPS:
                 chain = "too-long"
                 break
             met.add(identity)
@@ -187,7 +188,7 @@ class Prober:
         log = self._server.drain()
         outcome.update(
             body_length=len(body),
-            body_digest=_client.digest(body),
+            body_digest=client.digest(body),
             upstreams=self._stub.seen,
             errors=errors_of(log) if log else [],
             hops=[],
@@ -205,19 +206,21 @@ class Prober:
             while self._stub.busy and time.monotonic() < limit:
                 self._stub.loop.turn(_SETTLE)
 
-    def _exchange(self, probe: Dict) -> t.Union[Answer, _h2.Answer]:
-        wait = _client.PATIENCE + max([float(entry.get("delay") or 0) for entry in self._stub.answers] or [0.0])
+    def _exchange(self, probe: Dict) -> t.Union[Http1Answer, http2.Http2Answer]:
+        wait = client.PATIENCE + max([float(entry.get("delay") or 0) for entry in self._stub.answers] or [0.0])
         listen = probe["listen"]
         # A listener with http2 and without TLS speaks nothing else before nginx 1.25.1.
         h2 = probe.get("version") == "2" or bool(listen.get("http2") and not listen.get("ssl"))
-        data = _h2.request_bytes(probe) if h2 else _client.request_bytes(probe)
+        data = http2.request_bytes(probe) if h2 else client.request_bytes(probe)
         while True:
             key, sock, used = self._client.connect(probe, alpn="h2" if h2 else "http/1.1")
-            answer: t.Union[Answer, _h2.Answer] = _h2.Answer() if h2 else Answer(probe["method"])
+            answer: t.Union[Http1Answer, http2.Http2Answer] = (
+                http2.Http2Answer() if h2 else Http1Answer(probe["method"])
+            )
             try:
                 sock.sendall(data)
                 sock.setblocking(False)
-                ended = _client.read(sock, answer, self._stub.loop, time.monotonic() + wait)
+                ended = client.read(sock, answer, self._stub.loop, time.monotonic() + wait)
                 answer.closed = ended or answer.closed
             except UnreadableError as error:
                 answer.closed = f"closed: {error}"
@@ -259,4 +262,4 @@ def _identity(probe: t.Mapping[str, t.Any]) -> str:
 
 def _hop(probe: Dict, outcome: Dict) -> Dict:
     keys = ("status", "location", "upstreams", "errors")
-    return {"url": follow.url_of(probe), **{key: outcome[key] for key in keys}, "closed": outcome["closed"]}
+    return {"url": redirects.url_of(probe), **{key: outcome[key] for key in keys}, "closed": outcome["closed"]}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import typing as t
 
-from ._protocols import Headers, Request, UnreadableError, with_type
+from .protocols import Headers, StubRequest, UnreadableError, with_type
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
@@ -286,8 +286,8 @@ def request_bytes(probe: t.Mapping[str, t.Any]) -> bytes:
     return hello + _head(1, fields, last=not body) + _body(1, body, last=True)
 
 
-class Answer:
-    """An answer as far as it has arrived; see `_client.Answer`, whose shape this is."""
+class Http2Answer:
+    """An answer as far as it has arrived; see `client.Http2Answer`, whose shape this is."""
 
     keep = False
 
@@ -331,7 +331,7 @@ class Answer:
             self.headers = [field for field in fields if field[0] != ":status"]
 
 
-class Service:
+class Http2Service:
     """The stub's side of a connection. `out` is what is to be sent."""
 
     def __init__(self) -> None:
@@ -339,7 +339,7 @@ class Service:
         self._frames = _Frames()
         self._open: t.Dict[int, Headers] = {}
 
-    def feed(self, data: bytes) -> t.List[Request]:
+    def feed(self, data: bytes) -> t.List[StubRequest]:
         """Takes what was received (without the preface) and returns the requests that are complete."""
         done = []
         for kind, flags, stream, payload in self._frames.take(data):
@@ -351,7 +351,7 @@ class Service:
         self._frames.out = b""
         return done
 
-    def answer(self, request: Request, status: int, headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:
+    def answer(self, request: StubRequest, status: int, headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:
         """An answer: for gRPC an empty message and its status after it, else a body."""
         fields = [[":status", str(status)], *([n.lower(), v] for n, v in headers if n.lower() not in _SINGULAR)]
         if request.protocol != "grpc":
@@ -367,13 +367,13 @@ class Service:
         return _head(request.number, fields, last=False) + message + _head(request.number, trailers, last=True)
 
 
-def _request(fields: Headers, stream: int) -> Request:
+def _request(fields: Headers, stream: int) -> StubRequest:
     pseudo = {name: value for name, value in fields if name.startswith(":")}
     headers = [field for field in fields if not field[0].startswith(":")]
     if ":authority" in pseudo:
         headers.insert(0, ["Host", pseudo[":authority"]])
     kind = next((value for name, value in headers if name == "content-type"), "")
     protocol = "grpc" if kind.startswith("application/grpc") else "http"
-    return Request(
+    return StubRequest(
         protocol, pseudo.get(":method", ""), pseudo.get(":path", ""), headers, {}, keep=True, used=0, number=stream
     )

@@ -21,7 +21,7 @@ _NETWORK = int(ipaddress.IPv4Address("198.18.0.0"))
 _NETWORK6 = int(ipaddress.IPv6Address("fd66:6169:6c73:d::"))
 
 
-class Names:
+class DnsNames:
     """The addresses given so far.
 
     Attributes:
@@ -86,7 +86,7 @@ def listen(sock: socket.socket, port: int, *, device: bytes = b"") -> None:
         sock.bind(("0.0.0.0", port))  # noqa: S104
 
 
-def answer(sock: socket.socket, names: Names) -> None:
+def answer(sock: socket.socket, names: DnsNames) -> None:
     """Answers one query, from the address it was sent to: nginx drops an answer from another one."""
     try:
         query, ancillary, _flags, sender = sock.recvmsg(4096, 256)

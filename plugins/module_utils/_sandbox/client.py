@@ -17,10 +17,10 @@ import struct
 import time
 import typing as t
 
-from . import _h2, _networks
-from ._netlink import family
-from ._protocols import UnreadableError, chunks_end
-from ._stub import Loop
+from . import http2, networks
+from .event_loop import EventLoop
+from .netlink import family
+from .protocols import UnreadableError, chunks_end
 
 CLIENT, CLIENT6 = "198.51.100.1", "2001:db8::1"
 #: Seconds for one answer, beyond what the stubs were told to wait.
@@ -35,7 +35,7 @@ class ConnectError(Exception):
     """No answer: the words of an outcome's `closed`."""
 
 
-class Answer:
+class Http1Answer:
     """An HTTP/1 answer as far as it has arrived.
 
     Attributes:
@@ -144,7 +144,7 @@ class Client:
         networks: where sockets are made.
     """
 
-    def __init__(self, networks: _networks.Networks) -> None:
+    def __init__(self, networks: networks.Networks) -> None:
         self._networks = networks
         self._kept: t.Dict[t.Any, socket.socket] = {}
         self._contexts = {name: _tls(name) for name in ("http/1.1", "h2")}
@@ -228,11 +228,11 @@ class Client:
     def _ends(self, address: str, client: t.Optional[str]) -> t.Tuple[str, str, bool]:
         # Where to, where from, and whether inside nginx's own network.
         v6 = ":" in address
-        goal = _networks.INNER[v6] if address in {"0.0.0.0", "::", "*"} else address  # noqa: S104
+        goal = networks.INNER[v6] if address in {"0.0.0.0", "::", "*"} else address  # noqa: S104
         source = client if client and (":" in client) == v6 else (CLIENT6 if v6 else CLIENT)
-        if _networks.is_loopback(goal):
-            return goal, source if _networks.is_loopback(source) else ("::1" if v6 else "127.0.0.1"), True
-        return goal, source, _networks.is_loopback(source) or source in self._networks.local
+        if networks.is_loopback(goal):
+            return goal, source if networks.is_loopback(source) else ("::1" if v6 else "127.0.0.1"), True
+        return goal, source, networks.is_loopback(source) or source in self._networks.local
 
 
 def _tls(alpn: str) -> ssl.SSLContext:
@@ -255,7 +255,7 @@ def _proxy_line(sock: socket.socket, probe: Probe) -> bytes:
         goal = sock.getpeername()[0]
         port = sock.getsockname()[1]
     if (":" in client) != (":" in goal):
-        goal = _networks.INNER[":" in client]
+        goal = networks.INNER[":" in client]
     kind = "TCP6" if ":" in client else "TCP4"
     return f"PROXY {kind} {client} {goal} {port} {int(probe['listen'].get('port') or 80)}\r\n".encode()
 
@@ -270,7 +270,9 @@ def _word(error: Exception, *, secure: bool) -> str:
     return f"tls: {error}" if secure else f"refused: {error}"
 
 
-def read(sock: socket.socket, answer: t.Union[Answer, _h2.Answer], loop: Loop, deadline: float) -> t.Optional[str]:
+def read(
+    sock: socket.socket, answer: t.Union[Http1Answer, http2.Http2Answer], loop: EventLoop, deadline: float
+) -> t.Optional[str]:
     """Reads an answer while the stubs do their part; None, or the word for what ended it early.
 
     Args:
@@ -297,7 +299,7 @@ def read(sock: socket.socket, answer: t.Union[Answer, _h2.Answer], loop: Loop, d
         loop.remove(handle)
 
 
-def _receive(sock: socket.socket, answer: t.Union[Answer, _h2.Answer]) -> t.Optional[str]:
+def _receive(sock: socket.socket, answer: t.Union[Http1Answer, http2.Http2Answer]) -> t.Optional[str]:
     # "" when the answer is complete, None when more is to come, else the word for what ended it.
     try:
         while True:

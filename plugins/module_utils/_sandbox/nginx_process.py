@@ -18,10 +18,11 @@ import subprocess
 import time
 import typing as t
 
-from . import _pair
-from ._networks import Networks
-from ._place import OWN, Place, drop_capabilities
-from .mounts import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
+
+from . import key_pair
+from .networks import Networks
+from .root_fs import OWN, RootFs, drop_capabilities
 
 ERROR_LOG = OWN + "/error.log"
 _OUTPUT = OWN + "/output"
@@ -42,14 +43,14 @@ _POLL = 0.002
 _RARELY = 20  # times as long as a look at the listening sockets took, until the next one
 
 
-class Server:
+class NginxProcess:
     """nginx in the world.
 
     Args:
         argv: its command line.
         env: its environment.
         networks: it lives in the inner one.
-        place: its file system.
+        root_fs: its file system.
         pairs: certificate -> key, as the configuration names them.
         freeze: stop all workers but one, so that every request meets the same worker's state.
         foreground: the configuration says `daemon off`.
@@ -65,7 +66,7 @@ class Server:
         argv: t.Sequence[str],
         env: t.Mapping[str, str],
         networks: Networks,
-        place: Place,
+        root_fs: RootFs,
         *,
         pairs: t.Mapping[str, str],
         freeze: bool,
@@ -77,7 +78,7 @@ class Server:
         self._argv = list(argv)
         self._env = dict(env)
         self._networks = networks
-        self._place = place
+        self._root_fs = root_fs
         self._pairs = dict(pairs)
         self._freeze = freeze
         self._foreground = foreground
@@ -107,8 +108,8 @@ class Server:
 
     def _plant(self, certificate: t.Optional[str], key: t.Optional[str]) -> bool:
         done = []
-        for path, content in ((certificate, _pair.CERTIFICATE), (key, _pair.KEY)):
-            if path and path not in self.certificates and self._place.write(path, content, 0o600):
+        for path, content in ((certificate, key_pair.CERTIFICATE), (key, key_pair.KEY)):
+            if path and path not in self.certificates and self._root_fs.write(path, content, 0o600):
                 done.append(path)
         self.certificates += done
         return bool(done)
@@ -120,7 +121,7 @@ class Server:
             group = _GROUP.search(line)
             if group and _ABSENT.search(line) and group.group(1) not in self.certificates:
                 self.certificates.append(group.group(1))
-                return self._place.write(group.group(1), _pair.DH)
+                return self._root_fs.write(group.group(1), key_pair.DH)
             if key and ("mismatch" in line or _ABSENT.search(line)):
                 partner = next((c for c, k in self._pairs.items() if k == key.group(1)), None)
                 return self._plant(partner, key.group(1))
@@ -231,7 +232,7 @@ class Server:
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)
-        self._place.forget_sockets()
+        self._root_fs.forget_sockets()
         self.drain()
         words = self._launch(deadline)
         if words:

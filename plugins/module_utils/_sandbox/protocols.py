@@ -22,7 +22,7 @@ _BODILESS = (204, 304)
 Headers = t.List[t.List[str]]
 
 
-class Request(t.NamedTuple):
+class StubRequest(t.NamedTuple):
     """One request as an upstream got it; `used` bytes of the buffer were its own."""
 
     protocol: str
@@ -59,7 +59,7 @@ def sniff(head: bytes) -> t.Optional[str]:
     return "unknown"
 
 
-def read_http(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
+def read_http(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
     """An HTTP/1 request with its body (RFC 9112); without `whole` its head is enough."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
@@ -78,10 +78,10 @@ def read_http(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
         # nginx sends a subrequest with the main request's Content-Length and without its body (ngx_http_subrequest).
         if whole and method not in {"GET", "HEAD"}:
             return INCOMPLETE
-        return Request("http", method, uri, headers, {}, keep=False, used=len(data))
+        return StubRequest("http", method, uri, headers, {}, keep=False, used=len(data))
     connection = lower.get("connection", "").lower()
     keep = "close" not in connection and (version == "HTTP/1.1" or "keep-alive" in connection)
-    return Request("http", method, uri, headers, {}, keep, used)
+    return StubRequest("http", method, uri, headers, {}, keep, used)
 
 
 def chunks_end(data: bytes, start: int) -> t.Optional[int]:
@@ -104,7 +104,7 @@ def chunks_end(data: bytes, start: int) -> t.Optional[int]:
             return None
 
 
-def read_fastcgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:  # noqa: ARG001 - STDIN always ends
+def read_fastcgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:  # noqa: ARG001 - STDIN always ends
     """A FastCGI request: BEGIN_REQUEST, PARAMS and STDIN until both ended (FastCGI 1.0, section 3.3)."""
     offset, params, keep, number = 0, b"", False, 1
     while len(data) >= offset + 8:
@@ -140,7 +140,7 @@ def _fastcgi_pairs(data: bytes) -> t.Dict[str, str]:
     return pairs
 
 
-def read_uwsgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
+def read_uwsgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
     """A uwsgi packet and, with `whole`, the body after it (uwsgi protocol: modifier1, size, modifier2, then pairs)."""
     if len(data) < 4:  # noqa: PLR2004
         return INCOMPLETE
@@ -158,7 +158,7 @@ def read_uwsgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
     return _with_body("uwsgi", params, 4 + size, len(data), whole=whole)
 
 
-def read_scgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
+def read_scgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
     """An SCGI request: a netstring of headers and, with `whole`, the body after it."""
     size, colon, _rest = data.partition(b":")
     if not colon:
@@ -172,7 +172,9 @@ def read_scgi(data: bytes, *, whole: bool = True) -> t.Optional[Request]:
     return _with_body("scgi", dict(zip(words[::2], words[1::2])), start + length + 1, len(data), whole=whole)
 
 
-def _with_body(protocol: str, params: t.Dict[str, str], start: int, size: int, *, whole: bool) -> t.Optional[Request]:
+def _with_body(
+    protocol: str, params: t.Dict[str, str], start: int, size: int, *, whole: bool
+) -> t.Optional[StubRequest]:
     length = params.get("CONTENT_LENGTH", "")
     used = start + (int(length) if length.isdigit() else 0)
     if used > size and whole:
@@ -180,22 +182,22 @@ def _with_body(protocol: str, params: t.Dict[str, str], start: int, size: int, *
     return _from_params(protocol, params, False, min(used, size), 0)
 
 
-def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int, number: int) -> Request:  # noqa: FBT001
+def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int, number: int) -> StubRequest:  # noqa: FBT001
     headers = [[name[5:].replace("_", "-").title(), value] for name, value in params.items() if name[:5] == "HTTP_"]
     uri = params.get("REQUEST_URI", params.get("DOCUMENT_URI", params.get("SCRIPT_NAME", "")))
-    return Request(protocol, params.get("REQUEST_METHOD", ""), uri, headers, params, keep, used, number)
+    return StubRequest(protocol, params.get("REQUEST_METHOD", ""), uri, headers, params, keep, used, number)
 
 
-def read_memcached(data: bytes, *, whole: bool = True) -> t.Optional[Request]:  # noqa: ARG001 - it has no body
+def read_memcached(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:  # noqa: ARG001 - it has no body
     """A `get` of the memcached text protocol, the only command that nginx has."""
     end = data.find(b"\r\n")
     if end < 0:
         return INCOMPLETE
     command, _sep, key = data[:end].decode("latin-1").partition(" ")
-    return Request("memcached", command, key, [], {}, keep=True, used=end + 2)
+    return StubRequest("memcached", command, key, [], {}, keep=True, used=end + 2)
 
 
-READERS: t.Dict[str, t.Callable[..., t.Optional[Request]]] = {
+READERS: t.Dict[str, t.Callable[..., t.Optional[StubRequest]]] = {
     "http": read_http,
     "fastcgi": read_fastcgi,
     "uwsgi": read_uwsgi,
@@ -204,7 +206,7 @@ READERS: t.Dict[str, t.Callable[..., t.Optional[Request]]] = {
 }
 
 
-def answer(request: Request, status: int, headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:
+def answer(request: StubRequest, status: int, headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:
     """An answer to a request in its protocol; a body only where the request takes one."""
     if request.protocol == "memcached":
         key = request.uri.encode("latin-1")

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox import mounts
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import SandboxError, run_in_private_mounts
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces import mounts
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import (
+    SandboxError,
+    run_in_private_mounts,
+)
 
 pytestmark = pytest.mark.root
 ROOT = Path(__file__).resolve().parents[5]
@@ -30,7 +33,7 @@ def inside_own_mounts(script: str, *arguments: object) -> str:
     """Runs Python in a mount namespace of its own, so that a test can mount what it likes; `script` may call `shell`."""
     head = (
         f"import ctypes, os, subprocess, sys\nsys.path[:0] = [{str(ROOT / 'tests/unit')!r}]\nimport conftest\n"
-        "from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import *\n"
+        "from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import *\n"
         "def shell(script, *binds, **options):\n"
         "    done = run_in_private_mounts(binds, ['sh', '-c', script], **options)\n"
         "    assert done.returncode == 0, done\n"
@@ -127,7 +130,7 @@ def test_inside_a_private_world(tmp_path: Path) -> None:
     (tmp_path / "a/x").write_text("staged")
     script = (
         f"import sys; sys.path[:0] = [{str(ROOT / 'tests/unit')!r}]; import conftest\n"
-        "from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import run_in_private_mounts\n"
+        "from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import run_in_private_mounts\n"
         f"print(run_in_private_mounts([({str(tmp_path / 'a')!r}, '/etc/nginx')], ['cat', '/etc/nginx/x']))"
     )
     done = run_in_private_mounts([], [sys.executable, "-c", script])
@@ -208,7 +211,7 @@ def test_a_target_that_is_a_file() -> None:
 def test_denied(tmp_path: Path) -> None:
     script = (
         f"import os, sys; sys.path[:0] = [{str(ROOT / 'tests/unit')!r}]; import conftest\n"
-        "from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.mounts import run_in_private_mounts\n"
+        "from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import run_in_private_mounts\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "run_in_private_mounts([], ['true'])"
     )

@@ -16,7 +16,7 @@ import socket
 import time
 import typing as t
 
-from ._netlink import TABLE_LOCAL, TABLE_MAIN, Netlink, family
+from .netlink import TABLE_LOCAL, TABLE_MAIN, Netlink, family
 
 _T = t.TypeVar("_T")
 CLONE_NEWNET = 0x40000000

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Runs a command in a private mount namespace: it sees folders in other places, and nothing that it writes stays."""
+"""Commands in a private mount namespace: they see folders in other places, and nothing that they write stays."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import signal
 import subprocess
 import typing as t
 
-from . import _world
+from .namespaces import Namespaces
 
 
 class SandboxError(Exception):
-    """The private world could not be made. The message names the step and the system's reason.
+    """A private world or mount namespace could not be made. The message names the step and the system's reason.
 
-    `kind` is `unavailable` (the system denies it), `refused` (nginx did not start with this tree: its own words) or
-    `failed` (the world broke or took too long; nothing is known about the tree).
+    Attributes:
+        kind: `unavailable` (the system denies it), `refused` (nginx did not start with this tree; the message is nginx's
+            own) or `failed` (the world broke or took too long; nothing is known about the tree).
     """
 
     def __init__(self, message: str, kind: str = "unavailable") -> None:
@@ -31,7 +32,7 @@ class SandboxError(Exception):
 
 
 class Completed(t.NamedTuple):
-    """How a command ended."""
+    """The end of a command and its output."""
 
     returncode: int
     stdout: bytes
@@ -49,10 +50,10 @@ def run_in_private_mounts(
     emptied: t.Sequence[str] = (),
     folders: t.Sequence[str] = (),
 ) -> Completed:
-    """Runs `argv` where each `(source, target)` of `binds` shows the source folder at the target.
+    """Run `argv` where each `(source, target)` of `binds` shows the source folder at the target.
 
-    Every writable file system is under an overlay whose upper layer is in memory, the sources too, so that whatever is
-    written vanishes. Shared with other processes are only the network, abstract sockets, /proc, /sys and /dev.
+    Every writable file system, the sources included, is under an overlay whose upper layer is in memory: all that is
+    written vanishes. The command shares the network, abstract sockets, /proc, /sys and /dev with other processes.
 
     Args:
         binds: absolute paths. A target that does not exist is made, in the overlay only.
@@ -69,7 +70,7 @@ def run_in_private_mounts(
         SandboxError: the system denies one of the steps.
     """
     try:
-        world = _world.World(binds, user=user, emptied=emptied, folders=folders)
+        namespaces = Namespaces(binds, user=user, emptied=emptied, folders=folders)
     except (OSError, AttributeError, ImportError) as error:
         raise SandboxError(f"the C library cannot be called: {error}") from error
     receiver, sender = os.pipe()
@@ -83,7 +84,7 @@ def run_in_private_mounts(
             cwd="/",
             start_new_session=True,
             # Unsafe only where another thread holds a lock at the fork; modules have no threads at this point.
-            preexec_fn=lambda: world.enter(sender, math.ceil(timeout)),  # noqa: PLW1509
+            preexec_fn=lambda: namespaces.enter(sender, math.ceil(timeout)),  # noqa: PLW1509
         )
     except OSError as error:
         raise SandboxError(f"{argv[0]} cannot be run in the private mount namespace: {error}") from error

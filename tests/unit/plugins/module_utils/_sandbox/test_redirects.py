@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.follow import (
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.redirects import (
     ServerNames,
     is_named,
     next_probe,

@@ -20,17 +20,19 @@ import ssl
 import time
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import StepError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, environment
 
-from . import _pair, _server, _world
-from ._dns import Names
-from ._networks import Networks, is_literal
-from ._place import OWN, TRACE, Place
-from ._prober import Prober
-from ._scan import Scan
-from ._server import Server
-from ._stub import Loop, Stub
-from .mounts import SandboxError
+from . import key_pair, nginx_process
+from .dns import DnsNames
+from .event_loop import EventLoop
+from .networks import Networks, is_literal
+from .nginx_process import NginxProcess
+from .prober import Prober
+from .root_fs import OWN, TRACE, RootFs
+from .scan import Scan
+from .stub import Stub
 
 # Looked up late otherwise, when the caller's files may be out of sight.
 for _name in ("ascii", "idna", "latin-1"):
@@ -42,7 +44,7 @@ _RESOLVERS = 64
 _ATTEMPT, _LATE = 30, 10  # seconds
 
 
-class Plan:
+class WorldPlan:
     """What a world is made of, worked out by the caller's process. Arguments: as those of `World`."""
 
     def __init__(
@@ -81,11 +83,11 @@ class Plan:
         runner = instance.at(
             binary=instance.binary,
             prefix=instance.prefix,
-            globals_=f"{globals_} error_log {_server.ERROR_LOG} warn;".strip(),
+            globals_=f"{globals_} error_log {nginx_process.ERROR_LOG} warn;".strip(),
         )
         self.argv = runner.argv()
         self.pairs = self._pairs()
-        self.place = Place(
+        self.root_fs = RootFs(
             tree,
             instance.config_dir,
             user=user,
@@ -134,7 +136,7 @@ def attempt(*, user: bool) -> str:
         die_with_parent(os.getppid())
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_ATTEMPT)  # a file system that does not answer
-        place = Place(
+        root_fs = RootFs(
             "",
             "/",
             user=user,
@@ -146,13 +148,13 @@ def attempt(*, user: bool) -> str:
             accounts=(),
             listens=(),
         )
-        place.build()
-        place.processes()
+        root_fs.build()
+        root_fs.mount_proc()
         Networks()
         receiver, sender = os.pipe()
         first = os.fork()
         if not first:
-            os.write(sender, _attempt_first(place).encode("utf-8", "replace"))
+            os.write(sender, _attempt_first(root_fs).encode("utf-8", "replace"))
             os._exit(0)
         os.waitpid(first, 0)
         return os.read(receiver, 4096).decode("utf-8", "replace")
@@ -160,9 +162,9 @@ def attempt(*, user: bool) -> str:
         return str(error) or type(error).__name__
 
 
-def _attempt_first(place: Place) -> str:
+def _attempt_first(root_fs: RootFs) -> str:
     try:
-        place.processes(first=True)
+        root_fs.mount_proc(first=True)
     except Exception as error:  # noqa: BLE001 - as above
         return str(error)
     return "ok"
@@ -170,7 +172,7 @@ def _attempt_first(place: Place) -> str:
 
 def build(
     channel: socket.socket,
-    plan: Plan,
+    plan: WorldPlan,
     parent: int,
     send: t.Callable[[t.Mapping[str, t.Any]], None],
     receive: t.Callable[[], t.Optional[t.Dict[str, t.Any]]],
@@ -184,9 +186,9 @@ def build(
     _detach(channel, parent)
     signal.alarm(int(plan.seconds) + _LATE)  # this process is outside of the PID namespace, where signals are obeyed
     try:
-        plan.place.build()
+        plan.root_fs.build()
         die_with_parent(parent)  # again: new credentials have reset it
-        plan.place.processes()
+        plan.root_fs.mount_proc()
         networks = Networks()
     except Exception as error:
         raise SandboxError(str(error)) from error
@@ -198,7 +200,7 @@ def build(
     die_with_parent(0)
     try:
         _serve(plan, networks, deadline, send, receive)
-    except _world.StepError as error:
+    except StepError as error:
         raise SandboxError(str(error)) from error
 
 
@@ -230,32 +232,32 @@ def die_with_parent(parent: int) -> None:
 
 
 def _serve(
-    plan: Plan,
+    plan: WorldPlan,
     networks: Networks,
     deadline: float,
     send: t.Callable[[t.Mapping[str, t.Any]], None],
     receive: t.Callable[[], t.Optional[t.Dict[str, t.Any]]],
 ) -> None:
-    _server.raise_limits()
-    plan.place.processes(first=True)
+    nginx_process.raise_limits()
+    plan.root_fs.mount_proc(first=True)
     for address in sorted(plan.addresses):
         networks.add(address)
     stub = _stub(plan, networks)
     _join_logs(plan)
-    server = Server(
+    server = NginxProcess(
         plan.argv,
         environment(),
         networks,
-        plan.place,
+        plan.root_fs,
         pairs=plan.pairs,
         freeze="reuseport" not in plan.scan.words,
         foreground="daemon off" in plan.scan.words or "daemon off" in " ".join(plan.argv),
         turn=stub.loop.turn,
     )
     for path, content in plan.replaced.items():
-        if not plan.place.write(path, content):
+        if not plan.root_fs.write(path, content):
             raise SandboxError(f"{path} cannot be replaced in the world", "failed")
-    plan.place.seal()
+    plan.root_fs.seal()
     networks.settle()
     server.start(deadline)
     for port in sorted(plan.scan.ports):
@@ -281,7 +283,7 @@ def _serve(
         if message is None:
             return
         if "create" in message:
-            send({"failed": [path for path in message["create"] if not _create(plan.place, path)]})
+            send({"failed": [path for path in message["create"] if not _create(plan.root_fs, path)]})
         else:
             send({"outcomes": prober.run(message["probe"]), "notes": prober.notes})
 
@@ -290,36 +292,40 @@ def _notes(networks: Networks) -> t.List[str]:
     return [] if networks.ipv6 else ["this kernel has no IPv6: listeners and upstreams of that family are not there"]
 
 
-def _create(place: Place, path: str) -> bool:
-    return os.path.isabs(path) and (os.path.lexists(path) or place.write(path, b""))
+def _create(root_fs: RootFs, path: str) -> bool:
+    return os.path.isabs(path) and (os.path.lexists(path) or root_fs.write(path, b""))
 
 
-def _stub(plan: Plan, networks: Networks) -> Stub:
-    for name, content in (("certificate.pem", _pair.CERTIFICATE), ("key.pem", _pair.KEY)):
-        plan.place.write(f"{OWN}/{name}", content, 0o600)
+def _stub(plan: WorldPlan, networks: Networks) -> Stub:
+    for name, content in (("certificate.pem", key_pair.CERTIFICATE), ("key.pem", key_pair.KEY)):
+        plan.root_fs.write(f"{OWN}/{name}", content, 0o600)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(OWN + "/certificate.pem", OWN + "/key.pem")
     with contextlib.suppress(ssl.SSLError, ValueError):
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers("ALL:@SECLEVEL=0")
     context.set_alpn_protocols(["h2", "http/1.1"])
-    stub = Stub(Loop(), Names(), context)
+    stub = Stub(EventLoop(), DnsNames(), context)
     for port in sorted(plan.scan.ports):
         stub.serve_at(networks, "192.0.2.1", port)
     for port in sorted({53, *(port for _address, port in plan.scan.resolvers)})[:_RESOLVERS]:
         for kind in (socket.AF_INET, socket.AF_INET6)[: 1 + networks.ipv6]:
             stub.serve_names(socket.socket(kind, socket.SOCK_DGRAM), port)
     for path in plan.unix:
-        if plan.place.parent(path) and not os.path.lexists(path) and stub.listen(socket.socket(socket.AF_UNIX), path):
+        if (
+            plan.root_fs.make_parent(path)
+            and not os.path.lexists(path)
+            and stub.listen(socket.socket(socket.AF_UNIX), path)
+        ):
             os.chmod(path, 0o777)  # noqa: S103 - nginx's workers have another id
     return stub
 
 
-def _join_logs(plan: Plan) -> None:
+def _join_logs(plan: WorldPlan) -> None:
     # All error logs become one: the order of the lines is kept, and one file tells whether a probe wrote any.
-    plan.place.write(_server.ERROR_LOG, b"", 0o666)
+    plan.root_fs.write(nginx_process.ERROR_LOG, b"", 0o666)
     for path in plan.error_logs:
-        if os.path.isdir(os.path.dirname(path)) and plan.place.parent(path):
-            plan.place.remove(path)
+        if os.path.isdir(os.path.dirname(path)) and plan.root_fs.make_parent(path):
+            plan.root_fs.remove(path)
             with contextlib.suppress(OSError):
-                os.symlink(_server.ERROR_LOG, path)
+                os.symlink(nginx_process.ERROR_LOG, path)

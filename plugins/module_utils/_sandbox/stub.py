@@ -12,20 +12,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import heapq
-import select
 import socket
 import ssl
 import struct
-import time
 import typing as t
 
-from . import _dns, _h2
-from ._netlink import family
-from ._networks import Networks, is_loopback
-from ._protocols import READERS, Request, UnreadableError, answer, sniff
+from . import dns, http2
+from .event_loop import EventLoop
+from .netlink import family
+from .networks import Networks, is_loopback
+from .protocols import READERS, StubRequest, UnreadableError, answer, sniff
 
-Handler = t.Callable[[], None]
 _ANY = ("0.0.0.0", "::")  # noqa: S104
 _EVERYWHERE = ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_STREAM))
 _RESET = struct.pack("ii", 1, 0)  # struct linger: close with RST
@@ -35,56 +32,6 @@ _NOTHING: t.Mapping[str, t.Any] = {}
 _BODY_WAIT = 0.1  # seconds for a body that the head announces
 #: Makes nginx keep the answer out of its caches, and is not passed on: ngx_http_upstream.c, hidden headers.
 _UNCACHED = ["X-Accel-Expires", "0"]
-_WRITE = select.EPOLLOUT | select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
-
-
-class Loop:
-    """Calls a handler when its descriptor is ready, or its time has come."""
-
-    def __init__(self) -> None:
-        self._epoll = select.epoll()
-        self._handlers: t.Dict[int, Handler] = {}
-        self._timers: t.List[t.Tuple[float, int, Handler]] = []
-        self._count = 0
-
-    def add(self, handle: int, handler: Handler) -> None:
-        """Calls `handler` whenever the descriptor can be read."""
-        self._handlers[handle] = handler
-        self._epoll.register(handle, select.EPOLLIN)
-
-    def writable(self, handle: int, *, wanted: bool) -> None:
-        """Whether the handler is called for room to write too."""
-        self._epoll.modify(handle, _WRITE if wanted else select.EPOLLIN)
-
-    def remove(self, handle: int) -> None:
-        """Forgets a descriptor."""
-        if self._handlers.pop(handle, None):
-            self._epoll.unregister(handle)
-
-    def closing(self, handle: int) -> None:
-        """Forgets a descriptor that is closed next: the kernel takes it out by itself."""
-        self._handlers.pop(handle, None)
-
-    def later(self, seconds: float, handler: Handler) -> None:
-        """Calls `handler` once, after that time."""
-        self._count += 1
-        heapq.heappush(self._timers, (time.monotonic() + seconds, self._count, handler))
-
-    def turn(self, seconds: float) -> int:
-        """Waits for the next events, at most that long, and handles them; returns their number."""
-        if self._timers:
-            seconds = max(0.0, min(seconds, self._timers[0][0] - time.monotonic()))
-        try:
-            events = self._epoll.poll(seconds)
-        except InterruptedError:
-            return 0
-        for handle, _event in events:
-            handler = self._handlers.get(handle)
-            if handler:
-                handler()
-        while self._timers and self._timers[0][0] <= time.monotonic():
-            heapq.heappop(self._timers)[2]()
-        return len(events)
 
 
 class Stub:
@@ -101,7 +48,7 @@ class Stub:
         busy: connections that are in the middle of a request.
     """
 
-    def __init__(self, loop: Loop, names: _dns.Names, context: ssl.SSLContext) -> None:
+    def __init__(self, loop: EventLoop, names: dns.DnsNames, context: ssl.SSLContext) -> None:
         self.loop = loop
         self.names = names
         self.context = context
@@ -146,13 +93,13 @@ class Stub:
     def serve_names(self, sock: socket.socket, port: int, *, device: bytes = b"") -> bool:
         """Serves DNS at a port."""
         try:
-            _dns.listen(sock, port, device=device)
+            dns.listen(sock, port, device=device)
         except OSError:
             sock.close()
             return False
         sock.setblocking(False)
         self._listeners[sock.fileno()] = sock
-        self.loop.add(sock.fileno(), lambda: _dns.answer(sock, self.names))
+        self.loop.add(sock.fileno(), lambda: dns.answer(sock, self.names))
         return True
 
     def _accept(self, listener: socket.socket) -> None:
@@ -196,7 +143,7 @@ class _Connection:
         self._tls: t.Optional[ssl.SSLObject] = None
         self._data = b""
         self._out = b""
-        self._h2: t.Optional[_h2.Service] = None
+        self._h2: t.Optional[http2.Http2Service] = None
         self._waiting = False
         self._closing = False
         self._number = sock.fileno()
@@ -302,8 +249,8 @@ class _Connection:
 
     def _serve_h2(self) -> None:
         if self._h2 is None:
-            self._h2 = _h2.Service()
-            self._data = self._data[len(_h2.PREFACE) :]
+            self._h2 = http2.Http2Service()
+            self._data = self._data[len(http2.PREFACE) :]
         data, self._data = self._data, b""
         requests = self._h2.feed(data)
         out, self._h2.out = self._h2.out, b""
@@ -312,7 +259,7 @@ class _Connection:
         for request in requests:
             self._respond(request)
 
-    def _respond(self, request: Request) -> None:
+    def _respond(self, request: StubRequest) -> None:
         authority = next((value for name, value in request.headers if name.lower() == "host"), "")
         wanted = self._stub.choose(self._host, self._address, self._port, authority)
         status = int(wanted.get("status") or 200)
@@ -336,7 +283,7 @@ class _Connection:
         else:
             send()
 
-    def _record(self, protocol: str, request: t.Optional[Request], status: t.Optional[int]) -> None:
+    def _record(self, protocol: str, request: t.Optional[StubRequest], status: t.Optional[int]) -> None:
         unix = self._address.startswith("unix:")
         place = self._address if unix else f"{self._address}:{self._port}"
         host = f"[{self._host}]" if ":" in self._host and not unix else self._host
