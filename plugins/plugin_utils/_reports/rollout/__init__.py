@@ -5,13 +5,13 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The report of a rollout: what happened when, who served what, and what is next, out of records and journals."""
+"""The report of a rollout, made of its record and the journals of its hosts: events, releases served, next steps."""
 
 from __future__ import annotations
 
-from .build import build
+from .assembly import build
 from .errors import ReportError
 from .files import publish
-from .render import FORMATS, render
+from .formats import FORMATS, render
 
 __all__ = ("FORMATS", "ReportError", "build", "publish", "render")

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The report's files: the data, the Markdown and the page."""
+"""The files of a report: data, Markdown and page."""
 
 from __future__ import annotations
 
@@ -16,27 +16,32 @@ from pathlib import Path
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.disk import replace
 
-from .build import build
+from .assembly import build
 from .errors import ReportError
-from .render import render
+from .formats import render
 
 #: Format -> how a file's name ends.
 ENDINGS: t.Final = {"html": ".report.html", "markdown": ".report.md", "json": ".report.json"}
 
 
 def publish(record: Mapping[str, t.Any], folder: Path, name: str, *, now: datetime) -> list[Path]:
-    """Write the report of a record; returns the files, the page first.
+    """Write the report of a record; return the files, the page first.
+
+    Args:
+        record: the controller's record of the run.
+        folder: where the files go.
+        name: how their names begin.
+        now: the time up to which serving periods that last are counted.
 
     Raises:
         ReportError: it cannot be made or written. Files that were there before stay whole.
-
     """
     try:
         report = build(record, now=now)
         texts = {form: render(report, form) for form in ENDINGS}
     except ReportError:
         raise
-    except Exception as error:  # a record may hold what hosts said, and a run does not fail for its report
+    except Exception as error:  # a record holds what hosts said, and a run must not fail for its report
         raise ReportError(f"the report cannot be made: {type(error).__name__}: {error}") from error
     paths = []
     for form, text in texts.items():

@@ -4,8 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""A host's journal: the lines of one run, and what each says to a person."""
+"""A host's journal: the events of one run, and a clause for people about each."""
 
 from __future__ import annotations
 
@@ -15,17 +14,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .errors import ReportError
+from .json_fields import JsonFields
 
-#: What a line is to a reader who looks for trouble.
+#: The meaning of an event for a reader who looks for trouble.
 Tone = t.Literal["good", "bad", "plain"]
+
+_NO_REASON: t.Final = "no reason was recorded"
 
 
 @dataclass(frozen=True, order=True)
-class Event:
-    """One line of a host's journal.
-
-    `release`: the release it is about, None for none. `tone` is how it went, `text` one clause for people.
-    """
+class HostEvent:
+    """One line of a host's journal; `release` is None for an event that is about none."""
 
     moment: datetime
     host: str
@@ -35,70 +34,94 @@ class Event:
     tone: Tone = field(compare=False)
     text: str = field(compare=False)
 
-    def as_dict(self) -> dict[str, t.Any]:
-        """Plain data; the time in UTC with milliseconds."""
-        return {
-            "time": stamp(self.moment),
-            "host": self.host,
-            "event": self.name,
-            "release": self.release,
-            "tone": self.tone,
-            "text": self.text,
-        }
+
+@dataclass(frozen=True)
+class EventDetails:
+    """The details of an event, as far as reports tell them. Long lists of journals are numbers."""
+
+    failed: bool = False
+    reason: str = _NO_REASON
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
+    abandoned: str | None = None
+    by: str | None = None
+    transaction: str = ""
+    seconds: float | None = None
+
+    @classmethod
+    def from_json(cls, data: object) -> EventDetails:
+        """Read the details of a line; those of a line without any are empty."""
+        fields = JsonFields(data if isinstance(data, Mapping) else {}, "the details of an event")
+        values = fields.as_dict()
+        seconds = values.get("seconds")
+        transaction = values.get("txn")
+        return cls(
+            failed=values.get("ok") is False,
+            reason=fields.optional_text("reason") or _NO_REASON,
+            added=fields.length("added"),
+            modified=fields.length("modified"),
+            removed=fields.length("removed"),
+            abandoned=fields.optional_text("abandoned"),
+            by=fields.optional_text("by"),
+            transaction=str(transaction.get("kind")) if isinstance(transaction, Mapping) else "",
+            seconds=seconds if isinstance(seconds, (int, float)) else None,
+        )
 
 
-def read(host: str, lines: Iterable[Mapping[str, t.Any]]) -> list[Event]:
-    """The events of one host, oldest first.
+def read_events(host: str, lines: Iterable[object]) -> list[HostEvent]:
+    """Read the events of one host, oldest first.
 
     Raises:
         ReportError: a line has no time or no event.
-
     """
     events = []
     for line in lines:
         if not isinstance(line, Mapping) or not isinstance(line.get("event"), str):
             raise ReportError(f"the journal of {host} has a line without an event: {line!r}")
-        moment = parse(line.get("time"), f"the journal of {host}")
-        details = line.get("details") if isinstance(line.get("details"), Mapping) else {}
-        tone, text = describe(line["event"], line.get("release"), t.cast("Mapping[str, t.Any]", details))
-        events.append(Event(moment, host, int(line.get("seq") or 0), line["event"], line.get("release"), tone, text))
+        fields = JsonFields(line, f"a line of the journal of {host}")
+        name, release = fields.text("event"), fields.optional_text("release")
+        moment = parse_time(line.get("time"), f"the journal of {host}")
+        tone, text = describe(name, release, EventDetails.from_json(line.get("details")))
+        events.append(HostEvent(moment, host, fields.number("seq"), name, release, tone, text))
     return sorted(events)
 
 
-def describe(name: str, release: str | None, details: Mapping[str, t.Any]) -> tuple[Tone, str]:
-    """How an event went, and what it says."""
+def describe(name: str, release: str | None, details: EventDetails) -> tuple[Tone, str]:
+    """Return how an event went, and a clause about it."""
     which = release or "no release"
     if name in _VERDICTS:
-        if details.get("ok") is False:
-            return "bad", f"{_VERDICTS[name][1]}: {details.get('reason') or 'no reason was recorded'}"
+        if details.failed:
+            return "bad", f"{_VERDICTS[name][1]}: {details.reason}"
         return "good", _VERDICTS[name][0].format(which)
-    if name in _TOLD:
-        return _TOLD[name](which, details)
+    if name in _DESCRIBED:
+        return _DESCRIBED[name](which, details)
     if name in _REASONED:
-        return "bad", f"{_REASONED[name].format(which)}: {details.get('reason') or 'no reason was recorded'}"
+        return "bad", f"{_REASONED[name].format(which)}: {details.reason}"
     tone, text = _PLAIN.get(name, ("plain", f"{name.replace('_', ' ')} {release or ''}".rstrip()))
-    seconds = f" ({details['seconds']:g} s)" if isinstance(details.get("seconds"), (int, float)) else ""
-    return tone, text.format(which) + (seconds if name.startswith("lease") else "")
+    seconds = f" ({details.seconds:g} s)" if details.seconds is not None and name.startswith("lease") else ""
+    return tone, text.format(which) + seconds
 
 
-def _activated(which: str, details: Mapping[str, t.Any]) -> tuple[Tone, str]:
-    numbers = [f"{_count(details[key])} {key}" for key in ("added", "modified", "removed") if details.get(key)]
+def _activated(which: str, details: EventDetails) -> tuple[Tone, str]:
+    counts = (("added", details.added), ("modified", details.modified), ("removed", details.removed))
+    numbers = [f"{number} {word}" for word, number in counts if number]
     return "plain", f"{which} went live on the disk" + (f": {', '.join(numbers)}" if numbers else "")
 
 
-def _rolled_back(which: str, details: Mapping[str, t.Any]) -> tuple[Tone, str]:
-    abandoned = f", away from {details['abandoned']}" if details.get("abandoned") else ""
-    by = f", by its {details['by']}" if details.get("by") else ""
+def _rolled_back(which: str, details: EventDetails) -> tuple[Tone, str]:
+    abandoned = f", away from {details.abandoned}" if details.abandoned else ""
+    by = f", by its {details.by}" if details.by else ""
     return "bad", f"went back to {which}{abandoned}{by}"
 
 
-def _restored(which: str, details: Mapping[str, t.Any]) -> tuple[Tone, str]:
-    if (details.get("txn") or {}).get("kind") == "rollback":
+def _restored(which: str, details: EventDetails) -> tuple[Tone, str]:
+    if details.transaction == "rollback":
         return "plain", f"the files of {which} are back"
     return "bad", f"an interrupted change was undone: the files of {which} are back"
 
 
-_TOLD: t.Final[dict[str, Callable[[str, Mapping[str, t.Any]], tuple[Tone, str]]]] = {
+_DESCRIBED: t.Final[dict[str, Callable[[str, EventDetails], tuple[Tone, str]]]] = {
     "activated": _activated,
     "rolled_back": _rolled_back,
     "restored": _restored,
@@ -125,27 +148,25 @@ _PLAIN: t.Final[dict[str, tuple[Tone, str]]] = {
 }
 
 
-def _count(value: t.Any) -> int:
-    """How many: a long list of a journal arrives as its length."""
-    return value if isinstance(value, int) else len(value)
+def parse_time(value: object, name: str) -> datetime:
+    """Read a time as journals and records write it.
 
-
-def parse(value: t.Any, what: str) -> datetime:
-    """A time as journals and records write it, in UTC.
+    Args:
+        value: the time.
+        name: what has it, for errors.
 
     Raises:
-        ReportError: it is none.
-
+        ReportError: it is no time, or one without a zone.
     """
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError as error:
-        raise ReportError(f"{what} has a time that cannot be read: {value!r}") from error
+        raise ReportError(f"{name} has a time that cannot be read: {value!r}") from error
     if moment.tzinfo is None:
-        raise ReportError(f"{what} has a time without a zone: {value!r}")
+        raise ReportError(f"{name} has a time without a zone: {value!r}")
     return moment
 
 
-def stamp(moment: datetime) -> str:
-    """A time as journals and records write it."""
+def format_time(moment: datetime) -> str:
+    """Write a time as journals and records do: in UTC, with milliseconds."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

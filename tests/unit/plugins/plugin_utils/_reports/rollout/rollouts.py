@@ -10,6 +10,7 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout import build
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.report import RolloutReport
 
 START: t.Final = datetime.fromisoformat("2026-11-22T03:00:00.000Z")
 OLD: t.Final = "r-000000000001"
@@ -98,5 +99,9 @@ def record(**fields: t.Any) -> dict[str, t.Any]:
     }
 
 
-def report(**fields: t.Any) -> dict[str, t.Any]:
+def report(**fields: t.Any) -> RolloutReport:
     return build(record(**fields), now=START + timedelta(seconds=9))
+
+
+def data(**fields: t.Any) -> dict[str, t.Any]:
+    return report(**fields).to_json()

@@ -23,6 +23,7 @@ from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports.rollout.rollouts import (
     HOSTILE,
     NEW,
+    record,
     report,
 )
 
@@ -41,7 +42,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[webdriver.Ch
 @pytest.fixture
 def page(browser: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
     rows = [{"host": HOSTILE, "outcome": "failed", "release": NEW, "reason": f"{HOSTILE} {'long' * 60}"}]
-    (tmp_path / "report.html").write_text(render(report(hosts=[*report()["hosts"], *rows]), "html"))
+    (tmp_path / "report.html").write_text(render(report(hosts=[*record()["hosts"], *rows]), "html"))
     browser.set_window_size(1200, 900)
     browser.get((tmp_path / "report.html").as_uri())
     return browser

@@ -21,8 +21,15 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout im
     publish,
     render,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.journal import describe, read
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.timeline import risk, spells
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.journal import (
+    EventDetails,
+    describe,
+    read_events,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.timeline import (
+    rollout_risk,
+    serving_periods,
+)
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports.rollout.rollouts import (
     COMPARED,
     GOOD,
@@ -31,6 +38,7 @@ from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports
     OLD,
     START,
     at,
+    data,
     line,
     record,
     report,
@@ -38,7 +46,7 @@ from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports
 
 
 def test_the_timeline_is_in_order_and_says_who_did_what_in_which_batch() -> None:
-    rows = report()["timeline"]
+    rows = data()["timeline"]
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     assert rows[0]["event"] == "run_started"
     assert rows[-1]["event"] == "run_finished"
@@ -48,31 +56,31 @@ def test_the_timeline_is_in_order_and_says_who_did_what_in_which_batch() -> None
 
 
 def test_who_served_what_until_when() -> None:
-    assert report()["served"] == [
+    assert data()["served"] == [
         {"host": "web1", "release": NEW, "since": at(3), "until": at(7), "confirmed": None, "trial_seconds": 4.0},
         {"host": "web1", "release": OLD, "since": at(7), "until": None, "confirmed": at(7), "trial_seconds": 0.0},
     ]
 
 
 def test_impact_is_what_was_taken_back() -> None:
-    assert report()["impact"] == {"hosts": ["web1"], "of": 2, "seconds": 4.0, "longest": 4.0}
+    assert data()["impact"] == {"hosts": ["web1"], "of": 2, "seconds": 4.0, "longest": 4.0}
     assert fine()["impact"]["hosts"] == []
 
 
 def fine() -> dict[str, t.Any]:
     confirmed = {"host": "web1", "outcome": "confirmed", "release": NEW}
-    return report(ok=True, verdict="deployed", hosts=[confirmed], journals={"web1": GOOD})
+    return data(ok=True, verdict="deployed", hosts=[confirmed], journals={"web1": GOOD})
 
 
 def test_risk_counts_trials_that_overlap() -> None:
-    events = [event for host in ("a", "b") for event in read(host, GOOD)]
-    assert risk(spells(events), START + timedelta(seconds=9)) == {
+    events = [event for host in ("a", "b") for event in read_events(host, GOOD)]
+    assert rollout_risk(serving_periods(events), START + timedelta(seconds=9)).to_json() == {
         "hosts": 2,
         "at_once": 2,
         "seconds": 2.0,
         "host_seconds": 4.0,
     }
-    assert risk([], START) == {"hosts": 0, "at_once": 0, "seconds": 0, "host_seconds": 0}
+    assert rollout_risk([], START).to_json() == {"hosts": 0, "at_once": 0, "seconds": 0, "host_seconds": 0}
 
 
 INTERRUPTED: t.Final[dict[str, t.Any]] = {
@@ -85,11 +93,11 @@ INTERRUPTED: t.Final[dict[str, t.Any]] = {
 
 
 def test_what_is_unknown_is_said() -> None:
-    data = report(**INTERRUPTED)
-    said = " ".join(data["unknown"])
+    told = data(**INTERRUPTED)
+    said = " ".join(told["unknown"])
     for words in ("What web9 did by itself", "What web9 runs now", "on web9: no route check", "its controller did not"):
         assert words in said
-    commands = [step["command"] for step in data["next_steps"]]
+    commands = [step["command"] for step in told["next_steps"]]
     assert commands == [
         f"ansible-playbook failsafe.nginx.{words}"
         for words in ("status --limit web9", "report", "unlock --limit web9", "deploy")
@@ -99,15 +107,16 @@ def test_what_is_unknown_is_said() -> None:
 def test_a_host_that_was_asked_after_an_interruption_is_known() -> None:
     by_itself = [line(3, "lease_expired", seconds=180), line(4, "rolled_back", OLD, abandoned=NEW, by="lease")]
     told = {"journal": [line(1, "staged"), line(2, "reload", ok=True), *by_itself], "current": {"running": OLD}}
-    data = report(**INTERRUPTED, asked={"web9": told})
-    assert data["hosts"][0]["now"] == {"running": OLD}
-    assert [row["event"] for row in data["timeline"] if row["host"]] == [
+    made = report(**INTERRUPTED, asked={"web9": told})
+    shown = made.to_json()
+    assert shown["hosts"][0]["now"] == {"running": OLD}
+    assert [row["event"] for row in shown["timeline"] if row["host"]] == [
         "staged", "reload", "lease_expired", "rolled_back",
     ]  # fmt: skip
-    assert not [words for words in data["unknown"] if "did by itself" in words or "runs now" in words]
-    assert "failsafe.nginx.report" not in json.dumps(data["next_steps"])
-    assert f"| web9 | unknown |  | {OLD} | being changed |" in render(data, "markdown")
-    assert f'<td data-name="runs now">{OLD}</td>' in render(data, "html")
+    assert not [words for words in shown["unknown"] if "did by itself" in words or "runs now" in words]
+    assert "failsafe.nginx.report" not in json.dumps(shown["next_steps"])
+    assert f"| web9 | unknown |  | {OLD} | being changed |" in render(made, "markdown")
+    assert f'<td data-name="runs now">{OLD}</td>' in render(made, "html")
 
 
 def test_a_record_of_an_older_version_has_a_report_in_which_much_is_unknown() -> None:
@@ -115,23 +124,23 @@ def test_a_record_of_an_older_version_has_a_report_in_which_much_is_unknown() ->
     old = {name: value for name, value in record().items() if name not in keys}
     for row in old["hosts"]:
         del row["since"]
-    data = build(old, now=START)
-    assert "What web1, web2 did by itself: the journal could not be read" in data["unknown"]
+    made = build(old, now=START)
+    assert "What web1, web2 did by itself: the journal could not be read" in made.unknown
     for form in FORMATS:
-        assert render(data, form)
+        assert render(made, form)
 
 
 def test_the_clock_of_a_host_may_be_ahead_or_behind() -> None:
     for shift in (-3600, 3600):
         moved = [line(shift + when, name, ok=True) for when, name in ((1, "staged"), (3, "reload"), (5, "confirmed"))]
-        data = report(journals={"web1": moved, "web2": []})
-        assert len([row for row in data["timeline"] if row["host"] == "web1"]) == len(moved)
-        assert data["risk"]["seconds"] == 2.0
+        shown = data(journals={"web1": moved, "web2": []})
+        assert len([row for row in shown["timeline"] if row["host"] == "web1"]) == len(moved)
+        assert shown["risk"]["seconds"] == 2.0
 
 
 def test_what_the_controller_saw_is_in_the_timeline() -> None:
     refused = {"host": "web1", "outcome": "refused", "reason": "nginx refuses it", "since": at(2)}
-    rows = report(hosts=[refused], journals={"web1": []})["timeline"]
+    rows = data(hosts=[refused], journals={"web1": []})["timeline"]
     assert [(row["host"], row["tone"], row["text"]) for row in rows if row["event"] == "refused"] == [
         ("web1", "bad", "refused: nginx refuses it")
     ]
@@ -143,7 +152,7 @@ def test_nothing_is_left_to_do_after_a_rollout_that_went_well() -> None:
 
 def test_hosts_that_kept_the_release_can_go_back_to_the_one_before() -> None:
     kept = {"host": "web2", "outcome": "confirmed", "release": NEW, "previous": OLD}
-    steps = report(hosts=[kept])["next_steps"]
+    steps = data(hosts=[kept])["next_steps"]
     command = f"ansible-playbook failsafe.nginx.rollback --limit web2 -e nginx_deploy_release={OLD}"
     assert command in [step["command"] for step in steps]
 
@@ -161,7 +170,7 @@ def test_hosts_that_kept_the_release_can_go_back_to_the_one_before() -> None:
     ],
 )
 def test_what_a_line_of_a_journal_says(name: str, details: dict[str, t.Any], tone: str, words: str) -> None:
-    told, text = describe(name, "r", details)
+    told, text = describe(name, "r", EventDetails.from_json(details))
     assert told == tone
     assert words in text
 
@@ -176,7 +185,7 @@ def test_a_failed_run_is_a_draft_of_a_postmortem() -> None:
 
 
 def test_culprits_and_behaviour_are_told() -> None:
-    data = report(
+    made = report(
         culprits=[
             {"by": "bisect", "file": "conf.d/a.conf", "line": 16, "kind": "added", "text": "return 302 /;", "before": None,
              "hosts": ["web1"]},
@@ -195,7 +204,7 @@ def test_culprits_and_behaviour_are_told() -> None:
         "routes.yml:3", "job 42, user anna", "1.22.1", "OPS-7", "and 17 more", "and 18 more",
     )  # fmt: skip
     for form in ("markdown", "html"):
-        text = render(data, form)
+        text = render(made, form)
         for word in words:
             assert (word if form == "html" else word.replace("&gt;", ">")) in text, (form, word)
 
@@ -209,19 +218,19 @@ def test_a_postmortem_is_not_drowned_in_advice() -> None:
         "line": 4,
         "hosts": [],
     }
-    data = report(findings=[advice])
-    assert "server-tokens" not in render(data, "markdown")
-    assert "Lint has advice, too" in render(data, "markdown")
-    assert "server-tokens" in render(data, "html")
-    assert "server-tokens" in render({**data, "ok": True}, "markdown")
+    made = report(findings=[advice])
+    assert "server-tokens" not in render(made, "markdown")
+    assert "Lint has advice, too" in render(made, "markdown")
+    assert "server-tokens" in render(made, "html")
+    assert "server-tokens" in render(report(findings=[advice], ok=True), "markdown")
 
 
 def test_what_was_not_compared_is_said() -> None:
-    data = report(behaviour=[{"hosts": ["web1"], "verified": False, "reason": "no namespaces", "changes": []}])
+    made = report(behaviour=[{"hosts": ["web1"], "verified": False, "reason": "no namespaces", "changes": []}])
     for form in ("markdown", "html"):
-        assert "no namespaces" in render(data, form)
+        assert "no namespaces" in render(made, form)
         assert "no route check ran" in render(report(behaviour=[]), form)
-    assert "What each request gets before and after on web1, web2: no route check says so" in data["unknown"]
+    assert "What each request gets before and after on web1, web2: no route check says so" in made.unknown
 
 
 def _hostile(value: t.Any) -> t.Any:
@@ -234,7 +243,7 @@ def _hostile(value: t.Any) -> t.Any:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_what_hosts_say_is_text_in_every_format(form: str) -> None:
-    data = report(
+    made = report(
         hosts=[{"host": HOSTILE, "outcome": "failed", "release": NEW, "reason": HOSTILE}],
         text=[HOSTILE],
         rollout=HOSTILE,
@@ -251,9 +260,9 @@ def test_what_hosts_say_is_text_in_every_format(form: str) -> None:
         settings={"source": HOSTILE, "metadata": {HOSTILE: HOSTILE}},
         controller={"user": HOSTILE, "host": HOSTILE},
     )
-    text = render(data, form)
+    text = render(made, form)
     if form == "json":
-        assert json.loads(text) == data
+        assert json.loads(text) == made.to_json()
     elif form == "html":
         assert "<script>alert" not in text
         assert text.count("<script>") == 1
@@ -313,17 +322,20 @@ EVENTS: t.Final = st.lists(
 
 @settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(["web1", "web2"]), EVENTS))
-def test_any_journals_make_a_report_whose_spells_do_not_overlap(journals: dict[str, list[tuple[t.Any, ...]]]) -> None:
+def test_any_journals_make_a_report_whose_serving_periods_do_not_overlap(
+    journals: dict[str, list[tuple[t.Any, ...]]],
+) -> None:
     lines = {
         host: [line(when, name, release, ok=ok) for when, name, release, ok in rows] for host, rows in journals.items()
     }
-    data = build(record(journals=lines), now=START + timedelta(seconds=60))
+    made = build(record(journals=lines), now=START + timedelta(seconds=60))
+    shown = made.to_json()
     for host in journals:
-        served = [spell for spell in data["served"] if spell["host"] == host]
-        assert [spell["until"] for spell in served[:-1]] == [spell["since"] for spell in served[1:]]
-    assert data["risk"]["at_once"] <= data["risk"]["hosts"] <= 2
+        served = [period for period in shown["served"] if period["host"] == host]
+        assert [period["until"] for period in served[:-1]] == [period["since"] for period in served[1:]]
+    assert shown["risk"]["at_once"] <= shown["risk"]["hosts"] <= 2
     for form in FORMATS:
-        assert render(data, form)
+        assert render(made, form)
 
 
 def test_the_files_are_for_their_owner_and_whole(tmp_path: Path) -> None:
@@ -333,7 +345,7 @@ def test_the_files_are_for_their_owner_and_whole(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
     assert (tmp_path / "reports").stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == sorted(path.name for path in paths)
-    assert json.loads(paths[2].read_text()) == report()
+    assert json.loads(paths[2].read_text()) == data()
 
 
 @pytest.mark.parametrize("odd", [{"settings": 7}, {"behaviour": [{"verified": True}]}, {"text": 1}, {"batches": [{}]}])

@@ -4,9 +4,14 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Numbers with their nouns."""
+"""Phrases of reports: numbers with their nouns, and lists that end in a number."""
 
 from __future__ import annotations
+
+import typing as t
+from collections.abc import Sequence
+
+_LISTED: t.Final = 10
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -18,3 +23,9 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         plural: the noun of others. Default: the noun with an `s`.
     """
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str], most: int = _LISTED) -> str:
+    """Write names with commas; count those beyond `most`."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
