@@ -25,7 +25,12 @@ from .target import Target
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import (
+        Config,
+        Directive,
+        Problem,
+        ProblemKind,
+    )
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
@@ -57,6 +62,10 @@ class Context:
         self.target = target or Target()
         #: Results of `shared` functions.
         self.computed: dict[Callable[[Context], t.Any], t.Any] = {}
+
+    def problems(self, kind: ProblemKind) -> Iterator[Problem]:
+        """Yield what the loader could not read or understand."""
+        return (problem for problem in self.config.problems if problem.kind == kind)
 
     @cached_property
     def editor(self) -> Editor:

@@ -50,6 +50,10 @@ if t.TYPE_CHECKING:
 
 #: Every rule, by the family whose folder below `rules/` it lies in.
 _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
+    "unreadable": (
+        *("file-encoding", "file-unreadable", "include-cycle", "include-missing", "include-unresolved"),
+        *("syntax-error", "unknown-directive", "wrong-arguments", "wrong-context"),
+    ),
     "servers": ("default-server-implicit", "listen-443-without-ssl", "server-name-unmatchable", "shadowed-server"),
 }
 #: The module of each rule by the rule's id, below `rules/`.
@@ -58,7 +62,7 @@ MODULES: t.Final[dict[str, str]] = {
 }
 #: Families that are not converted yet: a module with `RULES` and `check(context)` each.
 OLD: t.Final = (
-    *("unreadable", "named", "loops", "locations", "files", "redirects", "proxying"),
+    *("named", "loops", "locations", "files", "redirects", "proxying"),
     *("upstreams", "rewriting", "unused", "refused", "dispatch"),
 )
 _OLD_RULES: t.Final = (*OLD, "suppression", "project")

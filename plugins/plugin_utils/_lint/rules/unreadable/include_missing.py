@@ -1,0 +1,31 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Find an included file that does not exist.
+
+A name without a wildcard needs its file: nginx refuses the whole configuration ("No such file or directory").
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule, related
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
+
+RULE: t.Final = Rule("include-missing", "error", "An included file does not exist", unreadable=True)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Report every include of a file that is not there."""
+    for problem in context.problems("include-missing"):
+        yield RULE.at(problem.place, problem.message, [related(*each) for each in problem.related])
