@@ -54,6 +54,7 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
         *("file-encoding", "file-unreadable", "include-cycle", "include-missing", "include-unresolved"),
         *("syntax-error", "unknown-directive", "wrong-arguments", "wrong-context"),
     ),
+    "loops": ("error-page-cycle", "redirect-loop", "rewrite-cycle", "try-files-cycle"),
     "servers": ("default-server-implicit", "listen-443-without-ssl", "server-name-unmatchable", "shadowed-server"),
 }
 #: The module of each rule by the rule's id, below `rules/`.
@@ -62,7 +63,7 @@ MODULES: t.Final[dict[str, str]] = {
 }
 #: Families that are not converted yet: a module with `RULES` and `check(context)` each.
 OLD: t.Final = (
-    *("named", "loops", "locations", "files", "redirects", "proxying"),
+    *("named", "locations", "files", "redirects", "proxying"),
     *("upstreams", "rewriting", "unused", "refused", "dispatch"),
 )
 _OLD_RULES: t.Final = (*OLD, "suppression", "project")

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_text
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import lint, loops
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis import loop_requests
 
 FIXTURES = [
     path.read_bytes()
@@ -69,7 +70,7 @@ def both_ways(data: bytes) -> None:
     config = load_text(data)
     short = lint(config)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loops, "_ends_here", lambda *_args: False)
+        patch.setattr(loop_requests, "_ends_here", lambda *_args: False)
         assert short == lint(config)
 
 

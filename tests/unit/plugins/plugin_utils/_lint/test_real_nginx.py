@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import loops
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.loop_requests import loop_requests
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import lint
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import simulate
@@ -107,7 +107,7 @@ def test_a_shadowed_server_never_answers(path: Path, real_nginx: Runner) -> None
 def test_good_configurations_end_every_request(path: Path, real_nginx: Runner) -> None:
     text = path.read_text()
     with real_nginx(text) as nginx:
-        for request in loops._requests(Context(load(text))):
+        for request in loop_requests(Context(load(text))):
             urls = nginx.follow(request.url)
             assert len(urls) <= 20
             assert nginx.get(urls[-1]).status < 500
@@ -123,7 +123,7 @@ def test_the_simulation_says_what_nginx_does(path: Path, real_nginx: Runner) -> 
     text = path.read_text()
     context = Context(load(text))
     with real_nginx(text) as nginx:
-        for request in loops._requests(context):
+        for request in loop_requests(context):
             if request.switches:
                 continue  # the files of the fixtures are absent
             outcome = simulate(context.router, context.definitions, request)

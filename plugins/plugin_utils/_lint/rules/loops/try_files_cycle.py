@@ -1,0 +1,33 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Find a try_files that falls back to itself.
+
+Its last argument is a new URI. After ten changes of the URI nginx gives up and answers 500.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.request_loops import request_loops
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
+
+RULE: t.Final = Rule("try-files-cycle", "error", "try_files falls back to itself until nginx answers 500")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Report each circle that a `try_files` closes."""
+    for loop in request_loops(context):
+        if loop.kind == "try_files":
+            yield RULE.at(loop.place, loop.message, loop.related)
