@@ -11,6 +11,13 @@ class ModuleDocFragment:
     """The options of the modules that look at one host's nginx."""
 
     INSTANCE = r"""
+attributes:
+  action_group:
+    description: Use C(group/failsafe.nginx.nginx) or C(group/failsafe.nginx.instance) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - failsafe.nginx.nginx
+      - failsafe.nginx.instance
 options:
   config_dir:
     description:

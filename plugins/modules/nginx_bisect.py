@@ -25,9 +25,9 @@ requirements:
   - Python 3.7 or newer and nginx on the host, and a kernel that allows namespaces
   - crossplane >= 0.5.8 on the controller
 extends_documentation_fragment:
+  - failsafe.nginx.release.instance
   - failsafe.nginx.attributes
   - failsafe.nginx.attributes.action
-  - failsafe.nginx.release.instance
   - failsafe.nginx.behaviour.sides
 options:
   request:

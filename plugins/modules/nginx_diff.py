@@ -24,9 +24,9 @@ requirements:
   - crossplane >= 0.5.8 on the controller
   - Python 3.7 or newer and nginx on the host, where V(live), a release or O(src) is compared
 extends_documentation_fragment:
+  - failsafe.nginx.release.instance
   - failsafe.nginx.attributes
   - failsafe.nginx.attributes.action
-  - failsafe.nginx.release.instance
 attributes:
   check_mode:
     support: full

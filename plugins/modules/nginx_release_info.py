@@ -19,8 +19,8 @@ author:
 requirements:
   - Python 3.7 or newer on the host
 extends_documentation_fragment:
-  - failsafe.nginx.attributes
   - failsafe.nginx.release.instance
+  - failsafe.nginx.attributes
 attributes:
   check_mode:
     support: full

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import typing as t
 
@@ -36,6 +37,8 @@ class ActionModule(ActionBase):
         step = self._task.action.rpartition(".")[2]
         with open(os.environ["FAILSAFE_SCRIPT_LOG"], "a", encoding="utf-8") as log:
             log.write(f"{variables['inventory_hostname']} {step} None {self._task.args.get('after')}\n")
+        with open(os.environ["FAILSAFE_SCRIPT_LOG"] + ".options", "a", encoding="utf-8") as log:
+            log.write(json.dumps({"step": step, "options": self._task.args}, default=str) + "\n")
         what = (variables.get("script") or {}).get(step)
         if what == "unreachable":
             raise AnsibleConnectionFailure("no route to host")

@@ -9,6 +9,7 @@ The playbooks, the role, its handler and the verdict are the real ones; only the
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import typing as t
@@ -81,6 +82,8 @@ class ActionModule(ActionBase):
         }.get(state, state)
         with open(os.environ["FAILSAFE_SCRIPT_LOG"], "a", encoding="utf-8") as log:
             log.write(f"{variables['inventory_hostname']} {step} {self._task.args.get('rollout')} {release}\n")
+        with open(os.environ["FAILSAFE_SCRIPT_LOG"] + ".options", "a", encoding="utf-8") as log:
+            log.write(json.dumps({"step": step, "options": self._task.args}, default=str) + "\n")
         if step in ("activated", "gated"):
             with open(os.environ["FAILSAFE_SCRIPT_LOG"] + ".leases", "a", encoding="utf-8") as log:
                 log.write(f"{float(self._task.args['lease'])}\n")

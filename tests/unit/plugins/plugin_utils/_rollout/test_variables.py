@@ -29,24 +29,40 @@ def test_every_name_that_playbooks_and_role_read_is_known() -> None:
     assert read - TAGS <= set(entry.options())
 
 
-def test_the_role_reads_every_variable_as_it_was_meant() -> None:
-    variables = yaml.safe_load((ROOT / "roles/nginx_deploy/vars/main.yml").read_text())
-    names = [name for name in entry.options() if name not in entry.RUN]
-    assert "nginx_deploy_lease | failsafe.nginx.deploy_option('nginx_deploy_lease')" in variables.pop(
-        "__nginx_deploy_lease"
-    )
-    names.remove("nginx_deploy_lease")
-    assert variables == {f"__{name}": f"{{{{ {name} | failsafe.nginx.deploy_option('{name}') }}}}" for name in names}
+ROLE: t.Final = sorted((ROOT / "roles/nginx_deploy").glob("[thv]*/*.yml"))
+#: Keywords whose values are expressions without braces.
+CONDITIONS: t.Final = ("when", "failed_when", "changed_when", "until")
+#: A variable of a user in a template, with the filter that reads it.
+READ: t.Final = re.compile(
+    r"(?<![\w.'])nginx_deploy_(\w+)(?: \| failsafe\.nginx\.deploy_option\('nginx_deploy_(\w+)'\))?"
+)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "roles/nginx_deploy").glob("[th]*/*.yml")), ids=lambda path: path.name)
-def test_no_task_of_the_role_reads_a_variable_as_it_arrived(path: Path) -> None:
-    lines = [
-        line
-        for line in path.read_text().splitlines()
-        if "{{" in line or "when" in line or line.lstrip().startswith("- ")
-    ]
-    assert not [line for line in lines if re.search(r"(?<!\w)nginx_deploy_(?!\w+,)\w+", line.partition(" #")[0])]
+def templates(value: t.Any, key: str = "") -> t.Iterator[str]:
+    """Yield the expressions of a task file or a file of variables."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from templates(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from templates(item, key)
+    elif isinstance(value, str):
+        yield from [value] if key in CONDITIONS else re.findall(r"\{\{(.*?)\}\}", value, re.DOTALL)
+
+
+def reads(path: Path) -> list[tuple[str, str]]:
+    """Return the users' variables that a file's expressions name, and those that the filter is told there."""
+    return [found for text in templates(yaml.safe_load(path.read_text())) for found in READ.findall(text)]
+
+
+@pytest.mark.parametrize("path", ROLE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_the_role_reads_every_variable_as_it_was_meant(path: Path) -> None:
+    assert [found for found in reads(path) if found[0] != found[1]] == []
+
+
+def test_the_role_reads_every_variable_that_it_describes() -> None:
+    read = {name for path in ROLE for name, _told in reads(path)}
+    assert {f"nginx_deploy_{name}" for name in read} == set(entry.options()) - set(entry.RUN)
 
 
 @pytest.mark.parametrize(
