@@ -1,7 +1,7 @@
 # Copyright (c) 2026, failsafe.nginx contributors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nobody came back to the host, and it serves the confirmed release again and says why."""
+"""No controller came back to the host, and it serves the confirmed release again and says why."""
 
 from __future__ import annotations
 

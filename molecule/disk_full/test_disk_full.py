@@ -1,7 +1,7 @@
 # Copyright (c) 2026, failsafe.nginx contributors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A full disk costs nobody their site: what could not be written was refused, and the next deploy went through."""
+"""A full disk costs no site: what could not be written was refused, and the next deploy went through."""
 
 from __future__ import annotations
 

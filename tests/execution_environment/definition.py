@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "execution-environment" / "execution-environment.yml"
-#: Where the host trusts whoever answers in the place of PyPI, the build has to.
+#: Where the host trusts a mirror that answers in the place of PyPI, the build has to.
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 

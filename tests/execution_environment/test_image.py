@@ -92,13 +92,13 @@ class Image:
             "nginx_deploy_service_manager": "none",
         }
         (self._project / "hosts.json").write_text(json.dumps({"all": {"hosts": {"edge": host}}}))
-        # A project belongs to whoever the image runs as: AWX checks it out so.
+        # A project belongs to the user of the image: AWX checks it out so.
         for path in [self._project, *self._project.rglob("*")]:
             os.chown(path, UID, 0)
             path.chmod(0o755 if path.is_dir() else 0o644)
 
     def __call__(self, *command: str, options: tuple[str, ...] = ()) -> Done:
-        """Run a command as AWX's container group does: nobody's terminal, nobody's privileges."""
+        """Run a command as AWX's container group does: without a terminal, without privileges."""
         given = ["--network=none", f"--user={UID}", "-v", f"{self._project}:{PROJECT}:ro", "-w", PROJECT, *options]
         done = subprocess.run(
             [DOCKER, "run", "--rm", *given, self._name, *command],
@@ -200,7 +200,7 @@ def test_a_route_check_finds_the_request_and_the_line(image: Image) -> None:
     ids=["default", "masked /proc"],
 )
 def test_a_route_check_without_a_world_fails_and_says_why(image: Image, options: tuple[str, ...], reason: str) -> None:
-    """The change is harmless, which nobody can know without a world."""
+    """The change is harmless, which cannot be known without a world."""
     done = image.play("check", "-e", f"after={PROJECT}/same", options=options)
     assert done.rc == 2, done.text
     assert (

@@ -11,14 +11,14 @@ import socket
 import typing as t
 
 #: Below what Linux gives connections as their own port (ip_local_port_range begins at 32768): a port that is free now is
-#: not taken by somebody's connection before the server is up.
+#: not taken by another connection before the server is up.
 _RANGE: t.Final = range(10_000, 32_000)
 _random: t.Final = random.SystemRandom()
 _given: t.Final[set[int]] = set()
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on, and that was not given to anybody in this process before."""
+    """Return a port of 127.0.0.1 that nothing listens on, and that this process was not given before."""
     while True:
         port = _random.choice(_RANGE)
         if port not in _given and _is_free(port):

@@ -20,7 +20,7 @@ _HERE = os.path.dirname(os.path.realpath(__file__))
 
 
 def main() -> int:
-    """Run `failsafe-lint`; gives its exit code."""
+    """Run `failsafe-lint`; return its exit code."""
     # A configuration lives as long as this process, so that there is nothing to collect.
     gc.disable()
     register()
@@ -36,7 +36,7 @@ def register() -> None:
 
 
 def _root() -> str:
-    """The collection's files: beside this one when installed, the checkout around it else."""
+    """Return the folder of the collection's files: beside this one when installed, else the checkout."""
     installed = os.path.join(_HERE, "_collection")
     return installed if os.path.isdir(installed) else os.path.dirname(os.path.dirname(_HERE))
 

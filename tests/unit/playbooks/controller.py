@@ -22,7 +22,7 @@ Event = dict[str, t.Any]
 
 
 class _Strings(yaml.SafeDumper):
-    """What AWX makes of variables that a survey or whoever launched the job has set (awx/main/utils/safe_yaml.py)."""
+    """Return what AWX makes of variables that a survey or the job's launch has set (awx/main/utils/safe_yaml.py)."""
 
     def represent_data(self, data: t.Any) -> yaml.Node:
         return self.represent_scalar("!unsafe", data) if isinstance(data, str) else super().represent_data(data)

@@ -177,7 +177,7 @@ class Deploy:
             "FAILSAFE_SCRIPT_LOG": str(self.log),
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
         }
-        # Into a file: a pipe fills while nobody reads it, and is open for as long as any process has it.
+        # Into a file: a pipe fills while nothing reads it, and is open for as long as any process has it.
         with self.output.open("wb") as output:
             return subprocess.Popen(
                 [ANSIBLE_PLAYBOOK, "-i", inventory, playbook, "-e", json.dumps(variables), *arguments],

@@ -37,7 +37,7 @@ server {{
 }}
 """
 
-#: A kernel that lets nobody set up a network of their own: one right less than a world needs.
+#: A kernel that lets no process set up a network of its own: one right less than a world needs.
 NO_WORLDS = ("setpriv", "--bounding-set=-net_admin")
 
 #: One change of each critical class: what is replaced, by what, and the guilty line.

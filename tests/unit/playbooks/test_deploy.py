@@ -460,7 +460,7 @@ def test_a_hand_edit_after_a_deploy_is_drift_which_metrics_tell(
     forced = play(nginx_deploy_on_drift="overwrite")
     assert forced.rc == 0, forced.output
     assert "# by hand" not in live.read_text()
-    assert not metrics.exists(), "nobody wants it any more, and it would grow untrue"
+    assert not metrics.exists(), "it is not wanted any more, and it would grow untrue"
     kept = [path for path in (web1.store / "releases").rglob("site.conf") if "# by hand" in path.read_text()]
     assert kept, "the hand edit is lost"
 

@@ -72,7 +72,7 @@ def test_a_host_that_went_back_without_its_controller_tells_of_it_in_the_report(
     report = json.loads(last_report(tmp_path).read_text())
     assert (report["verdict"], [row["outcome"] for row in report["hosts"]]) == ("interrupted", ["unknown"])
     assert "What web1 did by itself" in " ".join(report["unknown"])
-    # As somebody at the keyboard of the host would; the module that was under way has its lock until it ends.
+    # As a person at the host's keyboard would; the module that was under way has its lock until it ends.
     engine = [sys.executable, "-I", web1.store / "failsafe-nginx.pyz", "rollback"]
     wait_for(lambda: subprocess.run(engine, capture_output=True, check=False, timeout=PATIENCE).returncode == 0)
     assert web1.ask() == "old"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two folders on the controller, compared by somebody who is not root there: as a CI job does it before a merge."""
+"""Two folders on the controller, compared by a user that is not root there: as a CI job does it before a merge."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.nginx, pytest.mark.root]
 
 VAULT_PASSWORD = "what-awx-types-in"
 TOKEN, KEY = "hunter2-is-the-token", "the-key-is-under-the-mat"
-#: AWX keeps 700,000 bytes of a result. Ours tell of what changes and of forty probes, however many servers there are.
+#: AWX keeps 700,000 bytes of a result. Those of this collection tell of what changes and of forty probes, however many servers there are.
 LARGEST_RESULT = 20_000
 BYSTANDERS = "".join(f"server {{ listen 127.0.0.1:{{port}}; server_name b{n}.example.com; }}\n" for n in range(60))
 

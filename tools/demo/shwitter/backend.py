@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shwitter's application, as small as it can be: answers every request with what it was asked.
+"""Stand in for Shwitter's application: answer every request with its path and Host header.
 
 Usage: backend.py NAME=ADDRESS:PORT ... It ends when its standard input is closed, so it never outlives its parent.
 """
@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Application(BaseHTTPRequestHandler):
-    """Answers 200 with the path and the Host header it received, as JSON."""
+    """A handler that answers 200 with the path and the Host header of the request, as JSON."""
 
     protocol_version = "HTTP/1.1"
     name: t.ClassVar[str] = ""

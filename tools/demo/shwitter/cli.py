@@ -20,7 +20,7 @@ from .machine import go_on_in_the_environment, make_ready
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; the exit status is 0 only when everything happened as told."""
+    """Run the demo; return 0 only where every claim held."""
     parser = argparse.ArgumentParser(
         prog="tools/demo/run", description="The outage, replayed on five nginx instances on this machine."
     )

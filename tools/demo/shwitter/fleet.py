@@ -63,7 +63,11 @@ class Ports:
 
     @classmethod
     def choose(cls) -> Ports:
-        """Raises DemoError when all rows are taken."""
+        """Claim the first free row.
+
+        Raises:
+            DemoError: every row is taken.
+        """
         for base in range(cls.FIRST, cls.LAST, 10):
             claim = _listen("127.0.0.1", base + 9)
             if claim is None:
@@ -83,12 +87,12 @@ class Ports:
 
     @property
     def http(self) -> int:
-        """Where every instance serves plain HTTP, each on its own address."""
+        """The port for plain HTTP; each instance has its own address."""
         return self.base
 
     @property
     def https(self) -> int:
-        """Where every instance serves TLS, each on its own address."""
+        """The port for TLS; each instance has its own address."""
         return self.base + 1
 
     @property
@@ -98,7 +102,7 @@ class Ports:
 
     @property
     def profiles(self) -> int:
-        """Where the profile service is going to listen one day. Nobody listens there."""
+        """The port of the profile service, which does not run yet."""
         return self.base + 5
 
 
@@ -118,7 +122,7 @@ class Fleet:
 
     @property
     def worker_user(self) -> str:
-        """Whom root's workers run as. An ordinary user's run as that user, and nginx warns about `user`."""
+        """The user of root's workers. An ordinary user's workers run as that user, and nginx warns about `user`."""
         if os.geteuid() != 0:
             return ""
         try:
@@ -127,7 +131,7 @@ class Fleet:
             return "nobody"
 
     def variables(self) -> dict[str, t.Any]:
-        """What the example's inventory leaves to this machine."""
+        """Return the variables that the example's inventory leaves to this machine."""
         apps = {name: f"127.0.0.1:{port}" for name, port in self.ports.apps.items()}
         return {
             "shwitter_work": str(self.work),
@@ -160,7 +164,7 @@ class Fleet:
         self._make_certificate()
 
     def candidate(self, change: str | None = None) -> Path:
-        """A working copy of the site, with the certificate, and with a change laid over it."""
+        """Copy the site, with the certificate, and lay a change over it."""
         copy = self.work / "candidates" / (change or "site")
         shutil.copytree(EXAMPLE / "site", copy)
         shutil.copytree(self.certificate.parent, copy / "tls")
@@ -169,7 +173,7 @@ class Fleet:
         return copy
 
     def outsider(self, change: str) -> Host:
-        """A sixth instance with the first one's live configuration and the plain files of a change copied over it."""
+        """Make a sixth instance: the first one's live configuration with the plain files of a change over it."""
         first, other = self.hosts[0], self._host(OUTSIDER)
         shutil.copytree(first.config_dir, other.config_dir)
         for name in ("run", "log", "cache"):
@@ -206,7 +210,7 @@ class Fleet:
         wait_for(lambda: len(host.workers) > 0, f"{host.name}'s workers")
 
     def command(self, host: Host, *arguments: str) -> list[str]:
-        """What runs this instance's nginx."""
+        """Return the command that runs this instance's nginx."""
         return [self.nginx, "-p", str(host.root), "-c", f"{host.config_dir}/nginx.conf", *arguments]
 
     def _start_backend(self) -> None:
@@ -269,7 +273,7 @@ def _listen(address: str, port: int) -> socket.socket | None:
 
 
 def is_free(address: str, port: int) -> bool:
-    """Whether nobody listens there."""
+    """Say whether a port is free."""
     server = _listen(address, port)
     if server is None:
         return False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One nginx instance of the fleet: where it lies, what runs, what it answers."""
+"""One nginx instance of the fleet: its folder, its processes and its answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request got."""
+    """The response to one request."""
 
     status: int
     headers: dict[str, str]
@@ -34,7 +34,7 @@ class Answer:
 
     @property
     def summary(self) -> str:
-        """The status and what matters most beside it, in one line; which application server answered does not."""
+        """The status and what matters most beside it, in one line, without the application server that answered."""
         if "location" in self.headers:
             return f"{self.status} -> {self.headers['location']}"
         if self.headers.get("content-type") == "application/json":
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What must not change on an instance that a deployment did not touch."""
+    """The parts of an instance that stay equal where a deployment does not touch it."""
 
     config: str
     master: int
@@ -107,7 +107,7 @@ class Host:
         )
 
     def snapshot(self) -> Snapshot:
-        """Digest of the configuration folder and the processes, as they are now."""
+        """Return the digest of the configuration folder, and the processes, as they are now."""
         digest = hashlib.sha256()
         for path in sorted(self.config_dir.rglob("*")):
             digest.update(f"{path.relative_to(self.config_dir)} {path.lstat().st_mode:o}\n".encode())
@@ -142,12 +142,12 @@ class Host:
 
 
 def address_of(name: str) -> str:
-    """The loopback address of an instance: web1 has 127.0.0.11."""
+    """Return the loopback address of an instance: web1 has 127.0.0.11."""
     return f"127.0.0.1{name.removeprefix('web')}"
 
 
 def has_ended(pid: int) -> bool:
-    """Whether no such process runs; a zombie has ended."""
+    """Say whether a process has ended; a zombie has."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -155,7 +155,7 @@ def has_ended(pid: int) -> bool:
 
 
 def processes() -> Iterator[tuple[int, int, str]]:
-    """Pid, parent's pid and title of every process (proc(5))."""
+    """List pid, parent's pid and title of every process (proc(5))."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the demo needs of this machine: nginx, openssl and the checkout's virtual environment."""
+"""The demo's needs on this machine: nginx, openssl and the checkout's virtual environment."""
 
 from __future__ import annotations
 

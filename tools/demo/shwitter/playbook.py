@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the collection's playbooks against the example's inventory, with the whole output in a log file."""
+"""Run the collection's playbooks against the example's inventory, with the whole output in a log file."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Playbooks:
         self._verbose = verbose
 
     def command(self, playbook: str, source: Path) -> list[str]:
-        """The command line, as a user would type it in the checkout."""
+        """Return the command line, as a user would type it in the checkout."""
         return [
             str(ANSIBLE_PLAYBOOK.relative_to(ROOT)),
             f"playbooks/{playbook}.yml",

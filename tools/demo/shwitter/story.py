@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The outage, replayed: what is done, what is claimed, and whether the claims hold."""
+"""The outage, replayed: the steps, their claims, and the checks of these claims."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Story:
         self.canary, *self.others = fleet.hosts
 
     def tell(self) -> None:
-        """Everything, from five untouched instances to the summary."""
+        """Run every step, from five untouched instances to the summary."""
         self.fleet.prepare()
         with self.fleet.running():
             self.welcome()
@@ -64,14 +64,14 @@ class Story:
             self.teller.say(f"the report of (b), whose Markdown beside it is the draft of a postmortem:\n{self.report}")
 
     def welcome(self) -> None:
-        """Five instances with a configuration that no tool made."""
+        """Start five instances with a configuration that no tool made."""
         with self.teller.step("Five nginx instances", "every one runs the configuration it came with"):
             served = answers_of(self.fleet.hosts, WELCOME)
             self.teller.served("now", served)
             self.teller.must("every instance answers", _statuses(served) == [{"200"}])
 
     def deploy_the_site(self) -> None:
-        """The first deployment."""
+        """Deploy for the first time."""
         with self.teller.step("Deploy the site", "all five serve it; one canary first, every host gated"):
             run = self._deploy(self.fleet.candidate())
             self.teller.must("exit status 0", run.status == 0)
@@ -81,7 +81,7 @@ class Story:
             self.teller.must("all five serve Shwitter", _statuses(served) == expected)
 
     def do_it_as_it_was_done_then(self) -> None:
-        """The outage's change with nothing but `nginx -t` in its way."""
+        """Apply the outage's change with nothing but `nginx -t` in its way."""
         with self.teller.step("The outage's change, as it was done then", "nginx -t passes, every page answers 500"):
             careless = self.fleet.outsider("outage")
             command = self.fleet.command(careless, "-t")
@@ -96,7 +96,7 @@ class Story:
             self.teller.must("everything that people look at answers 500", set.union(*_statuses(served)) == {"500"})
 
     def deploy_the_outage(self) -> None:
-        """(a) Refused from the configuration alone."""
+        """Deploy change (a), which is refused from the configuration alone."""
         place = f"{GUILTY[0]}:{_line_of(EXAMPLE / 'changes' / 'outage' / GUILTY[0], GUILTY[1])}"
         with self.teller.step("(a) Deploy the outage's change", f"refused at {place} before any host was touched"):
             self.teller.say("location /api/ gets: rewrite ^/api/profile /api/profile_list last;")
@@ -109,7 +109,7 @@ class Story:
             self.teller.must("all five: same files, same processes, same journal, same answers", before == after)
 
     def deploy_the_early_cutover(self) -> None:
-        """(b) Valid and lint-clean; only its behaviour is wrong."""
+        """Deploy change (b), which is valid and lint-clean; only its behaviour is wrong."""
         title = "(b) Deploy a change that only its behaviour gives away"
         with self.teller.step(title, f"{self.canary.name} ran it and was rolled back; the other four never saw it"):
             self.teller.say("api.shwitter.example takes /api/profile from a new service, which nobody has started yet.")
@@ -134,7 +134,7 @@ class Story:
             )
 
     def deploy_the_fix(self) -> None:
-        """(c) What the outage's change was meant to do."""
+        """Deploy change (c), which does what the outage's change was meant to do."""
         with self.teller.step("(c) Deploy the right way to do it", "all five answer both names with the one call"):
             self.teller.say("New: location = /api/profile { rewrite ^ /api/profile_list last; }")
             before = answers_of(self.fleet.hosts, PAGES)
@@ -146,7 +146,7 @@ class Story:
             self.teller.must("both names reach the one call", reached == {"200 application: GET /api/profile_list"})
 
     def nothing_leaked(self) -> None:
-        """The key was deployed five times and shown nowhere."""
+        """Check that the key was deployed five times and shown nowhere."""
         key = self.fleet.certificate.with_suffix(".key").read_text().splitlines()[1]
         told = [self.playbooks.log.read_text(), *(host.journal for host in self.fleet.hosts)]
         told += [file.read_text() for file in self.playbooks.records.iterdir()]
@@ -184,7 +184,7 @@ class Story:
 
 
 def _keep(report: Path) -> Path:
-    """Copy a report out of the work folder, which is deleted in the end; returns the page's new place."""
+    """Copy a report out of the work folder, which is deleted in the end; return the page's new place."""
     KEPT.mkdir(parents=True, exist_ok=True)
     for ending in ("md", "html"):
         shutil.copyfile(report.with_suffix(f".{ending}"), KEPT / f"report.{ending}")
@@ -192,12 +192,12 @@ def _keep(report: Path) -> Path:
 
 
 def _events(was: Observed, now: Observed) -> list[str]:
-    """What the journal tells since `was`."""
+    """Return the lines of the journal since `was`."""
     return [json.loads(line)["event"] for line in now.journal.removeprefix(was.journal).splitlines()]
 
 
 def _failures(host: Host) -> int:
-    """How many requests the site's access log knows that got a 502."""
+    """Count the requests in the site's access log that got a 502."""
     return sum(line["status"] == "502" for line in host.access_log)
 
 
@@ -206,7 +206,7 @@ def _served(observed: dict[str, Observed]) -> dict[str, dict[str, str]]:
 
 
 def _statuses(served: dict[str, dict[str, str]]) -> list[set[str]]:
-    """Per URL, the statuses that the instances answer."""
+    """Map each URL to the statuses that the instances answer."""
     return [{answers[url].split()[0] for answers in served.values()} for url in next(iter(served.values()))]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the demo is told: plain lines, claims that are checked, seconds per step, a summary."""
+"""Tell the demo: plain lines, claims that are checked, seconds per step, a summary."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WIDTH = 118
 
 
 class Teller:
-    """Prints the steps as they happen and remembers what to sum up."""
+    """The demo's output: steps as they happen, and what the summary needs of them."""
 
     def __init__(self) -> None:
         self._steps: list[tuple[str, float, str]] = []
 
     @contextmanager
     def step(self, title: str, outcome: str) -> Iterator[None]:
-        """One step; `outcome` is what the summary says about it once all its claims held."""
+        """Run one step; `outcome` is the summary's word for it once all its claims held."""
         print(f"\n== {title} {'=' * (WIDTH - len(title) - 4)}", flush=True)
         started = time.monotonic()
         yield
@@ -43,7 +43,7 @@ class Teller:
         print(f"   $ {lines}", flush=True)
 
     def served(self, when: str, answers: dict[str, dict[str, str]]) -> None:
-        """Print who serves what: host -> URL -> answer. Hosts that serve the same share a line."""
+        """Print host -> URL -> answer. Hosts that serve the same share a line."""
         print(f"   served {when}:")
         urls = next(iter(answers.values()))
         width = max(map(len, urls))
@@ -55,7 +55,7 @@ class Teller:
                 print(f"     {_range(names):9}  {url:{width}}  {text}"[:WIDTH], flush=True)
 
     def compared(self, before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> None:
-        """Print who served what before and who serves what now, once when nothing changed."""
+        """Print what each host served before and serves now, once where nothing changed."""
         if before == after:
             self.served("before and after", after)
         else:
@@ -84,13 +84,13 @@ class Teller:
 
 
 def answers_of(hosts: Iterable[Host], urls: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Host -> URL -> what it answers."""
+    """Map each host to its URLs and their answers."""
     urls = list(urls)
     return {host.name: {url: host.ask(url).summary for url in urls} for host in hosts}
 
 
 def _range(hosts: list[str]) -> str:
-    """`web1`, `web1,3` or `web2-5`."""
+    """Return `web1`, `web1,3` or `web2-5`."""
     numbers = [int(host.removeprefix("web")) for host in hosts]
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):  # noqa: PLR2004  a pair is no range
         return f"web{numbers[0]}-{numbers[-1]}"
