@@ -1,0 +1,155 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What can be said of a pattern only when all of it was read: references, lookbehinds, and what no automaton has."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .errors import RegexError
+from .escapes import NEWLINE_SEQUENCE
+from .nodes import (
+    MAX_DEPTH,
+    Alternation,
+    Anchor,
+    Backreference,
+    Conditional,
+    Group,
+    Look,
+    Mode,
+    Node,
+    OneByte,
+    Opaque,
+    Pattern,
+    Place,
+    Repeat,
+    Sequence,
+    walk,
+)
+
+_MAX_LOOKBEHIND: t.Final = 65535
+_VARIABLE_LOOKBEHIND: t.Final = "a lookbehind of variable length"
+_DEEP: t.Final = "parentheses nested too deeply to be analysed"
+
+
+def check(pattern: Pattern) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return why the pattern is not regular, and what versions of PCRE2 read differently.
+
+    Raises:
+        RegexError: a reference leads nowhere, or a lookbehind has no bounded length.
+    """
+    reasons: set[str] = set()
+    dependent: set[str] = set()
+    for node in walk(pattern.root):
+        if isinstance(node, Backreference | Opaque):
+            _check_reference(pattern, node.group)
+            if not (isinstance(node, Opaque) and node.reason == "a definition"):
+                reasons.add("a backreference" if isinstance(node, Backreference) else node.reason)
+        elif isinstance(node, Look) and not node.ahead:
+            dependent |= _check_lookbehind(pattern, node)
+            if any(_looks_ahead(each) for each in walk(node.item)):
+                reasons.add("a lookaround in a lookbehind")
+        elif isinstance(node, Repeat) and node.item == NEWLINE_SEQUENCE:
+            # PCRE gives none of them back where it can tell what follows, and it takes \s for something else.
+            reasons.add("a repeated \\R")
+        elif not is_plain(node):
+            reasons.add("an atomic group or possessive quantifier that gives nothing back")
+    if pattern.depth > MAX_DEPTH:
+        reasons.add(_DEEP)
+    return tuple(sorted(reasons)), tuple(sorted(dependent))
+
+
+def _looks_ahead(node: Node) -> bool:
+    """Tell whether a node depends on more than the byte behind it."""
+    return isinstance(node, Look) or node == Anchor(Place.FINAL)
+
+
+def is_plain(node: Node) -> bool:
+    """Tell whether an automaton can express how often the node gives back what it matched.
+
+    Only atomic groups and possessive quantifiers may fail this. A group of fixed length has nothing to give back, and a
+    possessive repeat of one byte ends where no such byte follows.
+    """
+    if isinstance(node, Repeat) and node.mode is Mode.POSSESSIVE:
+        return isinstance(node.item, OneByte) or _is_fixed(node)
+    if isinstance(node, Group) and node.atomic:
+        inner = node.item
+        runs = isinstance(inner, Repeat) and inner.mode is not Mode.LAZY and isinstance(inner.item, OneByte)
+        return runs or _is_fixed(inner)
+    return True
+
+
+def _is_fixed(node: Node) -> bool:
+    low, high = lengths(node)
+    return low == high
+
+
+def _check_reference(pattern: Pattern, group: int | str | None) -> None:
+    known = group is None or group in pattern.names or (isinstance(group, int) and group <= pattern.groups)
+    if not known:
+        raise RegexError("reference to non-existent subpattern", len(pattern.source))
+
+
+def _check_lookbehind(pattern: Pattern, look: Look) -> set[str]:
+    branches = look.item.branches if isinstance(look.item, Alternation) else (look.item,)
+    if any(isinstance(each, Opaque) and "ACCEPT" in each.reason for each in walk(look.item)):
+        return set()
+    dependent = set()
+    for branch in branches:
+        low, high = lengths(branch, pattern)
+        if high is None:
+            raise RegexError("lookbehind assertion is not fixed length", len(pattern.source))
+        if high > _MAX_LOOKBEHIND:
+            raise RegexError("lookbehind assertion is too long", len(pattern.source))
+        if low != high:
+            dependent.add(_VARIABLE_LOOKBEHIND)
+    return dependent
+
+
+def lengths(node: Node, pattern: Pattern | None = None, calls: int = 0) -> tuple[int, int | None]:
+    """Return the fewest and the most bytes that a node matches; None for the most where it has no bound.
+
+    With a pattern, references into it are followed; without one they have no bound.
+    """
+    if isinstance(node, OneByte):
+        return 1, 1
+    if isinstance(node, Anchor | Look):
+        return 0, 0
+    if isinstance(node, Group):
+        return lengths(node.item, pattern, calls)
+    if isinstance(node, Sequence):
+        parts = [lengths(each, pattern, calls) for each in node.items]
+        return sum(low for low, _high in parts), _total([high for _low, high in parts])
+    if isinstance(node, Repeat):
+        low, high = lengths(node.item, pattern, calls)
+        if node.high == 0 or high == 0:
+            return 0, 0
+        return low * node.low, None if high is None or node.high is None else high * node.high
+    if isinstance(node, Alternation | Conditional):
+        branches = node.branches if isinstance(node, Alternation) else (node.yes, node.no)
+        return _either([lengths(each, pattern, calls) for each in branches])
+    return _reference(node, pattern, calls)
+
+
+def _reference(node: Backreference | Opaque, pattern: Pattern | None, calls: int) -> tuple[int, int | None]:
+    if isinstance(node, Opaque) and node.reason != "a recursion":
+        return 0, None if "grapheme" in node.reason else 0
+    target = pattern.group(node.group) if pattern is not None and node.group is not None and node.group != 0 else None
+    if target is None or calls > 1:
+        return 0, None
+    return lengths(target, pattern, calls + 1)
+
+
+def _total(highs: t.Sequence[int | None]) -> int | None:
+    known = [high for high in highs if high is not None]
+    return sum(known) if len(known) == len(highs) else None
+
+
+def _either(parts: list[tuple[int, int | None]]) -> tuple[int, int | None]:
+    highs = [high for _low, high in parts if high is not None]
+    return min(low for low, _high in parts), max(highs) if len(highs) == len(parts) else None

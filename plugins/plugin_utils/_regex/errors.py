@@ -1,0 +1,24 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The one exception of this room."""
+
+from __future__ import annotations
+
+
+class RegexError(ValueError):
+    """A pattern that PCRE refuses.
+
+    Args:
+        reason: PCRE's words for it.
+        position: the offset in bytes at which it was noticed.
+    """
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(f"{reason} at offset {position}")
+        self.reason = reason
+        self.position = position
