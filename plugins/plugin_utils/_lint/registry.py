@@ -56,16 +56,19 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
     ),
     "loops": ("error-page-cycle", "redirect-loop", "rewrite-cycle", "try-files-cycle"),
     "servers": ("default-server-implicit", "listen-443-without-ssl", "server-name-unmatchable", "shadowed-server"),
+    "files": ("alias-traversal", "alias-without-slash", "return-bypasses-access"),
+    "proxying": (
+        *("proxy-pass-drops-arguments", "proxy-pass-fixed-uri", "proxy-pass-slash", "proxy-pass-unknown-upstream"),
+        *("proxy-pass-without-resolver", "try-files-with-proxy-pass"),
+    ),
+    "upstreams": ("proxy-to-itself", "upstream-dns-frozen", "upstream-down"),
 }
 #: The module of each rule by the rule's id, below `rules/`.
 MODULES: t.Final[dict[str, str]] = {
     rule: f"{family}.{rule.replace('-', '_')}" for family, rules in _FAMILIES.items() for rule in rules
 }
 #: Families that are not converted yet: a module with `RULES` and `check(context)` each.
-OLD: t.Final = (
-    *("named", "locations", "files", "redirects", "proxying"),
-    *("upstreams", "rewriting", "unused", "refused", "dispatch"),
-)
+OLD: t.Final = ("named", "locations", "redirects", "rewriting", "unused", "refused", "dispatch")
 _OLD_RULES: t.Final = (*OLD, "suppression", "project")
 
 

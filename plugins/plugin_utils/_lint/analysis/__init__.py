@@ -5,4 +5,4 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Analyses that several rules share; none of them knows a rule."""
+"""Analyses that several rules share. The context keeps what a `shared` function computes."""

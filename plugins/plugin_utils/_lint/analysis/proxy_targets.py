@@ -16,6 +16,8 @@ from functools import lru_cache
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
 PASS_DIRECTIVES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
+#: Those behind which an application may stand, with headers and pages of its own.
+APPLICATION_PASS_DIRECTIVES: t.Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass")
 #: Those that speak HTTP: they have a scheme, and a port of their own where none is written.
 HTTP_PASS_DIRECTIVES: t.Final = ("proxy_pass", "grpc_pass")
 #: Variables that begin with a slash, so that what stands before them is a whole authority.
