@@ -62,13 +62,14 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
         *("proxy-pass-without-resolver", "try-files-with-proxy-pass"),
     ),
     "upstreams": ("proxy-to-itself", "upstream-dns-frozen", "upstream-down"),
+    "rewriting": ("capture-missing", "if-is-evil", "if-skips-try-files", "map-without-default", "try-files-with-alias"),
 }
 #: The module of each rule by the rule's id, below `rules/`.
 MODULES: t.Final[dict[str, str]] = {
     rule: f"{family}.{rule.replace('-', '_')}" for family, rules in _FAMILIES.items() for rule in rules
 }
 #: Families that are not converted yet: a module with `RULES` and `check(context)` each.
-OLD: t.Final = ("named", "locations", "redirects", "rewriting", "unused", "refused", "dispatch")
+OLD: t.Final = ("named", "locations", "redirects", "unused", "refused", "dispatch")
 _OLD_RULES: t.Final = (*OLD, "suppression", "project")
 
 
