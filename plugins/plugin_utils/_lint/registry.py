@@ -63,6 +63,16 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
     ),
     "upstreams": ("proxy-to-itself", "upstream-dns-frozen", "upstream-down"),
     "rewriting": ("capture-missing", "if-is-evil", "if-skips-try-files", "map-without-default", "try-files-with-alias"),
+    "injection": ("header-splitting", "host-header-spoofing", "ssrf"),
+    "access": (
+        *("allow-without-deny", "autoindex-on", "dotfiles-exposed", "h2c-smuggling", "origin-regex-unanchored"),
+        *("server-tokens", "stub-status-exposed", "valid-referers-none"),
+    ),
+    "php": ("php-path-info", "php-script-filename", "php-uncontrolled"),
+    "simplification": (
+        *("if-for-server-name", "if-for-try-files", "regex-for-one-path", "regex-unanchored", "rewrite-for-return"),
+        *("root-repeated",),
+    ),
 }
 #: The module of each rule by the rule's id, below `rules/`.
 MODULES: t.Final[dict[str, str]] = {

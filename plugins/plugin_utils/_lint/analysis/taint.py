@@ -18,6 +18,7 @@ import re
 import typing as t
 from functools import cached_property
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import related
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template
 
@@ -28,6 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Related
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import Part
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
@@ -63,6 +65,12 @@ class TaintFlow(t.NamedTuple):
     @property
     def splits(self) -> bool:
         return self.reach.free and "\n" in self.reach.holds
+
+
+def origin_of(flow: TaintFlow, sink: Directive) -> list[Related]:
+    """Return the line by which the client's value comes in, where that is not the directive that uses it."""
+    place = flow.place
+    return [related(f"{flow.variable} comes in here", place)] if place is not None and place != sink.place else []
 
 
 class Taint:

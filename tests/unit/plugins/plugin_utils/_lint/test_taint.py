@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import dispatch, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import lint, registry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.foreign_origins import foreign_origin
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.regex_charsets import (
     backtracks,
@@ -26,7 +26,8 @@ def context(block: str) -> Context:
 
 
 def rules(block: str) -> list[str]:
-    return [f.rule for f in dispatch.check(context(block)) if f.rule in ("header-splitting", "ssrf")]
+    found = context(block)
+    return [f.rule for rule in ("header-splitting", "ssrf") for f in registry.module(rule).check(found)]
 
 
 @pytest.mark.parametrize(
