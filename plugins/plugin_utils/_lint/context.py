@@ -122,16 +122,6 @@ class Context:
         return found
 
     @cached_property
-    def keepalive_upstreams(self) -> dict[str, Directive]:
-        """The `keepalive` of every upstream that has one, by the upstream's name in lower case."""
-        found: dict[str, Directive] = {}
-        for block in self.blocks:
-            if block.name == "upstream" and block.directive is not None and block.directive.args:
-                for directive in block.own.get("keepalive", ())[-1:]:
-                    found[block.directive.args[0].lower()] = directive
-        return found
-
-    @cached_property
     def taint(self) -> Taint:
         """The variables that a client controls."""
         return Taint(self.router, self.definitions)

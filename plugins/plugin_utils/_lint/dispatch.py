@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import hardening, headers, refused, tls, tuning, versions
+from . import refused
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     #: Called for every block of a name, once.
     OnBlock = Callable[[Context, ConfigBlock], Iterator[Finding]]
 
-_MODULES: t.Final = (headers, tls, tuning, versions, refused, hardening)
+_MODULES: t.Final = (refused,)
 RULES: t.Final[tuple[Rule, ...]] = tuple(rule for module in _MODULES for rule in module.RULES)
 
 

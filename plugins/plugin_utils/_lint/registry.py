@@ -73,6 +73,26 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
         *("if-for-server-name", "if-for-try-files", "regex-for-one-path", "regex-unanchored", "rewrite-for-return"),
         *("root-repeated",),
     ),
+    "headers": (
+        *("add-header-content-type", "add-header-multiline", "fastcgi-params-lost", "headers-not-inherited"),
+        *("proxy-headers-lost", "security-headers-lost", "security-headers-missing"),
+    ),
+    "tls": (
+        *("certificate-missing", "hsts-weak", "session-cache-builtin", "stapling-without-resolver"),
+        *("stapling-without-responder", "tls-ciphers", "tls-curves", "tls-protocols"),
+    ),
+    "tuning": (
+        *("error-log-off", "keepalive-requests-low", "keepalive-without-http11", "proxy-buffering-off"),
+        *("quic-bpf-reload", "regex-redos", "single-worker", "worker-rlimit-nofile"),
+    ),
+    "hardening": (
+        *("access-log-off", "body-size-unlimited", "client-timeout-long", "resolver-external"),
+        *("upstream-tls-unverified",),
+    ),
+    "versions": (
+        *("directive-obsolete", "directive-removed", "directive-too-new", "known-vulnerability"),
+        *("listen-http2-deprecated", "ssl-on-deprecated"),
+    ),
 }
 #: The module of each rule by the rule's id, below `rules/`.
 MODULES: t.Final[dict[str, str]] = {

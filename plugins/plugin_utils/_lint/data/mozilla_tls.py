@@ -16,9 +16,8 @@ import typing as t
 
 VERSION: t.Final = "6.0"
 DATE: t.Final = "2026-05"
-#: The protocols that either profile allows.
-PROTOCOLS: t.Final = frozenset({"TLSv1.2", "TLSv1.3"})
-MODERN_PROTOCOLS: t.Final = frozenset({"TLSv1.3"})
+#: How messages name it.
+GUIDELINE: t.Final = f"Mozilla's guideline {VERSION} of {DATE}"
 #: The TLS 1.2 ciphers of the intermediate profile, by OpenSSL's names. TLS 1.3 has its own and needs no list.
 INTERMEDIATE_CIPHERS: t.Final = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
