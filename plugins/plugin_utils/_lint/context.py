@@ -67,6 +67,10 @@ class Context:
         """Yield what the loader could not read or understand."""
         return (problem for problem in self.config.problems if problem.kind == kind)
 
+    def reads_both(self, first: Directive, second: Directive) -> bool:
+        """Return whether nginx surely reads both: of a part of a configuration not every file is included."""
+        return not self.router.partial or first.file == second.file
+
     @cached_property
     def editor(self) -> Editor:
         """Makes the fixes of findings."""

@@ -73,5 +73,3 @@ def _found(context: Context, silent: Collection[str]) -> Iterator[Finding]:
     for rule in registry.MODULES:
         if rule not in silent:
             yield from registry.module(rule).check(context)
-    for family in registry.old_families():
-        yield from (finding for finding in family.check(context) if finding.rule not in silent)

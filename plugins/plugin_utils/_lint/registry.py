@@ -55,6 +55,16 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
         *("syntax-error", "unknown-directive", "wrong-arguments", "wrong-context"),
     ),
     "loops": ("error-page-cycle", "redirect-loop", "rewrite-cycle", "try-files-cycle"),
+    "load_errors": (
+        *("duplicate-default-server", "duplicate-directive", "duplicate-listen", "duplicate-location"),
+        *("duplicate-upstream", "misplaced-location", "proxy-pass-uri-forbidden", "undefined-name", "unknown-variable"),
+    ),
+    "locations": (
+        *("dead-directive", "named-location-undefined", "shadowed-location", "unmatchable-location"),
+        "unreachable-location",
+    ),
+    "redirects": ("redirect-without-scheme", "redirect-without-tls-server"),
+    "unused": ("include-without-match", "unused-definition", "unused-snippet"),
     "servers": ("default-server-implicit", "listen-443-without-ssl", "server-name-unmatchable", "shadowed-server"),
     "files": ("alias-traversal", "alias-without-slash", "return-bypasses-access"),
     "proxying": (
@@ -98,9 +108,8 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
 MODULES: t.Final[dict[str, str]] = {
     rule: f"{family}.{rule.replace('-', '_')}" for family, rules in _FAMILIES.items() for rule in rules
 }
-#: Families that are not converted yet: a module with `RULES` and `check(context)` each.
-OLD: t.Final = ("named", "locations", "redirects", "unused", "refused", "dispatch")
-_OLD_RULES: t.Final = (*OLD, "suppression", "project")
+#: Modules that are not converted yet, with `RULES`.
+_OLD_RULES: t.Final = ("suppression", "project")
 
 
 class RuleModule(t.Protocol):
@@ -123,11 +132,6 @@ def module(rule: str) -> RuleModule:
     if rule not in MODULES:
         raise LintError(no_such_rule(rule))
     return t.cast("RuleModule", importlib.import_module(f"{__package__}.rules.{MODULES[rule]}"))
-
-
-def old_families() -> list[t.Any]:
-    """Load the families that are not converted yet."""
-    return [importlib.import_module(f"{__package__}.{name}") for name in OLD]
 
 
 def load_all() -> dict[str, Rule]:

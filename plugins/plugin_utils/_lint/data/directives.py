@@ -7,7 +7,7 @@
 
 """Directives that nginx accepts once in a block, and the blocks that this was seen in.
 
-Each was given twice to nginx 1.22.1, which refused it as a duplicate; `test_real_refused.py` does so again.
+Each was given twice to nginx 1.22.1, which refused it as a duplicate; `test_real_load_errors.py` does so again.
 """
 
 from __future__ import annotations

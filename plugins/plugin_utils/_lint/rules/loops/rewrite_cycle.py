@@ -7,7 +7,7 @@
 
 """Find rewrites that send a request in a circle.
 
-After ten changes of the URI nginx gives up and answers 500 (ngx_http_core_find_config_phase()).
+After ten changes of the URI nginx gives up and answers 500 (ngx_http_core_post_rewrite_phase()).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 
 """Find a server_name that another server already has on the same socket.
 
-nginx keeps the first server of a name and ignores the others with a warning in its log (ngx_http_add_names()).
+nginx keeps the first server of a name and ignores the others with a warning in its log (ngx_http_server_names()).
 """
 
 from __future__ import annotations

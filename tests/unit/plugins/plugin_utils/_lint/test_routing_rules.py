@@ -26,9 +26,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 FAMILIES = ("locations", "files", "servers", "redirects", "proxying", "upstreams", "rewriting", "unused")
 
 
-def modules() -> list[t.Any]:
-    found = [registry.module(rule) for rule, path in registry.MODULES.items() if path.partition(".")[0] in FAMILIES]
-    return [*found, *(each for each in registry.old_families() if each.__name__.rpartition(".")[2] in FAMILIES)]
+def modules() -> list[registry.RuleModule]:
+    return [registry.module(rule) for rule, path in registry.MODULES.items() if path.partition(".")[0] in FAMILIES]
 
 
 def findings(block: str) -> list[t.Any]:

@@ -5,33 +5,34 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Rules on what nothing refers to."""
+"""Find an upstream, a map, a zone or a log format that nothing uses.
+
+It is left over, or the name is misspelt where it should be used.
+"""
 
 from __future__ import annotations
 
 import re
 import typing as t
-from fnmatch import fnmatchcase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place, walk
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.proxy_targets import (
+    PASS_DIRECTIVES,
+    PATH_VARIABLES,
+    parse_proxy_target,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template
-
-from .analysis.proxy_targets import PASS_DIRECTIVES, PATH_VARIABLES, parse_proxy_target
-from .finding import Rule
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import MapTable
 
-    from .context import Context
-    from .finding import Finding
-
-UNUSED: t.Final = Rule("unused-definition", "advice", "An upstream, a map, a zone or a log format that nothing uses")
-GLOB: t.Final = Rule("include-without-match", "advice", "An include whose pattern matches no file")
-SNIPPET: t.Final = Rule("unused-snippet", "advice", "A file of configuration that nothing includes")
-RULES: t.Final = (UNUSED, GLOB, SNIPPET)
+RULE: t.Final = Rule("unused-definition", "advice", "An upstream, a map, a zone or a log format that nothing uses")
 
 _VARIABLE: t.Final = re.compile(r"\$\{?(\w+)")
 _ZONE: t.Final = re.compile(r"(?:keys_)?zone=([^:]+)")
@@ -46,26 +47,13 @@ _ZONES: t.Final = {
     "uwsgi_cache_path": ("uwsgi_cache",),
     "scgi_cache_path": ("scgi_cache",),
 }
-#: What may use variables and names that nobody sees from here.
+#: Code that may use variables and names without a trace in the configuration.
 _OPAQUE: t.Final = re.compile(r"_by_lua|^js_|^perl")
-#: Folders that are there for whatever comes, as packages make them.
-_MAY_BE_EMPTY: t.Final = re.compile(r"modules|\.d/[^/]*$")
-_MAGIC: t.Final = re.compile(r"[*?\[]")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Definitions against uses. Nothing is said where a part of the configuration is elsewhere."""
-    if context.router.partial:
-        return
-    yield from _globs(context)
-    for path in context.config.unread:
-        message = (
-            "nothing includes this file, so nginx never reads it: include it, delete it, or write its name as the pattern "
-            "of an include has it"
-        )
-        yield SNIPPET.at(Place(path, 1), message)
-    names = context.by_name
-    if any(_OPAQUE.search(name) for name in names):
+    """Compare definitions with uses, where the whole configuration is known and no code may use them."""
+    if context.router.partial or any(_OPAQUE.search(name) for name in context.by_name):
         return
     used, words = _uses(context)
     yield from _upstreams(context, words)
@@ -78,11 +66,11 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _finding(directive: Directive, kind: str, name: str) -> Finding:
-    return UNUSED.at(directive.place, f"{kind} {name} is used nowhere: delete it, or look for a misspelt name")
+    return RULE.at(directive.place, f"{kind} {name} is used nowhere: delete it, or look for a misspelt name")
 
 
 def _uses(context: Context) -> tuple[set[str], set[str]]:
-    """The variables that are read anywhere, and the values that `map` and `set` may give to a target."""
+    """Return the variables that are read anywhere, and the values that `map` and `set` may give to a target."""
     used: set[str] = set()
     words: set[str] = set()
     for directive in walk(context.config.root):
@@ -116,7 +104,7 @@ def _upstreams(context: Context, words: set[str]) -> Iterator[Finding]:
 
 
 def _may_be_any(directive: Directive, context: Context) -> bool:
-    """Whether a target depends on more than the values that `map` and `set` write out."""
+    """Return whether a target depends on more than the values that `map` and `set` write out."""
     definitions = context.definitions
     for part in parse_template(directive.args[0].partition("://")[2] or directive.args[0]):
         table = definitions.maps.get(part.variable)
@@ -157,42 +145,3 @@ def _formats(context: Context) -> Iterator[Finding]:
         name = directive.args[0] if directive.args else ""
         if name and name not in used:
             yield _finding(directive, "log_format", f'"{name}"')
-
-
-# -- includes
-
-
-def _globs(context: Context) -> Iterator[Finding]:
-    """A pattern without a match is an empty file to nginx (ngx_conf_include() in src/core/ngx_conf_file.c)."""
-    read = list(context.config.texts)[1:]
-    empty: dict[str, bool] = {}
-    for directive in _includes(context.config.root):
-        pattern = directive.args[0] if directive.args else ""
-        if directive.include or not _MAGIC.search(pattern) or _MAY_BE_EMPTY.search(pattern):
-            continue
-        if pattern not in empty:
-            empty[pattern] = not any(_may_match(pattern, path) for path in read)
-        if empty[pattern]:
-            message = (
-                f"{pattern} matches no file: nginx goes on without a word. Write the pattern as the files are called, "
-                "or delete the include"
-            )
-            yield GLOB.at(directive.place, message)
-
-
-def _may_match(pattern: str, path: str) -> bool:
-    """Whether a file that was read may be one of the pattern's, which explains that the include contributes nothing."""
-    names, parts = path.split("/"), pattern.split("/")
-    if len(names) < len(parts) and not pattern.startswith("/"):
-        return False
-    # Places in a folder are shown without the folder, which an absolute pattern begins with.
-    return all(fnmatchcase(name, part) for name, part in zip(reversed(names), reversed(parts), strict=False) if part)
-
-
-def _includes(directives: Iterable[Directive]) -> Iterator[Directive]:
-    for directive in directives:
-        if directive.include is not None:
-            yield directive
-            yield from _includes(directive.include)
-        elif directive.block:
-            yield from _includes(directive.block)

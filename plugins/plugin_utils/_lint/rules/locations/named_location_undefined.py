@@ -5,36 +5,37 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Rules on named locations."""
+"""Find a use of a named location in a server that does not define it.
+
+nginx looks for `@name` in the same server only, and answers 500 where it is not there (ngx_http_named_location()).
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
-
-from .finding import Rule, related
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule, related
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
-    from .context import Context
-    from .finding import Finding
-
-NAMED_LOCATION_UNDEFINED: t.Final = Rule(
+RULE: t.Final = Rule(
     "named-location-undefined", "error", "A named location is used in a server that does not define it"
 )
-RULES: t.Final = (NAMED_LOCATION_UNDEFINED,)
+
 _ERRORS: t.Final = 400
 #: Patterns of `rewrite` that match every URI.
 _EVERYTHING: t.Final = frozenset({"^", "^/", "^(.*)$", "^/(.*)$", "^(.*)", "^/(.*)", "(.*)", ".*", "^.*$"})
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Uses of `@name` in `try_files` and `error_page`, judged in every server that they reach; one finding per line."""
+    """Check `@name` in `try_files` and `error_page`, in every server that they reach; report each line once."""
     uses: dict[tuple[Place, str], tuple[Directive, list[Server]]] = {}
     for server in context.router.servers:
         if server.incomplete:
@@ -55,7 +56,7 @@ def _finding(directive: Directive, name: str, servers: list[Server]) -> Finding:
         f"({known}): nginx answers them with 500, it looks for named locations in the same server only"
     )
     places = {server.directive.place: related("in this server", server.directive.place) for server in servers}
-    return NAMED_LOCATION_UNDEFINED.at(directive.place, message, places.values())
+    return RULE.at(directive.place, message, places.values())
 
 
 def _uses(server: Server) -> Iterator[tuple[Directive, str]]:
@@ -70,7 +71,7 @@ def _uses(server: Server) -> Iterator[tuple[Directive, str]]:
 
 
 def _is_covered(server: Server) -> bool:
-    """Whether some location takes every request, so that what the server itself says of files is never reached."""
+    """Return whether some location takes every request, so that the server's own try_files is never reached."""
     return any(name in server.locations.prefix for name in ("/", ""))
 
 
@@ -90,7 +91,7 @@ def _scopes(scope: Scope) -> Iterator[Scope]:
 
 
 def _ends(scope: Scope) -> str:
-    """The status with which the rewrite program answers every request; empty where some get past it."""
+    """Return the status with which the rewrite directives answer every request, or "" where some get past them."""
     for directive in scope.program:
         if directive.name == "return":
             first = directive.args[0]
