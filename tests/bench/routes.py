@@ -67,23 +67,35 @@ def _host() -> int:
 
 def _check(count: int) -> tuple[float, int]:
     """Seconds for the whole of it, and requests."""
+    from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack, unpack  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (  # noqa: PLC0415
+        FolderEntry,
+        FolderSpec,
+    )
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.answers import pack, unpack  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import (  # noqa: PLC0415
+        RouteCheck,
+        read_answer,
+    )
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource  # noqa: PLC0415
 
     began = time.monotonic()
     sides = []
     for changed in (-1, count // 2):
         files = _tree(count, changed)
-        entries = [[path, "file", None, base64.b64encode(data).decode()] for path, data in files.items()]
-        spec = {"kind": "files", "entries": entries, "over": None}
+        entries = [FolderEntry(path, "file", None, base64.b64encode(data).decode()) for path, data in files.items()]
+        spec = FolderSpec("files", entries=entries)
         sides.append(ConfigSource("x", spec, load_files(files, config_dir="/etc/nginx"), files))
     check = RouteCheck(*sides)
     done = subprocess.run(
-        [sys.executable, __file__, "--host"], input=pack(check.job()), stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, __file__, "--host"],
+        input=pack(encode(check.job())),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
-    report = check.judge(unpack(done.stdout))
+    report = check.judge(read_answer(unpack(done.stdout)))
     seconds = time.monotonic() - began
     if [change.name for change in report.changes] != ["error-introduced"]:
         print(f"the wrong result: {[change.name for change in report.changes]}")

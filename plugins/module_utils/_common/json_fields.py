@@ -290,7 +290,9 @@ def _table_writer(write: t.Optional[_Convert]) -> t.Optional[_Convert]:
 
 def _parts(hint: t.Any) -> t.Tuple[object, t.Sequence[t.Any]]:
     """Return `(list, [str])` for `t.List[str]`; `(None, ())` for a class."""
-    return getattr(hint, "__origin__", None), getattr(hint, "__args__", ())
+    # `X | None`, on Python 3.10 and newer, is a union of a type of its own.
+    origin = t.Union if type(hint).__name__ == "UnionType" else getattr(hint, "__origin__", None)
+    return origin, getattr(hint, "__args__", ())
 
 
 def _words(types: t.FrozenSet[type]) -> str:

@@ -68,7 +68,7 @@ class FolderSpec:
     kind: str
     id: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
     entries: t.Optional[t.List[FolderEntry]] = field(default=None, metadata=LEFT_OUT)
-    over: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    over: t.Optional[str] = None
 
 
 @dataclass

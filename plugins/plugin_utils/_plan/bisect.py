@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A search for the guilty lines from both ends: what the host is asked, and what its answer means."""
+"""The search for the lines of a change that break requests: the job for the host, and the result of its answer."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import unified_diff
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import Unit
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (
+    FoundCauses,
+    PatchedFile,
+    SearchAnswer,
+    SearchJob,
+    SearchRequest,
+)
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.oracle import ASPECTS
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.attribution import Locator, Side
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.formatting import outcome_line, request_line
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.redaction import text as redacted
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import make_request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import listens_of
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from .edits import Edits, SingleChange, edits
 from .sources import ConfigSource
 
-Probe = Mapping[str, t.Any]
-
-#: In which respect a class of change shows, and a failed field of an expectation.
+#: Class of a change, or failed field of an expectation -> the aspect of an outcome that shows it.
 _ASPECTS: t.Final[dict[str, str]] = {
     "error-introduced": "status",
     "redirect-loop": "chain",
@@ -53,90 +59,202 @@ _ASPECTS: t.Final[dict[str, str]] = {
     "errors": "errors",
 }
 _CONTEXT_LINES: t.Final = 1
+_WHOLE_FILE: t.Final = "(the whole file)"
 
 
 @dataclass(frozen=True)
 class FailingRequest:
-    """A request whose change is to be explained; `about` are the classes or fields that speak of it, weightiest first."""
+    """A request whose changed outcome is to be explained.
+
+    Attributes:
+        probe: the request.
+        about: the classes of change or the fields that say what is wrong, the weightiest first.
+        missing: files that were missing when it was sent first.
+    """
 
     probe: Probe
-    about: tuple[str, ...] = ()
+    about: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, data: object) -> FailingRequest:
+        """Read a request that nginx_route_check returned in `failing`.
+
+        Raises:
+            RouteError: it is none; the message names the key.
+        """
+        try:
+            return decode(cls, data)
+        except FieldError as error:
+            raise RouteError(f"failing is no list of requests as nginx_route_check returns it: {error}") from error
 
     @property
     def aspects(self) -> list[str]:
+        """Return all aspects of an outcome, those that show what is wrong first."""
         first = [_ASPECTS.get(name.partition(" ")[0], "headers") for name in self.about]
         return list(dict.fromkeys([*first, *ASPECTS]))
 
 
+@dataclass(frozen=True)
+class GuiltyLine:
+    """A line of the change that breaks a request.
+
+    Attributes:
+        file: relative to the configuration folder.
+        line: in the configuration from after; of a removed line, in the one from before.
+        kind: `added`, `removed`, `changed` or `moved`.
+        text: the statement after the change, None for a removed one.
+        before: the statement before it, None for an added one.
+    """
+
+    file: str
+    line: int
+    kind: str
+    text: str | None
+    before: str | None
+
+    def __str__(self) -> str:
+        """Return it in one line: `snippets/api.conf:6 + rewrite ...`."""
+        where = f"{self.file}:{self.line}"
+        before, after = ((text or "").removesuffix(";") for text in (self.before, self.text))
+        if self.kind == "changed" and before != after:
+            return f"{where} ~ {before} -> {after}"
+        sign = {"added": "+", "removed": "-", "moved": ">"}.get(self.kind, "~")
+        return f"{where} {sign} {after or before}"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Lines that break a request together; `complete` is False where fewer of them may do."""
+
+    lines: list[GuiltyLine]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class SearchedRequest:
+    """One request of a search, with its outcomes in words and what breaks it."""
+
+    request: str
+    before: str
+    after: str
+    aspect: str | None
+    causes: list[Cause]
+    complement: str | None
+    worlds: int
+
+    @property
+    def text(self) -> list[str]:
+        """Return the lines that tell of it."""
+        lines = [self.request, f"  - {self.before}", f"  + {self.after}"]
+        if self.aspect is None:
+            return [*lines, "  both configurations give it the same here: no line of the change explains it"]
+        for position, cause in enumerate(self.causes):
+            lines.append("  guilty:" if not position else "  guilty by itself too:")
+            lines += [f"    {line}" for line in cause.lines]
+            if not cause.complete:
+                lines.append("    (not the smallest part: the limit of tries was reached)")
+        complement = {
+            "pass": "without it the rest of the change is fine",
+            "fail": "without it the request still fails: more of the change is guilty",
+        }.get(
+            str(self.complement),
+            "nginx does not do with the rest alone what it did before: lines of it belong together",
+        )
+        return [*lines, f"  {complement} ({counted(self.worlds, 'combination')} tried)"]
+
+
+@dataclass(frozen=True)
+class BisectResult:
+    """The result of a search, as the documentation of nginx_bisect describes it."""
+
+    culprits: list[GuiltyLine]
+    lines: list[str]
+    searches: list[SearchedRequest]
+    worlds: int
+    changes: int
+    patch: str
+    msg: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return the values that the module returns."""
+        return encode(self)
+
+
 @dataclass
 class Search:
-    """One search. `create` are files that the worlds shall have."""
+    """A search for the lines between two configurations that break requests.
+
+    Attributes:
+        wanted: the requests.
+        edge: proxies in front of the servers.
+        create: files that every world has.
+    """
 
     before: ConfigSource
     after: ConfigSource
     wanted: Sequence[FailingRequest]
-    edge: Sequence[Mapping[str, t.Any]] = ()
+    edge: Sequence[EdgeEntry] = ()
     create: Sequence[str] = ()
     edits: Edits = field(init=False)
 
     def __post_init__(self) -> None:
         self.edits = edits(self.before.files, self.after.files)
 
-    def job(self) -> dict[str, t.Any]:
-        """What the host needs."""
-        return {
-            "sources": {"before": dict(self.before.spec), "after": dict(self.after.spec)},
-            "files": self.edits.files,
-            "units": [_nested(unit) for unit in self.edits.units],
-            "requests": [{"probe": each.probe, "aspects": each.aspects} for each in self.wanted],
-            "listens": listens_of(self.before.loaded, self.after.loaded),
-            "edge": list(self.edge),
-            "create": list(self.create),
-            "peers": _peers(self.before, self.after),
-        }
+    def job(self) -> SearchJob:
+        """Return the message for the host."""
+        return SearchJob(
+            sources={"before": self.before.spec, "after": self.after.spec},
+            files=[decode(PatchedFile, file) for file in self.edits.files],
+            units=[_nested(unit) for unit in self.edits.units],
+            requests=[SearchRequest(each.probe, each.aspects) for each in self.wanted],
+            listens=[decode(ListenSocket, each) for each in listens_of(self.before.loaded, self.after.loaded)],
+            edge=list(self.edge),
+            create=list(self.create),
+            peers=_peers(self.before, self.after),
+        )
 
-    def result(self, answer: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """What the host's answer means, as the module's documentation says."""
-        others = {int(number): path for number, path in answer["others"].items()}
+    def result(self, answer: SearchAnswer) -> BisectResult:
+        """Return the result that the host's answer means."""
+        others = {int(number): path for number, path in answer.others.items()}
         searches = [
-            self._search(wanted, found, others) for wanted, found in zip(self.wanted, answer["results"], strict=True)
+            self._searched(wanted, found, others) for wanted, found in zip(self.wanted, answer.results, strict=True)
         ]
-        guilty = {number for found in answer["results"] for cause in found["causes"] for number in cause["changes"]}
-        first = {number for found in answer["results"] for cause in found["causes"][:1] for number in cause["changes"]}
+        guilty = {number for found in answer.results for cause in found.causes for number in cause.changes}
+        first = {number for found in answer.results for cause in found.causes[:1] for number in cause.changes}
         culprits = self._lines(sorted(guilty), others)
-        return {
-            "culprits": culprits,
-            "lines": [culprit_text(line) for line in culprits],
-            "searches": searches,
-            "worlds": answer["worlds"],
-            "changes": len(self.edits.changes) + len(others),
-            "patch": self._patch(first),
-            "msg": "\n".join(line for search in searches for line in told(search)),
-        }
+        return BisectResult(
+            culprits=culprits,
+            lines=list(map(str, culprits)),
+            searches=searches,
+            worlds=answer.worlds,
+            changes=len(self.edits.changes) + len(others),
+            patch=self._patch(first),
+            msg="\n".join(line for search in searches for line in search.text),
+        )
 
-    def _search(
-        self, wanted: FailingRequest, found: Mapping[str, t.Any], others: Mapping[int, str]
-    ) -> dict[str, t.Any]:
-        return {
-            "request": request_line(wanted.probe),
-            "before": outcome_line(found["before"]),
-            "after": outcome_line(found["after"]),
-            "aspect": found["aspect"],
-            "causes": [
-                {"lines": self._lines(cause["changes"], others), "complete": cause["complete"]}
-                for cause in found["causes"]
-            ],
-            "complement": found.get("complement"),
-            "worlds": found.get("tests", 0),
-        }
+    def _searched(self, wanted: FailingRequest, found: FoundCauses, others: Mapping[int, str]) -> SearchedRequest:
+        return SearchedRequest(
+            request=request_line(encode(wanted.probe)),
+            before=outcome_line(encode(found.before)),
+            after=outcome_line(encode(found.after)),
+            aspect=found.aspect,
+            causes=[Cause(self._lines(cause.changes, others), cause.complete) for cause in found.causes],
+            complement=found.complement,
+            worlds=found.tests or 0,
+        )
 
-    def _lines(self, numbers: Iterable[int], others: Mapping[int, str]) -> list[dict[str, t.Any]]:
+    def _lines(self, numbers: Iterable[int], others: Mapping[int, str]) -> list[GuiltyLine]:
         lines = [
-            _whole_file(others[number]) if number in others else _line(self.edits.changes[number]) for number in numbers
+            GuiltyLine(others[number], 1, "changed", _WHOLE_FILE, _WHOLE_FILE)
+            if number in others
+            else _line(self.edits.changes[number])
+            for number in numbers
         ]
-        return sorted(lines, key=lambda line: (line["file"], line["line"]))
+        return sorted(lines, key=lambda line: (line.file, line.line))
 
     def _patch(self, numbers: set[int]) -> str:
+        """Return a unified diff of these changes alone."""
         tree = self.edits.apply(self.before.files, numbers)
         paths = sorted(path for path in {*self.before.files, *tree} if self.before.files.get(path) != tree.get(path))
         return "".join(
@@ -148,80 +266,13 @@ class Search:
         )
 
 
-def told(search: Mapping[str, t.Any]) -> list[str]:
-    """One search in words."""
-    lines = [search["request"], f"  - {search['before']}", f"  + {search['after']}"]
-    if search["aspect"] is None:
-        return [*lines, "  both configurations give it the same here: no line of the change explains it"]
-    for position, cause in enumerate(search["causes"]):
-        lines.append("  guilty:" if not position else "  guilty by itself too:")
-        lines += [f"    {culprit_text(line)}" for line in cause["lines"]]
-        if not cause["complete"]:
-            lines.append("    (not the smallest part: the limit of tries was reached)")
-    complement = {
-        "pass": "without it the rest of the change is fine",
-        "fail": "without it the request still fails: more of the change is guilty",
-    }.get(
-        str(search["complement"]),
-        "nginx does not do with the rest alone what it did before: lines of it belong together",
-    )
-    return [*lines, f"  {complement} ({counted(search['worlds'], 'combination')} tried)"]
-
-
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def culprit_text(line: Mapping[str, t.Any]) -> str:
-    """A guilty line in one line: `snippets/api.conf:6 + rewrite ...`."""
-    where = f"{line['file']}:{line['line']}"
-    before, after = (str(line[name] or "").removesuffix(";") for name in ("before", "text"))
-    if line["kind"] == "changed" and before != after:
-        return f"{where} ~ {before} -> {after}"
-    sign = {"added": "+", "removed": "-", "moved": ">"}.get(line["kind"], "~")
-    return f"{where} {sign} {after or before}"
-
-
-def request_of(fields: Mapping[str, t.Any], before: ConfigSource, after: ConfigSource) -> Probe:
-    """The probe that a request as written stands for.
-
-    Raises:
-        RouteError: no client could send it.
-    """
-    return _probe(make_request(dict(fields), {}).arrive(Arrivals(before.loaded, after.loaded)))
-
-
-def request_of_check(check: Mapping[str, t.Any], before: ConfigSource, after: ConfigSource) -> Probe | None:
-    """The probe that asks what a health check asks, None for a check without a URL.
-
-    Raises:
-        RouteError: no client could send it.
-    """
-    if not check.get("url"):
-        return None
-    fields: dict[str, t.Any] = {"url": check["url"].partition("#")[0], "method": check.get("method") or "GET"}
-    request = make_request(fields, {})
-    host, port = check.get("host") or request.authority, (check.get("address") or "").rpartition(":")[2]
-    if port.isdigit():
-        name = (
-            request.authority.rpartition(":")[0]
-            if request.authority.rpartition(":")[2].isdigit()
-            else request.authority
-        )
-        fields["url"] = f"{request.scheme}://{name}:{port}{request.target}"
-    fields.update(host=host, headers={name: str(value) for name, value in (check.get("request_headers") or {}).items()})
-    if check.get("sni"):
-        fields["sni"] = check["sni"]
-    return request_of(fields, before, after)
-
-
-def _probe(fields: Mapping[str, t.Any]) -> Probe:
-    return {"id": "b1", "origin": "expect", "why": "asked for", "file": None, "line": None, "answers": [], **fields}
-
-
 def _peers(*sides: ConfigSource) -> dict[str, str]:
-    """Every peer of an upstream, and the one that stands for all of them on both sides."""
+    """Map every peer of an upstream to the one that stands for all of them on both sides."""
     groups: dict[str, frozenset[str]] = {}
     for side in sides:
         for group in Locator(Side((), config=side.loaded)).peers.values():
@@ -230,22 +281,13 @@ def _peers(*sides: ConfigSource) -> dict[str, str]:
     return {peer: min(group) for peer, group in groups.items()}
 
 
-def _nested(unit: Unit) -> t.Any:
+def _nested(unit: Unit) -> object:
+    """Return a unit as JSON: the number of a change, or a list of units."""
     return [_nested(child) for child in unit.children] if unit.children else next(iter(unit.ids))
 
 
-def _line(change: SingleChange) -> dict[str, t.Any]:
-    return {
-        "file": change.file,
-        "line": change.line,
-        "kind": change.kind,
-        "text": _shown(change.text_after),
-        "before": _shown(change.text_before),
-    }
-
-
-def _whole_file(path: str) -> dict[str, t.Any]:
-    return {"file": path, "line": 1, "kind": "changed", "text": "(the whole file)", "before": "(the whole file)"}
+def _line(change: SingleChange) -> GuiltyLine:
+    return GuiltyLine(change.file, change.line, change.kind, _shown(change.text_after), _shown(change.text_before))
 
 
 def _shown(text: str | None) -> str | None:

@@ -14,7 +14,6 @@ shown as the user knows them, relative.
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import stat
@@ -24,6 +23,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     Config,
     ConfigError,
@@ -36,15 +37,13 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import DEFAULT_EXCLUDE
 
+from .errors import PlanError
+
 LIVE: t.Final = "live"
 _RELEASE: t.Final = re.compile(r"r-[0-9a-f]{12}")
 #: More than any configuration has; a folder given by mistake ends here.
 _MOST_BYTES: t.Final = 64 << 20
 _MOST_TOLD: t.Final = 3
-
-
-class SourceError(Exception):
-    """A side of the comparison cannot be read, or is none."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class ConfigSource:
 
     label: str
     #: How the host finds or makes the folder, see module_utils/_plan/trees.py.
-    spec: Mapping[str, t.Any]
+    spec: FolderSpec
     config: Config | None = None
     #: The configuration files below the configuration folder, by relative path.
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -66,7 +65,7 @@ class ConfigSource:
     @property
     def loaded(self) -> Config:
         if self.config is None:
-            raise SourceError(f"{self.label} was not read")
+            raise PlanError(f"{self.label} was not read")
         return self.config
 
     def advice(self, config_dir: str) -> str:
@@ -96,39 +95,42 @@ def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclu
     """The side that an option names: `live`, a release's id, or a path on the controller.
 
     Raises:
-        SourceError: there is no such file.
+        PlanError: there is no such file.
         ConfigError: it cannot be loaded.
     """
     if name == LIVE:
-        return ConfigSource(LIVE, {"kind": "live"})
+        return ConfigSource(LIVE, FolderSpec("live"))
     if _RELEASE.fullmatch(name):
-        return ConfigSource(name, {"kind": "release", "id": name})
+        return ConfigSource(name, FolderSpec("release", id=name))
     path = _find(name, bases)
     if os.path.isdir(path):
         return _folder(name, path, config_dir, main, tuple(exclude) or DEFAULT_EXCLUDE)
     with open(path, "rb") as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
-        raise SourceError(f"{name} is larger than any configuration ({_MOST_BYTES >> 20} MiB)")
+        raise PlanError(f"{name} is larger than any configuration ({_MOST_BYTES >> 20} MiB)")
     try:
         split(data)
     except ConfigError:
         config, outside = _whole(partial(load_files, {main: data}, config_dir=config_dir, main=main), alone=True)
-        spec = _spec([[main, "file", None, _packed(data)]])
+        spec = _spec([FolderEntry(main, "file", None, encode_bytes(data))])
         return ConfigSource(name, spec, config, {main: data}, outside=outside)
-    made = ConfigSource(name, {}).with_dump(data, config_dir)
+    made = ConfigSource(name, _spec([])).with_dump(data, config_dir)
     if main not in made.files:
-        raise SourceError(
+        raise PlanError(
             f"{name} is the dump of a configuration that is not in {config_dir}, or its main file is not {main};"
             " say where it is with config_dir and main"
         )
-    return replace(made, spec=_spec([[path, "file", None, _packed(data)] for path, data in made.files.items()]))
+    entries = [FolderEntry(path, "file", None, encode_bytes(data)) for path, data in made.files.items()]
+    return replace(made, spec=_spec(entries))
 
 
 def rendered(label: str, candidate: Candidate) -> ConfigSource:
     """The side that a rendered source is, over what is not managed on the host."""
     entries = [
-        [entry.path, entry.type, entry.mode, entry.target if entry.type == "link" else _packed(entry.content)]
+        FolderEntry(
+            entry.path, entry.type, entry.mode, entry.target if entry.type == "link" else encode_bytes(entry.content)
+        )
         for entry in candidate.entries
     ]
     return ConfigSource(label, _spec(entries, over="owned"), secrets=candidate.secrets)
@@ -166,29 +168,29 @@ def _find(name: str, bases: Iterable[str]) -> str:
         path = os.path.join(base, expanded)
         if os.path.exists(path):
             return path
-    raise SourceError(
+    raise PlanError(
         f"{name!r} is neither live nor a release (r- and twelve hex digits), and no file or folder on the controller"
     )
 
 
 def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[str, ...]) -> ConfigSource:
     config, outside = _whole(partial(load_path, path, config_dir=config_dir, main=main))
-    entries: list[list[t.Any]] = []
+    entries: list[FolderEntry] = []
     files: dict[str, bytes] = {}
     size = 0
     for name, kind, full in _walk(path, exclude):
         if kind == "link":
-            entries.append([name, kind, None, os.readlink(full)])
+            entries.append(FolderEntry(name, kind, None, os.readlink(full)))
         elif kind == "directory":
-            entries.append([name, kind, None, None])
+            entries.append(FolderEntry(name, kind, None, None))
         if kind != "directory" and os.path.isfile(full):
             with open(full, "rb") as file:
                 data = file.read()
             size += len(data)
             if size > _MOST_BYTES:
-                raise SourceError(f"{path} holds more than any configuration ({_MOST_BYTES >> 20} MiB)")
+                raise PlanError(f"{path} holds more than any configuration ({_MOST_BYTES >> 20} MiB)")
             if kind == "file":
-                entries.append([name, kind, stat.S_IMODE(os.stat(full).st_mode), _packed(data)])
+                entries.append(FolderEntry(name, kind, stat.S_IMODE(os.stat(full).st_mode), encode_bytes(data)))
             if name in config.texts:
                 files[name] = data
     return ConfigSource(label, _spec(entries), config, files, outside=outside)
@@ -221,9 +223,5 @@ def _walk(folder: str, exclude: tuple[str, ...]) -> Iterable[tuple[str, str, str
                 yield os.path.relpath(full, folder), kind, full
 
 
-def _spec(entries: list[t.Any], *, over: str | None = None) -> dict[str, t.Any]:
-    return {"kind": "files", "entries": entries, "over": over}
-
-
-def _packed(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+def _spec(entries: list[FolderEntry], *, over: str | None = None) -> FolderSpec:
+    return FolderSpec("files", entries=entries, over=over)

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import BisectError
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec, SearchAnswer
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import hunt
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import FailingRequest, Search, request_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import FailingRequest, Search
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.requests import request_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 
 pytestmark = [pytest.mark.nginx, pytest.mark.root]
@@ -41,9 +44,8 @@ def site(count: int, edit: t.Callable[[int, str], str] = lambda _number, text: t
 
 def side(files: Files) -> ConfigSource:
     data = {path: text.encode() for path, text in files.items()}
-    entries = [[path, "file", None, base64.b64encode(text).decode()] for path, text in data.items()]
-    spec = {"kind": "files", "entries": entries, "over": None}
-    return ConfigSource("x", spec, load_files(data, config_dir="/etc/nginx"), data)
+    entries = [FolderEntry(path, "file", None, base64.b64encode(text).decode()) for path, text in data.items()]
+    return ConfigSource("x", FolderSpec("files", entries=entries), load_files(data, config_dir="/etc/nginx"), data)
 
 
 def search(before: Files, after: Files, *urls: str) -> dict[str, t.Any]:
@@ -54,7 +56,7 @@ def search(before: Files, after: Files, *urls: str) -> dict[str, t.Any]:
         "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",
         "timeout": 120, "fs": None, "limit": 300,
     }  # fmt: skip
-    return made.result(hunt(params, made.job()))
+    return made.result(decode(SearchAnswer, hunt(params, encode(made.job())))).to_json()
 
 
 def guilty(number: int, text: str) -> str:

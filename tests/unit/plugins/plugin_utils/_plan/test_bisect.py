@@ -10,15 +10,17 @@ import typing as t
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderSpec, SearchAnswer
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import (
     FailingRequest,
+    GuiltyLine,
     Search,
     counted,
-    culprit_text,
-    request_of,
-    request_of_check,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.requests import request_of, request_of_check
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -27,13 +29,13 @@ SERVER = "events {{}}\nhttp {{\n    server {{\n        listen {port};\n        s
 
 def side(more: str = "", listen: str = "8080") -> ConfigSource:
     files = {"nginx.conf": SERVER.format(port=listen, more=more).encode()}
-    return ConfigSource("x", {"kind": "live"}, load_files(files, config_dir="/etc/nginx"), files)
+    return ConfigSource("x", FolderSpec("live"), load_files(files, config_dir="/etc/nginx"), files)
 
 
 def outcome(status: int) -> dict[str, t.Any]:
     return {
         "status": status, "closed": None, "location": None, "headers": [], "upstreams": [], "errors": [], "hops": [],
-        "chain": None, "body_length": 0, "body_digest": "",
+        "chain": None, "body_length": 0, "body_digest": "", "id": "b1",
     }  # fmt: skip
 
 
@@ -46,8 +48,8 @@ def test_a_health_check_becomes_the_request_that_it_sends() -> None:
     }
     probe = request_of_check(check, side(), side())
     assert probe is not None
-    assert (probe["host"], probe["target"], probe["listen"]["port"]) == ("www.example.com", "/a?b", 8080)
-    assert probe["headers"] == [["X-A", "1"]]
+    assert (probe.host, probe.target, probe.listen.port) == ("www.example.com", "/a?b", 8080)
+    assert probe.headers == [["X-A", "1"]]
 
 
 def test_a_check_of_another_kind_asks_no_request() -> None:
@@ -61,22 +63,23 @@ def test_a_request_that_nobody_could_send_is_refused(fields: dict[str, t.Any]) -
 
 
 def test_what_is_followed_is_what_the_class_or_the_field_is_about() -> None:
-    assert FailingRequest({}, ("redirect-changed", "header x-a")).aspects[:2] == ["location", "headers"]
-    assert FailingRequest({}).aspects[0] == "status"
+    probe = Probe("b1", ListenSocket("0.0.0.0"))
+    assert FailingRequest(probe, ["redirect-changed", "header x-a"]).aspects[:2] == ["location", "headers"]
+    assert FailingRequest(probe).aspects[0] == "status"
 
 
 def test_the_result_names_lines_shows_the_smallest_difference_and_tells_it_in_words() -> None:
     before, after = side("        root /a;\n"), side("        root /b;\n        rewrite ^ /x last;\n")
-    wanted = FailingRequest(request_of({"url": "http://www.example.com:8080/"}, before, after), ("error-introduced",))
+    wanted = FailingRequest(request_of({"url": "http://www.example.com:8080/"}, before, after), ["error-introduced"])
     search = Search(before, after, [wanted])
     job = search.job()
-    assert job["requests"][0]["aspects"][0] == "status"
-    assert sorted(job["units"]) == [1, 2]
+    assert job.requests[0].aspects[0] == "status"
+    assert sorted(t.cast("list[int]", job.units)) == [1, 2]
     found = {
         "aspect": "status", "before": outcome(200), "after": outcome(500), "complement": "pass", "tests": 4,
         "causes": [{"changes": [2], "complete": True}],
     }  # fmt: skip
-    result = search.result({"results": [found], "others": {}, "worlds": 6})
+    result = search.result(decode(SearchAnswer, {"results": [found], "others": {}, "worlds": 6})).to_json()
     assert result["culprits"] == [
         {"file": "nginx.conf", "line": 7, "kind": "added", "text": "rewrite ^ /x last;", "before": None}
     ]
@@ -99,7 +102,7 @@ def test_a_search_without_a_difference_says_so() -> None:
         side(), side(), [FailingRequest(request_of({"url": "http://www.example.com:8080/"}, side(), side()))]
     )
     found = {"aspect": None, "before": outcome(200), "after": outcome(200), "causes": []}
-    result = search.result({"results": [found], "others": {}, "worlds": 3})
+    result = search.result(decode(SearchAnswer, {"results": [found], "others": {}, "worlds": 3})).to_json()
     assert result["culprits"] == []
     assert "no line of the change explains it" in result["msg"]
 
@@ -108,13 +111,17 @@ def test_secrets_of_requests_and_lines_are_kept_back() -> None:
     before = side()
     after = side("        return 302 http://x/?token=abcdef;\n")
     search = Search(before, after, [])
-    line = search.result({"results": [], "others": {}, "worlds": 0})
+    line = search.result(decode(SearchAnswer, {"results": [], "others": {}, "worlds": 0})).to_json()
     assert line["culprits"] == []
     found = {
         "aspect": "status", "before": outcome(200), "after": outcome(302), "causes": [{"changes": [1], "complete": True}],
     }  # fmt: skip
     wanted = FailingRequest(request_of({"url": "http://www.example.com:8080/?token=abcdef"}, before, after))
-    result = Search(before, after, [wanted]).result({"results": [found], "others": {}, "worlds": 3})
+    result = (
+        Search(before, after, [wanted])
+        .result(decode(SearchAnswer, {"results": [found], "others": {}, "worlds": 3}))
+        .to_json()
+    )
     assert "abcdef" not in str(result)
 
 
@@ -128,4 +135,4 @@ def test_secrets_of_requests_and_lines_are_kept_back() -> None:
     ],
 )
 def test_a_line_in_one_line(line: dict[str, t.Any], text: str) -> None:
-    assert culprit_text({"file": "f", "line": 1, **line}) == text
+    assert str(GuiltyLine("f", 1, **line)) == text

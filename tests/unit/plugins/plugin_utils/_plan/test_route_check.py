@@ -16,11 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack, unpack
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.answers import Outcomes, pack, unpack
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck, WorldError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.errors import PlanError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.outcomes import OutcomeReader
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck, read_answer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -34,15 +38,13 @@ PARAMS = {
 def side(http: str, **more: str) -> ConfigSource:
     files = {"nginx.conf": f"events {{ worker_connections 64; }}\nhttp {{\n{http}\n}}\n".encode()}
     files |= {f"{name}.conf": text.encode() for name, text in more.items()}
-    entries = [[path, "file", None, base64.b64encode(data).decode()] for path, data in files.items()]
-    return ConfigSource(
-        "x", {"kind": "files", "entries": entries, "over": None}, load_files(files, config_dir="/etc/nginx"), files
-    )
+    entries = [FolderEntry(path, "file", None, base64.b64encode(data).decode()) for path, data in files.items()]
+    return ConfigSource("x", FolderSpec("files", entries=entries), load_files(files, config_dir="/etc/nginx"), files)
 
 
 def check(before: str, after: str, **more: str) -> Report:
     one = RouteCheck(side(before, **more), side(after, **more))
-    return one.judge(unpack(host.pack(host.run(PARAMS, host.unpack(pack(one.job()))))))
+    return one.judge(read_answer(unpack(host.pack(host.run(PARAMS, host.unpack(pack(encode(one.job()))))))))
 
 
 BALANCED = """
@@ -178,7 +180,7 @@ def test_what_changes_once_a_file_is_there_is_told_of_the_block_that_really_answ
 @pytest.mark.nginx
 @pytest.mark.root
 def test_a_candidate_that_does_not_start_is_an_error_and_no_outcome() -> None:
-    with pytest.raises(WorldError, match=r"the candidate does not start in a private world: .*bogus") as caught:
+    with pytest.raises(PlanError, match=r"the candidate does not start in a private world: .*bogus") as caught:
         check(FILES, FILES + "bogus on;")
     assert caught.value.kind == "refused"
 
@@ -204,7 +206,7 @@ def test_outcomes_are_read_with_each_text_once() -> None:
         "hops": [{"url": "http://a/", "errors": [], "upstreams": []}], "trace": ["s1", "l2"],
     }  # fmt: skip
     parts = [pack([outcome, {**outcome, "id": "p2"}]), pack([{**outcome, "id": "p3"}])]
-    found = Outcomes().read(parts)
+    found = OutcomeReader().read(parts)
     assert found == [{**outcome, "id": name} for name in ("p1", "p2", "p3")]
     assert found[0]["headers"] is found[2]["headers"]
     assert found[0]["upstreams"][0]["headers"] is found[2]["upstreams"][0]["headers"]
@@ -213,4 +215,4 @@ def test_outcomes_are_read_with_each_text_once() -> None:
 @pytest.mark.parametrize("part", ["", "!", "AAAA", base64.b64encode(b"x").decode()])
 def test_what_is_no_answer_is_an_error(part: str) -> None:
     with pytest.raises(RouteError, match="cannot be read"):
-        Outcomes().read([part])
+        OutcomeReader().read([part])

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import SourceError, rendered, source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.errors import PlanError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import rendered, source
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Rendered
 
 WHERE = {"config_dir": "/etc/nginx", "main": "nginx.conf"}
@@ -33,18 +35,18 @@ def folder(tmp_path: Path) -> Path:
     return site
 
 
-def content(spec: dict, path: str) -> bytes:
-    (entry,) = [entry for entry in spec["entries"] if entry[0] == path]
-    return base64.b64decode(entry[3])
+def content(spec: FolderSpec, path: str) -> bytes:
+    (entry,) = [entry for entry in spec.entries or () if entry.path == path]
+    return base64.b64decode(entry.content or "")
 
 
 @pytest.mark.parametrize(("name", "spec"), [
-    ("live", {"kind": "live"}), ("r-0123456789ab", {"kind": "release", "id": "r-0123456789ab"}),
+    ("live", FolderSpec("live")), ("r-0123456789ab", FolderSpec("release", id="r-0123456789ab")),
 ])  # fmt: skip
-def test_what_lies_on_the_host_is_read_there(name: str, spec: dict) -> None:
+def test_what_lies_on_the_host_is_read_there(name: str, spec: FolderSpec) -> None:
     side = source(name, **WHERE, bases=["/nowhere"])
     assert (side.spec, side.config) == (spec, None)
-    with pytest.raises(SourceError, match="was not read"):
+    with pytest.raises(PlanError, match="was not read"):
         _unread = side.loaded
 
 
@@ -52,15 +54,15 @@ def test_a_folder_is_everything_in_it_but_what_is_excluded(folder: Path) -> None
     side = source("site", **WHERE, bases=["/nowhere", str(folder.parent)])
     assert side.files == {"nginx.conf": MAIN.encode(), "conf.d/a.conf": SITE.encode()}
     assert content(side.spec, "key.pem") == b"\x00secret"
-    assert {entry[0] for entry in side.spec["entries"]} == {"nginx.conf", "conf.d", "conf.d/a.conf", "key.pem"}
+    assert {entry.path for entry in side.spec.entries or ()} == {"nginx.conf", "conf.d", "conf.d/a.conf", "key.pem"}
     assert side.loaded.problems == []
 
 
 def test_links_are_sent_as_links_and_pipes_not_at_all(folder: Path) -> None:
     (folder / "link.conf").symlink_to("conf.d/a.conf")
     os.mkfifo(folder / "pipe")
-    entries = {entry[0]: entry for entry in source(str(folder), **WHERE, bases=["/"]).spec["entries"]}
-    assert entries["link.conf"][1::2] == ["link", "conf.d/a.conf"]
+    entries = {entry.path: entry for entry in source(str(folder), **WHERE, bases=["/"]).spec.entries or ()}
+    assert (entries["link.conf"].kind, entries["link.conf"].content) == ("link", "conf.d/a.conf")
     assert "pipe" not in entries
 
 
@@ -79,7 +81,7 @@ def test_a_dump_shows_paths_below_the_folder_as_a_folder_does(folder: Path, tmp_
 
 def test_a_dump_of_another_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "dump").write_text(f"# configuration file /opt/nginx/nginx.conf:\n{MAIN}\n")
-    with pytest.raises(SourceError, match="config_dir and main"):
+    with pytest.raises(PlanError, match="config_dir and main"):
         source("dump", **WHERE, bases=[str(tmp_path)])
 
 
@@ -90,7 +92,7 @@ def test_a_single_file_is_a_main_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gone", "r-0123", "../gone", "LIVE", ""])
 def test_what_is_nothing_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises((SourceError, ConfigError)):
+    with pytest.raises((PlanError, ConfigError)):
         source(name, **WHERE, bases=[str(tmp_path / "nowhere")])
 
 
@@ -99,10 +101,10 @@ def test_a_rendered_source_lies_over_what_is_not_managed_and_keeps_its_secrets()
         (Rendered("a.conf", "file", b"x;"), Rendered("l", "link", target="a.conf")), secrets=("s3cret",)
     )
     side = rendered("src", candidate)
-    assert side.spec["over"] == "owned"
-    assert side.spec["entries"] == [
-        ["a.conf", "file", None, base64.b64encode(b"x;").decode()],
-        ["l", "link", None, "a.conf"],
+    assert side.spec.over == "owned"
+    assert side.spec.entries == [
+        FolderEntry("a.conf", "file", None, base64.b64encode(b"x;").decode()),
+        FolderEntry("l", "link", None, "a.conf"),
     ]
     assert side.secrets == ("s3cret",)
 
@@ -119,9 +121,8 @@ def test_what_a_folder_includes_from_elsewhere_is_the_hosts(folder: Path) -> Non
         'nginx.conf:1: "modules-enabled/50-mod.conf" cannot be read: it is a link to "/usr/share/nginx/modules-available/mod.conf", which leaves the folder',
         'conf.d/a.conf:2: "/etc/letsencrypt/options-ssl-nginx.conf" is included, but it lies outside what was given',
     ]
-    assert ["modules-enabled/50-mod.conf", "link", None, "/usr/share/nginx/modules-available/mod.conf"] in side.spec[
-        "entries"
-    ]
+    link = FolderEntry("modules-enabled/50-mod.conf", "link", None, "/usr/share/nginx/modules-available/mod.conf")
+    assert link in (side.spec.entries or ())
     assert "let the task run on a host that has these files" in side.advice("/etc/nginx")
 
 

@@ -5,40 +5,23 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the host answered, read part by part: tens of thousands of outcomes that are much alike, and each text once."""
+"""The outcomes in a host's answer: tens of thousands that are much alike, read with each text once."""
 
 from __future__ import annotations
 
-import base64
-import json
 import typing as t
-import zlib
 from collections.abc import Mapping, Sequence
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import PackingError, unpack
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-Outcome = dict[str, t.Any]
+#: An outcome as the comparison reads it.
+Outcome = Mapping[str, t.Any]
 
 
-def pack(value: t.Any) -> str:
-    """Data for the host as one opaque string, so that no single value of it can be logged by accident."""
-    return base64.b64encode(zlib.compress(json.dumps(value).encode("utf-8"))).decode("ascii")
-
-
-def unpack(text: str) -> t.Any:
-    """What the host packed in the same way.
-
-    Raises:
-        RouteError: it did not.
-    """
-    try:
-        return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
-    except (ValueError, zlib.error) as error:
-        raise RouteError(f"what the host answered cannot be read: {error}") from error
-
-
-class Outcomes:
+class OutcomeReader:
     """Reads the lists of outcomes of one answer; texts and lists that are the same are one object."""
 
     def __init__(self) -> None:
@@ -48,20 +31,23 @@ class Outcomes:
 
     @collector_paused()
     def read(self, parts: Sequence[str]) -> list[Outcome]:
-        """The outcomes that `run_worlds` packed.
+        """Read the parts of a list that a world packed.
 
         Raises:
-            RouteError: these are none.
+            RouteError: a part cannot be read.
         """
         found: list[Outcome] = []
         for part in parts:
-            outcomes = unpack(part)
+            try:
+                outcomes = unpack(part)
+            except PackingError as error:
+                raise RouteError(f"what the host answered cannot be read: {error}") from error
             for outcome in outcomes:
                 self._share(outcome)
             found += outcomes
         return found
 
-    def _share(self, outcome: Outcome) -> None:
+    def _share(self, outcome: dict[str, t.Any]) -> None:
         if "trace" in outcome:
             outcome["trace"] = [self._text(mark) for mark in outcome["trace"]]
         if "headers" in outcome:
@@ -72,7 +58,7 @@ class Outcomes:
             for upstream in hop.get("upstreams", ()):
                 self._share_upstream(upstream)
 
-    def _share_upstream(self, upstream: Outcome) -> None:
+    def _share_upstream(self, upstream: dict[str, t.Any]) -> None:
         upstream["headers"] = self._headers(upstream["headers"])
         upstream["params"] = {name: self._text(value) for name, value in upstream["params"].items()}
         for name in ("target", "protocol", "address", "method", "uri"):
@@ -87,11 +73,17 @@ class Outcomes:
         return self._texts.setdefault(text, text)
 
 
-def again(
-    world: Mapping[str, t.Any], first: Sequence[Mapping[str, t.Any]], read: Outcomes
-) -> list[Mapping[str, t.Any]]:
-    """The outcomes once the files are there that nginx reported missing: those asked again, and the first of the others."""
+def with_files(world: WorldResult | None, first: Sequence[Outcome], reader: OutcomeReader) -> list[Outcome]:
+    """Return the outcomes with the files there that nginx reported missing.
+
+    Args:
+        world: the answer of a world, None where it did not run.
+        first: its outcomes without these files.
+        reader: reads those that were asked again.
+    """
     later = list(first)
-    for position, outcome in zip(world.get("asked_again") or (), read.read(world.get("second") or ()), strict=True):
-        later[position] = outcome
+    if world is not None:
+        second = reader.read(world.second or ())
+        for position, outcome in zip(world.asked_again or (), second, strict=True):
+            later[position] = outcome
     return later

@@ -1,0 +1,249 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One task of nginx_route_check, from its options to its result."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckAnswer
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, guilty_classes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, read_access_log
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import render
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.text import (
+    expectation_text,
+    group_lines,
+    headline,
+    unverified_text,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
+
+from .bisect import FailingRequest, Search, counted
+from .bisect_task import search
+from .controller import HOST_ERRORS, Controller
+from .errors import PlanError
+from .route_check import FILES, RouteCheck, read_answer
+from .run_cache import key_of
+from .sides import SideOptions, Sides, expectations_of, expected_text, read_sides
+
+MODULE: t.Final = "nginx_route_check"
+#: Requests whose lines are searched for, and groups that the message shows; the report has them all.
+_MOST_SEARCHED: t.Final = 3
+_MOST_SHOWN: t.Final = 3
+#: Options that decide the result, beside the two configurations and the expectations.
+_DECIDING: t.Final = (
+    "access_log", "log_format", "probe_limit", "fail_on", "fail_on_unverified", "accept", "require", "bisect", "fs",
+)  # fmt: skip
+#: Values that a host returns which shares the result of another one.
+_SHARED: t.Final = ("verified", "reason", "summary", "refused", "failed", "lines")
+
+Values = dict[str, object]
+
+
+@dataclass(frozen=True)
+class RouteCheckOptions:
+    """The options of nginx_route_check beside those of the two sides."""
+
+    access_log: str | None
+    log_format: str | None
+    probe_limit: int | None
+    fail_on: list[str]
+    fail_on_unverified: bool
+    accept: list[Mapping[str, object]]
+    require: bool
+    bisect: bool
+    report: Mapping[str, str | None] | None
+
+    @classmethod
+    def of(cls, options: Mapping[str, t.Any]) -> RouteCheckOptions:
+        """Take these options from those of a task.
+
+        Raises:
+            RouteError: `fail_on` holds a word that is no class and no risk.
+        """
+        found = cls(**{each.name: options[each.name] for each in fields(cls)})
+        guilty_classes(found.fail_on)
+        return found
+
+
+def route_check(options: Mapping[str, t.Any], controller: Controller) -> Values:
+    """Compare what requests get from two configurations.
+
+    Args:
+        options: the options of the task, all of them.
+        controller: of the task.
+
+    Returns:
+        The values that nginx_route_check returns.
+
+    Raises:
+        ConfigError, DiffError, PlanError, RenderError, RouteError: it cannot be checked, for the reason in the message.
+        HostError: the module failed.
+    """
+    controller.learn_vault()
+    sides = SideOptions.of(options)
+    task = _RouteCheckTask(sides, RouteCheckOptions.of(options), controller)
+    if sides.plan is None:
+        return task.result()
+    expected = expected_text(sides.expect, controller.bases)
+    key = key_of("check", sides.plan.key, expected, *(options[name] for name in _DECIDING))
+    with controller.cache.alone(key) as answer:
+        if answer.value is None:
+            # Another host's own secrets do not mask what this one's are.
+            answer.value = controller.redact({**task.result(), "asked_of": controller.host})
+    result = t.cast("Values", answer.value)
+    if result["asked_of"] == controller.host:
+        return {name: value for name, value in result.items() if name != "asked_of"}
+    first = str(result["msg"]).partition("\n")[0]
+    return {
+        "changed": False,
+        **{name: result[name] for name in _SHARED if name in result},
+        "asked_of": result["asked_of"],
+        "msg": f"as on {result['asked_of']}: {first}",
+    }
+
+
+@dataclass(frozen=True)
+class _RouteCheckTask:
+    sides: SideOptions
+    options: RouteCheckOptions
+    controller: Controller
+
+    def result(self) -> Values:
+        sides = read_sides(self.sides, self.controller, MODULE)
+        expectations = expectations_of(self.sides.expect, self.controller.bases)
+        check = RouteCheck(
+            sides.before, sides.after, expectations, self._log(sides), self.options.probe_limit, sides.difference
+        )
+        answer = read_answer(self.controller.ask(MODULE, "run", check.job(), self.sides.host_arguments))
+        if answer.unavailable is not None:
+            return {
+                **_unverified(answer.unavailable, require=self.options.require),
+                "difference": _difference(check),
+            }
+        return self._judged(check, answer)
+
+    def _log(self, sides: Sides) -> AccessLog | None:
+        path = self.options.access_log
+        if not path:
+            return None
+        full = self.controller.existing(path) or self.controller.output(path)
+        configs = [side.loaded for side in (sides.before, sides.after) if side]
+        return read_access_log(full, configs=configs, log_format=self.options.log_format)
+
+    def _judged(self, check: RouteCheck, answer: RouteCheckAnswer) -> Values:
+        report = check.judge(answer, accept=self.options.accept)
+        guilty = report.gate(self.options.fail_on, fail_on_unverified=self.options.fail_on_unverified)
+        result: Values = {
+            "changed": False,
+            "verified": True,
+            **report.as_dict(),
+            "difference": _difference(check),
+            "refused": bool(guilty),
+            "guilty": guilty,
+            "worlds": {name: _facts(world) for name, world in answer.worlds.items()},
+            "diff": {"prepared": render("text", report)},
+            "msg": headline(report),
+        }
+        if guilty:
+            failing = _failing(guilty, check)
+            text = ["The change would break requests; nothing was changed.", headline(report)]
+            text += _guilty_lines(guilty, report)
+            found, told = self._search(failing, check)
+            result |= {"failed": True, "failing": [encode(each) for each in failing], **found}
+            result["msg"] = "\n".join([*text, *told])
+        self._write(report)
+        return result
+
+    def _search(self, failing: list[FailingRequest], check: RouteCheck) -> tuple[Values, list[str]]:
+        """Search for the lines that break requests; return them as values of the result, and in words."""
+        if not self.options.bisect or check.before is None or not failing:
+            return {}, []
+        create: list[str] = []
+        if all(each.probe.id.endswith(FILES) for each in failing):
+            create = sorted({path for each in failing for path in each.missing})
+        else:
+            failing = [each for each in failing if not each.probe.id.endswith(FILES)]
+        edge = [decode(EdgeEntry, each) for each in check.expectations.edge] if check.expectations else ()
+        wanted = Search(check.before, check.after, failing[:_MOST_SEARCHED], edge=edge, create=create)
+        try:
+            found = search(wanted, self.sides, self.controller)
+        except (*HOST_ERRORS, PlanError) as error:
+            # A host that vanishes now is refused all the same.
+            return {}, [f"The guilty lines were not found: {error}"]
+        values = found.to_json()
+        result = {name: values[name] for name in ("culprits", "lines", "searches")}
+        if not found.culprits:
+            return result, ["No single line explains it in a private world."]
+        tried = f"{counted(found.worlds, 'combination')} of {counted(found.changes, 'change')} tried"
+        return result, [f"guilty ({tried}):", *(f"    {line}" for line in found.culprits)]
+
+    def _write(self, report: Report) -> None:
+        options = self.options
+        for name, path in (options.report or {}).items():
+            if path:
+                text = render(name, report, fail_on=options.fail_on, fail_on_unverified=options.fail_on_unverified)
+                full = self.controller.output(path)
+                try:
+                    write(full, text)
+                except OSError as error:
+                    raise RouteError(f"the report cannot be written to {full}: {error.strerror or error}") from error
+
+
+def _difference(check: RouteCheck) -> Values | None:
+    if check.diff is None:
+        return None
+    return {"text": check.diff.text(), "changes": [change.as_dict() for change in check.diff.changes]}
+
+
+def _facts(world: WorldResult) -> Values | None:
+    found = world.facts or world.error
+    return None if found is None else encode(found)
+
+
+def _unverified(reason: str, *, require: bool) -> Values:
+    message = f"the behaviour of the change is not verified: no private world can be built on this host ({reason})"
+    result: Values = {"changed": False, "verified": False, "refused": require, "reason": reason, "msg": message}
+    if require:
+        way_out = "give the host what it lacks, or say require: false (nginx_deploy_require_route_check in a deploy)"
+        return {**result, "failed": True, "msg": f"{message}; nothing was changed; {way_out}"}
+    return {**result, "warnings": [message]}
+
+
+def _failing(guilty: list[dict[str, t.Any]], check: RouteCheck) -> list[FailingRequest]:
+    """Return a request for each guilty group and expectation, the worst first."""
+    probes = {probe["id"]: probe for probe in check.probes}
+    found: dict[str, FailingRequest] = {}
+    for each in guilty:
+        identity = str(each.get("probe") or (each.get("example") or {}).get("probe"))
+        if identity in probes:
+            if identity not in found:
+                probe, missing = decode(Probe, probes[identity]), check.missing.get(identity, [])
+                found[identity] = FailingRequest(probe, [], missing)
+            found[identity].about.extend(each.get("failed") or [each["class"]])
+    return list(found.values())
+
+
+def _guilty_lines(guilty: list[dict[str, t.Any]], report: Report) -> list[str]:
+    lines: list[str] = []
+    examples = {(each.get("class"), (each.get("example") or {}).get("probe")) for each in guilty}
+    groups = [change for change in report.changes if (change.name, change.example.probe) in examples]
+    for change in groups[:_MOST_SHOWN]:
+        lines += group_lines(change)
+    if len(groups) > _MOST_SHOWN:
+        lines.append(f"... and {counted(len(groups) - _MOST_SHOWN, 'more group')} of changes")
+    lines += [f"EXPECTED {expectation_text(each)}" for each in report.failed_expectations]
+    if any(each["class"] == "not-verified" for each in guilty):
+        lines += [f"NOT VERIFIED {unverified_text(each)}" for each in report.unverified_changes]
+    return lines
