@@ -16,12 +16,13 @@ from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Target, lint, project
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import RunCache, key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
     DEFAULT_EXCLUDE,
     RenderError,

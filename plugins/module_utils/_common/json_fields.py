@@ -47,6 +47,7 @@ _ROWS = frozenset([list])
 LEFT_OUT = {"failsafe-left-out": True}
 #: Metadata of the field that keeps the keys of a newer version, so that they survive reading and writing.
 UNKNOWN_FIELDS = {"failsafe-unknown-fields": True}
+_KEY = "failsafe-key"
 
 
 class FieldError(ValueError):
@@ -65,6 +66,11 @@ class FieldError(ValueError):
     def inside(self, key: str) -> FieldError:
         """Return the same error as the object around the field sees it."""
         return FieldError(f"{key}{'' if self.path.startswith('[') or not self.path else '.'}{self.path}", self.reason)
+
+
+def renamed(key: str) -> t.Dict[str, str]:
+    """Return the metadata of a field whose JSON key is no name that Python allows, such as `from`."""
+    return {_KEY: key}
 
 
 def decode(kind: t.Type[T], data: object) -> T:
@@ -94,12 +100,13 @@ class _Shape:
         fields = [field for field in dataclasses.fields(kind) if field.init]
         self.kind = kind
         self.rest = next((field.name for field in fields if field.metadata == UNKNOWN_FIELDS), None)
-        own = [field for field in fields if field.name != self.rest]
-        self.rules: t.Dict[str, _Rule] = {field.name: _rule(hints[field.name]) for field in own}
-        self.writers = [(field.name, _writer(hints[field.name]), field.metadata == LEFT_OUT) for field in own]
+        own = [(field.metadata.get(_KEY, field.name), field) for field in fields if field.name != self.rest]
+        self.renamed = {key: field.name for key, field in own if key != field.name}
+        self.rules: t.Dict[str, _Rule] = {key: _rule(hints[field.name]) for key, field in own}
+        self.writers = [(field.name, key, _writer(hints[field.name]), field.metadata == LEFT_OUT) for key, field in own]
         self.required = [
-            field.name
-            for field in own
+            key
+            for key, field in own
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         ]
         #: Names and types of the fields of objects that `check` let pass -> its answer.
@@ -122,18 +129,20 @@ class _Shape:
                     values[key] = convert(values[key])
                 except FieldError as error:  # noqa: PERF203 - it names the field
                     raise error.inside(key) from None
+        if self.renamed:
+            values = {self.renamed.get(key, key): value for key, value in values.items()}
         return self.kind(**values)
 
     def write(self, value: object) -> t.Dict[str, t.Any]:
         """Make the JSON of an object of the class."""
         found: t.Dict[str, t.Any] = {}
-        for name, write, optional in self.writers:
+        for name, key, write, optional in self.writers:
             field = getattr(value, name)
             if field is None:
                 if not optional:
-                    found[name] = None
+                    found[key] = None
             else:
-                found[name] = field if write is None else write(field)
+                found[key] = field if write is None else write(field)
         if self.rest is not None:
             found.update(getattr(value, self.rest))
         return found

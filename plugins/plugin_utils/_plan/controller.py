@@ -21,8 +21,9 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import PackingError, pack, unpack
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import DEFAULT_EXCLUDE, find_source
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 

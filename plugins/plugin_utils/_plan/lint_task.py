@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     Config,
     config_folder,
@@ -31,7 +32,6 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import (
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.lint_run import LintRun, visible_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import count, count_text, gate, report
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Redactor
 
 from .controller import Controller
 

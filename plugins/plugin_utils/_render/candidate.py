@@ -14,7 +14,6 @@ import json
 import re
 import typing as t
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 #: What may be a secret in nginx's configuration, by itself or as a part of a URL, a header field or a list.
@@ -89,7 +88,7 @@ def holds_private_key(content: bytes) -> bool:
 def words_of(content: bytes) -> set[str]:
     """The words of a vaulted file, which no output may show wherever a comparison has them.
 
-    Keys are left out: they are in no comparison. So are short words and common ones, see `Redactor`.
+    Keys are left out: they are in no comparison. So are short words and common ones, see `_common.redaction`.
     """
     if holds_private_key(content):
         return set()
@@ -106,45 +105,3 @@ def _normalise(link: str, target: str) -> str:
         elif part not in ("", "."):
             parts.append(part)
     return "/".join(parts)
-
-
-class Redactor:
-    """Replaces secret values wherever they stand in a result.
-
-    Values shorter than four characters are left alone: replacing every `80` or `on` would hide the
-    configuration and protect nothing.
-    """
-
-    MASK = "********"
-    _SHORTEST = 4
-    _SHORTEST_LINE = 16
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        values: set[str] = set()
-        for secret in secrets:
-            stripped = secret.strip()
-            if len(stripped) >= self._SHORTEST:
-                values.add(stripped)
-            lines = stripped.splitlines()
-            if len(lines) > 1:
-                # A filter such as indent may have moved the lines of a multi-line value apart.
-                values.update(line.strip() for line in lines if len(line.strip()) >= self._SHORTEST_LINE)
-        #: Longest first, so that a value which contains another one is replaced whole.
-        self.values = tuple(sorted(values, key=lambda value: (-len(value), value)))
-        self._pattern = re.compile("|".join(map(re.escape, self.values))) if values else None
-
-    def text(self, text: str) -> str:
-        """`text` with every secret value masked."""
-        return text if self._pattern is None else self._pattern.sub(self.MASK, text)
-
-    def __call__(self, value: t.Any) -> t.Any:
-        """`value` (anything JSON can hold) with every string masked, keys included."""
-        if self._pattern is None:
-            return value
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self(key): self(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self(item) for item in value]
-        return value

@@ -17,6 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
     FieldError,
     decode,
     encode,
+    renamed,
 )
 
 
@@ -156,3 +157,16 @@ def test_what_was_read_is_not_what_was_given() -> None:
     data = {**TREE, "leaves": [LEAF]}
     decode(Tree, data).leaves.append(Leaf(2))
     assert data == {**TREE, "leaves": [LEAF]}
+
+
+@dataclasses.dataclass
+class Moved:
+    origin: str = dataclasses.field(metadata=renamed("from"))
+    rest: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+
+
+def test_a_field_may_have_another_name_in_json() -> None:
+    assert decode(Moved, {"from": "a", "origin": "b"}) == Moved("a", {"origin": "b"})
+    assert encode(Moved("a", {"to": "c"})) == {"from": "a", "to": "c"}
+    with pytest.raises(FieldError, match=r"^from: is missing$"):
+        decode(Moved, {"origin": "b"})

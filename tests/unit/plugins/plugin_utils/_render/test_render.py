@@ -20,8 +20,9 @@ from ansible.template import Templar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import MASK, Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Redactor, Rendered
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Rendered
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source import (
     RenderError,
     find_source,
@@ -244,7 +245,7 @@ def test_no_secret_survives_the_redactor(secrets: list[str], text: str) -> None:
     redactor = Redactor(secrets)
     result = redactor({"a": [text + secret for secret in secrets], text: 1})
     for line in result["a"]:
-        assert not any(value in line.replace(Redactor.MASK, "\0") for value in redactor.values)
+        assert not any(value in line.replace(MASK, "\0") for value in redactor.values)
 
 
 def test_rendering_leaves_no_temporary_file(src: Path, vault: tuple[DataLoader, VaultLib]) -> None:
