@@ -28,7 +28,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors imp
 
 from . import about, project, repair
 from .errors import LintError
-from .formats import FORMATS, Report, outcome, render, write
+from .formats import FORMATS, LintReport, outcome, render, write
 from .lint_run import LintRun
 from .target import Target
 from .text import FAIL_ON, gate
@@ -124,12 +124,12 @@ def _run(options: argparse.Namespace) -> int:
     if options.fix or options.diff:
         plan = repair.plan(run.relint)
         if options.diff:
-            shown = "".join(each.diff(Report((), base=run.base).path(each.file)) for each in plan.repairs)
+            shown = "".join(each.diff(LintReport((), base=run.base).path(each.file)) for each in plan.repairs)
             _print(shown, sys.stdout if options.format == "text" else sys.stderr)
         if options.fix:
             repair.write(run.folder or "", plan.repairs)
             findings, texts = plan.findings, plan.texts
-    report = Report(findings, texts, fail_on=options.fail_on, base=run.base)
+    report = LintReport(findings, texts, fail_on=options.fail_on, base=run.base)
     _deliver(render(options.format, report), options.output)
     if outcome(findings, options.fail_on) == "unreadable":
         return UNREADABLE

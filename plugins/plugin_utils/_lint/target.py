@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The nginx that a configuration is for: its version and its modules, as far as they are known."""
+"""Describe the nginx that a configuration is for: its version and its modules, as far as they are known."""
 
 from __future__ import annotations
 
@@ -23,45 +23,41 @@ _VERSION: t.Final = re.compile(r"(?:nginx/)?(\d{1,4}(?:\.\d{1,4}){0,3})")
 
 @dataclass(frozen=True)
 class Target:
-    """One nginx. What is not known is None: then no rule is left out."""
+    """One nginx. A version that is not known is None: then no rule is left out."""
 
     version: tuple[int, ...] | None = None
     modules: frozenset[str] | None = None
 
     @classmethod
     def of(cls, version: str | None = None, modules: Iterable[str] | None = None) -> Target:
-        """A target out of what people write.
+        """Make a target from a version and modules as a user writes them.
 
         Args:
             version: `1.24.0` or `nginx/1.24.0`, as `nginx -v` prints it.
             modules: names as in `nginx -V` (`http_ssl_module`, with or without `--with-` or `ngx_` before it).
 
         Raises:
-            LintError: this is no version.
+            LintError: the text is no version.
         """
         known = None if modules is None else frozenset(_module(name) for name in modules)
         return cls(None if version is None else parse_version(version), known)
 
     @classmethod
     def of_host(cls, version: str | None) -> Target:
-        """A target out of what a host says of its nginx; a version that is none is not known."""
+        """Make a target from the version that a host reports; a text that is no version counts as not known."""
         known = version is not None and _VERSION.fullmatch(version.strip())
         return cls.of(version) if known else cls()
 
     def at_least(self, version: str) -> bool | None:
-        """Whether this nginx has this version or a newer one; None where that is not known."""
+        """Return whether this nginx has this version or a newer one; None where that is not known."""
         return None if self.version is None else self.version >= parse_version(version)
-
-    def has_module(self, name: str) -> bool | None:
-        """Whether this nginx has a module (`http_v2_module`); None where that is not known."""
-        return None if self.modules is None else _module(name) in self.modules
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """`1.24.0` as numbers, three of them or four.
+    """Split a version such as `1.24.0` into three or four numbers.
 
     Raises:
-        LintError: this is no version.
+        LintError: the text is no version.
     """
     match = _VERSION.fullmatch(text.strip())
     if match is None:

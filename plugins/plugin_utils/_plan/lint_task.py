@@ -189,9 +189,9 @@ class _LintTask:
     def _absolute(self, path: str) -> str:
         return self.controller.existing(path) or os.path.expanduser(path)
 
-    def _report(self, source: _LintedSource, findings: list[Finding], texts: Mapping[str, str]) -> formats.Report:
+    def _report(self, source: _LintedSource, findings: list[Finding], texts: Mapping[str, str]) -> formats.LintReport:
         redact = self.controller.redact
-        return formats.Report(
+        return formats.LintReport(
             _redacted(findings, redact),
             {file: redact.text(text) for file, text in texts.items()},
             fail_on=self.options.fail_on,
@@ -199,7 +199,7 @@ class _LintTask:
             names={file: visible_path(name) for file, name in source.names.items()},
         )
 
-    def _write(self, options: ReportOptions, made: formats.Report) -> None:
+    def _write(self, options: ReportOptions, made: formats.LintReport) -> None:
         path = self.controller.output(options.path)
         try:
             formats.write(path, formats.render(options.format, made))

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Every block of a configuration with its directives by name, read once, and what it inherits."""
+"""Index the blocks of a configuration: their directives by name, and the settings that they inherit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DATA: t.Final = frozenset({"map", "geo", "types", "split_clients", "charset_map
 
 
 class ConfigBlock:
-    """A block, or the main level (`directive` is None)."""
+    """A block with its own directives by name, or the main level (`directive` is None)."""
 
     __slots__ = ("blocks", "complete", "directive", "name", "own", "parent")
 
@@ -31,12 +31,12 @@ class ConfigBlock:
         self.parent = parent
         self.own: dict[str, list[Directive]] = {}
         self.blocks: list[ConfigBlock] = []
-        #: False where a file that is not at hand contributes to this very block.
+        #: False where a file that is not at hand adds to this very block.
         self.complete = True
 
     @property
     def gap(self) -> bool:
-        """True where a file that is not at hand contributes to what holds here: nothing can be said to be missing."""
+        """True where a missing file may add settings that hold here, so that none can be called absent."""
         block: ConfigBlock | None = self
         while block is not None:
             if not block.complete:
@@ -45,7 +45,7 @@ class ConfigBlock:
         return False
 
     def effective(self, name: str) -> list[Directive]:
-        """The directives of that name that hold here: nginx takes the block's own, else all of the enclosing block's."""
+        """Return the directives of that name that hold here: the block's own, else all of the enclosing block's."""
         block: ConfigBlock | None = self
         while block is not None:
             found = block.own.get(name)
@@ -55,19 +55,19 @@ class ConfigBlock:
         return []
 
     def value(self, name: str, default: str = "") -> str:
-        """The first argument of the last such directive that holds here."""
+        """Return the first argument of the last such directive that holds here."""
         found = self.effective(name)
         return found[-1].args[0] if found and found[-1].args else default
 
     def enclosing(self, *names: str) -> ConfigBlock | None:
-        """The innermost block with one of these names around this one, or this one."""
+        """Return the innermost block with one of these names: this one, or one around it."""
         block: ConfigBlock | None = self
         while block is not None and block.name not in names:
             block = block.parent
         return block
 
     def chain(self) -> Iterator[ConfigBlock]:
-        """This block and the ones around it, up to its server (or to the main level outside of servers)."""
+        """Yield this block and the ones around it, up to its server, or to the main level outside of servers."""
         block: ConfigBlock | None = self
         while block is not None:
             yield block
@@ -76,14 +76,19 @@ class ConfigBlock:
             block = block.parent
 
     def inner(self) -> Iterator[ConfigBlock]:
-        """This block and every block in it."""
+        """Yield this block and every block in it."""
         yield self
         for block in self.blocks:
             yield from block.inner()
 
 
 def read_blocks(root: Iterable[Directive], *, partial: bool) -> list[ConfigBlock]:
-    """Every block in the order of the configuration, the main level first."""
+    """Read every block in the order of the configuration, the main level first.
+
+    Args:
+        root: the directives of the main level, includes expanded.
+        partial: True where an include may name files that are not at hand.
+    """
     main = ConfigBlock(None, None)
     found = [main]
     _fill(main, root, found, partial=partial)

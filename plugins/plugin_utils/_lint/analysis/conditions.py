@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 _PARTS: t.Final = 3
 
 
-class Comparison(t.NamedTuple):
+class IfComparison(t.NamedTuple):
     """The condition of an `if` that compares a variable with a text or a regular expression."""
 
     #: The variable as written, with its dollar sign.
@@ -38,7 +38,7 @@ class Comparison(t.NamedTuple):
         return self.operator in ("~", "~*")
 
 
-def comparison(directive: Directive) -> Comparison | None:
+def if_comparison(directive: Directive) -> IfComparison | None:
     """Return what an `if` compares; None for file tests and for a variable alone."""
     args = condition_args(directive)
-    return Comparison(*args) if len(args) == _PARTS else None
+    return IfComparison(*args) if len(args) == _PARTS else None

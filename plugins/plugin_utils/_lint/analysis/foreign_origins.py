@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A counterexample for patterns that tell trusted origins: one that they match and that anybody can register."""
+"""Search for an origin that a pattern for trusted origins matches by mistake."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BARE_DOT: t.Final = re.compile(r"(?<!\\)\.(?![*+?{])")
-_ANYBODY: t.Final = "https://anybody.test"
-#: Below two labels there is nothing to register.
+_ANY_ORIGIN: t.Final = "https://unlisted.test"
+#: A name with fewer labels cannot be registered.
 _LABELS: t.Final = 2
 
 
 @lru_cache(maxsize=1024)
 def foreign_origin(pattern: str, *, caseless: bool) -> str:
-    """An origin that the pattern matches by mistake; empty when none was found, or when it means to match all."""
+    """Return an origin that the pattern matches and that an attacker can register.
+
+    Returns:
+        `scheme://host`; empty where none was found, or where the pattern is meant to match every origin.
+    """
     compiled = compile_pattern(pattern, caseless=caseless)
-    if compiled is None or compiled.search(_ANYBODY) or compiled.search("null"):
+    if compiled is None or compiled.search(_ANY_ORIGIN) or compiled.search("null"):
         return ""
-    # Dots are meant as dots, also where nobody escaped them.
+    # Dots are meant as dots, also where they are not escaped.
     for sample in sample_pattern(_BARE_DOT.sub(r"\\.", pattern), caseless=caseless, path=False):
         scheme, separator, host = sample.text.rpartition("://")
         host = host.partition("/")[0].partition(":")[0]
@@ -43,6 +47,7 @@ def foreign_origin(pattern: str, *, caseless: bool) -> str:
 
 
 def _foreign(host: str) -> Iterator[str]:
+    """Yield names of other owners that look like a host."""
     labels = host.strip(".").split(".")
     if len(labels) < _LABELS or not labels[-1].isalpha():
         return

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What `proxy_pass` and its like say, taken apart as ngx_parse_url() (src/core/ngx_inet.c) does."""
+"""Parse the targets of `proxy_pass` and its like, as ngx_parse_url() (src/core/ngx_inet.c) does."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ _PORTS: t.Final = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
 
 
 class ProxyTarget(t.NamedTuple):
-    """A target. `host` is empty for a unix socket and where a variable decides it."""
+    """A parsed target. `host` is empty for a unix socket and where a variable decides it."""
 
     scheme: str
     host: str
     #: The port as written, 0 without one.
     port: int
-    #: What follows the authority: a path, a query, variables.
+    #: The rest behind the authority: a path, a query, variables.
     uri: str
-    #: True where a variable stands anywhere: then nginx reads the target for every request anew.
+    #: True where it has a variable: nginx then parses the target anew for every request.
     dynamic: bool
 
     @property
     def default_port(self) -> int:
-        """The port that is meant where none is written; 0 for protocols without one."""
+        """The port of a target that writes none; 0 for protocols without one."""
         return _PORTS.get(self.scheme, 0)
 
     @property
     def is_name(self) -> bool:
-        """Whether the host is a name, not an address."""
+        """True where the host is a name, not an address."""
         return bool(self.host) and not is_address(self.host)
 
 
 @lru_cache(maxsize=16384)
 def parse_proxy_target(text: str) -> ProxyTarget:
-    """The parts of a target."""
+    """Split a target as written into its parts."""
     # Every part of the pattern may be empty: it matches any text.
     match = t.cast("re.Match[str]", _URL.fullmatch(text))
     scheme, authority, uri = (match["scheme"] or "").lower(), match["authority"], match["uri"]

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is certain of a rewrite program: where it ends, and whether every request comes to that end."""
+"""Find the certain end of a block's rewrite directives, and the directives behind it that never run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ABSOLUTE: t.Final = ("http://", "https://", "$scheme")
 
 
 def ends_program(directive: Directive) -> bool:
-    """Whether no rewrite directive behind this one in its block ever runs (ngx_http_rewrite_module.c)."""
+    """Return whether every rewrite directive behind this one in its block is dead (ngx_http_rewrite_module.c)."""
     if directive.name in ("return", "break"):
         return True
     return directive.name == "rewrite" and directive.args[0] in ALWAYS and _leaves(directive)
@@ -41,7 +41,7 @@ def _leaves(rewrite: Directive) -> bool:
 
 
 def _may_skip(directive: Directive) -> bool:
-    """Whether some requests leave the program here without an answer."""
+    """Return whether some requests leave the program here without an answer."""
     if directive.name == "if":
         return any(_may_skip(child) for child in directive.children)
     return directive.name in ("break", "include") or (
@@ -50,7 +50,7 @@ def _may_skip(directive: Directive) -> bool:
 
 
 def certain_return(scope: Scope) -> Directive | None:
-    """The `return` that ends every request that comes to this block; None where some may pass it by."""
+    """Return the `return` that answers every request of this block; None where some requests may not reach it."""
     for directive in scope.program:
         if directive.name == "return":
             return directive
@@ -60,10 +60,10 @@ def certain_return(scope: Scope) -> Directive | None:
 
 
 def dead_directives(program: list[Directive]) -> Iterator[tuple[Directive, list[Directive]]]:
-    """The directive that ends a program, with the rewrite directives behind it that never run."""
+    """Yield the directive that ends a program, with the rewrite directives behind it that never run."""
     for index, directive in enumerate(program):
         if ends_program(directive):
-            # A break behind it is harmless: people write it to be sure.
+            # A break behind it is harmless: it is often written for safety.
             rest = [each for each in program[index + 1 :] if each.name not in ("include", "break")]
             if rest:
                 yield directive, rest

@@ -5,11 +5,11 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Data flow: which variables can hold a line feed, or be chosen by a client, through `set`, `map` and captures.
+"""Follow the values that a client chooses through `set`, `map` and captures.
 
-What nginx decodes (`$uri`, whatever is captured from it, the user name of an Authorization header) may hold any byte;
-what it passes on as it came in (`$request_uri`, `$args`, headers) never holds a line feed, since that would have ended
-the line (ngx_http_parse_request_line(), ngx_http_parse_header_line() in src/http/ngx_http_parse.c).
+Values that nginx decodes may hold any byte: `$uri`, captures from it, the user name of an Authorization header. Values
+that it passes on as they came in (`$request_uri`, `$args`, headers) never hold a line feed, which would have ended the
+line (ngx_http_parse_request_line(), ngx_http_parse_header_line() in src/http/ngx_http_parse.c).
 """
 
 from __future__ import annotations
@@ -46,15 +46,19 @@ _RAW_PREFIXES: t.Final = ("arg_", "http_", "cookie_")
 _HOST: t.Final = Charset(frozenset(".:"), free=True, rooted=False)
 _AUTHENTICATED: t.Final = ("auth_basic", "auth_request", "auth_jwt", "access_by_lua_block", "access_by_lua_file")
 _MAX_DEPTH: t.Final = 8
-_UNLISTED_HOST: t.Final = "anybody.example"
+_UNLISTED_HOST: t.Final = "unlisted.example"
 _SCHEME: t.Final = re.compile(r"^(?:\$|[a-z]+)://")
 _PORT: t.Final = re.compile(r":\d+$")
 
 
 class TaintFlow(t.NamedTuple):
-    """A value, and the variable and the line that a client chooses it by.
+    """A value that a client chooses, and by which variable.
 
-    `fixed`: read as an address, its host is not the client's choice.
+    Args:
+        reach: the characters that it can hold.
+        variable: the variable as messages show it.
+        place: the line by which the value comes in, where that is not the variable itself.
+        fixed: True where the value, read as an address, leaves the host to the configuration.
     """
 
     reach: Charset
@@ -64,6 +68,7 @@ class TaintFlow(t.NamedTuple):
 
     @property
     def splits(self) -> bool:
+        """True where the value can end a header line."""
         return self.reach.free and "\n" in self.reach.holds
 
 
@@ -86,7 +91,7 @@ class Taint:
     def flows(
         self, text: str, block: ConfigBlock, *, positional: bool = True, sink: str = ""
     ) -> Iterator[tuple[Part, TaintFlow]]:
-        """Every variable and capture of a string that a client has a hand in, with what it can become.
+        """Yield the parts of a string that a client chooses, with the value that the whole string becomes by each.
 
         Args:
             text: a string as nginx compiles it.
@@ -139,7 +144,7 @@ class Taint:
 
     @cached_property
     def _open_servers(self) -> frozenset[int]:
-        """The `server` directives (by `id`) that answer requests for any host: default servers, and open patterns."""
+        """The `id()` of every `server` directive that answers for any host: default servers, and open patterns."""
         found = {id(server.directive) for server in self._router.servers if any(map(_is_open, server.names))}
         for listener in self._router.listeners.values():
             if not self._router.partial or any(listen.default for listen in listener.default.listens):
@@ -147,7 +152,7 @@ class Taint:
         return frozenset(found)
 
     def _any_host(self, block: ConfigBlock) -> bool:
-        """Whether requests for any host get here: the server is a default one, or one of its names is open."""
+        """Return whether requests for any host get into a block."""
         server = block.enclosing("server")
         return server is not None and id(server.directive) in self._open_servers
 
@@ -182,7 +187,7 @@ class Taint:
                 yield flow._replace(place=flow.place or entry.place)
 
     def _entries(self, directive: Directive) -> list[Directive]:
-        """The entries of a map whose values are more than written strings."""
+        """Return the entries of a map whose values hold variables or captures."""
         found = self._maps.get(id(directive))
         if found is None:
             found = [each for each in directive.children if each.args and "$" in each.args[0]]
@@ -190,7 +195,7 @@ class Taint:
         return found
 
     def _text(self, text: str, block: ConfigBlock, place: Place | None, depth: int) -> Iterator[TaintFlow]:
-        """What a string of several parts can become."""
+        """Yield the values that a string of several parts can become."""
 
         def evaluate(part: Part) -> TaintFlow | None:
             if part.variable:
@@ -209,7 +214,7 @@ class Taint:
         )
 
     def _captured(self, source: CaptureSource, group: int | str, depth: int) -> Iterator[TaintFlow]:
-        """What a group can hold when its pattern is matched against a string such as `$uri`."""
+        """Yield the value of a group whose pattern is matched against a string such as `$uri`."""
         reach = group_charset(source.pattern, group)
         if reach is None or not reach.free:
             return
@@ -229,7 +234,7 @@ class Taint:
         return self._servers[id(server)]
 
     def _captures_of_maps(self) -> dict[str, list[tuple[str, str, Directive]]]:
-        """Named groups in the regular expressions of maps."""
+        """Return the named groups in the regular expressions of maps: pattern, subject and entry by name."""
         if self._map_captures is None:
             self._map_captures = {}
             for table in self._definitions.maps.values():
@@ -241,7 +246,7 @@ class Taint:
 
 
 def _parts(parts: tuple[Part, ...], evaluate: Callable[[Part], TaintFlow | None]) -> Iterator[tuple[Part, TaintFlow]]:
-    """The variable parts of a string with what the whole string becomes by each of them."""
+    """Yield the variable parts of a string with the value that the whole string becomes by each."""
     before = ""
     literals = frozenset().union(*(SPECIAL & set(part.literal) for part in parts))
     for index, part in enumerate(parts):
@@ -255,12 +260,12 @@ def _parts(parts: tuple[Part, ...], evaluate: Callable[[Part], TaintFlow | None]
             rooted = start.startswith(("/", "?")) if before else flow.reach.rooted
             reach = Charset(flow.reach.holds | literals, flow.reach.free, rooted)
             yield part, flow._replace(reach=reach, fixed=flow.fixed or _is_fixed(flow.reach, start, after))
-        # Whatever it is: something stands before the next part.
+        # Some text stands before the next part, however this one is evaluated.
         before += "$"
 
 
 def _is_fixed(reach: Charset, before: str, after: str) -> bool:
-    """Whether a part leaves the host of an address alone."""
+    """Return whether a part of an address leaves its host to the configuration."""
     if "/" in before or (before and (reach.rooted or _PORT.search(before))):
         return True
     if after.startswith(".") and not reach.holds & {"/", "?", "#"}:
@@ -269,7 +274,7 @@ def _is_fixed(reach: Charset, before: str, after: str) -> bool:
 
 
 def _uri_holds(block: ConfigBlock) -> frozenset[str]:
-    """What `$uri` can hold in a location: nothing dangerous where the location names it, or its pattern forbids it."""
+    """Return the special characters that `$uri` can hold in a block; its locations narrow them."""
     holds = SPECIAL
     for each in block.chain():
         if each.name != "location" or each.directive is None:
@@ -293,6 +298,6 @@ def _pattern(entry: Directive) -> str:
 
 
 def _worst(flows: Iterable[TaintFlow]) -> TaintFlow | None:
-    """The flow that a client can do most with."""
+    """Return the flow that gives a client most freedom; None where there is none."""
     ordered = sorted(flows, key=lambda flow: (flow.reach.free, "\n" in flow.reach.holds, len(flow.reach.holds)))
     return ordered[-1] if ordered else None

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where the variables of a server come from: `set`, and the groups of its regular expressions, by name and by place."""
+"""Find where a server's variables come from: `set`, and the groups of its regular expressions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import typing as t
 from functools import cached_property
 from itertools import islice
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
-
+from .conditions import if_comparison
 from .regex_charsets import HARMLESS, RAW, Charset, narrow, whole_charset
 
 if t.TYPE_CHECKING:
@@ -25,7 +24,6 @@ if t.TYPE_CHECKING:
 
     from .blocks import ConfigBlock
 
-_COMPARISON: t.Final = 3
 _GROUP_NAMES: t.Final = re.compile(r"\(\?(?:P?<|')([A-Za-z_]\w*)")
 _LINE_FEED: t.Final = re.compile(r"[\r\n]|\\[nrRsv]|%0|\\x0|cntrl", re.IGNORECASE)
 _LEAVES: t.Final = frozenset({"last", "redirect", "permanent"})
@@ -36,7 +34,7 @@ _ELSEWHERE: t.Final = 32
 
 
 class CaptureSource(t.NamedTuple):
-    """A pattern, the string that it is matched against, and the block in which that happens."""
+    """A pattern whose groups become variables, the string that it is matched against, and the block of the match."""
 
     pattern: str
     subject: str
@@ -44,7 +42,7 @@ class CaptureSource(t.NamedTuple):
 
 
 def group_names(pattern: str) -> list[str]:
-    """The named groups of a pattern, in lower case as nginx's variables are."""
+    """Return the names of a pattern's groups, in lower case like nginx's variables."""
     return [name.lower() for name in _GROUP_NAMES.findall(pattern)] if "(?" in pattern else []
 
 
@@ -76,13 +74,13 @@ class ServerVariables:
         return found
 
     def assignments(self, name: str, block: ConfigBlock) -> list[tuple[Directive, ConfigBlock]]:
-        """The `set` directives that decide a variable in a block: the nearest ones, else some of the server."""
+        """Return the `set` directives that decide a variable in a block: the nearest ones, else some of the server."""
         known = self._sets.get(name)
         if known is None:
             return []
         near: list[tuple[Directive, ConfigBlock]] = []
         for each in block.chain():
-            # What a condition of the block sets holds behind it as well.
+            # A value that a condition of the block sets holds behind it as well.
             near += [known[id(inner)] for inner in each.blocks if inner.name == "if" and id(inner) in known]
             if id(each) in known:
                 near.append(known[id(each)])
@@ -90,7 +88,7 @@ class ServerVariables:
         return near or list(islice(known.values(), _ELSEWHERE))
 
     def captures(self, name: str, block: ConfigBlock) -> list[CaptureSource]:
-        """Where a named group gets its value: in a block around, else somewhere in the server."""
+        """Return the patterns with a group of this name: those of the blocks around, else some of the server."""
         known = self._named.get(name)
         if known is None:
             return []
@@ -98,7 +96,7 @@ class ServerVariables:
         return near or [source for sources in islice(known.values(), _ELSEWHERE) for source in sources]
 
     def guard(self, name: str, block: ConfigBlock) -> Charset | None:
-        """What the conditions around a block leave of a variable; None where none of them is about it."""
+        """Return the limit that conditions around a block put on a variable; None where no condition is about it."""
         limit: Charset | None = None
         for each in block.chain():
             for found in (_inside(name, each), self._refusals(each).get(name)):
@@ -107,7 +105,7 @@ class ServerVariables:
         return limit
 
     def _refusals(self, block: ConfigBlock) -> dict[str, Charset]:
-        """What is left of each variable behind the conditions of a block that answer by `return`."""
+        """Return the limit for each variable behind the conditions of a block that answer by `return`."""
         known = self._refused.get(id(block))
         if known is None:
             known = self._refused[id(block)] = {}
@@ -117,11 +115,14 @@ class ServerVariables:
         return known
 
     def positional(self, block: ConfigBlock, sink: str) -> Iterator[CaptureSource]:
-        """The patterns whose groups `$1` can stand for, the nearest first; the one that surely matched last ends it."""
+        """Yield the patterns whose groups `$1` can stand for, the nearest first.
+
+        A pattern that every request has matched ends the list: it set the captures last.
+        """
         rewriting = sink in ("return", "set", "rewrite")
         for each in block.chain():
             for directive in each.own.get("rewrite", ()):
-                flag = directive.args[2] if len(directive.args) >= _COMPARISON else ""
+                flag = "".join(directive.args[2:3])
                 ends = flag in _LEAVES or (flag == "break" and rewriting) or is_redirect(directive)
                 if directive.args and not ends:
                     yield CaptureSource(directive.args[0], _URI, each)
@@ -132,15 +133,15 @@ class ServerVariables:
 
 
 def is_redirect(directive: Directive) -> bool:
-    """Whether a `rewrite` answers with a redirect."""
+    """Return whether a `rewrite` answers with a redirect."""
     args = directive.args
-    if len(args) >= _COMPARISON and args[2] in ("redirect", "permanent"):
+    if args[2:3] in (["redirect"], ["permanent"]):
         return True
     return len(args) > 1 and args[1].startswith(("http://", "https://", "$scheme"))
 
 
 def _of_block(block: ConfigBlock) -> Iterator[CaptureSource]:
-    """What a request has matched when it gets into a block."""
+    """Yield the patterns that a request has matched when it gets into a block."""
     directive = block.directive
     if directive is None:
         return
@@ -148,9 +149,9 @@ def _of_block(block: ConfigBlock) -> Iterator[CaptureSource]:
     if block.name == "location" and len(args) > 1 and args[0] in ("~", "~*"):
         yield CaptureSource(args[1], _URI, block)
     elif block.name == "if" and block.parent is not None:
-        test = condition_args(directive)
-        if len(test) == _COMPARISON and test[1] in ("~", "~*"):
-            yield CaptureSource(test[2], test[0], block.parent)
+        test = if_comparison(directive)
+        if test is not None and test.is_regex:
+            yield CaptureSource(test.operand, test.subject, block.parent)
     elif block.name == "server":
         for names in block.own.get("server_name", ()):
             yield from (CaptureSource(name[1:], "$host", block) for name in names.args if name.startswith("~"))
@@ -165,25 +166,25 @@ def _rewrites(block: ConfigBlock) -> Iterator[CaptureSource]:
 def _inside(name: str, block: ConfigBlock) -> Charset | None:
     if block.name != "if" or block.directive is None:
         return None
-    test = condition_args(block.directive)
-    if len(test) != _COMPARISON or test[0].strip("${}").lower() != name:
+    test = if_comparison(block.directive)
+    if test is None or test.variable != name:
         return None
-    if test[1] == "=":
+    if test.operator == "=":
         return HARMLESS
-    return whole_charset(test[2]) if test[1] in ("~", "~*") else None
+    return whole_charset(test.operand) if test.is_regex else None
 
 
 def _refused(directive: Directive) -> Iterator[tuple[str, Charset]]:
-    """`if ($x !~ ...) { return 400; }`: who gets past it has a value that matches."""
-    test = condition_args(directive)
-    if len(test) != _COMPARISON or not any(each.name == "return" for each in directive.children):
+    """Yield the limit that `if ($x !~ ...) { return 400; }` puts on a variable behind it."""
+    test = if_comparison(directive)
+    if test is None or not any(each.name == "return" for each in directive.children):
         return
-    subject = test[0].strip("${}").lower()
-    if test[1] in ("~", "~*") and _LINE_FEED.search(test[2]):
-        # Somebody looks for line feeds; whether in the raw or in the decoded URI.
+    subject = test.variable
+    if test.is_regex and _LINE_FEED.search(test.operand):
+        # A check for line feeds counts for the raw and for the decoded URI.
         for name in _URIS if subject in _URIS else (subject,):
             yield name, Charset(RAW, free=True, rooted=False)
-    elif test[1] == "!=":
+    elif test.operator == "!=":
         yield subject, HARMLESS
-    elif test[1] in ("!~", "!~*"):
-        yield subject, whole_charset(test[2])
+    elif test.operator in ("!~", "!~*"):
+        yield subject, whole_charset(test.operand)

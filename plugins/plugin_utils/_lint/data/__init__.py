@@ -5,4 +5,4 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Facts from outside of nginx that rules judge by, each with its source and date."""
+"""Facts that rules judge by, each with its source and date."""

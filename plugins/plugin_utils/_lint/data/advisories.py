@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""nginx's security advisories that depend on directives, from https://nginx.org/en/security_advisories.html.
+"""List nginx's security advisories that depend on directives: https://nginx.org/en/security_advisories.html.
 
 Advisories about memory safety of a module count only where the configuration uses it. Those of before 2017 are left out.
 """
@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import typing as t
 
-#: The newest release that the list knows of: what was found later is not in it.
+#: The month up to which the list is complete.
 DATE: t.Final = "2026-07"
 
 
 class Advisory(t.NamedTuple):
-    """Versions from `since` to before `fixed` are vulnerable, but for those of the older branch from `branch` on.
+    """A vulnerability of the versions from `since` to before `fixed`.
 
-    `branch` is the first good release of a stable branch (1.30.4): later ones of the same branch are good as well.
+    `branch` is the first repaired release of the stable branch (1.30.4); later ones of that branch are repaired too.
     """
 
     cve: str
@@ -32,7 +32,7 @@ class Advisory(t.NamedTuple):
     directives: tuple[str, ...]
 
 
-#: CVE-2026-42945 ("nginx Rift") needs a shape of rewrite rules, which `versions.py` looks for.
+#: CVE-2026-42945 ("nginx Rift") needs a certain shape of rewrites; the rule `known-vulnerability` looks for it.
 RIFT: t.Final = Advisory(
     "CVE-2026-42945", "heap buffer overflow in ngx_http_rewrite_module", "0.6.27", "1.31.0", "1.30.1", ("rewrite",)
 )

@@ -7,7 +7,7 @@
 
 """Mozilla's guideline "Server Side TLS", version 6.0 of May 2026: https://ssl-config.mozilla.org/.
 
-Two profiles are left in it: `modern` (TLS 1.3 only) and `intermediate` (TLS 1.2 as well).
+It has two profiles: `modern` (TLS 1.3 only) and `intermediate` (TLS 1.2 as well).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typing as t
 
 VERSION: t.Final = "6.0"
 DATE: t.Final = "2026-05"
-#: How messages name it.
+#: The words with which messages name the guideline.
 GUIDELINE: t.Final = f"Mozilla's guideline {VERSION} of {DATE}"
 #: The TLS 1.2 ciphers of the intermediate profile, by OpenSSL's names. TLS 1.3 has its own and needs no list.
 INTERMEDIATE_CIPHERS: t.Final = (

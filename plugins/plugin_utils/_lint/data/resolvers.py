@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Public resolvers, by the addresses that their operators publish (2026-11)."""
+"""List the addresses of public resolvers, as their operators publish them (2026-11)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ PUBLIC: t.Final = frozenset(
 
 
 def is_public(address: str) -> bool:
-    """Whether an argument of `resolver` is one of them, with a port or without."""
+    """Return whether an argument of `resolver` is a public one, with or without a port."""
     bare = address.rpartition("]")[0] + "]" if address.startswith("[") else address.partition(":")[0]
     return bare.lower() in PUBLIC

@@ -5,13 +5,13 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The variables that nginx's own modules have in `http`, up to 1.29: https://nginx.org/en/docs/varindex.html."""
+"""List the variables that nginx's own modules have in `http`, up to 1.29: https://nginx.org/en/docs/varindex.html."""
 
 from __future__ import annotations
 
 import typing as t
 
-#: Variables that are made up by their name.
+#: Beginnings of variables whose rest a configuration chooses, such as `arg_`.
 PREFIXES: t.Final = (
     *("arg_", "cookie_", "http_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_"),
     *("upstream_trailer_", "proxy_protocol_tlv_", "jwt_header_", "jwt_claim_", "secure_link_"),

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Findings in the formats of other tools: `render(name, report)`."""
+"""Render findings in the formats of other tools: `render(name, report)`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.errors import
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.writing import write_file
 
 from . import checkstyle, data, github, gitlab, human, junit, sarif
-from .report import Report, outcome
+from .report import LintReport, outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-FORMATS: t.Final[dict[str, Callable[[Report], str]]] = {
+FORMATS: t.Final[dict[str, Callable[[LintReport], str]]] = {
     "text": human.render,
     "json": data.render,
     "sarif": sarif.render,
@@ -31,11 +31,11 @@ FORMATS: t.Final[dict[str, Callable[[Report], str]]] = {
     "checkstyle": checkstyle.render,
 }
 
-__all__ = ["FORMATS", "Report", "outcome", "render", "write"]
+__all__ = ["FORMATS", "LintReport", "outcome", "render", "write"]
 
 
-def render(name: str, report: Report) -> str:
-    """A report in one of `FORMATS`; it ends with a line break.
+def render(name: str, report: LintReport) -> str:
+    """Render a report in one of `FORMATS`; the text ends with a line break.
 
     Raises:
         LintError: there is no such format.
@@ -47,7 +47,11 @@ def render(name: str, report: Report) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Write a report to a file, or to what else is there (a pipe, a terminal); raises OSError."""
+    """Write a report to a file, or to a pipe or a terminal.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:
             file.write(text.encode("utf-8", "replace"))

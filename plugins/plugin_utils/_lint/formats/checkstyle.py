@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Checkstyle's XML, which Jenkins' Warnings plugin, reviewdog and many editors read."""
+"""Render Checkstyle's XML, which Jenkins' Warnings plugin, reviewdog and many editors read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.xml import document, element
 
 if t.TYPE_CHECKING:
-    from .report import Report
+    from .report import LintReport
 
 _SEVERITIES: t.Final = {"error": "error", "warning": "warning", "advice": "info"}
 
 
-def render(report: Report) -> str:
+def render(report: LintReport) -> str:
     """Write a report with one `file` element per file, also for files without findings."""
     root = element(None, "checkstyle", version="4.3")
     files = {report.path(file): element(root, "file", name=report.path(file)) for file in sorted(report.texts)}

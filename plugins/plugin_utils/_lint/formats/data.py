@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""JSON: the findings as the module returns them."""
+"""Render JSON: the findings as the module returns them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import c
 from .report import outcome
 
 if t.TYPE_CHECKING:
-    from .report import Report
+    from .report import LintReport
 
 
-def render(report: Report) -> str:
-    """`{outcome, summary, findings}`, each as `failsafe.nginx.nginx_lint` returns it."""
+def render(report: LintReport) -> str:
+    """Render `{outcome, summary, findings}`, each as `failsafe.nginx.nginx_lint` returns it."""
     findings = [finding.as_dict() for finding in report.findings]
     ended = outcome(report.findings, report.fail_on)
     return json.dumps({"outcome": ended, "summary": count(findings), "findings": findings}, indent=2) + "\n"

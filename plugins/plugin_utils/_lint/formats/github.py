@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""GitHub's workflow commands: `::error file=...,line=...::message`, shown beside the lines of a pull request.
+"""Render GitHub's workflow commands: `::error file=...,line=...::message`, shown beside the lines of a pull request.
 
 The form and what has to be escaped are those of `@actions/core` (actions/toolkit, packages/core/src/command.ts).
 """
@@ -17,19 +17,19 @@ import typing as t
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
-    from .report import Report
+    from .report import LintReport
 
 _LEVELS: t.Final = {"error": "error", "warning": "warning", "advice": "notice"}
 _DATA: t.Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY: t.Final = {**_DATA, ord(":"): "%3A", ord(","): "%2C"}
 
 
-def render(report: Report) -> str:
-    """One command per finding; nothing where nothing was found."""
+def render(report: LintReport) -> str:
+    """Render one command per finding; the text is empty without findings."""
     return "".join(f"{_command(report, finding)}\n" for finding in report.findings)
 
 
-def _command(report: Report, finding: Finding) -> str:
+def _command(report: LintReport, finding: Finding) -> str:
     properties = {
         "file": report.path(finding.file),
         "line": str(finding.line),

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""GitLab's Code Quality report (docs.gitlab.com, ci/testing/code_quality, "Code Quality report format")."""
+"""Render GitLab's Code Quality report (docs.gitlab.com, ci/testing/code_quality, "Code Quality report format")."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import RULES
 
 if t.TYPE_CHECKING:
-    from .report import Report
+    from .report import LintReport
 
 _SEVERITIES: t.Final = {"error": "critical", "warning": "minor", "advice": "info"}
 
 
-def render(report: Report) -> str:
-    """A list of issues. GitLab shows one issue per fingerprint, so these are unique."""
+def render(report: LintReport) -> str:
+    """Render a list of issues. GitLab shows one issue per fingerprint, so fingerprints are unique."""
     issues = [
         {
             "description": finding.message,

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""For people: each finding with its line of the source and a caret below its column."""
+"""Render text for a terminal: each finding with its line of the source and a caret below its column."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
-    from .report import Report
+    from .report import LintReport
 
-#: What is shown of a longer line, in characters.
+#: Characters that are shown of a longer line.
 _WIDTH: t.Final = 160
 _BEFORE: t.Final = 60
 
 
-def render(report: Report) -> str:
-    """`file:line:column: severity: message [rule]` as compilers write it, the source line, the other places, the counts."""
+def render(report: LintReport) -> str:
+    """Render `file:line:column: severity: message [rule]`, the source line and related lines, and at the end the counts."""
     lines = [line for finding in report.findings for line in _finding(report, finding)]
     lines.append(count_text(count(finding.as_dict() for finding in report.findings)))
     return "\n".join(lines) + "\n"
 
 
-def _finding(report: Report, finding: Finding) -> Iterator[str]:
+def _finding(report: LintReport, finding: Finding) -> Iterator[str]:
     place = f"{_clean(report.path(finding.file))}:{finding.line}:{finding.column}"
     yield f"{place}: {finding.severity}: {_clean(finding.message)} [{finding.rule}]"
     source = report.line(finding.file, finding.line)
@@ -53,12 +53,12 @@ def _excerpt(source: str, line: int, column: int) -> Iterator[str]:
 
 
 def _clean(text: str) -> str:
-    """No control characters: a configuration must not be able to steer a terminal."""
+    """Replace control characters: a configuration must not be able to steer a terminal."""
     return "".join(char if char.isprintable() or char == "\t" else "?" for char in text)
 
 
 def _blank(char: str) -> str:
-    """What is as wide as this character, and empty."""
+    """Return white space as wide as this character."""
     if char == "\t":
         return char
     if unicodedata.combining(char):

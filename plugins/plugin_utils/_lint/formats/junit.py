@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""JUnit's XML: a test case per finding, and one per file without findings."""
+"""Render JUnit's XML: a test case per finding, and one per file without findings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.junit impor
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
-    from .report import Report
+    from .report import LintReport
 
 
-def render(report: Report) -> str:
+def render(report: LintReport) -> str:
     """Write a report as JUnit's XML.
 
     A finding that `fail_on` fails is a failure, or an error where a file could not be read. Others pass, with their
@@ -35,7 +35,7 @@ def render(report: Report) -> str:
     return junit_document(NAME, {NAME: cases}, counts=("failures", "errors"))
 
 
-def _case(report: Report, finding: Finding, *, guilty: bool) -> JUnitCase:
+def _case(report: LintReport, finding: Finding, *, guilty: bool) -> JUnitCase:
     path = report.path(finding.file)
     name = f"{finding.rule} at line {finding.line}, column {finding.column}"
     others = [f"{report.path(each.file)}:{each.line} {each.message}" for each in finding.related]

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What every format is made from: the findings of one run, the text that they speak of, and where its files are."""
+"""Hold the input of every format: the findings of one run, the linted texts, and their paths for other tools."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
 Outcome = t.Literal["clean", "findings", "unreadable"]
-#: A directive longer than this many characters is recognised by its beginning.
+#: Characters of a directive that its fingerprint reads.
 _LONG: t.Final = 4096
 
 
 @dataclass(frozen=True)
-class Report:
-    """One run. Paths of findings are below the folder that was linted; `base` says where that is for other tools."""
+class LintReport:
+    """The findings of one run. Their paths are below the linted folder; `base` is that folder's path for other tools."""
 
     findings: Sequence[Finding]
     texts: Mapping[str, str] = field(default_factory=dict)
     fail_on: str = "error"
-    #: The linted folder as seen from where other tools stand (a repository's root); empty where it is the same.
+    #: The linted folder relative to the working folder of other tools (a repository's root); empty where they are equal.
     base: str = ""
-    #: Files that stand elsewhere: path in findings -> path for other tools.
+    #: Files outside of the linted folder: path in findings -> path for other tools.
     names: Mapping[str, str] = field(default_factory=dict)
 
     def path(self, file: str) -> str:
-        """The path of a file for other tools: relative with `/`, or absolute for a dump."""
+        """Return the path of a file for other tools: relative with `/`, or absolute for a dump."""
         return self.names.get(file) or posixpath.normpath(posixpath.join(self.base, file))
 
     def line(self, file: str, line: int) -> str:
-        """One line of the source, empty where it is not known."""
+        """Return one line of the source, empty where it is not known."""
         if file not in self._lines:
             self._lines[file] = self.texts.get(file, "").split("\n")
         lines = self._lines[file]
         return lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
 
     def guilty(self) -> list[bool]:
-        """For each finding, whether `fail_on` makes the run fail because of it."""
+        """Return for each finding whether the run fails because of it."""
         return [bool(gate([finding.as_dict()], self.fail_on)) for finding in self.findings]
 
     def fingerprints(self) -> Iterator[str]:
-        """For each finding a digest that stays when lines move: rule, path, directive and which one of its kind."""
+        """Yield a digest for each finding that stays when lines move: of its rule, path, directive and number among equals."""
         seen: Counter[tuple[str, str, str]] = Counter()
         editor = Editor(self.texts)
         for finding in self.findings:
@@ -69,7 +69,7 @@ class Report:
             yield digest.hexdigest()[:32]
 
     def _normal(self, editor: Editor, finding: Finding) -> str:
-        """The directive at a finding's place without its layout, or the words of the line."""
+        """Return the directive at a finding's place without its layout, or the words of the line."""
         if not self.line(finding.file, finding.line):
             return ""
         start = editor.offset(finding.file, finding.line, finding.column)
@@ -88,10 +88,11 @@ class Report:
 
 
 def outcome(findings: Iterable[Finding], fail_on: str = "error") -> Outcome:
-    """How a run ended.
+    """Return how a run ended.
 
-    `unreadable`: something was not read, so nothing is known to be fine. `findings`: there are some of `fail_on` or
-    worse (with `never`: any). Else `clean`.
+    Returns:
+        `unreadable` where a part of the configuration was not read. `findings` where some are of `fail_on` or worse; with
+        `never`, where there are any. Else `clean`.
 
     Raises:
         LintError: `fail_on` is no severity and not `never`.

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""SARIF 2.1.0 (docs.oasis-open.org/sarif), within what GitHub's code scanning accepts."""
+"""Render SARIF 2.1.0 (docs.oasis-open.org/sarif), within what GitHub's code scanning accepts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .report import outcome
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding, Rule
 
-    from .report import Report
+    from .report import LintReport
 
 _SCHEMA: t.Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS: t.Final = {"error": "error", "warning": "warning", "advice": "note"}
@@ -31,8 +31,11 @@ MOST_RESULTS: t.Final = 25_000
 _INDEX: t.Final = {rule: index for index, rule in enumerate(sorted(RULES))}
 
 
-def render(report: Report) -> str:
-    """One run with the table of all rules. Results beyond GitHub's limit are left out, the mildest first, and counted."""
+def render(report: LintReport) -> str:
+    """Render one run with the table of all rules.
+
+    Results beyond GitHub's limit are left out, the mildest first; a notification counts them.
+    """
     results = [
         (finding.severity, _result(report, finding, fingerprint))
         for finding, fingerprint in zip(report.findings, report.fingerprints(), strict=True)
@@ -56,16 +59,16 @@ def render(report: Report) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _invocation(report: Report, left_out: int) -> dict[str, t.Any]:
-    invocation: dict[str, t.Any] = {"executionSuccessful": outcome(report.findings, report.fail_on) != "unreadable"}
+def _invocation(report: LintReport, left_out: int) -> dict[str, object]:
+    invocation: dict[str, object] = {"executionSuccessful": outcome(report.findings, report.fail_on) != "unreadable"}
     if left_out > 0:
         text = f"{left_out} findings are not in this report, which holds {MOST_RESULTS} at most"
         invocation["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
     return invocation
 
 
-def _rule(rule: Rule) -> dict[str, t.Any]:
-    properties: dict[str, t.Any] = {"tags": ["nginx"]}
+def _rule(rule: Rule) -> dict[str, object]:
+    properties: dict[str, object] = {"tags": ["nginx"]}
     if rule.security is not None:
         properties = {"tags": ["nginx", "security"], "security-severity": str(rule.security)}
     return {
@@ -78,8 +81,8 @@ def _rule(rule: Rule) -> dict[str, t.Any]:
     }
 
 
-def _result(report: Report, finding: Finding, fingerprint: str) -> dict[str, t.Any]:
-    result: dict[str, t.Any] = {
+def _result(report: LintReport, finding: Finding, fingerprint: str) -> dict[str, object]:
+    result: dict[str, object] = {
         "ruleId": finding.rule,
         "ruleIndex": _INDEX[finding.rule],
         "level": _LEVELS[finding.severity],
@@ -95,7 +98,7 @@ def _result(report: Report, finding: Finding, fingerprint: str) -> dict[str, t.A
     return result
 
 
-def _location(report: Report, file: str, line: int, column: int | None = None) -> dict[str, t.Any]:
+def _location(report: LintReport, file: str, line: int, column: int | None = None) -> dict[str, object]:
     path = report.path(file)
     region = {"startLine": line} if column is None else {"startLine": line, "startColumn": column}
     uri = f"file://{quote(path)}" if path.startswith("/") else quote(path)

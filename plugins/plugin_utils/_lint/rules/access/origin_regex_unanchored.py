@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.conditions import comparison
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.conditions import if_comparison
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.foreign_origins import foreign_origin
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule
 
@@ -34,7 +34,7 @@ _ORIGIN: t.Final = "$http_origin"
 def check(context: Context) -> Iterator[Finding]:
     """Check the conditions and maps that read the Origin header."""
     for _block, directive in context.directives("if"):
-        test = comparison(directive)
+        test = if_comparison(directive)
         trusts = any(each.name in ("add_header", "set") for each in directive.children)
         if trusts and test is not None and test.is_regex and test.subject.lower() == _ORIGIN:
             yield from _check_pattern(directive, test.operand, caseless=test.operator == "~*")

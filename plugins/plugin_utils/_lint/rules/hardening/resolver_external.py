@@ -7,7 +7,7 @@
 
 """Find a public resolver.
 
-nginx checks no signatures, so an attacker who forges an answer chooses the server that nginx connects to.
+nginx checks no signatures, so an attacker that forges an answer chooses the server that nginx connects to.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.captures import missing_capture
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.conditions import comparison
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.conditions import if_comparison
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule, related
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import variables_of
 
@@ -64,7 +64,7 @@ def _of_location(location: Location, context: Context) -> Iterator[Finding]:
             if _USERS.fullmatch(user.name) and not _has_maps(user, context):
                 yield from _missing(user, location.name, user.args, location.directive)
     for block in location.program:
-        test = comparison(block) if block.name == "if" else None
+        test = if_comparison(block) if block.name == "if" else None
         if test is None or not test.is_regex:
             continue
         for user in block.children:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.conditions import comparison
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.conditions import if_comparison
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Rule
 
 if t.TYPE_CHECKING:
@@ -29,7 +29,7 @@ RULE: t.Final = Rule("if-for-server-name", "advice", "An if does what server_nam
 def check(context: Context) -> Iterator[Finding]:
     """Check every `if` of a server that compares the host with a name and sends the request away."""
     for block, directive in context.directives("if"):
-        test = comparison(directive)
+        test = if_comparison(directive)
         if test is None or block.name != "server" or test.subject.lower() not in ("$host", "$http_host"):
             continue
         program = {each.name for each in directive.children}

@@ -26,7 +26,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     load_text,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, lint
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import FORMATS, Report, render
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import FORMATS, LintReport, render
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[4]
@@ -67,7 +67,7 @@ def judge(config: Config) -> None:
         assert finding.message
         assert finding.line >= 1
         assert finding.column >= 1
-    report = Report(findings, config.texts)
+    report = LintReport(findings, config.texts)
     for name in FORMATS:
         assert render(name, report).isascii() or render(name, report).encode()
 

@@ -18,7 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, Finding, LintError, Related, lint
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import (
     FORMATS,
-    Report,
+    LintReport,
     outcome,
     render,
     sarif,
@@ -39,13 +39,13 @@ http {
 """
 
 
-def report(text: str = LOOP, name: str = "nginx.conf", **options: t.Any) -> Report:
+def report(text: str = LOOP, name: str = "nginx.conf", **options: t.Any) -> LintReport:
     config = load_files({name: text.encode()}, config_dir="/etc/nginx", main=name)
     found = [each for each in lint(config) if each.rule in RULES_HERE or RULES[each.rule].unreadable]
-    return Report(found, config.texts, **options)
+    return LintReport(found, config.texts, **options)
 
 
-def parsed(name: str, made: Report) -> t.Any:
+def parsed(name: str, made: LintReport) -> t.Any:
     text = render(name, made)
     assert text == render(name, made)
     return ET.fromstring(text) if text.startswith("<?xml") else json.loads(text)  # noqa: S314 - our own output
@@ -56,7 +56,7 @@ def test_the_source_line_and_a_caret() -> None:
         Finding("redirect-loop", "error", "in a circle", "nginx.conf", 6, 9),
         Finding("shadowed-server", "warning", "taken", "nginx.conf", 8, 26, (Related("by this", "b.conf", 5),)),
     ]
-    assert render("text", Report(findings, {"nginx.conf": LOOP}, base="nginx")) == (
+    assert render("text", LintReport(findings, {"nginx.conf": LOOP}, base="nginx")) == (
         "nginx/nginx.conf:6:9: error: in a circle [redirect-loop]\n"
         '  6 |         return   301 http://a.test/;  # 50% off: "a, b" <&>\n'
         "    |         ^\n"
@@ -71,7 +71,7 @@ def test_the_source_line_and_a_caret() -> None:
 def test_text_is_safe_for_terminals_and_short() -> None:
     line = "\x1b[2J" + "x" * 500 + "漢\x07;"
     finding = Finding("syntax-error", "error", "a\x1b]0;title\x07\nb", "a\x1b.conf", 1, 506)
-    text = render("text", Report([finding], {"a\x1b.conf": line}))
+    text = render("text", LintReport([finding], {"a\x1b.conf": line}))
     assert all(char.isprintable() or char == "\n" for char in text)
     assert max(map(len, text.splitlines())) < 200
     shown, caret = (row.split("| ", 1)[1] for row in text.splitlines()[1:3])
@@ -102,7 +102,7 @@ def test_how_a_run_ended(text: str, fail_on: str, expected: str) -> None:
     assert outcome(report(text).findings, fail_on) == expected
 
 
-def sarif_of(made: Report) -> t.Any:
+def sarif_of(made: LintReport) -> t.Any:
     data = parsed("sarif", made)
     jsonschema.Draft202012Validator(SCHEMA).validate(data)
     (run,) = data["runs"]
@@ -145,21 +145,21 @@ def test_sarif_of_what_was_not_read_is_no_success() -> None:
 def test_sarif_of_a_dump_has_absolute_uris() -> None:
     config = load_dump(b"# configuration file /etc/nginx/nginx.conf:\n" + LOOP.encode())
     found = [finding for finding in lint(config) if finding.rule == "redirect-loop"]
-    run = sarif_of(Report(found, config.texts))
+    run = sarif_of(LintReport(found, config.texts))
     uri = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert uri == "file:///etc/nginx/nginx.conf"
 
 
 def test_sarif_keeps_the_worst_within_githubs_limit() -> None:
     findings = [Finding("unknown-directive", "advice", "m", "a", line) for line in range(1, sarif.MOST_RESULTS + 2)]
-    run = sarif_of(Report([*findings, Finding("redirect-loop", "error", "m", "z", 1)]))
+    run = sarif_of(LintReport([*findings, Finding("redirect-loop", "error", "m", "z", 1)]))
     assert len(run["results"]) == sarif.MOST_RESULTS
     assert run["results"][0]["ruleId"] == "redirect-loop"
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
     assert note["message"]["text"].startswith("2 findings are not in this report")
 
 
-def prints(made: Report) -> list[str]:
+def prints(made: LintReport) -> list[str]:
     return list(made.fingerprints())
 
 
@@ -198,11 +198,11 @@ def test_junit_counts_what_the_gate_lets_pass_as_passed() -> None:
 
 def test_github_annotations_are_escaped() -> None:
     related = (Related("x%", "b.conf", 4),)
-    made = Report([Finding("redirect-loop", "advice", "100%\r\n::error::", "a,b:c.conf", 3, 5, related)], base="n")
+    made = LintReport([Finding("redirect-loop", "advice", "100%\r\n::error::", "a,b:c.conf", 3, 5, related)], base="n")
     assert render("github", made) == (
         "::notice file=n/a%2Cb%3Ac.conf,line=3,col=5,title=redirect-loop::100%25%0D%0A::error::%0An/b.conf:4 x%25\n"
     )
-    assert render("github", Report([])) == ""
+    assert render("github", LintReport([])) == ""
 
 
 def test_gitlab() -> None:
@@ -211,7 +211,7 @@ def test_gitlab() -> None:
     assert issues[0]["location"] == {"path": "n/nginx.conf", "lines": {"begin": 6}}
     assert issues[0]["severity"] == "critical"
     assert len({issue["fingerprint"] for issue in issues}) == 2
-    assert parsed("gitlab", Report([])) == []
+    assert parsed("gitlab", LintReport([])) == []
 
 
 def test_checkstyle() -> None:
@@ -236,7 +236,7 @@ def test_files_that_stand_elsewhere() -> None:
 
 def test_an_unknown_format() -> None:
     with pytest.raises(LintError, match="yaml"):
-        render("yaml", Report([]))
+        render("yaml", LintReport([]))
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -252,7 +252,7 @@ FINDINGS = st.builds(
 @given(st.lists(FINDINGS, max_size=4), TEXT)
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_every_format_carries_everything(name: str, findings: list[Finding], text: str) -> None:
-    made = Report(findings, {finding.file: text for finding in findings})
+    made = LintReport(findings, {finding.file: text for finding in findings})
     if name == "sarif":
         assert len(sarif_of(made)["results"]) == len(findings)
     elif name == "github":
