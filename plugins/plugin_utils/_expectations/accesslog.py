@@ -17,9 +17,11 @@ import stat
 import typing as t
 import zlib
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, islice
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import is_target
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
@@ -33,7 +35,6 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
-Probe = dict[str, t.Any]
 
 #: Groups that are kept at most while a log is read, and probes that are made of them.
 GROUPS: t.Final = 20_000
@@ -140,17 +141,13 @@ class AccessLog:
                 found[request] = (weight + (known[0] if known else 0), known[1] if known else line)
         chosen = sorted(found.items(), key=lambda item: -item[1][0])[:PROBES]
         return [
-            {
-                "id": f"l{number}",
-                "origin": "log",
-                "why": f"asked for {weight} times",
-                "file": self.name,
-                "line": line,
-                "blocks": [],
-                **request.arrive(arrivals),
-                "answers": [],
-                "weight": weight,
-            }
+            replace(
+                request.probe(f"l{number}", arrivals, "log"),
+                why=f"asked for {weight} times",
+                file=self.name,
+                line=line,
+                weight=weight,
+            )
             for number, (request, (weight, line)) in enumerate(chosen, 1)
         ]
 

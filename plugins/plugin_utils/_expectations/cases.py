@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe, StubAnswer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.addresses import default_client, is_v6
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import (
@@ -28,7 +29,6 @@ from .matchers import Statuses, Text, fill, placeholders
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 
-Probe = dict[str, t.Any]
 
 PORTS: t.Final = {"http": 80, "https": 443}
 #: Methods that are followed when they are redirected.
@@ -110,27 +110,35 @@ class Request:
         """The request in one line, for people."""
         return f"{self.method} {self.url}" + (f" from {self.client}" if self.client else "")
 
-    def arrive(self, arrivals: Arrivals) -> Probe:
-        """The fields of a probe that say what is sent, and where."""
+    def probe(self, probe_id: str, arrivals: Arrivals, origin: str) -> Probe:
+        """Make the probe that sends it to the socket that its URL arrives at.
+
+        Args:
+            probe_id: the id of the probe.
+            arrivals: the sockets of both configurations.
+            origin: `expect` or `log`.
+        """
         name, port = split_authority(self.authority, PORTS[self.scheme])
         v6 = is_v6(self.client) if self.client else is_v6(self.address.strip("[]"))
         arrival = arrivals.of_url(self.scheme, name, port, v6=v6, address=self.address.strip("[]"))
         given = {key.lower() for key, _value in self.headers}
         added = tuple(header for header in arrival.headers if header[0].lower() not in given)
         host = self.authority if self.host is None else self.host
-        tls = arrival.listen["ssl"]
-        return {
-            "listen": arrival.listen,
-            "sni": (name if self.sni is None else self.sni) or None if tls else None,
-            "client": self.client or default_client(str(arrival.listen["address"])),
-            "method": self.method,
-            "target": self.target,
-            "host": host or None,
-            "headers": [list(header) for header in (*self.headers, *added)],
-            "body": self.body,
-            "version": "1.0" if not host and self.version == "1.1" else self.version,
-            "follow": self.method in _FOLLOWED if self.follow is None else self.follow,
-        }
+        tls = arrival.listen.ssl
+        return Probe(
+            probe_id,
+            arrival.listen,
+            target=self.target,
+            method=self.method,
+            host=host or None,
+            sni=(name if self.sni is None else self.sni) or None if tls else None,
+            client=self.client or default_client(arrival.listen.address),
+            headers=[list(header) for header in (*self.headers, *added)],
+            body=self.body,
+            version="1.0" if not host and self.version == "1.1" else self.version,
+            follow=self.method in _FOLLOWED if self.follow is None else self.follow,
+            origin=origin,
+        )
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ class Case:
     place: Place
     requests: tuple[Request, ...]
     then: Then
-    answers: tuple[dict[str, t.Any], ...] = ()
+    answers: tuple[StubAnswer, ...] = ()
 
 
 def split_authority(authority: str, default: int) -> tuple[str, int]:

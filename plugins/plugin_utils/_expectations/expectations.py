@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe, StubAnswer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.upstreams import upstreams_of, with_port
 
@@ -27,7 +29,6 @@ if t.TYPE_CHECKING:
     from .cases import Case, Request
     from .judging import Outcome
 
-Probe = dict[str, t.Any]
 _UNKNOWN: t.Final[Served] = (None, None)
 
 
@@ -35,13 +36,13 @@ class Expectations:
     """One file of expectations.
 
     `cases` are the cases in order, `accept` the accepted changes as `{class, server, location, until, reason, file,
-    line}` with one class each, `edge` what stands in front as `{names, to, headers}`.
+    line}` with one class each, `edge` the proxies in front.
     """
 
     def __init__(self, reader: Reader) -> None:
         self.cases: list[Case] = reader.cases
         self.accept: list[dict[str, t.Any]] = reader.accept
-        self.edge: list[dict[str, t.Any]] = reader.edge
+        self.edge: list[EdgeEntry] = reader.edge
 
     @classmethod
     def load(cls, text: str | bytes, name: str) -> Expectations:
@@ -65,16 +66,13 @@ class Expectations:
         """
         arrivals = Arrivals(before, after, self.edge)
         return [
-            {
-                "id": id_,
-                "origin": "expect",
-                "why": case.name,
-                "file": case.place.file,
-                "line": case.place.line,
-                "blocks": [],
-                **request.arrive(arrivals),
-                "answers": [each for answer in case.answers for each in _for_peers(answer, arrivals.upstreams)],
-            }
+            replace(
+                request.probe(id_, arrivals, "expect"),
+                why=case.name,
+                file=case.place.file,
+                line=case.place.line,
+                answers=[each for answer in case.answers for each in _for_peers(answer, arrivals.upstreams)],
+            )
             for id_, case, request in self._numbered()
         ]
 
@@ -156,11 +154,11 @@ def _served(outcome: Outcome, markers: Mapping[str, Block] | None) -> Served:
     return server, (last.text if last is not None and last.kind == "location" else "")
 
 
-def _for_peers(answer: dict[str, t.Any], upstreams: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, t.Any]]:
+def _for_peers(answer: StubAnswer, upstreams: Mapping[str, tuple[str, ...]]) -> Iterator[StubAnswer]:
     """An answer for each peer of the upstream block that it names, else for the address that it names."""
-    name = str(answer["upstream"])
+    name = answer.upstream
     if name == "*":
         yield answer
         return
     for peer in upstreams.get(name.lower()) or (with_port(name.partition("://")[2] or name, 80),):
-        yield {**answer, "upstream": peer}
+        yield replace(answer, upstream=peer)

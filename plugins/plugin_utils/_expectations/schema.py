@@ -15,6 +15,7 @@ import itertools
 import math
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, StubAnswer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.classes import CLASSES
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -66,7 +67,7 @@ class Reader:
         self.document = document
         self.cases: list[Case] = []
         self.accept: list[dict[str, t.Any]] = []
-        self.edge: list[dict[str, t.Any]] = []
+        self.edge: list[EdgeEntry] = []
         self._count = 0
         self._names: dict[str, int] = {}
         top = document.mapping(document.root, "the file", TOP, TOP_HINTS)
@@ -162,21 +163,21 @@ class Reader:
             for name, value in self.document.table(node, what).items()
         }
 
-    def _answers(self, node: yaml.Node) -> tuple[dict[str, t.Any], ...]:
+    def _answers(self, node: yaml.Node) -> tuple[StubAnswer, ...]:
         document = self.document
         found = []
         for item in document.items(node, "answers"):
             known = document.mapping(item, "an answer", ANSWER, {"target": "upstream"})
             headers = self._headers(known["headers"], "headers") if "headers" in known else {}
             found.append(
-                {
-                    "upstream": document.text(known["upstream"], "upstream") if "upstream" in known else "*",
-                    "status": document.number(known["status"], "status", 100, 599) if "status" in known else 200,
-                    "headers": [[name, value] for name, value in headers.items()],
-                    "body": document.text(known["body"], "body") if "body" in known else "",
-                    "delay": document.number(known["delay"], "delay", 0, _SECONDS) if "delay" in known else 0,
-                    "down": document.flag(known["down"], "down") if "down" in known else False,
-                }
+                StubAnswer(
+                    document.text(known["upstream"], "upstream") if "upstream" in known else "*",
+                    document.number(known["status"], "status", 100, 599) if "status" in known else 200,
+                    headers=[[name, value] for name, value in headers.items()],
+                    body=document.text(known["body"], "body") if "body" in known else "",
+                    delay=document.number(known["delay"], "delay", 0, _SECONDS) if "delay" in known else 0,
+                    down=document.flag(known["down"], "down") if "down" in known else False,
+                )
             )
         return tuple(found)
 
@@ -212,11 +213,11 @@ class Reader:
             document.fault(known["tls"], "tls can only be: terminated")
         headers = self._headers(known["headers"], "headers") if "headers" in known else {}
         self.edge.append(
-            {
-                "names": [document.text(item, "names") for item in document.items(known["names"], "names")],
-                "to": document.number(known["to"], "to", 1, 65535) if "to" in known else 80,
-                "headers": [[name, value] for name, value in headers.items()],
-            }
+            EdgeEntry(
+                [document.text(item, "names") for item in document.items(known["names"], "names")],
+                document.number(known["to"], "to", 1, 65535) if "to" in known else 80,
+                [[name, value] for name, value in headers.items()],
+            )
         )
 
 

@@ -24,7 +24,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (
     SearchRequest,
 )
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.oracle import ASPECTS
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.attribution import Locator, Side
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.formatting import outcome_line, request_line
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.redaction import text as redacted
@@ -208,7 +208,7 @@ class Search:
             files=[decode(PatchedFile, file) for file in self.edits.files],
             units=[_nested(unit) for unit in self.edits.units],
             requests=[SearchRequest(each.probe, each.aspects) for each in self.wanted],
-            listens=[decode(ListenSocket, each) for each in listens_of(self.before.loaded, self.after.loaded)],
+            listens=listens_of(self.before.loaded, self.after.loaded),
             edge=list(self.edge),
             create=list(self.create),
             peers=_peers(self.before, self.after),

@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import SearchAnswer
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -132,7 +131,7 @@ class _BisectTask:
                 "searches": [],
                 "msg": "no request fails: nothing to search for",
             }
-        edge = [decode(EdgeEntry, each) for each in expectations.edge] if expectations else ()
+        edge = expectations.edge if expectations else ()
         found = search(
             Search(sides.before, sides.after, wanted[:_MOST], edge=edge), self.sides, self.controller, limit=limit
         )
@@ -166,9 +165,7 @@ class _BisectTask:
         if answer.unavailable is not None:
             raise PlanError(f"no private world can be built here: {answer.unavailable}", "unavailable")
         failed = check.judge(answer).failed_expectations
-        probes = {probe["id"]: probe for probe in check.probes}
+        probes = {probe.id: probe for probe in check.probes}
         return [
-            FailingRequest(decode(Probe, probes[each["probe"]]), list(each["failed"]))
-            for each in failed
-            if each["probe"] in probes
+            FailingRequest(probes[each["probe"]], list(each["failed"])) for each in failed if each["probe"] in probes
         ]

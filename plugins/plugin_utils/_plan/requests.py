@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import make_request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
@@ -33,8 +33,8 @@ def request_of(
     Raises:
         RouteError: no client could send it.
     """
-    sent = make_request(dict(fields), {}).arrive(Arrivals(before.loaded, after.loaded))
-    return decode(Probe, {"id": probe_id, "origin": "expect", "why": "asked for", **sent})
+    arrivals = Arrivals(before.loaded, after.loaded)
+    return replace(make_request(dict(fields), {}).probe(probe_id, arrivals, "expect"), why="asked for")
 
 
 def request_of_check(

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (
     FolderEntry,
     RouteCheckAnswer,
     RouteCheckJob,
 )
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Side, compare
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.outcome_diff import files
@@ -73,7 +73,7 @@ class RouteCheck:
     limit: int | None = None
     diff: Diff | None = None
     plan: ProbePlan = field(init=False)
-    probes: list[dict[str, t.Any]] = field(init=False, default_factory=list)
+    probes: list[Probe] = field(init=False, default_factory=list)
     missing: dict[str, list[str]] = field(init=False, default_factory=dict)
     _markers: dict[str, Mapping[str, Block]] = field(init=False, default_factory=dict)
 
@@ -90,9 +90,9 @@ class RouteCheck:
             sources={name: side.spec for name, side in sides.items()},
             traced={name: entries for name, side in sides.items() if (entries := self._traced(name, side))},
             again=len(self.plan.probes) <= _CHEAP,
-            probes=[decode(Probe, each) for each in self.plan.probes],
-            listens=[decode(ListenSocket, each) for each in self.plan.listens],
-            edge=[decode(EdgeEntry, each) for each in self.expectations.edge] if self.expectations else [],
+            probes=self.plan.probes,
+            listens=self.plan.listens,
+            edge=self.expectations.edge if self.expectations else [],
         )
 
     def _traced(self, name: str, side: ConfigSource) -> list[FolderEntry]:
@@ -126,7 +126,7 @@ class RouteCheck:
         self.probes = list(self.plan.probes)
         self._add_second(worlds, sides, reader)
         return compare(
-            self.probes,
+            [encode(probe) for probe in self.probes],
             sides[BEFORE],
             sides[AFTER],
             diff=t.cast("t.Any", self.diff),
@@ -138,7 +138,7 @@ class RouteCheck:
         self, worlds: Mapping[str, WorldResult], name: str, source: ConfigSource | None, reader: OutcomeReader
     ) -> Side:
         if source is None:
-            return Side([{**_NOTHING, "id": probe["id"]} for probe in self.plan.probes])
+            return Side([{**_NOTHING, "id": probe.id} for probe in self.plan.probes])
         world = _world(worlds, name, source)
         traced = _outcomes(worlds.get(TRACED[name]))
         repeated = _outcomes(worlds.get(AGAIN)) if name == BEFORE else None
@@ -165,10 +165,10 @@ class RouteCheck:
         ]
         for index in other:
             probe = self.plan.probes[index]
-            why = f"{probe['why']}, with the files there that were missing"
+            why = f"{probe.why}, with the files there that were missing"
             paths = sorted({path for side in sides.values() for path in files(side.outcomes[index])})
-            self.probes.append({**probe, "id": f"{probe['id']}{FILES}", "why": why, "made_files": paths})
-            self.missing[self.probes[-1]["id"]] = paths
+            self.probes.append(replace(probe, id=f"{probe.id}{FILES}", why=why, made_files=paths))
+            self.missing[self.probes[-1].id] = paths
         for name, side in sides.items():
             if side.traced:
                 traces = with_files(worlds.get(TRACED[name]), side.traced, reader)
@@ -179,7 +179,7 @@ class RouteCheck:
 
     def _renamed(self, outcomes: Sequence[Outcome], indexes: Sequence[int]) -> list[Outcome]:
         added = self.probes[len(self.plan.probes) :]
-        return [{**outcomes[index], "id": probe["id"]} for index, probe in zip(indexes, added, strict=True)]
+        return [{**outcomes[index], "id": probe.id} for index, probe in zip(indexes, added, strict=True)]
 
 
 def read_answer(answer: object) -> RouteCheckAnswer:

@@ -13,9 +13,8 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckAnswer
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, guilty_classes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, read_access_log
@@ -175,7 +174,7 @@ class _RouteCheckTask:
             create = sorted({path for each in failing for path in each.missing})
         else:
             failing = [each for each in failing if not each.probe.id.endswith(FILES)]
-        edge = [decode(EdgeEntry, each) for each in check.expectations.edge] if check.expectations else ()
+        edge = check.expectations.edge if check.expectations else ()
         wanted = Search(check.before, check.after, failing[:_MOST_SEARCHED], edge=edge, create=create)
         try:
             found = search(wanted, self.sides, self.controller)
@@ -223,13 +222,13 @@ def _unverified(reason: str, *, require: bool) -> Values:
 
 def _failing(guilty: list[dict[str, t.Any]], check: RouteCheck) -> list[FailingRequest]:
     """Return a request for each guilty group and expectation, the worst first."""
-    probes = {probe["id"]: probe for probe in check.probes}
+    probes = {probe.id: probe for probe in check.probes}
     found: dict[str, FailingRequest] = {}
     for each in guilty:
         identity = str(each.get("probe") or (each.get("example") or {}).get("probe"))
         if identity in probes:
             if identity not in found:
-                probe, missing = decode(Probe, probes[identity]), check.missing.get(identity, [])
+                probe, missing = probes[identity], check.missing.get(identity, [])
                 found[identity] = FailingRequest(probe, [], missing)
             found[identity].about.extend(each.get("failed") or [each["class"]])
     return list(found.values())

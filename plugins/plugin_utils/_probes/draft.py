@@ -17,11 +17,10 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain impo
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import SAFE
 
 if t.TYPE_CHECKING:
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import StubAnswer
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
 Header = tuple[str, str]
-#: An answer that stubs give during one probe, as the contract has it.
-Answer = dict[str, t.Any]
 
 #: Left to the caller: the name of the server that the draft is for.
 OWN_HOST: t.Final = "\0own"
@@ -47,7 +46,7 @@ class Draft(t.NamedTuple):
     client: str | None = None
     body: str = ""
     version: str = "1.1"
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[StubAnswer, ...] = ()
 
 
 def target_of(uri: str) -> str | None:

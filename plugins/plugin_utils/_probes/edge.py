@@ -13,9 +13,10 @@ import re
 import typing as t
 from fnmatch import fnmatchcase
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
-from .listeners import Listen, listen_of
+from .listeners import listen_of
 from .upstreams import upstreams_of
 
 if t.TYPE_CHECKING:
@@ -24,11 +25,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener
 
-#: The edge model of the contract: names, to, headers.
-Edge = dict[str, t.Any]
-
-#: What holds where nobody declares an edge: TLS ends in front of nginx for names that have no TLS socket.
-AUTOMATIC: t.Final[Edge] = {"names": ["*"], "to": 80, "headers": [["X-Forwarded-Proto", "https"]]}
+#: The edge without a declared one: TLS ends in front of nginx for names that have no TLS socket.
+AUTOMATIC: t.Final = EdgeEntry(["*"], 80, [["X-Forwarded-Proto", "https"]])
 _HTTPS: t.Final = 443
 _ROTATED: t.Final = re.compile(r"(?:[.-]\d+)*(?:\.gz)?$")
 
@@ -36,7 +34,7 @@ _ROTATED: t.Final = re.compile(r"(?:[.-]\d+)*(?:\.gz)?$")
 class Arrival(t.NamedTuple):
     """The socket that a URL arrives at, and the headers that it has got on the way."""
 
-    listen: Listen
+    listen: ListenSocket
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -49,7 +47,7 @@ class Arrivals:
         edge: what is declared to stand in front; empty for the automatic edge.
     """
 
-    def __init__(self, before: Config | None, after: Config | None, edge: Sequence[Edge] = ()) -> None:
+    def __init__(self, before: Config | None, after: Config | None, edge: Sequence[EdgeEntry] = ()) -> None:
         self.routers = [Router(config) for config in (after, before) if config is not None]
         self.edge = tuple(edge)
         self.upstreams: dict[str, tuple[str, ...]] = {}
@@ -72,12 +70,12 @@ class Arrivals:
         if entry is None and found is not None:
             return Arrival(found)
         if entry is not None:
-            inner = self._find(host, entry["to"], "", tls=False, v6=v6)
-            headers = tuple((name, value) for name, value in entry["headers"])
-            return Arrival(inner or _nowhere(entry["to"], tls=False, v6=v6), headers)
+            inner = self._find(host, entry.to, "", tls=False, v6=v6)
+            headers = tuple((name, value) for name, value in entry.headers)
+            return Arrival(inner or _nowhere(entry.to, tls=False, v6=v6), headers)
         return Arrival(_nowhere(port, address, tls=tls, v6=v6))
 
-    def _entry(self, host: str) -> Edge | None:
+    def _entry(self, host: str) -> EdgeEntry | None:
         """What stands in front of a name that no TLS socket has.
 
         Where nobody declared anything: of a name that a plain socket has, or of any where there is no TLS at all.
@@ -89,12 +87,12 @@ class Arrivals:
         if any(named(listener) for listener in sockets):
             return None
         for entry in self.edge:
-            if any(fnmatchcase(host.lower(), name.lower()) for name in entry["names"]):
+            if any(fnmatchcase(host.lower(), name.lower()) for name in entry.names):
                 return entry
-        plain = (each for each in listeners if not each.ssl and each.socket.port == AUTOMATIC["to"])
+        plain = (each for each in listeners if not each.ssl and each.socket.port == AUTOMATIC.to)
         return AUTOMATIC if not self.edge and (not sockets or any(map(named, plain))) else None
 
-    def _find(self, host: str, port: int, address: str, *, tls: bool, v6: bool) -> Listen | None:
+    def _find(self, host: str, port: int, address: str, *, tls: bool, v6: bool) -> ListenSocket | None:
         fitting = [
             (listener, listen)
             for router in self.routers
@@ -136,13 +134,11 @@ def _log_name(path: str) -> str:
     return _ROTATED.sub("", path.rpartition("/")[2])
 
 
-def _fits(listener: Listener, listen: Listen, port: int, address: str, *, tls: bool, v6: bool) -> bool:
+def _fits(listener: Listener, listen: ListenSocket, port: int, address: str, *, tls: bool, v6: bool) -> bool:
     if address:
-        return listen["address"] == address and (
-            listener.socket.is_unix or (listen["port"] == port and listen["ssl"] is tls)
-        )
+        return listen.address == address and (listener.socket.is_unix or (listen.port == port and listen.ssl is tls))
     socket = listener.socket
-    return not socket.is_unix and socket.port == port and socket.is_v6 is v6 and listen["ssl"] is tls
+    return not socket.is_unix and socket.port == port and socket.is_v6 is v6 and listen.ssl is tls
 
 
 def _names(host: str) -> t.Callable[[Listener], bool]:
@@ -161,7 +157,7 @@ def _is_any(_listener: Listener) -> bool:
     return True
 
 
-def _nowhere(port: int, address: str = "", *, tls: bool, v6: bool) -> Listen:
-    """A socket that nobody listens on."""
+def _nowhere(port: int, address: str = "", *, tls: bool, v6: bool) -> ListenSocket:
+    """Return a socket that neither configuration has."""
     found = address or ("::" if v6 else "0.0.0.0")  # noqa: S104 -- named, never bound here
-    return {"address": found, "port": port, "ssl": tls, "http2": False, "proxy_protocol": False}
+    return ListenSocket(found, port, ssl=tls)

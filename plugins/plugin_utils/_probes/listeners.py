@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import ANY_V4, ANY_V6
 
 if t.TYPE_CHECKING:
@@ -18,25 +20,31 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Router, Server
 
-#: A listen dictionary of the contract: address, port, ssl, http2, proxy_protocol.
-Listen = dict[str, t.Any]
-
 _LITERAL: t.Final = {ANY_V4: "0.0.0.0", ANY_V6: "::"}  # noqa: S104 -- named, never bound here
 
 
-def listen_of(listener: Listener) -> Listen | None:
-    """The listen dictionary of a bound socket; None for one that is given by a host name, whose address nobody knows."""
+def listen_of(listener: Listener) -> ListenSocket | None:
+    """Return a bound socket as probes address it; None for a host name, whose address is unknown here."""
     socket = listener.socket
     if not socket.is_unix and not is_literal(socket):
         return None
     address = socket.address if socket.is_unix else _LITERAL.get(socket.address, socket.address.strip("[]"))
-    return {
-        "address": address,
-        "port": socket.port,
-        "ssl": listener.ssl,
-        "http2": speaks_http2(listener),
-        "proxy_protocol": listener.proxy_protocol,
-    }
+    return ListenSocket(
+        address,
+        socket.port,
+        ssl=listener.ssl,
+        http2=speaks_http2(listener),
+        proxy_protocol=listener.proxy_protocol,
+    )
+
+
+#: The fields that tell two sockets apart.
+ListenKey = tuple[str, int, bool, bool, bool]
+
+
+def key_of(listen: ListenSocket) -> ListenKey:
+    """Return the fields that tell a socket from another one."""
+    return (listen.address, listen.port, listen.ssl, listen.http2, listen.proxy_protocol)
 
 
 def is_literal(socket: Socket) -> bool:
@@ -73,26 +81,26 @@ def _closest(server: Server, name: str) -> Directive | None:
     return found
 
 
-def merge_listens(routers: t.Iterable[Router]) -> list[Listen]:
+def merge_listens(routers: t.Iterable[Router]) -> list[ListenSocket]:
     """Every socket of several configurations once, in the order they appear.
 
     A socket that is plain in one and TLS in the other stands there twice: it is asked both ways. `names` are the
     server names on it: https of a name that no TLS socket has ends in front of nginx.
     """
-    merged: dict[tuple[t.Any, ...], Listen] = {}
-    names: dict[tuple[t.Any, ...], dict[str, None]] = {}
+    merged: dict[ListenKey, ListenSocket] = {}
+    names: dict[ListenKey, dict[str, None]] = {}
     for router in routers:
         for listener in router.listeners.values():
             listen = listen_of(listener)
             if listen is not None:
-                key = tuple(listen.values())
+                key = key_of(listen)
                 merged.setdefault(key, listen)
                 own = names.setdefault(key, {})
                 own.update((name, None) for server in listener.servers for name in server.names if name)
-    return [{**listen, "names": list(names[key])} for key, listen in merged.items()]
+    return [replace(listen, names=list(names[key])) for key, listen in merged.items()]
 
 
-def twins(listener: Listener) -> tuple[t.Any, ...]:
+def twins(listener: Listener) -> tuple[str | int, bool, bool]:
     """What listeners of one server have in common when they differ by address only."""
     if listener.socket.is_unix:
         return ("unix", listener.ssl, listener.proxy_protocol)

@@ -17,14 +17,16 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused i
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
-from .listeners import Listen, merge_listens
-from .probed_config import Probe, ProbedConfig, one_line
+from .listeners import key_of, merge_listens
+from .probed_config import ProbedConfig, one_line
 from .rate_limits import ClientPool
+from .socket_requests import answer_key
 from .upstreams import joined
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
     from .probed_config import CollectedRequest
@@ -41,17 +43,31 @@ class ProbeSource(t.Protocol):
         """Complete probes with ids of their own."""
 
 
-@dataclass
-class ProbePlan:
-    """What will be asked, where, and which blocks are not.
+@dataclass(frozen=True)
+class UnprobedBlock:
+    """A server or a location that no probe was made for, and the reason.
 
-    Each probe has `blocks`, a list of `{side, file, line}`: the blocks that it was made for. `unprobed` is a list of
-    `{side, file, line, server, block, reason}`: servers and locations that no probe was made for.
+    Attributes:
+        side: `before` or `after`.
+        server: the first name of the server.
+        block: the block's head in one line.
     """
 
+    side: str
+    file: str
+    line: int
+    server: str
+    block: str
+    reason: str
+
+
+@dataclass
+class ProbePlan:
+    """The probes for a change, the sockets of both configurations, and the blocks without a probe."""
+
     probes: list[Probe] = field(default_factory=list)
-    listens: list[Listen] = field(default_factory=list)
-    unprobed: list[dict[str, t.Any]] = field(default_factory=list)
+    listens: list[ListenSocket] = field(default_factory=list)
+    unprobed: list[UnprobedBlock] = field(default_factory=list)
 
 
 def probes_for(
@@ -66,7 +82,7 @@ def probes_for(
     return plan_probes(before, after, expectations=expectations, log=log, limit=limit).probes
 
 
-def listens_of(before: Config | None, after: Config | None) -> list[Listen]:
+def listens_of(before: Config | None, after: Config | None) -> list[ListenSocket]:
     """Every socket of both configurations, `address` a literal or `unix:/path`; without those given by host names."""
     return merge_listens(Router(config) for config in (after, before) if config is not None)
 
@@ -143,29 +159,28 @@ def _given(
             entry = entries.get(_key(probe))
             if entry is not None:
                 entry.turn = None
-                probe["blocks"] = entry.public
+                probe.blocks = entry.probed_blocks
             yield probe
 
 
 def _key(probe: Probe) -> Key:
-    answers = tuple((each["upstream"], each["status"], str(each["headers"]), each["down"]) for each in probe["answers"])
     return (
-        *probe["listen"].values(),
-        probe["host"],
-        probe["sni"],
-        probe["client"],
-        probe["version"],
-        probe["method"],
-        probe["target"],
-        tuple(tuple(header) for header in probe["headers"]),
-        probe["body"],
-        answers,
+        *key_of(probe.listen),
+        probe.host,
+        probe.sni,
+        probe.client,
+        probe.version,
+        probe.method,
+        probe.target,
+        tuple(tuple(header) for header in probe.headers),
+        probe.body,
+        *map(answer_key, probe.answers),
     )
 
 
 def _take_turns(entries: list[CollectedRequest], sides: list[ProbedConfig], limit: int) -> list[CollectedRequest]:
     """As many requests as allowed, one server after the other, in the order that they would have had."""
-    turns: dict[t.Any, list[CollectedRequest]] = {}
+    turns: dict[tuple[str, int] | None, list[CollectedRequest]] = {}
     for entry in entries:
         turns.setdefault(entry.turn, []).append(entry)
     changed = _changed(sides)
@@ -202,7 +217,7 @@ def _form(directive: Directive) -> int:
     return hash((directive.name, *directive.args, inner))
 
 
-def _unprobed(sides: list[ProbedConfig], asked: Collection[int], wanted: Collection[int]) -> Iterator[dict[str, t.Any]]:
+def _unprobed(sides: list[ProbedConfig], asked: Collection[int], wanted: Collection[int]) -> Iterator[UnprobedBlock]:
     for side in sides:
         for directive, server in side.blocks():
             if id(directive) in asked:
@@ -211,11 +226,11 @@ def _unprobed(sides: list[ProbedConfig], asked: Collection[int], wanted: Collect
             if not reason:
                 unasked = id(server.directive) not in wanted and id(server.directive) not in asked
                 reason = _NEVER if unasked else "no request was found that gets there"
-            yield {
-                "side": side.name,
-                "file": directive.file,
-                "line": directive.line,
-                "server": server.first_name,
-                "block": one_line(" ".join([directive.name, *directive.args])),
-                "reason": reason,
-            }
+            yield UnprobedBlock(
+                side.name,
+                directive.file,
+                directive.line,
+                server.first_name,
+                one_line(" ".join([directive.name, *directive.args])),
+                reason,
+            )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe, ProbedBlock
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
 from .effective_directives import EffectiveDirectives
@@ -28,7 +29,6 @@ if t.TYPE_CHECKING:
 
     from .socket_requests import Key, SocketRequest
 
-Probe = dict[str, t.Any]
 SideName = t.Literal["before", "after"]
 _LONGEST: t.Final = 160
 _CLIENTS_FOLLOW: t.Final = frozenset({"GET", "HEAD"})
@@ -43,55 +43,44 @@ class CollectedRequest:
         self.key = key
         self.sent = sent
         self.turn: tuple[SideName, int] | None = turn
-        self.blocks: dict[int, CollectedBlock] = {}
+        self.blocks: dict[int, ProbedBlock] = {}
 
     @property
-    def public(self) -> list[dict[str, t.Any]]:
-        """The blocks that the request was made for, as the contract has them."""
-        found: list[dict[str, t.Any]] = []
+    def probed_blocks(self) -> list[ProbedBlock]:
+        """Return the blocks that the request was made for, each once."""
+        found: list[ProbedBlock] = []
         for block in self.blocks.values():
-            if block.public not in found:
-                found.append(block.public)
+            if block not in found:
+                found.append(block)
         return found
 
-    def probe(self, id_: str) -> Probe:
-        """The request in the shape of the contract; `blocks` are the blocks that it was made for."""
+    def probe(self, probe_id: str) -> Probe:
+        """Make the probe."""
         sent, draft = self.sent, self.sent.draft
-        return {
-            "id": id_,
-            "origin": "generated",
-            "why": one_line(draft.why),
-            "file": draft.block.file,
-            "line": draft.block.line,
-            "blocks": self.public,
-            "listen": sent.listen,
-            "sni": sent.sni,
-            "client": sent.client,
-            "method": draft.method,
-            "target": draft.target,
-            "host": sent.host,
-            "headers": [list(header) for header in draft.headers],
-            "body": draft.body,
-            "version": sent.version,
-            "answers": list(draft.answers),
-            "follow": draft.method in _CLIENTS_FOLLOW,
-        }
+        return Probe(
+            probe_id,
+            sent.listen,
+            target=draft.target,
+            method=draft.method,
+            host=sent.host,
+            sni=sent.sni,
+            client=sent.client,
+            headers=[list(header) for header in draft.headers],
+            body=draft.body,
+            version=sent.version,
+            answers=list(draft.answers),
+            follow=draft.method in _CLIENTS_FOLLOW,
+            why=one_line(draft.why),
+            file=draft.block.file,
+            line=draft.block.line,
+            blocks=self.probed_blocks,
+        )
 
 
 def one_line(text: str) -> str:
     """A text from a configuration as a part of a message: printable, on one line, not endless."""
     shown = text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
-
-
-class CollectedBlock:
-    """A block of one configuration that probes are made for."""
-
-    __slots__ = ("directive", "public")
-
-    def __init__(self, side: SideName, directive: Directive) -> None:
-        self.directive = directive
-        self.public = {"side": side, "file": directive.file, "line": directive.line}
 
 
 class ProbedConfig:
@@ -107,7 +96,7 @@ class ProbedConfig:
         self.scenarios = Scenarios(self.settings, upstreams_of(config))
         #: By the identity of a directive: why nothing was made for it.
         self.reasons: dict[int, str] = {}
-        self._blocks: dict[int, CollectedBlock] = {}
+        self._blocks: dict[int, ProbedBlock] = {}
 
     def collect(self, entries: dict[Key, CollectedRequest]) -> None:
         """Adds every request that this configuration suggests."""
@@ -132,7 +121,7 @@ class ProbedConfig:
         directive = sent.draft.block
         block = self._blocks.get(id(directive))
         if block is None:
-            block = self._blocks[id(directive)] = CollectedBlock(self.name, directive)
+            block = self._blocks[id(directive)] = ProbedBlock(self.name, directive.file, directive.line)
         entry.blocks[id(directive)] = block
 
     def _why_unasked(self, server: Server) -> str:

@@ -22,6 +22,7 @@ from .addresses import DEFAULT_V4, DEFAULT_V6, Network, parse_network
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
 #: Networks of documentation (RFC 5737, RFC 3849); the first of a family has the default client.
@@ -47,12 +48,12 @@ class ClientPool:
             if addresses:
                 self._clients[default] = itertools.cycle(addresses)
 
-    def settle(self, probes: Iterable[dict[str, t.Any]]) -> None:
+    def settle(self, probes: Iterable[Probe]) -> None:
         """Changes the client of the probes that have the default one."""
         for probe in probes if self._clients else ():
-            clients = self._clients.get(probe["client"])
+            clients = self._clients.get(probe.client or "")
             if clients is not None:
-                probe["client"] = next(clients)
+                probe.client = next(clients)
 
 
 def _read(configs: Iterable[Config]) -> tuple[list[Network], bool]:

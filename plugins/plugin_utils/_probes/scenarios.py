@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import StubAnswer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import UPSTREAM_PASS
 
 from .addresses import is_v6, member_of, neighbour_to, stranger_to
@@ -25,7 +26,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
-    from .draft import Answer
     from .effective_directives import EffectiveDirectives
 
 _FORM: t.Final = (("Content-Type", "application/x-www-form-urlencoded"),)
@@ -41,16 +41,9 @@ _CLIENTS: t.Final = 8
 
 def answer(
     upstream: str, status: int = 200, *, headers: tuple[tuple[str, str], ...] = (), down: bool = False
-) -> Answer:
-    """What a stub answers, in the shape of the contract."""
-    return {
-        "upstream": upstream,
-        "status": status,
-        "headers": [list(header) for header in headers],
-        "body": "",
-        "delay": 0,
-        "down": down,
-    }
+) -> StubAnswer:
+    """Return the answer of a stub upstream."""
+    return StubAnswer(upstream, status, headers=[list(header) for header in headers], down=down)
 
 
 class Scenarios:
@@ -100,12 +93,23 @@ class Scenarios:
             return ()
         return peers_of(handler, self.upstreams)
 
-    def _answers(self, server: Server, location: Location, status: int, **more: t.Any) -> tuple[Answer, ...]:
+    def _answers(
+        self,
+        server: Server,
+        location: Location,
+        status: int,
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        down: bool = False,
+    ) -> tuple[StubAnswer, ...]:
         """What the upstreams of a location answer, while the backend of its `auth_request` lets everybody in."""
         backend = self._backend(server, location)
         passing = tuple(answer(peer) for peer in backend if peer != ANY)
         peers = peers_of(location.handler, self.upstreams) if backend and location.handler is not None else (ANY,)
-        return (*passing, *(answer(peer, status, **more) for peer in peers if peer not in backend or peer == ANY))
+        return (
+            *passing,
+            *(answer(peer, status, headers=headers, down=down) for peer in peers if peer not in backend or peer == ANY),
+        )
 
     def _pages(self, scope: Scope) -> set[str]:
         return {code for page in self.settings.effective(scope, "error_page") for code in page.args[:-1]}

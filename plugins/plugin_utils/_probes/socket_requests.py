@@ -16,14 +16,13 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples im
 
 from .addresses import NEIGHBOUR, default_client, is_loopback, is_v6
 from .draft import NO_HOST, OWN_HOST, Draft, is_host
-from .listeners import demands_http2, listen_of, twins
+from .listeners import demands_http2, key_of, listen_of, twins
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, StubAnswer
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Router, Server
-
-    from .listeners import Listen
 
 #: A host that no server is named after.
 UNKNOWN_HOST: t.Final = "unknown.invalid"
@@ -34,13 +33,13 @@ _LABELS: t.Final = ("www", "x", "a", "probe")
 _PORTS: t.Final = {True: 443, False: 80}
 
 #: The fields that tell two requests apart.
-Key = tuple[t.Any, ...]
+Key = tuple[object, ...]
 
 
 class SocketRequest(t.NamedTuple):
     """One request on one socket."""
 
-    listen: Listen
+    listen: ListenSocket
     host: str | None
     sni: str | None
     client: str
@@ -51,18 +50,20 @@ class SocketRequest(t.NamedTuple):
     def key(self) -> Key:
         """The fields that tell two requests apart."""
         draft = self.draft
-        answers = tuple(
-            (each["upstream"], each["status"], str(each["headers"]), each["down"]) for each in draft.answers
-        )
         return (
-            *self.listen.values(),
+            *key_of(self.listen),
             *self[1:5],
             draft.method,
             draft.target,
             draft.headers,
             draft.body,
-            answers,
+            *map(answer_key, draft.answers),
         )
+
+
+def answer_key(answer: StubAnswer) -> Key:
+    """Return the fields that tell an answer of a stub from another one."""
+    return (answer.upstream, answer.status, str(answer.headers), answer.down)
 
 
 class SocketRequests:
@@ -70,13 +71,13 @@ class SocketRequests:
 
     def __init__(self, router: Router) -> None:
         self.router = router
-        self._listens: dict[int, tuple[Listen | None, bool]] = {}
+        self._listens: dict[int, tuple[ListenSocket | None, bool]] = {}
 
-    def listen(self, listener: Listener) -> Listen | None:
-        """The listen dictionary of a socket, the same object for each of its requests."""
+    def listen(self, listener: Listener) -> ListenSocket | None:
+        """Return a socket as probes address it, the same object for each of its requests."""
         return self._facts(listener)[0]
 
-    def _facts(self, listener: Listener) -> tuple[Listen | None, bool]:
+    def _facts(self, listener: Listener) -> tuple[ListenSocket | None, bool]:
         facts = self._listens.get(id(listener))
         if facts is None:
             only2 = demands_http2(listener) and not listener.ssl
@@ -85,7 +86,7 @@ class SocketRequests:
 
     def of_server(self, server: Server) -> list[list[Listener]]:
         """A server's sockets, those together that differ by address only."""
-        groups: dict[tuple[t.Any, ...], dict[int, Listener]] = {}
+        groups: dict[tuple[str | int, bool, bool], dict[int, Listener]] = {}
         for each in server.listens:
             listener = self.router.listeners.get(each.socket) if not each.quic else None
             if listener is not None and self.listen(listener) is not None:
@@ -135,7 +136,7 @@ class SocketRequests:
         draft = Draft("/", "no Host header", block, host=NO_HOST)
         yield from self._send(listener, None, NO_HOST, [draft])
         listen, only2 = self._facts(listener)
-        if listen is not None and listen["http2"] and not only2:
+        if listen is not None and listen.http2 and not only2:
             host = next(iter(self.hosts(listener.default, listener)), UNKNOWN_HOST)
             yield from self._send(listener, None, host, [Draft("/", "HTTP/2", block, version="2")])
 
@@ -145,10 +146,10 @@ class SocketRequests:
         listen, only2 = self._facts(listener)
         if listen is None:
             return
-        plain = default_client(listen["address"])
+        plain = default_client(listen.address)
         names = {host: _names(listener, host)}
         for draft in drafts:
-            if draft.client is not None and not _can_connect(draft.client, listener, listen["address"]):
+            if draft.client is not None and not _can_connect(draft.client, listener, listen.address):
                 continue
             asked = host if draft.host == OWN_HOST else draft.host
             if asked != host and server is not None:

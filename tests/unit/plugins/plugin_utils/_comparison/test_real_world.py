@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Side, compare
@@ -87,13 +88,15 @@ class Check:
             traced = self._run(plan, {**content, **changed}, trace=True)
             assert [each["status"] for each in traced] == [each["status"] for each in outcomes]
             sides.append(Side(outcomes, config=config, markers=markers, traced=traced))
-        return compare(plan.probes, *sides, diff=diff(*configs))
+        return compare([encode(probe) for probe in plan.probes], *sides, diff=diff(*configs))
 
     def _run(self, plan: t.Any, files: dict[str, bytes], *, trace: bool = False) -> list[dict[str, t.Any]]:
         self.runs += 1
         folder = tree(self.folder / str(self.runs), files)
-        with World(self.instance, folder, listens=plan.listens, fs="empty", trace=trace) as world:
-            return world.probe(plan.probes)
+        with World(
+            self.instance, folder, listens=[encode(listen) for listen in plan.listens], fs="empty", trace=trace
+        ) as world:
+            return world.probe([encode(probe) for probe in plan.probes])
 
 
 @pytest.fixture

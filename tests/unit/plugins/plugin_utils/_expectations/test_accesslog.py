@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, read_access_log
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import accesslog as room
@@ -53,9 +54,7 @@ def read(*lines: bytes, name: str = "access.log", formats: list[LogFormat] = COM
 
 def asked(log: AccessLog) -> list[tuple[str, str, str, int]]:
     probes = log.probes(None, SITE)
-    return [
-        (p["method"], "https" if p["listen"]["ssl"] else "http", p["host"] + p["target"], p["weight"]) for p in probes
-    ]
+    return [(p.method, "https" if p.listen.ssl else "http", p.host + p.target, p.weight) for p in probes]
 
 
 def written(path: Path, data: bytes) -> str:
@@ -169,7 +168,9 @@ def test_nothing_that_is_one_person_s_is_kept(secret: str, around: str) -> None:
     assert not shared(secret.replace("%40", "@"), kept), kept
     assert clean_path(kept) == kept
     log = read(combined(f"GET {path} HTTP/1.1"))
-    assert secret not in json.dumps([log.probes(None, SITE), log.facts, list(map(str, log.examples.values()))])
+    assert secret not in json.dumps(
+        [[encode(probe) for probe in log.probes(None, SITE)], log.facts, list(map(str, log.examples.values()))]
+    )
 
 
 def shared(secret: str, kept: str) -> bool:
@@ -225,7 +226,7 @@ def test_requests_are_grouped_and_weighted() -> None:
     log = read(*lines, name="plain.log")
     assert asked(log) == [("GET", "http", "plain.example.com/p/0/x", 50), ("GET", "http", "plain.example.com/", 7)]
     first = log.probes(None, SITE)[0]
-    assert (first["id"], first["origin"], first["why"], first["file"], first["line"]) == (
+    assert (first.id, first.origin, first.why, first.file, first.line) == (
         "l1",
         "log",
         "asked for 50 times",
@@ -261,9 +262,9 @@ def test_huge_logs_are_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_both_ask_for_is_asked_once() -> None:
     log = read(combined("GET /a/ HTTP/1.1"), name="plain.log")
     plan = plan_probes(None, SITE, log=log)
-    mine = [probe for probe in plan.probes if probe["origin"] == "log"]
-    assert [probe["target"] for probe in mine] == ["/a/"]
-    same = [p for p in plan.probes if (p["target"], p["host"], p["listen"]["port"]) == ("/a/", "plain.example.com", 80)]
+    mine = [probe for probe in plan.probes if probe.origin == "log"]
+    assert [probe.target for probe in mine] == ["/a/"]
+    same = [p for p in plan.probes if (p.target, p.host, p.listen.port) == ("/a/", "plain.example.com", 80)]
     assert len(same) == 1
 
 
@@ -323,8 +324,8 @@ def test_no_line_breaks_the_reading(lines: list[bytes]) -> None:
     log = read(*lines)
     assert log.broken + sum(log.weights.values()) == log.lines == len(lines)
     for probe in log.probes(None, SITE):
-        assert probe["target"].isascii()
-        assert probe["target"].isprintable()
+        assert probe.target.isascii()
+        assert probe.target.isprintable()
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -336,7 +337,7 @@ def test_no_line_breaks_the_reading(lines: list[bytes]) -> None:
 )
 def test_no_value_behind_a_path_is_kept(secret: str, place: str) -> None:
     log = read(combined(f"GET /a{place.format(secret)} HTTP/1.1"))
-    text = json.dumps([log.probes(None, SITE), log.facts])
+    text = json.dumps([[encode(probe) for probe in log.probes(None, SITE)], log.facts])
     assert secret not in text
 
 

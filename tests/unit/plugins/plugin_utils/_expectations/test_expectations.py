@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.accepting import parse as parse_accepted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, Place, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations, results, schema
@@ -20,8 +22,6 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import plan_probes, probes_for
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
-
-Probe = dict[str, t.Any]
 
 
 def config(block: str) -> Config:
@@ -54,19 +54,19 @@ def test_lists_are_products() -> None:
         "{status: 200}",
     )
     probes = expectations.probes(None, SITE)
-    assert [probe["id"] for probe in probes] == [f"e1.{n}" for n in range(1, 9)]
-    assert {(p["method"], p["target"], p["client"]) for p in probes} == {
+    assert [probe.id for probe in probes] == [f"e1.{n}" for n in range(1, 9)]
+    assert {(p.method, p.target, p.client) for p in probes} == {
         (method, target, client)
         for method in ("GET", "HEAD")
         for target in ("/a", "/b")
         for client in ("10.0.0.1", "2001:db8::9")
     }
-    assert {p["listen"]["address"] for p in probes if ":" in p["client"]} == {"::"}
+    assert {p.listen.address for p in probes if ":" in p.client} == {"::"}
 
 
 def test_host_and_path_are_a_product_too() -> None:
     expectations = case("{host: [www.example.com, plain.example.com], path: [/, /x], scheme: http}", "{status: 200}")
-    assert [(p["host"], p["target"], p["listen"]["port"]) for p in expectations.probes(None, SITE)] == [
+    assert [(p.host, p.target, p.listen.port) for p in expectations.probes(None, SITE)] == [
         ("www.example.com", "/", 80),
         ("www.example.com", "/x", 80),
         ("plain.example.com", "/", 80),
@@ -83,7 +83,7 @@ expect:
   then: {location: "https://www.example.com/new/{page}"}
 """
     expectations = Expectations.load(text, "routes.yml")
-    assert [(p["target"], p["headers"]) for p in expectations.probes(None, SITE)] == [
+    assert [(p.target, p.headers) for p in expectations.probes(None, SITE)] == [
         ("/old/a", [["X-Page", "a"]]),
         ("/old/b/c", [["X-Page", "b/c"]]),
     ]
@@ -119,9 +119,10 @@ expect:
         ),
     ],
 )
-def test_what_a_request_becomes(request_: str, expected: Probe) -> None:
+def test_what_a_request_becomes(request_: str, expected: dict[str, t.Any]) -> None:
     [probe] = case(request_, "{status: 200}").probes(None, SITE)
-    assert {name: probe[name] for name in expected} == expected
+    sent = encode(probe)
+    assert {name: sent[name] for name in expected} == expected
 
 
 def test_stub_answers_go_to_every_peer_of_the_upstream() -> None:
@@ -132,7 +133,7 @@ def test_stub_answers_go_to_every_peer_of_the_upstream() -> None:
   - {delay: 2}
 """
     [probe] = case("{url: https://www.example.com/}", "{status: 404}", text).probes(None, SITE)
-    assert probe["answers"] == [
+    assert [encode(answer) for answer in probe.answers] == [
         {
             "upstream": "10.0.0.1:8080",
             "status": 404,
@@ -157,12 +158,13 @@ def test_stub_answers_go_to_every_peer_of_the_upstream() -> None:
 def test_the_plan_asks_expectations_first_and_nothing_twice() -> None:
     expectations = case("{url: https://www.example.com/}", "{status: 200}")
     plan = plan_probes(SITE, SITE, expectations=expectations)
-    assert plan.probes[0]["id"] == "e1.1"
-    assert plan.probes[0]["blocks"], "the generated request that it stands for was made for a block"
+    assert plan.probes[0].id == "e1.1"
+    assert plan.probes[0].blocks, "the generated request that it stands for was made for a block"
     alone = probes_for(SITE, SITE)
     assert len(plan.probes) == len(alone)
     assert len(probes_for(SITE, SITE, expectations=expectations, limit=0)) == 1
-    assert json.loads(json.dumps(plan.probes)) == plan.probes
+    sent = json.loads(json.dumps([encode(probe) for probe in plan.probes]))
+    assert [decode(Probe, probe) for probe in sent] == plan.probes
 
 
 # -- what is refused
@@ -283,7 +285,7 @@ expect:
   then: *t
 """
     probes = Expectations.load(text, "routes.yml").probes(None, SITE)
-    assert [(probe["why"], probe["client"]) for probe in probes] == [
+    assert [(probe.why, probe.client) for probe in probes] == [
         *(("one", "10.0.0.1"), ("two", "10.0.0.1"), ("three", "10.0.0.3")),
     ]
 
@@ -543,7 +545,7 @@ accept:
 
 def test_the_edge_is_that_of_the_contract() -> None:
     text = 'edge: [{names: "*.example.com", tls: terminated, to: 8080, headers: {X-Forwarded-Proto: https, X-Port: "443"}}]'
-    assert Expectations.load(text, "routes.yml").edge == [
+    assert [encode(each) for each in Expectations.load(text, "routes.yml").edge] == [
         {"names": ["*.example.com"], "to": 8080, "headers": [["X-Forwarded-Proto", "https"], ["X-Port", "443"]]}
     ]
 

@@ -20,6 +20,7 @@ from ansible.template import Templar
 from ansible.utils.vars import combine_vars
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import run_worlds
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
@@ -91,8 +92,8 @@ def run(
     job = {
         "instance": {"config_dir": str(config_dir), **instance},
         "worlds": [{"name": "plain", "tree": str(config_dir)}, {"name": "traced", "tree": str(traced), "trace": True}],
-        "probes": plan.probes,
-        "listens": plan.listens,
+        "probes": [encode(probe) for probe in plan.probes],
+        "listens": [encode(listen) for listen in plan.listens],
         "deadline": 120.0,
     }
     worlds = run_worlds(job)["worlds"]
@@ -121,9 +122,9 @@ def test_every_block_that_probes_are_made_for_is_reached(work: Path) -> None:
     plan = plan_probes(config, config)
     outcomes, traced, markers = run(folder, config, plan, work)
     reached = {(markers[mark].place.file, markers[mark].place.line) for each in traced for mark in each["trace"]}
-    wanted = {(block["file"], block["line"]) for probe in plan.probes for block in probe["blocks"]}
+    wanted = {(block.file, block.line) for probe in plan.probes for block in probe.blocks}
     assert wanted - reached == set()
-    assert [(each["side"], each["block"]) for each in plan.unprobed] == [
+    assert [(each.side, each.block) for each in plan.unprobed] == [
         (side, block) for side in ("after", "before") for block in ("server", "location /never")
     ]
     malformed = [probe for probe, each in zip(plan.probes, outcomes, strict=True) if each["status"] == 400]
@@ -182,7 +183,7 @@ def test_the_example_is_as_expected(work: Path, change: str | None) -> None:
 def test_the_outage_is_not(work: Path) -> None:
     assert Example(work, "outage").failed() == {
         "pages are made for the person who asks": {"status", "upstream", "errors"},
-        "nobody sees a page without a profile": {"status", "upstream"},
+        "no page without a profile": {"status", "upstream"},
         "both profile calls answer, on both sites": {"status", "upstream", "errors"},
         "old links find their new page": {"final: status"},
     }

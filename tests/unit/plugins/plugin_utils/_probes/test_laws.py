@@ -11,12 +11,15 @@ import ipaddress
 import json
 import re
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, ConfigError, load_files, load_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, listens_of, plan_probes
@@ -88,15 +91,16 @@ def assert_well_formed(probe: dict[str, t.Any]) -> None:
 
 def assert_laws(before: Config | None, after: Config | None) -> ProbePlan:
     plan = plan_probes(before, after)
-    assert json.loads(json.dumps(plan.probes)) == plan.probes
-    for probe in plan.probes:
+    sent = [encode(probe) for probe in plan.probes]
+    assert [decode(Probe, probe) for probe in json.loads(json.dumps(sent))] == plan.probes
+    for probe in sent:
         assert_well_formed(probe)
-    assert [probe["id"] for probe in plan.probes] == [f"p{number}" for number in range(1, len(plan.probes) + 1)]
-    seen = [json.dumps({k: v for k, v in probe.items() if k in ASKED}, sort_keys=True) for probe in plan.probes]
+    assert [probe.id for probe in plan.probes] == [f"p{number}" for number in range(1, len(plan.probes) + 1)]
+    seen = [json.dumps({k: v for k, v in probe.items() if k in ASKED}, sort_keys=True) for probe in sent]
     assert len(set(seen)) == len(seen), "a request is made twice"
     assert_all_blocks(plan, before=before, after=after)
-    listens = [{key: listen[key] for key in LISTEN} for listen in listens_of(before, after)]
-    assert all(probe["listen"] in listens for probe in plan.probes)
+    listens = [replace(listen, names=None) for listen in listens_of(before, after)]
+    assert all(probe.listen in listens for probe in plan.probes)
     return plan
 
 
@@ -104,8 +108,8 @@ ASKED = FIELDS - {"id", "origin", "why", "file", "line", "blocks", "follow"}
 
 
 def assert_all_blocks(plan: ProbePlan, **sides: Config | None) -> None:
-    known = {(block["side"], block["file"], block["line"]) for probe in plan.probes for block in probe["blocks"]}
-    known |= {(block["side"], block["file"], block["line"]) for block in plan.unprobed if block["reason"]}
+    known = {(block.side, block.file, block.line) for probe in plan.probes for block in probe.blocks}
+    known |= {(block.side, block.file, block.line) for block in plan.unprobed if block.reason}
     for side, config in sides.items():
         for block in blocks(config) if config is not None else ():
             assert (side, *block) in known, block
@@ -144,8 +148,8 @@ def test_a_limit_takes_a_part_of_the_plan_and_says_what_it_leaves_out(seed: int,
     config = random_config(seed)
     whole, part = plan_probes(None, config), plan_probes(None, config, limit=limit)
     assert len(part.probes) == min(limit, len(whole.probes))
-    without_ids = [{**probe, "id": ""} for probe in whole.probes]
-    positions = [without_ids.index({**probe, "id": ""}) for probe in part.probes]
+    without_ids = [replace(probe, id="") for probe in whole.probes]
+    positions = [without_ids.index(replace(probe, id="")) for probe in part.probes]
     assert positions == sorted(positions)
     assert_all_blocks(part, after=config)
 
@@ -155,7 +159,7 @@ def test_a_limit_takes_a_part_of_the_plan_and_says_what_it_leaves_out(seed: int,
 def test_the_same_configuration_twice_asks_no_more_than_once(seed: int) -> None:
     one = plan_probes(None, random_config(seed))
     both = plan_probes(random_config(seed), random_config(seed))
-    assert [{**probe, "blocks": []} for probe in both.probes] == [{**probe, "blocks": []} for probe in one.probes]
+    assert [replace(probe, blocks=[]) for probe in both.probes] == [replace(probe, blocks=[]) for probe in one.probes]
 
 
 NASTY = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)

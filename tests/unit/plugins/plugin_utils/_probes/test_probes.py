@@ -8,13 +8,17 @@ import typing as t
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import (
+    EdgeEntry,
+    ListenSocket,
+    Probe,
+    ProbedBlock,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import listens_of, plan_probes, probes_for
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
-
-Probe = dict[str, t.Any]
 
 
 def config(block: str, **files: str) -> Config:
@@ -32,17 +36,17 @@ def targets(after: Config, before: Config | None = None) -> list[str]:
     plain = [
         probe
         for probe in probes_for(before, after)
-        if probe["method"] == "GET" and probe["host"] == "a.test" and not probe["headers"] and not probe["answers"]
+        if probe.method == "GET" and probe.host == "a.test" and not probe.headers and not probe.answers
     ]
-    return list(dict.fromkeys(probe["target"] for probe in plain))
+    return list(dict.fromkeys(probe.target for probe in plain))
 
 
 def find(probes: list[Probe], **wanted: t.Any) -> list[Probe]:
-    return [probe for probe in probes if all(probe[name] == value for name, value in wanted.items())]
+    return [probe for probe in probes if all(getattr(probe, name) == value for name, value in wanted.items())]
 
 
 def headers(probes: list[Probe], name: str) -> set[str]:
-    return {value for probe in probes for key, value in probe["headers"] if key == name}
+    return {value for probe in probes for key, value in probe.headers if key == name}
 
 
 # -- URIs
@@ -86,11 +90,11 @@ def test_a_probe_names_the_blocks_of_both_sides_that_it_was_made_for() -> None:
     before = config("\n\nserver { listen 80; server_name a.test; location /a/ { } }")
     after = config("server { listen 80; server_name a.test; location /a/ { } }")
     [probe] = find(probes_for(before, after), target="/a/", host="a.test")
-    assert probe["blocks"] == [
-        {"side": "after", "file": "nginx.conf", "line": 3},
-        {"side": "before", "file": "nginx.conf", "line": 5},
+    assert probe.blocks == [
+        ProbedBlock("after", "nginx.conf", 3),
+        ProbedBlock("before", "nginx.conf", 5),
     ]
-    assert (probe["file"], probe["line"]) == ("nginx.conf", 3)
+    assert (probe.file, probe.line) == ("nginx.conf", 3)
 
 
 def test_arguments_go_with_the_second_request_of_a_location() -> None:
@@ -181,16 +185,16 @@ def test_inputs_that_matter_together_are_tried_together() -> None:
 
 def test_methods_that_a_block_reads() -> None:
     probes = probes_for(None, site("location /p { if ($request_method = PUT) { return 405; } }"))
-    assert {probe["method"] for probe in find(probes, target="/p")} == {"GET", "PUT", "POST", "DELETE"}
+    assert {probe.method for probe in find(probes, target="/p")} == {"GET", "PUT", "POST", "DELETE"}
     limited = probes_for(None, site("location /p { limit_except GET { deny all; } }"))
-    assert {"POST", "DELETE"} <= {probe["method"] for probe in find(limited, target="/p")}
+    assert {"POST", "DELETE"} <= {probe.method for probe in find(limited, target="/p")}
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "put", "A B"])
 def test_a_method_that_the_request_line_of_a_probe_cannot_carry_is_not_sent(method: str) -> None:
     # CONNECT takes an authority as its target (RFC 9110, 9.3.6), a probe has a path.
     probes = probes_for(None, site(f'location /p {{ if ($request_method = "{method}") {{ return 405; }} }}'))
-    assert {probe["method"] for probe in find(probes, target="/p")} == {"GET", "POST", "DELETE"}
+    assert {probe.method for probe in find(probes, target="/p")} == {"GET", "POST", "DELETE"}
 
 
 # -- clients
@@ -198,19 +202,19 @@ def test_a_method_that_the_request_line_of_a_probe_cannot_carry_is_not_sent(meth
 
 def test_clients_meet_and_miss_the_entries_of_access_rules() -> None:
     probes = probes_for(None, site("location /adm { allow 10.1.0.0/16; allow 192.0.2.7; deny all; }"))
-    assert {probe["client"] for probe in find(probes, target="/adm")} == {"10.1.0.1", "192.0.2.7", "198.51.100.1"}
+    assert {probe.client for probe in find(probes, target="/adm")} == {"10.1.0.1", "192.0.2.7", "198.51.100.1"}
 
 
 def test_clients_meet_and_miss_the_entries_of_geo() -> None:
     http = "geo $inside { default 0; 10.0.0.0/8 1; 198.51.100.0/24 2; }"
     probes = probes_for(None, site("location /g { if ($inside) { return 403; } }", http))
-    assert {probe["client"] for probe in find(probes, target="/g")} == {"10.0.0.1", "198.51.100.1", "203.0.113.7"}
+    assert {probe.client for probe in find(probes, target="/g")} == {"10.0.0.1", "198.51.100.1", "203.0.113.7"}
 
 
 def test_clients_of_the_other_family_come_to_the_socket_of_theirs() -> None:
     block = "server { listen 80; listen [::]:80; server_name a.test; location /a { allow 2001:db8:5::/48; deny all; } }"
     found = find(probes_for(None, config(block)), target="/a", client="2001:db8:5::1")
-    assert [probe["listen"]["address"] for probe in found] == ["::"]
+    assert [probe.listen.address for probe in found] == ["::"]
     only4 = probes_for(None, site("location /a { allow 2001:db8:5::/48; deny all; }"))
     assert not find(only4, client="2001:db8:5::1")
 
@@ -218,11 +222,11 @@ def test_clients_of_the_other_family_come_to_the_socket_of_theirs() -> None:
 def test_only_clients_on_loopback_come_to_sockets_there() -> None:
     rules = "location /a { allow 127.0.0.1; allow 10.0.0.0/8; deny all; }"
     own = probes_for(None, config(f"server {{ listen 127.0.0.5:80; server_name a.test; {rules} }}"))
-    assert {probe["client"] for probe in own} == {"127.0.0.1", "127.9.9.9"}
+    assert {probe.client for probe in own} == {"127.0.0.1", "127.9.9.9"}
     public = probes_for(None, config(f"server {{ listen 192.0.2.1:80; server_name a.test; {rules} }}"))
-    assert {probe["client"] for probe in public} == {"198.51.100.1", "10.0.0.1"}
+    assert {probe.client for probe in public} == {"198.51.100.1", "10.0.0.1"}
     everywhere = probes_for(None, config(f"server {{ listen 80; server_name a.test; {rules} }}"))
-    assert {probe["client"] for probe in everywhere} == {"198.51.100.1", "10.0.0.1", "127.0.0.1"}
+    assert {probe.client for probe in everywhere} == {"198.51.100.1", "10.0.0.1", "127.0.0.1"}
 
 
 def test_clients_behind_a_trusted_proxy() -> None:
@@ -246,7 +250,7 @@ LIMIT = "limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;"
 def test_where_requests_are_limited_many_clients_ask(http: str, inner: str, networks: set[str]) -> None:
     locations = "".join(f"location /{n} {{ }}" for n in range(300))
     probes = probes_for(None, site(inner + locations, http))
-    clients = {probe["client"] for probe in probes if probe["why"].startswith("location")}
+    clients = {probe.client for probe in probes if probe.why.startswith("location")}
     assert {client.rpartition(".")[0] for client in clients} == networks
     assert len(clients) == 254 * len(networks) if http else len(clients) == 1
 
@@ -255,7 +259,7 @@ def test_where_rules_tell_neighbours_apart_the_default_client_asks() -> None:
     probes = probes_for(None, site("limit_req zone=z; allow 198.51.100.128/25; deny all;", LIMIT))
     assert (
         {"198.51.100.1", "198.51.100.129"}
-        <= {probe["client"] for probe in probes}
+        <= {probe.client for probe in probes}
         < {
             *("198.51.100.1", "198.51.100.129", "203.0.113.7"),
             *(f"2001:db8::{n}" for n in range(2)),
@@ -271,15 +275,15 @@ def test_an_expectation_s_own_client_stays_who_it_is() -> None:
 """
     expectations = Expectations.load(text, "routes.yml")
     probes = probes_for(None, site("limit_req zone=z;", LIMIT), expectations=expectations, limit=0)
-    assert [probe["client"] for probe in probes] == ["10.0.0.1", "198.51.100.77"]
+    assert [probe.client for probe in probes] == ["10.0.0.1", "198.51.100.77"]
 
 
 # -- upstreams
 
 
 def answers(after: Config, target: str) -> list[t.Any]:
-    found = [probe["answers"] for probe in probes_for(None, after) if probe["target"] == target and probe["answers"]]
-    return [[(each["upstream"], each["status"], each["down"], each["headers"]) for each in one] for one in found]
+    found = [probe.answers for probe in probes_for(None, after) if probe.target == target and probe.answers]
+    return [[(each.upstream, each.status, each.down, each.headers) for each in one] for one in found]
 
 
 def test_the_backend_of_auth_request_denies() -> None:
@@ -324,8 +328,8 @@ def test_internal_locations_are_asked_directly_and_through_an_upstream() -> None
 
 def test_named_locations_are_reached_by_what_leads_to_them() -> None:
     plan = plan_probes(None, site("location / { try_files $uri @app; }\nlocation @app { return 200; }"))
-    [probe] = [probe for probe in plan.probes if {"side": "after", "file": "nginx.conf", "line": 6} in probe["blocks"]]
-    assert probe["target"] == "/x?x=1"
+    [probe] = [probe for probe in plan.probes if ProbedBlock("after", "nginx.conf", 6) in probe.blocks]
+    assert probe.target == "/x?x=1"
     assert not plan.unprobed
 
 
@@ -333,7 +337,7 @@ def test_named_locations_are_reached_by_what_leads_to_them() -> None:
 
 
 def asked(after: Config) -> list[tuple[str, int, str | None, str]]:
-    return [(p["listen"]["address"], p["listen"]["port"], p["host"], p["target"]) for p in probes_for(None, after)]
+    return [(p.listen.address, p.listen.port, p.host, p.target) for p in probes_for(None, after)]
 
 
 def test_aliases_and_further_sockets_get_two_requests() -> None:
@@ -355,10 +359,10 @@ def test_sockets_that_differ_by_more_than_the_address_get_everything() -> None:
 def test_every_socket_is_asked_for_an_unknown_host_and_for_none() -> None:
     probes = probes_for(None, config("server { listen 443 ssl; listen 80; server_name a.test; }"))
     for number in (80, 443):
-        unknown = [p for p in probes if p["host"] == "unknown.invalid" and p["listen"]["port"] == number]
-        assert next((p["target"], p["sni"]) for p in unknown) == ("/", "unknown.invalid" if number == 443 else None)
-        [nameless] = [p for p in probes if p["host"] is None and p["listen"]["port"] == number]
-        assert (nameless["version"], nameless["sni"]) == ("1.0", None)
+        unknown = [p for p in probes if p.host == "unknown.invalid" and p.listen.port == number]
+        assert next((p.target, p.sni) for p in unknown) == ("/", "unknown.invalid" if number == 443 else None)
+        [nameless] = [p for p in probes if p.host is None and p.listen.port == number]
+        assert (nameless.version, nameless.sni) == ("1.0", None)
 
 
 def test_a_server_without_a_name_is_asked_as_what_it_is() -> None:
@@ -373,7 +377,7 @@ def test_names_that_another_server_has_are_not_asked_for_in_vain() -> None:
         None,
         config("server { listen 80; server_name a.test; }\nserver { listen 80; server_name a.test; location /n { } }"),
     )
-    assert [(each["line"], each["block"], each["reason"]) for each in plan.unprobed] == [
+    assert [(each.line, each.block, each.reason) for each in plan.unprobed] == [
         (4, "server", 'its name "a.test" belongs to the server at nginx.conf:3'),
         (4, "location /n", "its server is never asked"),
     ]
@@ -386,15 +390,15 @@ def test_wildcards_avoid_names_that_belong_to_others() -> None:
 
 def test_ports_that_are_not_the_scheme_s_own_are_in_the_host() -> None:
     probes = probes_for(None, config("server { listen 8443 ssl; server_name a.test; }"))
-    assert probes[0]["host"] == "a.test:8443"
-    assert probes[0]["sni"] == "a.test"
+    assert probes[0].host == "a.test:8443"
+    assert probes[0].sni == "a.test"
 
 
 def test_http2() -> None:
     probes = probes_for(None, config("server { listen 443 ssl http2; server_name a.test; location /a { } }"))
-    assert [(p["target"], p["host"]) for p in find(probes, version="2")] == [("/", "a.test")]
+    assert [(p.target, p.host) for p in find(probes, version="2")] == [("/", "a.test")]
     plain = probes_for(None, config("server { listen 80 http2; server_name a.test; location /a { } }"))
-    assert {probe["version"] for probe in plain} == {"2"}
+    assert {probe.version for probe in plain} == {"2"}
     directive = probes_for(None, config("server { listen 443 ssl; http2 on; server_name a.test; }"))
     assert find(directive, version="2")
 
@@ -405,27 +409,19 @@ def test_listens() -> None:
         "server { listen 192.0.2.1:443 ssl http2; listen [::]:80; listen unix:/run/a.sock proxy_protocol; listen 443 quic;"
         " listen name.test:80; server_name b.test; } server { listen 80 ssl; server_name c.test; }"
     )
-    plain = {"http2": False, "proxy_protocol": False}
     assert listens_of(before, after) == [
-        {"address": "192.0.2.1", "port": 443, "ssl": True, "http2": True, "proxy_protocol": False, "names": ["b.test"]},
-        {"address": "::", "port": 80, "ssl": False, **plain, "names": ["b.test"]},
-        {
-            "address": "unix:/run/a.sock",
-            "port": 0,
-            "ssl": False,
-            "http2": False,
-            "proxy_protocol": True,
-            "names": ["b.test"],
-        },
-        {"address": "0.0.0.0", "port": 80, "ssl": True, **plain, "names": ["c.test"]},
-        {"address": "0.0.0.0", "port": 80, "ssl": False, **plain, "names": ["a.test"]},
+        ListenSocket("192.0.2.1", 443, ssl=True, http2=True, names=["b.test"]),
+        ListenSocket("::", 80, names=["b.test"]),
+        ListenSocket("unix:/run/a.sock", 0, proxy_protocol=True, names=["b.test"]),
+        ListenSocket("0.0.0.0", 80, ssl=True, names=["c.test"]),
+        ListenSocket("0.0.0.0", 80, names=["a.test"]),
     ]
 
 
 def test_servers_that_nobody_can_ask_are_listed() -> None:
     plan = plan_probes(None, config("server { listen 443 quic; server_name a.test; location / { } }"))
     assert not plan.probes
-    assert [each["reason"].split(":")[0] for each in plan.unprobed] == [
+    assert [each.reason.split(":")[0] for each in plan.unprobed] == [
         "it has no socket that requests can be sent to",
         "its server is never asked",
     ]
@@ -433,7 +429,7 @@ def test_servers_that_nobody_can_ask_are_listed() -> None:
 
 def test_regexes_that_no_request_was_found_for_are_listed() -> None:
     plan = plan_probes(None, site(r"location ~ ^/(?=a)b { } location ~ (?R) { } location @lost { }"))
-    assert [(each["block"], each["reason"]) for each in plan.unprobed] == [
+    assert [(each.block, each.reason) for each in plan.unprobed] == [
         (r"location ~ ^/(?=a)b", "no request was found that its regular expression gets"),
         (r"location ~ (?R)", "its regular expression is beyond what requests are made from"),
         ("location @lost", "a named location that no request was found for"),
@@ -453,13 +449,13 @@ def test_servers_that_changed_are_asked_first_under_a_limit() -> None:
 
     probes = probes_for(fleet(""), fleet("location /new { }"), limit=12)
     assert len(probes) == 12
-    assert {"/new", "/new/x?x=1", "/newx"} <= {probe["target"] for probe in find(probes, host="s7.test")}
+    assert {"/new", "/new/x?x=1", "/newx"} <= {probe.target for probe in find(probes, host="s7.test")}
 
 
 def test_servers_take_turns_under_a_limit() -> None:
     servers = "\n".join(f"server {{ listen 80; server_name s{n}.test; location /a {{ }} }}" for n in range(20))
     probes = probes_for(None, config(servers), limit=20)
-    assert [probe["host"] for probe in probes] == [f"s{n}.test" for n in range(20)]
+    assert [probe.host for probe in probes] == [f"s{n}.test" for n in range(20)]
     with pytest.raises(RouteError):
         probes_for(None, config(servers), limit=-1)
 
@@ -486,11 +482,11 @@ def test_nothing_at_all() -> None:
         ("server { listen 443 ssl; server_name b.test; }", [], ("https", "a.test", 443), ("0.0.0.0", 443, True, ())),
         (
             "server { listen 8080; server_name a.test; }",
-            [{"names": ["*.test"], "to": 8080, "headers": [["X-Scheme", "https"]]}],
+            [EdgeEntry(["*.test"], 8080, [["X-Scheme", "https"]])],
             ("https", "a.test", 443),
             ("0.0.0.0", 8080, False, (("X-Scheme", "https"),)),
         ),
-        ("server { listen 80; server_name a.test; }", [{"names": ["b.test"], "to": 80, "headers": []}], ("https", "a.test", 443), ("0.0.0.0", 443, True, ())),
+        ("server { listen 80; server_name a.test; }", [EdgeEntry(["b.test"], 80)], ("https", "a.test", 443), ("0.0.0.0", 443, True, ())),
         (
             "server { listen 192.0.2.1:80; server_name a.test; } server { listen 192.0.2.2:80; server_name b.test; }",
             [],
@@ -501,11 +497,11 @@ def test_nothing_at_all() -> None:
     ],
 )  # fmt: skip
 def test_where_urls_arrive(
-    block: str, edge: list[t.Any], url: tuple[str, str, int], expected: tuple[t.Any, ...]
+    block: str, edge: list[EdgeEntry], url: tuple[str, str, int], expected: tuple[t.Any, ...]
 ) -> None:
     arrival = Arrivals(None, config(block), edge).of_url(*url)
     listen = arrival.listen
-    assert (listen["address"], listen["port"], listen["ssl"], arrival.headers) == expected
+    assert (listen.address, listen.port, listen.ssl, arrival.headers) == expected
 
 
 def test_a_socket_that_only_runs_now_is_asked_as_well() -> None:
@@ -513,4 +509,4 @@ def test_a_socket_that_only_runs_now_is_asked_as_well() -> None:
         config("server { listen 443 ssl; server_name a.test; }"),
         config("server { listen 80; server_name b.test; }"),
     )
-    assert Arrivals(before, after).of_url("https", "a.test", 443).listen["port"] == 443
+    assert Arrivals(before, after).of_url("https", "a.test", 443).listen.port == 443
