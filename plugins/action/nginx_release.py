@@ -18,7 +18,9 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import Redactor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError, load_dump, load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Target, lint, project
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Target, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project import Project
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project_finder import find_project
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.run_cache import RunCache, key_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render._templar import render_source, vaulted_values
@@ -149,10 +151,10 @@ class ActionModule(ActionBase):
         probes = default_probes(config, limit=limit) if limit else []
         return lint(config, ignore=self._list("lint_ignore"), target=target, project=self._suppressions()), probes
 
-    def _suppressions(self) -> project.Project | None:
+    def _suppressions(self) -> Project | None:
         """The project file of the source folder: what it says holds for both lints."""
         folder = find_source(str(self._task.args["src"]), (self._loader.get_basedir(), os.getcwd()))
-        return project.find(folder, config_dir=str(self._task.args.get("config_dir") or "/etc/nginx"))
+        return find_project(folder, config_dir=str(self._task.args.get("config_dir") or "/etc/nginx"))
 
     def _guilty(self, findings: list[Finding]) -> list[dict[str, t.Any]]:
         """The findings for which the candidate is refused."""

@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from .engine import RULES, lint
+from .engine import lint
 from .errors import LintError
 from .finding import Finding, Related, Rule
 from .fixes import Edit, Fix
 from .target import Target
 
-__all__ = ["RULES", "Edit", "Finding", "Fix", "LintError", "Related", "Rule", "Target", "lint"]
+__all__ = ["Edit", "Finding", "Fix", "LintError", "Related", "Rule", "Target", "lint"]

@@ -12,9 +12,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .engine import RULES
+from . import registry
 from .errors import LintError
-from .registry import no_such_rule
 
 NAME: t.Final = "failsafe-lint"
 #: The collection's version, that of galaxy.yml.
@@ -35,8 +34,8 @@ def page(rule: str) -> str:
     Raises:
         LintError: there is no such rule, or the pages are not installed.
     """
-    if rule not in RULES:
-        raise LintError(no_such_rule(rule))
+    if rule not in registry.MODULES:
+        raise LintError(registry.no_such_rule(rule))
     path = os.path.join(_ROOT, "docs", "rules", f"{rule}.md")
     try:
         with open(path, encoding="utf-8") as file:

@@ -26,10 +26,11 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from . import about, project, repair
+from . import about, repair
 from .errors import LintError
 from .formats import FORMATS, LintReport, outcome, render, write
 from .lint_run import LintRun
+from .suppression.project import NAME as PROJECT_FILE
 from .target import Target
 from .text import FAIL_ON, gate
 
@@ -99,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", metavar="FILE", help="write the report there, not to stdout")
     add("--fail-on", choices=FAIL_ON, default="error", help="the lowest severity for exit code 1 (default: error)")
     add("--ignore", metavar="RULE", action="append", default=[], help="leave a rule out; can be given several times")
-    add("--suppressions", metavar="FILE", help=f"a project file (default: {project.NAME} in the folder)")
+    add("--suppressions", metavar="FILE", help=f"a project file (default: {PROJECT_FILE} in the folder)")
     add("--context", help="the blocks around a snippet, such as http,server (default: guessed)")
     add("--nginx-version", metavar="X", help="the nginx that it is for: rules about other versions are left out")
     add("--modules", metavar="NAMES", help="the modules of that nginx, with commas, named as in nginx -V")

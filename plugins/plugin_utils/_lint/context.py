@@ -23,7 +23,7 @@ from .fixes import Editor
 from .target import Target
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import (
         Config,
@@ -33,6 +33,8 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
+
+    from .suppression.project import Project
 
 #: Blocks whose lines are data: their first words are no names of directives.
 _DATA: t.Final = frozenset({"map", "geo", "types", "split_clients", "charset_map"})
@@ -56,10 +58,21 @@ def shared(compute: Callable[[Context], _Result]) -> Callable[[Context], _Result
 class Context:
     """One lint run over one configuration."""
 
-    def __init__(self, config: Config, target: Target | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        target: Target | None = None,
+        *,
+        project: Project | None = None,
+        silent: Collection[str] = (),
+    ) -> None:
         self.config = config
         #: The nginx that the configuration is for.
         self.target = target or Target()
+        #: The project file with suppressions.
+        self.project = project
+        #: Ids of the rules that do not run.
+        self.silent = silent
         #: Results of `shared` functions.
         self.computed: dict[Callable[[Context], t.Any], t.Any] = {}
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Runs the rules over a configuration."""
+"""Run the rules over a configuration."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 
-from . import registry, suppression
+from . import registry
+from .analysis.suppressions import suppressions
 from .context import Context
 from .errors import LintError
+from .target import Target
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
-    from .finding import Finding, Rule
-    from .project import Project
-    from .target import Target
+    from .finding import Finding
+    from .suppression.project import Project
 
-RULES: t.Final[dict[str, Rule]] = registry.load_all()
+#: The rules on suppressions, which need the findings of all others.
+_LAST: t.Final = registry.FAMILIES["suppressions"]
 
 
 @collector_paused()
@@ -37,7 +39,7 @@ def lint(
     target: Target | None = None,
     project: Project | None = None,
 ) -> list[Finding]:
-    """Everything there is to say about a configuration, sorted by file, line and rule.
+    """Run the rules over a configuration; return the findings sorted by file, line and rule.
 
     Args:
         config: a loaded configuration, whatever is wrong with it.
@@ -48,28 +50,25 @@ def lint(
     Raises:
         LintError: `ignore` names an unknown rule, or one about input that could not be read.
     """
+    target = target or Target()
     for rule in ignore:
-        if rule not in RULES:
-            raise LintError(registry.no_such_rule(rule))
-        if RULES[rule].unreadable:
+        if registry.rule(rule).unreadable:
             msg = f"{rule} cannot be ignored: what was not read was not checked"
             raise LintError(msg)
-    context = Context(config, target)
-    silent = {*ignore, *(rule.id for rule in RULES.values() if not rule.applies(context.target))}
-    found = _found(context, silent)
-    # Whether a comment is of use is certain only where everything was given.
-    editor = None if config.partial else context.editor
-    kept = suppression.apply(found, config.comments, RULES, silent, editor)
-    if project is not None:
-        kept = project.apply(kept, config.texts, RULES, ignored=silent, partial=config.partial)
+    silent = {rule for rule in registry.MODULES if rule in ignore or not registry.rule(rule).applies(target)}
+    context = Context(config, target, project=project, silent=silent)
+    kept = _check(context, (rule for rule in registry.MODULES if rule not in _LAST))
+    for source in suppressions(context):
+        kept = source.keep(kept)
     # A snippet that is included twice says the same thing once.
-    unique = dict.fromkeys(finding for finding in kept if finding.rule not in silent)
+    unique = dict.fromkeys(kept)
+    unique.update(dict.fromkeys(_check(context, _LAST)))
     return sorted(
         unique, key=lambda finding: (finding.file, finding.line, finding.rule, finding.column, finding.message)
     )
 
 
-def _found(context: Context, silent: Collection[str]) -> Iterator[Finding]:
-    for rule in registry.MODULES:
-        if rule not in silent:
+def _check(context: Context, rules: Iterable[str]) -> Iterator[Finding]:
+    for rule in rules:
+        if rule not in context.silent:
             yield from registry.module(rule).check(context)

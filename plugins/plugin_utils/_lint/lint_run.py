@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from . import project
 from .engine import lint
+from .suppression.project_finder import find_project
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ class LintRun:
         self._load = load
         self._target = target
         self._ignore = ignore
-        self._project = project.find(folder, suppressions, config_dir=config_dir)
+        self._project = find_project(folder, suppressions, config_dir=config_dir)
         if self._project is not None:
             self._project.whole = whole
 

@@ -29,14 +29,13 @@ A rule is one file, `rules/<family>/<id with underscores>.py`. Its docstring say
 - What several rules need is a function of `analysis/` with the decorator `@shared` (`context.py`): computed at the first
   call, kept for this context. Where rules share one simulation, it gives what was found by rule, and each rule yields its own.
 - The page is `docs/rules/<id>.md`, the fixtures are `tests/unit/plugins/plugin_utils/_lint/fixtures/<id>/`.
-- The id stands in `_FAMILIES` below, and nowhere else. An id never changes its meaning.
+- The id stands in `FAMILIES` below, and nowhere else. An id never changes its meaning.
 
 `tests/meta/test_rules.py` holds all of this.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import typing as t
 
@@ -49,7 +48,7 @@ if t.TYPE_CHECKING:
     from .finding import Finding, Rule
 
 #: Every rule, by the family whose folder below `rules/` it lies in.
-_FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
+FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
     "unreadable": (
         *("file-encoding", "file-unreadable", "include-cycle", "include-missing", "include-unresolved"),
         *("syntax-error", "unknown-directive", "wrong-arguments", "wrong-context"),
@@ -103,13 +102,12 @@ _FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
         *("directive-obsolete", "directive-removed", "directive-too-new", "known-vulnerability"),
         *("listen-http2-deprecated", "ssl-on-deprecated"),
     ),
+    "suppressions": ("suppression-expired", "suppression-invalid", "suppression-unused"),
 }
 #: The module of each rule by the rule's id, below `rules/`.
 MODULES: t.Final[dict[str, str]] = {
-    rule: f"{family}.{rule.replace('-', '_')}" for family, rules in _FAMILIES.items() for rule in rules
+    each: f"{family}.{each.replace('-', '_')}" for family, ids in FAMILIES.items() for each in ids
 }
-#: Modules that are not converted yet, with `RULES`.
-_OLD_RULES: t.Final = ("suppression", "project")
 
 
 class RuleModule(t.Protocol):
@@ -123,27 +121,35 @@ class RuleModule(t.Protocol):
         """Find what the rule is about."""
 
 
-def module(rule: str) -> RuleModule:
+def module(rule_id: str) -> RuleModule:
     """Load the module of a rule.
 
     Raises:
         LintError: there is no such rule.
     """
-    if rule not in MODULES:
-        raise LintError(no_such_rule(rule))
-    return t.cast("RuleModule", importlib.import_module(f"{__package__}.rules.{MODULES[rule]}"))
+    if rule_id not in MODULES:
+        raise LintError(no_such_rule(rule_id))
+    return t.cast("RuleModule", importlib.import_module(f"{__package__}.rules.{MODULES[rule_id]}"))
+
+
+def rule(rule_id: str) -> Rule:
+    """Load a rule.
+
+    Raises:
+        LintError: there is no such rule.
+    """
+    return module(rule_id).RULE
 
 
 def load_all() -> dict[str, Rule]:
     """Load every rule; return them by id."""
-    rules = {rule: module(rule).RULE for rule in MODULES}
-    for name in _OLD_RULES:
-        rules.update({rule.id: rule for rule in importlib.import_module(f"{__package__}.{name}").RULES})
-    return rules
+    return {each: rule(each) for each in MODULES}
 
 
-def no_such_rule(rule: str) -> str:
+def no_such_rule(rule_id: str) -> str:
     """Return the message about an unknown rule, with the ids that are spelt alike."""
-    close = difflib.get_close_matches(rule, sorted(load_all()), n=3, cutoff=0.5)
+    import difflib  # noqa: PLC0415 - for a mistake only
+
+    close = difflib.get_close_matches(rule_id, sorted(MODULES), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "docs/rules/README.md lists them"
-    return f'there is no rule "{rule}", {hint}'
+    return f'there is no rule "{rule_id}", {hint}'

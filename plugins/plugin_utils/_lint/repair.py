@@ -16,7 +16,7 @@ from bisect import bisect, insort
 from collections import Counter
 from dataclasses import dataclass
 
-from .engine import RULES
+from . import registry
 from .errors import LintError
 from .writing import write_file
 
@@ -117,7 +117,7 @@ def _settled(
     findings: list[Finding], texts: Mapping[str, str], changed: Mapping[str, bytes], relint: Relint
 ) -> list[Edit]:
     """The edits of as many fixes as go together without making anything worse."""
-    if any(RULES[finding.rule].unreadable for finding in findings):
+    if any(registry.rule(finding.rule).unreadable for finding in findings):
         return []
     limit = _weight(findings)
 
@@ -125,7 +125,7 @@ def _settled(
         edits = {edit for group in groups for edit in group}
         new = {file: text.encode() for file, text in edited(texts, edits).items()}
         after, _texts = relint({**changed, **new})
-        return not any(RULES[each.rule].unreadable for each in after) and not _weight(after) - limit
+        return not any(registry.rule(each.rule).unreadable for each in after) and not _weight(after) - limit
 
     accepted: list[frozenset[Edit]] = []
     todo = [_apart(findings)]

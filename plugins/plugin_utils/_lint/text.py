@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .engine import RULES
+from . import registry
 from .errors import LintError
 from .finding import SEVERITIES
 
@@ -35,7 +35,7 @@ def gate(findings: Iterable[Mapping[str, t.Any]], fail_on: str = "error") -> lis
         msg = f'fail_on has to be one of {", ".join(FAIL_ON)}, not "{fail_on}"'
         raise LintError(msg)
     severities = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
-    return [dict(each) for each in findings if each["severity"] in severities or RULES[each["rule"]].unreadable]
+    return [dict(each) for each in findings if each["severity"] in severities or registry.rule(each["rule"]).unreadable]
 
 
 def report(findings: Iterable[Mapping[str, t.Any]], sources: Mapping[str, str] | None = None) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import RULES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
 
 if t.TYPE_CHECKING:
     from .report import LintReport
@@ -27,7 +27,7 @@ def render(report: LintReport) -> str:
             "description": finding.message,
             "check_name": finding.rule,
             "fingerprint": fingerprint,
-            "severity": "blocker" if RULES[finding.rule].unreadable else _SEVERITIES[finding.severity],
+            "severity": "blocker" if registry.rule(finding.rule).unreadable else _SEVERITIES[finding.severity],
             "location": {"path": report.path(finding.file), "lines": {"begin": finding.line}},
         }
         for finding, fingerprint in zip(report.findings, report.fingerprints(), strict=True)

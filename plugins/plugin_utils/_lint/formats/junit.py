@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.about import NAME
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import RULES
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.junit import JUnitCase, junit_document
 
 if t.TYPE_CHECKING:
@@ -43,5 +43,5 @@ def _case(report: LintReport, finding: Finding, *, guilty: bool) -> JUnitCase:
     if not guilty:
         told = f"{finding.severity}: {finding.message}\n{text}"
         return JUnitCase(path, name, text=told, file=path, line=finding.line)
-    result: t.Literal["failure", "error"] = "error" if RULES[finding.rule].unreadable else "failure"
+    result: t.Literal["failure", "error"] = "error" if registry.rule(finding.rule).unreadable else "failure"
     return JUnitCase(path, name, result, text, finding.severity, finding.message, file=path, line=finding.line)

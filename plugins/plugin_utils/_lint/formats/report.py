@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._lexer import tokens
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import RULES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Editor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate
 
@@ -98,7 +98,7 @@ def outcome(findings: Iterable[Finding], fail_on: str = "error") -> Outcome:
         LintError: `fail_on` is no severity and not `never`.
     """
     found = list(findings)
-    if any(RULES[finding.rule].unreadable for finding in found):
+    if any(registry.rule(finding.rule).unreadable for finding in found):
         return "unreadable"
     limit = "advice" if fail_on == "never" else fail_on
     return "findings" if gate((finding.as_dict() for finding in found), limit) else "clean"

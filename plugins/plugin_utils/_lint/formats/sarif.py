@@ -13,8 +13,8 @@ import json
 import typing as t
 from urllib.parse import quote
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.about import HOME, NAME, VERSION, page_url
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.engine import RULES
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import SEVERITIES
 
 from .report import outcome
@@ -28,7 +28,7 @@ _SCHEMA: t.Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/s
 _LEVELS: t.Final = {"error": "error", "warning": "warning", "advice": "note"}
 #: GitHub refuses a run with more results (docs.github.com, "SARIF support for code scanning").
 MOST_RESULTS: t.Final = 25_000
-_INDEX: t.Final = {rule: index for index, rule in enumerate(sorted(RULES))}
+_INDEX: t.Final = {rule: index for index, rule in enumerate(sorted(registry.MODULES))}
 
 
 def render(report: LintReport) -> str:
@@ -48,7 +48,7 @@ def render(report: LintReport) -> str:
         "version": VERSION,
         "semanticVersion": VERSION,
         "informationUri": HOME,
-        "rules": [_rule(RULES[rule]) for rule in _INDEX],
+        "rules": [_rule(registry.rule(rule)) for rule in _INDEX],
     }
     run = {
         "tool": {"driver": driver},
@@ -86,7 +86,7 @@ def _result(report: LintReport, finding: Finding, fingerprint: str) -> dict[str,
         "ruleId": finding.rule,
         "ruleIndex": _INDEX[finding.rule],
         "level": _LEVELS[finding.severity],
-        "message": {"text": finding.message or RULES[finding.rule].summary},
+        "message": {"text": finding.message or registry.rule(finding.rule).summary},
         "locations": [_location(report, finding.file, finding.line, finding.column)],
         "partialFingerprints": {"failsafeLint/v1": fingerprint},
     }

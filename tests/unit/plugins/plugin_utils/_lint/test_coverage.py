@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
+
+RULES = load_all()
 
 PAGE = Path(__file__).resolve().parents[5] / "docs" / "linting.md"
 #: About what could not be read, and what no other linter has.

@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_dump, load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, Finding, LintError, Related, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Related, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import count, count_text, gate, report
+
+RULES = load_all()
 
 #: What has nothing to do with the rules under test here, and would be told otherwise.
 SETTLED = "server_tokens off; ssl_certificate a; ssl_certificate_key b;"

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, Finding, LintError, project
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import rule
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.entries import EntrySuppressions, matches
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project import NAME
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project_file import parse
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project_finder import find_project
 
 TODAY = dt.date(2026, 11, 22)
 LOOP = Finding("redirect-loop", "error", "m", "conf.d/a.conf", 3)
@@ -22,9 +27,12 @@ def judged(
     text: str | bytes, *findings: Finding, ignored: tuple[str, ...] = (), partial: bool = False, config_dir: str = ""
 ) -> list[str]:
     data = text.encode() if isinstance(text, str) else text
-    made = project.parse(data, config_dir=config_dir)
     files = [finding.file for finding in findings]
-    found = made.apply(findings, files, RULES, ignored=ignored, partial=partial, today=TODAY)
+    entries = EntrySuppressions(parse(data, config_dir=config_dir), files, ignored, partial=partial, today=TODAY)
+    found = [rule("suppression-invalid").at(fault.place, fault.message) for fault in entries.invalid]
+    found += [rule("suppression-expired").at(fault.place, fault.message) for fault in entries.expired]
+    found += list(entries.keep(findings))
+    found += [rule("suppression-unused").at(fault.place, fault.message) for fault in entries.unused()]
     return [f"{each.file}:{each.line} {each.rule} {each.message}" for each in found]
 
 
@@ -51,11 +59,11 @@ def judged(
     ],
 )
 def test_patterns(path: str, pattern: str, expected: bool) -> None:  # noqa: FBT001
-    assert project.matches(path, pattern) is expected
+    assert matches(path, pattern) is expected
 
 
 def test_patterns_that_backtrack_elsewhere() -> None:
-    assert not project.matches("/".join("a" * 200), "/".join(["**", "a"] * 60 + ["b"]))
+    assert not matches("/".join("a" * 200), "/".join(["**", "a"] * 60 + ["b"]))
 
 
 @pytest.mark.parametrize("path", ["conf.d/a.conf", "./conf.d/a.conf", "conf.d/*", '"**"'])
@@ -136,28 +144,28 @@ def test_nothing_is_no_finding(text: str) -> None:
 
 
 def test_where_the_file_is_looked_for(tmp_path: Path) -> None:
-    assert project.find(str(tmp_path)) is None
-    assert project.find(None) is None
-    path = tmp_path / project.NAME
+    assert find_project(str(tmp_path)) is None
+    assert find_project(None) is None
+    path = tmp_path / NAME
     path.write_text(ENTRY.format(path="a"))
-    found = project.find(str(tmp_path))
+    found = find_project(str(tmp_path))
     assert found is not None
-    assert (found.file, len(found.entries)) == (project.NAME, 1)
-    found = project.find(str(tmp_path / "sub"), str(path))
+    assert (found.file, len(found.entries)) == (NAME, 1)
+    found = find_project(str(tmp_path / "sub"), str(path))
     assert found is not None
     assert found.file == str(path)
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LintError, match=r"none\.yml cannot be read"):
-        project.find(str(tmp_path), str(tmp_path / "none.yml"))
-    (tmp_path / project.NAME).symlink_to("nowhere")
+        find_project(str(tmp_path), str(tmp_path / "none.yml"))
+    (tmp_path / NAME).symlink_to("nowhere")
     with pytest.raises(LintError, match="cannot be read"):
-        project.find(str(tmp_path))
-    (tmp_path / project.NAME).unlink()
-    (tmp_path / project.NAME).mkdir()
+        find_project(str(tmp_path))
+    (tmp_path / NAME).unlink()
+    (tmp_path / NAME).mkdir()
     with pytest.raises(LintError, match="no regular file"):
-        project.find(str(tmp_path))
+        find_project(str(tmp_path))
 
 
 WORDS = [

@@ -25,8 +25,11 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     load_files,
     load_text,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import lint
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import FORMATS, LintReport, render
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
+
+RULES = load_all()
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[4]

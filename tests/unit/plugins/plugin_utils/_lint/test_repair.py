@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files, load_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import (
-    RULES,
     Edit,
     Finding,
     Fix,
@@ -25,6 +24,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import (
     repair,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Editor
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
+
+RULES = load_all()
 
 UNUSED = "# failsafe:ignore redirect-loop gone since spring"
 SITE = f"""events {{}}

@@ -16,11 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, lint, registry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import lint, registry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.proxy_targets import parse_proxy_target
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.regex_literals import literals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
+
+RULES = load_all()
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FAMILIES = ("locations", "files", "servers", "redirects", "proxying", "upstreams", "rewriting", "unused")

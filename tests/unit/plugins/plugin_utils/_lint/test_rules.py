@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files, load_path
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, Finding, lint, project
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project import NAME
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project_file import parse
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.target import Target
+
+RULES = load_all()
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DOCS = Path(__file__).resolve().parents[5] / "docs" / "rules"
@@ -32,8 +37,8 @@ def load(path: Path) -> Config:
 
 
 def findings(path: Path) -> list[Finding]:
-    file = path / project.NAME
-    suppressions = project.parse(file.read_bytes()) if file.exists() else None
+    file = path / NAME
+    suppressions = parse(file.read_bytes()) if file.exists() else None
     return lint(load(path), project=suppressions, target=Target.of(_version(path)))
 
 
@@ -91,7 +96,7 @@ def test_no_fixtures_or_pages_without_a_rule() -> None:
 @pytest.mark.parametrize("rule", sorted(set(RULES) - {"file-encoding"}))
 def test_the_examples_of_a_page_are_fixtures(rule: str) -> None:
     page = (DOCS / f"{rule}.md").read_text()
-    language, name = ("yaml", project.NAME) if rule == "suppression-expired" else ("nginx", "*.conf")
+    language, name = ("yaml", NAME) if rule == "suppression-expired" else ("nginx", "*.conf")
     for kind, section in (("fire", "## Bad"), ("silent", "## Good")):
         example = page.split(f"{section}\n\n```{language}\n")[1].split("\n```")[0]
         files = [path for path in (FIXTURES / rule / kind).rglob(name) if path.is_file()]

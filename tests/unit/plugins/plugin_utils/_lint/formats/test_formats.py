@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_dump, load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import RULES, Finding, LintError, Related, lint
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, LintError, Related, lint
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import (
     FORMATS,
     LintReport,
@@ -23,6 +23,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats impor
     render,
     sarif,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
+
+RULES = load_all()
 
 SCHEMA = json.loads((Path(__file__).parent / "sarif-2.1.0.json").read_text())
 #: What is told here does not depend on the rules that come later.
