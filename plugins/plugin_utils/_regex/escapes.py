@@ -93,8 +93,8 @@ def read_escape(reader: Reader, *, opened: int, caseless: bool) -> Node:
     start = reader.position
     found = read_members(reader, in_class=False)
     if found is not None:
-        members, _single = found
-        return OneByte(byte_sets.fold(members) if caseless and _single else members)
+        members, single = found
+        return _literal(members.bit_length() - 1, caseless=caseless) if single else OneByte(members)
     if reader.position > start:
         return Opaque("a Unicode property of a script")
     byte = reader.take()
@@ -111,6 +111,10 @@ def read_escape(reader: Reader, *, opened: int, caseless: bool) -> Node:
     if byte in _NODES:
         return _NODES[byte]
     raise reader.fail(_UNSUPPORTED if byte in b"FLlUu" else _UNKNOWN)
+
+
+def _literal(byte: int, *, caseless: bool) -> OneByte:
+    return OneByte(byte_sets.fold(1 << byte) if caseless else 1 << byte, byte)
 
 
 def refuse_in_class(reader: Reader) -> Exception:
@@ -205,8 +209,7 @@ def _digits(reader: Reader, first: int, opened: int, *, caseless: bool) -> Node:
             raise reader.fail("number is too big")
         return Backreference(value)
     reader.position = start
-    members = 1 << _octal(reader)
-    return OneByte(byte_sets.fold(members) if caseless else members)
+    return _literal(_octal(reader), caseless=caseless)
 
 
 _MAX_GROUP: t.Final = (1 << 31) // 10 - 1

@@ -42,9 +42,10 @@ class Place(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class OneByte:
-    """Match one byte out of a set: a literal, a class, a dot."""
+    """Match one byte out of a set: a literal, which is then `written`, a class, or a dot."""
 
     members: int
+    written: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,11 @@ Node: t.TypeAlias = (
 EMPTY: t.Final = Sequence(())
 
 
+def items_of(node: Node) -> tuple[Node, ...]:
+    """Return what follows each other in a node: the items of a sequence, or the node alone."""
+    return node.items if isinstance(node, Sequence) else (node,)
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes directly below a node."""
     if isinstance(node, Sequence):
@@ -161,7 +167,7 @@ class Pattern:
         root: its tree; options are already applied to it.
         groups: how many groups capture.
         names: the numbers of each named group.
-        caseless: whether the whole pattern ignores case, by its modifier or by its first item.
+        caseless: whether the whole pattern ignores case, by its modifier or by an option at its start.
         depth: how deep its parentheses are nested.
         not_regular: why a finite automaton cannot stand for it; empty where one can.
         version_dependent: what versions of PCRE2 read differently.

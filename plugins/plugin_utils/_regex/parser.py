@@ -32,6 +32,7 @@ from .nodes import (
     Place,
     Repeat,
     Sequence,
+    items_of,
 )
 from .openings import Flags, Opening, read_opening, start_options
 from .reader import Reader
@@ -173,7 +174,7 @@ class _Parser:
 
     def _literal(self, byte: int) -> OneByte:
         members = 1 << byte
-        return OneByte(byte_sets.fold(members) if self._flags.caseless else members)
+        return OneByte(byte_sets.fold(members) if self._flags.caseless else members, byte)
 
     def _note_newer_quantifier(self) -> None:
         """Note a brace that is text up to 10.42 and a quantifier since: {,3} or { 1, 3 }."""
@@ -253,6 +254,7 @@ class _Parser:
             raise reader.fail("assertion expected after (?( or (?(?C)")
         if opening.kind == "options":
             self._flags = opening.flags or self._flags
+            self._caseless |= len(self._stack) == 1 and not frame.branches and not frame.items and self._flags.caseless
             self._repeatable = self._quantified = False
         elif opening.kind == "item":
             # A callout stands between an item and its quantifier only by mistake.
@@ -332,7 +334,7 @@ class _Parser:
             if opening.defines:
                 return Sequence((Opaque("a definition", None), Repeat(yes, 0, 0)))
             return Conditional(None, Sequence((Opaque("a condition on a group", opening.group), yes)), no)
-        items = yes.items if isinstance(yes, Sequence) else (yes,)
+        items = items_of(yes)
         if not items or not isinstance(items[0], Look):
             raise self._reader.fail("assertion expected after (?( or (?(?C)")
         return Conditional(items[0], _sequence(list(items[1:])), no)

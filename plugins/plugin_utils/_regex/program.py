@@ -69,12 +69,16 @@ class Program:
         start: the first instruction.
         behinds: the first instruction of each lookbehind.
         sees_context: whether it matters what stands before the present place.
+        bodies: of each split that is an endless loop, where its body begins.
+        spans: of each instruction inside a loop, where the outermost one stands in the source.
     """
 
     code: list[Instruction] = field(default_factory=list)
     start: int = -1
     behinds: list[int] = field(default_factory=list)
     sees_context: bool = False
+    bodies: dict[int, int] = field(default_factory=dict)
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
     _heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def heads(self, pc: int) -> tuple[int, ...]:
@@ -122,11 +126,14 @@ class _Builder:
 
     def __init__(self) -> None:
         self.program = Program()
+        self._loop: tuple[int, int] | None = None
 
     def add(self, op: Op, operand: t.Any = None, follow: int = -1) -> int:
         if len(self.program.code) >= MAX_INSTRUCTIONS:
             raise TooLarge
         self.program.code.append(Instruction(op, operand, follow))
+        if self._loop is not None:
+            self.program.spans[len(self.program.code) - 1] = self._loop
         return len(self.program.code) - 1
 
     def build(self, node: Node, follow: int) -> int:
@@ -161,6 +168,14 @@ class _Builder:
         return self.build(inner, follow)
 
     def _repeat(self, node: Repeat, follow: int) -> int:
+        outside = self._loop
+        if node.high is None and outside is None:
+            self._loop = (node.start, node.end)
+        start = self._repeated(node, follow)
+        self._loop = outside
+        return start
+
+    def _repeated(self, node: Repeat, follow: int) -> int:
         item, low, high = node.item, node.low, node.high
         if node.mode is Mode.POSSESSIVE and low != high and isinstance(item, OneByte):
             # It ends where no such byte follows, or at its most.
@@ -186,6 +201,7 @@ class _Builder:
         split = self.add(Op.SPLIT, ())
         choice = (self.build(item, split), follow)
         self.program.code[split] = Instruction(Op.SPLIT, choice[::-1] if lazy else choice)
+        self.program.bodies[split] = choice[0]
         return split
 
     def _look(self, node: Look, follow: int) -> int:

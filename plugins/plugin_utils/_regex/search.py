@@ -18,7 +18,7 @@ from .automaton import MATCHED, Automaton, Budget, Exhausted
 from .program import TooLarge
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .nodes import Pattern
 
@@ -81,8 +81,9 @@ def witness(
     budget = Budget(steps)
     try:
         automata = [Automaton(pattern, budget) for pattern in patterns]
+        sets = set().union(*(each.program.sets() for each in automata))
         product = _Product(automata, len(matched_by), budget)
-        text = product.search(prefix, representatives([each.program.sets() for each in automata], alphabet))
+        text = product.search(prefix, representatives(sets, alphabet))
     except Exhausted:
         return Unknown(BUDGET_USED, budget.used)
     except TooLarge:
@@ -118,15 +119,21 @@ def matches(pattern: Pattern, subject: bytes, *, steps: int = STEPS) -> bool | N
         return None
 
 
-def representatives(sets: Sequence[set[int]], alphabet: int) -> list[int]:
-    """Return one byte for each class of bytes that no set tells apart, the most readable one; readable ones first."""
+def partition(sets: Iterable[int], alphabet: int) -> list[int]:
+    """Return the classes of bytes of an alphabet that none of the sets tells apart."""
     classes = [alphabet] if alphabet else []
-    for members in {each for group in sets for each in group}:
+    for members in sets:
         classes = [part for each in classes for part in (each & members, each & ~members) if part]
-    return sorted((_most_readable(each) for each in classes), key=_readability)
+    return classes
 
 
-def _most_readable(members: int) -> int:
+def representatives(sets: Iterable[int], alphabet: int) -> list[int]:
+    """Return one byte for each class of bytes that no set tells apart, the most readable one; readable ones first."""
+    return sorted(map(most_readable, partition(sets, alphabet)), key=_readability)
+
+
+def most_readable(members: int) -> int:
+    """Return the byte of a set that reads best."""
     for byte in _READABLE:
         if members >> byte & 1:
             return byte

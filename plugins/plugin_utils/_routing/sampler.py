@@ -5,29 +5,36 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Strings that a regular expression matches, made from Python's own parse of it and checked by matching."""
+"""Make strings that a regular expression matches out of its tree, each checked by matching."""
 
 from __future__ import annotations
 
-import importlib
 import typing as t
 from functools import lru_cache
 
-from .pattern import adapt, compile_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex import RegexError, byte_sets, parse
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex.nodes import (
+    MAX_DEPTH,
+    Alternation,
+    Backreference,
+    Conditional,
+    Group,
+    Node,
+    OneByte,
+    Pattern,
+    Repeat,
+    Sequence,
+)
 
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+from .pattern import compile_pattern
 
-# Private to CPython, and the only parse of a regular expression in the standard library. `sre_parse` is deprecated.
-sre: t.Any = importlib.import_module("re._constants")
-parser: t.Any = importlib.import_module("re._parser")
-
-#: Stands for a character that the pattern leaves open until the sample is finished.
-_OPEN: t.Final = "\ue000"
-_FILLER: t.Final = "x"
+#: Stands for a byte that the pattern leaves open until the sample is finished.
+_OPEN: t.Final = -1
+_FILLER: t.Final = ord("x")
 #: Characters that a path may hold as they are: nothing that a client or nginx would encode, split or merge.
 SAFE: t.Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/@:,;=!$&'()*")
-_CANDIDATES: t.Final = "xabz0159-_./XAZ"
+_CANDIDATES: t.Final = b"xabz0159-_./XAZ"
+_READABLE: t.Final = byte_sets.POSIX[b"print"]
 _MAX_LENGTH: t.Final = 200
 
 
@@ -47,7 +54,7 @@ def sample_pattern(
     variants: int = 4,
     alphabet: frozenset[str] = SAFE,
 ) -> tuple[Sample, ...]:
-    """Up to `variants` different strings that the pattern matches, as paths when `path`; none where that fails.
+    """Return up to `variants` different strings that the pattern matches, as paths when `path`; none where that fails.
 
     `alphabet` are the characters that may stand in them.
     """
@@ -55,18 +62,32 @@ def sample_pattern(
     if compiled is None:
         return ()
     try:
-        tree = parser.parse(adapt(pattern))
-    except (ValueError, OverflowError, RecursionError):
+        tree = parse(pattern)
+    except RegexError:
+        return ()
+    if tree.depth > MAX_DEPTH:
         return ()
     found: dict[str, Sample] = {}
+    slash = ord("/")
     for variant in range(variants):
-        raw = _Maker(variant).text(tree)
-        for candidate in (raw, f"/{_OPEN}{raw}", "/" + raw, raw.rstrip("/")) if path else (raw,):
-            text = candidate.replace(_OPEN, _FILLER)
+        raw = _Maker(tree, variant).make()
+        for candidate in (raw, [slash, _OPEN, *raw], [slash, *raw], _without_slashes(raw)) if path else (raw,):
+            text = _text(candidate)
             if _usable(text, alphabet, path=path) and compiled.search(text):
                 found.setdefault(text, Sample(text, _open_segments(candidate)))
                 break
     return tuple(found.values())
+
+
+def _without_slashes(raw: list[int]) -> list[int]:
+    end = len(raw)
+    while end and raw[end - 1] == ord("/"):
+        end -= 1
+    return raw[:end]
+
+
+def _text(raw: list[int]) -> str:
+    return bytes(_FILLER if byte == _OPEN else byte for byte in raw).decode("utf-8", "replace")
 
 
 def _usable(text: str, alphabet: frozenset[str], *, path: bool) -> bool:
@@ -75,80 +96,63 @@ def _usable(text: str, alphabet: frozenset[str], *, path: bool) -> bool:
     return not path or (text.startswith("/") and "//" not in text and "/./" not in text and "/../" not in text)
 
 
-def _open_segments(candidate: str) -> frozenset[str]:
-    return frozenset(part.replace(_OPEN, _FILLER) for part in candidate.split("/") if _OPEN in part)
+def _open_segments(candidate: list[int]) -> frozenset[str]:
+    segments: list[list[int]] = [[]]
+    for byte in candidate:
+        if byte == ord("/"):
+            segments.append([])
+        else:
+            segments[-1].append(byte)
+    return frozenset(_text(segment) for segment in segments if _OPEN in segment)
 
 
 class _Maker:
-    """Walks a parsed pattern; the variant decides which branch is taken and how often something is repeated."""
+    """Walk a tree; the variant decides which branch is taken and how often something is repeated."""
 
-    def __init__(self, variant: int) -> None:
-        self.variant = variant
-        self.groups: dict[int, str] = {}
+    def __init__(self, pattern: Pattern, variant: int) -> None:
+        self._pattern = pattern
+        self._variant = variant
+        self._groups: dict[int, list[int]] = {}
 
-    def text(self, tree: t.Any) -> str:
-        return "".join(self._items(tree))
+    def make(self) -> list[int]:
+        return self._bytes(self._pattern.root)
 
-    def _items(self, tree: t.Any) -> Iterator[str]:
-        for operator, argument in tree:
-            yield self._item(operator, argument)
+    def _bytes(self, node: Node) -> list[int]:
+        if isinstance(node, OneByte):
+            return _member(node)
+        if isinstance(node, Sequence):
+            return [byte for item in node.items for byte in self._bytes(item)]
+        if isinstance(node, Group):
+            found = self._bytes(node.item)
+            if node.number is not None:
+                self._groups[node.number] = found
+            return found
+        if isinstance(node, Repeat):
+            return self._repeat(node)
+        if isinstance(node, Alternation):
+            return self._bytes(node.branches[self._variant % len(node.branches)])
+        if isinstance(node, Backreference):
+            return self._captured(node.group)
+        if isinstance(node, Conditional):
+            return self._bytes(node.no if self._variant % 2 else node.yes)
+        return []
 
-    def _item(self, operator: t.Any, argument: t.Any) -> str:
-        if operator is sre.LITERAL:
-            return chr(argument)
-        if operator in (sre.ANY, sre.NOT_LITERAL):
-            return _OPEN
-        if operator is sre.IN:
-            return _member(argument)
-        if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
-            return self._repeat(*argument)
-        if operator is sre.SUBPATTERN:
-            group, _add, _remove, inner = argument
-            text = self.text(inner)
-            self.groups[group] = text
-            return text
-        if operator is sre.BRANCH:
-            branches = argument[1]
-            return self.text(branches[self.variant % len(branches)])
-        if operator is sre.ATOMIC_GROUP:
-            return self.text(argument)
-        if operator is sre.GROUPREF:
-            return self.groups.get(argument, "")
-        return ""
+    def _repeat(self, node: Repeat) -> list[int]:
+        once = 1 if node.high is None or node.high > 1 or self._variant % 2 else 0
+        return [byte for _unused in range(max(node.low, once)) for byte in self._bytes(node.item)]
 
-    def _repeat(self, low: int, high: t.Any, inner: t.Any) -> str:
-        once = 1 if high is sre.MAXREPEAT or high > 1 or self.variant % 2 else 0
-        return "".join(self.text(inner) for _unused in range(max(int(low), once)))
+    def _captured(self, group: int | str) -> list[int]:
+        numbers = self._pattern.names.get(group, ()) if isinstance(group, str) else (group,)
+        return next((self._groups[number] for number in numbers if number in self._groups), [])
 
 
-def _member(items: t.Any) -> str:
-    """A character of a class, open unless the class is one single character."""
-    if len(items) == 1 and items[0][0] is sre.LITERAL:
-        return chr(items[0][1])
-    negated = items[0][0] is sre.NEGATE
-    for character in _CANDIDATES:
-        if _in_class(ord(character), items) is not negated:
-            return _OPEN if character == _FILLER else character
-    first = next((argument for operator, argument in items if operator is sre.LITERAL), None)
-    return _OPEN if negated or first is None else chr(first)
-
-
-def _in_class(code: int, items: t.Any) -> bool:
-    return any(
-        (operator is sre.LITERAL and argument == code)
-        or (operator is sre.RANGE and argument[0] <= code <= argument[1])
-        or (operator is sre.CATEGORY and _in_category(chr(code), argument))
-        for operator, argument in items
-    )
-
-
-def _in_category(character: str, category: t.Any) -> bool:
-    tests = {
-        sre.CATEGORY_DIGIT: character.isdigit(),
-        sre.CATEGORY_NOT_DIGIT: not character.isdigit(),
-        sre.CATEGORY_SPACE: character.isspace(),
-        sre.CATEGORY_NOT_SPACE: not character.isspace(),
-        sre.CATEGORY_WORD: character.isalnum() or character == "_",
-        sre.CATEGORY_NOT_WORD: not (character.isalnum() or character == "_"),
-    }
-    return tests.get(category, False)
+def _member(node: OneByte) -> list[int]:
+    """Return a byte of a set, open unless the set is a single written byte; nothing where the set is empty."""
+    if node.written is not None:
+        return [node.written]
+    if byte_sets.size(node.members) == 1:
+        return [node.members.bit_length() - 1]
+    for byte in _CANDIDATES:
+        if node.members >> byte & 1:
+            return [_OPEN if byte == _FILLER else byte]
+    return [next(byte_sets.iterate(node.members & _READABLE or node.members))] if node.members else []

@@ -5,38 +5,48 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a part of a regular expression can match, as far as it matters for injection: a handful of characters."""
+"""Characters that a part of a regular expression can match, as far as they matter for injection."""
 
 from __future__ import annotations
 
-import re
 import typing as t
 from functools import lru_cache
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import adapt
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import parser, sre
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex import Pattern, RegexError, byte_sets, parse
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex.ambiguity import ambiguity
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex.nodes import (
+    MAX_DEPTH,
+    Alternation,
+    Anchor,
+    Backreference,
+    Group,
+    Look,
+    Mode,
+    Node,
+    OneByte,
+    Opaque,
+    Place,
+    Repeat,
+    children,
+    items_of,
+    walk,
+)
 
 #: A line feed ends a header line; the others end a host or change it.
 SPECIAL: t.Final = frozenset("\n/.:?#@")
 #: What a request line or a header can carry as it is.
 RAW: t.Final = SPECIAL - {"\n"}
-_CATEGORIES: t.Final[dict[t.Any, frozenset[str]]] = {
-    sre.CATEGORY_SPACE: frozenset("\n"),
-    sre.CATEGORY_NOT_SPACE: SPECIAL - {"\n"},
-    sre.CATEGORY_DIGIT: frozenset(),
-    sre.CATEGORY_NOT_DIGIT: SPECIAL,
-    sre.CATEGORY_WORD: frozenset(),
-    sre.CATEGORY_NOT_WORD: SPECIAL,
-}
-_REPEATS: t.Final = (sre.MAX_REPEAT, sre.MIN_REPEAT, getattr(sre, "POSSESSIVE_REPEAT", None))
+#: About 20 ms for a pattern whose loops are nested.
+_STEPS: t.Final = 20_000
+_ROOTS: t.Final = byte_sets.of(b"/?")
 
 
 class Charset(t.NamedTuple):
-    """What a string that a regular expression let through can be.
+    """Strings that a regular expression lets through.
 
     Args:
         holds: which special characters it may contain.
-        free: whether somebody can choose it, or only one of a few written strings.
+        free: whether a client can choose it, or only one of a few written strings.
         rooted: whether it begins with a slash or a question mark, or is empty.
     """
 
@@ -50,180 +60,103 @@ HARMLESS: t.Final = Charset(frozenset(), free=False, rooted=True)
 
 
 def narrow(reach: Charset, limit: Charset) -> Charset:
-    """What is left of a string that has to be within two limits."""
+    """Return what is left of a string that has to be within two limits."""
     return Charset(reach.holds & limit.holds, reach.free and limit.free, reach.rooted or limit.rooted)
 
 
 @lru_cache(maxsize=16384)
 def group_charset(pattern: str, group: int | str) -> Charset | None:
-    """What a group can capture; None when the pattern has no such group or Python cannot read it."""
+    """Return what a group can capture; None when the pattern is invalid or has no such group."""
     tree = _parse(pattern)
     if tree is None:
         return None
-    number = tree.state.groupdict.get(group) if isinstance(group, str) else group
-    if number == 0:
+    if group == 0:
         return whole_charset(pattern)
-    found = None if number is None else _find(tree, number)
-    if found is None:
-        return None
-    node, dotall = found
-    walker = _Walker(dotall=dotall)
-    walker.walk(node)
-    return Charset(frozenset(walker.holds), walker.free, _rooted(node))
+    node = tree.group(group)
+    return None if node is None else _charset(items_of(node))
 
 
 @lru_cache(maxsize=16384)
 def whole_charset(pattern: str) -> Charset:
-    """What a string that matches can be as a whole: anything, unless the pattern is anchored at both ends."""
+    """Return what a string that matches can be as a whole: anything, unless the pattern is anchored at both ends."""
     tree = _parse(pattern)
     if tree is None:
         return HARMLESS
-    items = list(tree)
-    first = items[0] if items else None
-    last = items[-1] if items else None
-    if first is None or first[0] is not sre.AT or last is None or last[0] is not sre.AT or len(items) == 1:
+    items = items_of(tree.root)
+    first, last = items[:1], items[-1:]
+    if first != (Anchor(Place.START),) or last not in ((Anchor(Place.FINAL),), (Anchor(Place.END),)):
         return Charset(SPECIAL, free=True, rooted=False)
-    if tree.state.flags & re.MULTILINE:
-        return Charset(SPECIAL, free=True, rooted=False)
-    walker = _Walker(dotall=bool(tree.state.flags & re.DOTALL))
-    walker.walk(items)
-    return Charset(frozenset(walker.holds), walker.free, _rooted(items[1:]))
+    return _charset(items[1:])
 
 
-@lru_cache(maxsize=16384)
-def _parse(pattern: str) -> t.Any:
+def _parse(pattern: str) -> Pattern | None:
     try:
-        return parser.parse(adapt(pattern), re.ASCII)
-    except (re.error, ValueError, OverflowError, RecursionError):
+        tree = parse(pattern)
+    except RegexError:
         return None
+    return None if tree.depth > MAX_DEPTH else tree
 
 
-def _find(items: t.Any, number: int, *, dotall: bool | None = None) -> tuple[t.Any, bool] | None:
-    """The content of a numbered group, and whether a dot matches a line feed there."""
-    if dotall is None:
-        dotall = bool(items.state.flags & re.DOTALL)
-    for operator, argument in items:
-        inside = dotall
-        if operator is sre.SUBPATTERN:
-            inside = (dotall or bool(argument[1] & re.DOTALL)) and not argument[2] & re.DOTALL
-            if argument[0] == number:
-                return argument[3], inside
-        for inner in _children(operator, argument):
-            found = _find(inner, number, dotall=inside)
-            if found is not None:
-                return found
-    return None
+def _charset(items: tuple[Node, ...]) -> Charset:
+    holds: set[str] = set()
+    free = False
+    stack = list(items)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, OneByte):
+            holds |= {character for character in SPECIAL if node.members >> ord(character) & 1}
+            free |= node.written is None and byte_sets.size(node.members) > 1
+        elif isinstance(node, Backreference | Opaque):
+            holds |= SPECIAL
+            free = True
+        elif not isinstance(node, Look):
+            stack.extend(children(node))
+    return Charset(frozenset(holds), free, _is_rooted(items))
 
 
-def _children(operator: t.Any, argument: t.Any) -> t.Iterable[t.Any]:
-    if operator is sre.SUBPATTERN:
-        return (argument[3],)
-    if operator in _REPEATS:
-        return (argument[2],)
-    if operator is sre.BRANCH:
-        return tuple(argument[1])
-    if operator is sre.GROUPREF_EXISTS:
-        return tuple(each for each in argument[1:] if each is not None)
-    if operator is getattr(sre, "ATOMIC_GROUP", None):
-        return (argument,)
-    return ()
-
-
-class _Walker:
-    """Collects the special characters that a part of a pattern can match."""
-
-    def __init__(self, *, dotall: bool) -> None:
-        self.holds: set[str] = set()
-        self.free = False
-        self.dotall = dotall
-
-    def walk(self, items: t.Any) -> None:
-        for operator, argument in items:
-            if operator is sre.LITERAL:
-                self.holds.update(SPECIAL & {chr(argument)})
-            elif operator is sre.NOT_LITERAL:
-                self._take(SPECIAL - {chr(argument)})
-            elif operator is sre.ANY:
-                self._take(SPECIAL if self.dotall else RAW)
-            elif operator is sre.IN:
-                self._take(_members(argument), free=len(argument) > 1 or argument[0][0] is not sre.LITERAL)
-            elif operator is sre.GROUPREF:
-                self._take(SPECIAL)
-            for inner in _children(operator, argument):
-                self.walk(inner)
-
-    def _take(self, characters: t.AbstractSet[str], *, free: bool = True) -> None:
-        self.holds |= characters
-        self.free = self.free or free
-
-
-def _members(items: t.Any) -> frozenset[str]:
-    negated = items[0][0] is sre.NEGATE
-    found: set[str] = set()
-    for operator, argument in items:
-        if operator is sre.LITERAL:
-            found.add(chr(argument))
-        elif operator is sre.RANGE:
-            found |= {each for each in SPECIAL if argument[0] <= ord(each) <= argument[1]}
-        elif operator is sre.CATEGORY:
-            found |= _CATEGORIES.get(argument, SPECIAL)
-    return SPECIAL - found if negated else SPECIAL & found
-
-
-def _rooted(items: t.Any) -> bool:
-    """Whether everything that this matches begins with a slash or a question mark, or is empty."""
-    for operator, argument in items:
-        if operator is sre.AT or operator in (sre.ASSERT, sre.ASSERT_NOT):
+def _is_rooted(items: tuple[Node, ...]) -> bool:
+    """Tell whether everything that the items match begins with a slash or a question mark, or is empty."""
+    for node in items:
+        if isinstance(node, Anchor | Look):
             continue
-        if operator is sre.LITERAL:
-            return chr(argument) in "/?"
-        if operator is sre.IN:
-            return all(kind is sre.LITERAL and chr(value) in "/?" for kind, value in argument)
-        if operator in _REPEATS:
+        if isinstance(node, OneByte):
+            return not node.members & ~_ROOTS
+        if isinstance(node, Repeat):
             # What may be left out leaves the beginning to what follows.
-            if not _rooted(argument[2]):
+            if not _is_rooted(items_of(node.item)):
                 return False
-            if argument[0] > 0:
+            if node.low > 0:
                 return True
             continue
-        if operator is sre.SUBPATTERN:
-            return _rooted(argument[3])
-        if operator is sre.BRANCH:
-            return all(_rooted(branch) for branch in argument[1])
+        if isinstance(node, Group):
+            return _is_rooted(items_of(node.item))
+        if isinstance(node, Alternation):
+            return all(_is_rooted(items_of(branch)) for branch in node.branches)
         return False
     return True
 
 
 @lru_cache(maxsize=16384)
-def backtracks(pattern: str) -> str:
-    r"""The part of a pattern that can match one string in exponentially many ways; empty where none surely does.
+def backtracks(pattern: str, *, caseless: bool = False) -> str:
+    """Return the part of a pattern that matches one string in exponentially many ways; "" where none surely does.
 
-    Only the plainest case is told: a repetition without an end around nothing but such a repetition of single
-    characters, `(a+)+` or `([\w-]*)*`, with something after it that can fail.
+    Some string makes the match fail behind that part, so that PCRE has to try the ways.
     """
-    if not _NESTED.search(pattern):
+    try:
+        tree = parse(pattern, caseless=caseless)
+    except RegexError:
         return ""
-    tree = _parse(pattern)
-    if tree is None:
+    if not any(_is_endless(node) and not _is_one_byte(node.item) for node in walk(tree.root)):
         return ""
-    found = _NESTED.search(pattern)
-    items = list(tree)
-    for index, (operator, argument) in enumerate(items):
-        endless = operator in (sre.MAX_REPEAT, sre.MIN_REPEAT) and argument[1] is sre.MAXREPEAT
-        if endless and index + 1 < len(items) and _only_repeats(argument[2]):
-            return found.group() if found else ""
-    return ""
+    found = ambiguity(tree, steps=_STEPS, polynomial=False)
+    return "" if found is None else tree.source[found.start : found.end].decode(errors="replace")
 
 
-_NESTED: t.Final = re.compile(r"\((?:\?:)?[^()]*[+*]\)[+*](?![+])")
+def _is_endless(node: Node) -> t.TypeGuard[Repeat]:
+    return isinstance(node, Repeat) and node.high is None and node.mode is not Mode.POSSESSIVE
 
 
-def _only_repeats(items: t.Any) -> bool:
-    items = list(items)
-    while len(items) == 1 and items[0][0] is sre.SUBPATTERN:
-        items = list(items[0][1][3])
-    if len(items) != 1 or items[0][0] not in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-        return False
-    low, high, inner = items[0][1]
-    single = len(inner) == 1 and inner[0][0] in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN)
-    return bool(low <= 1 and high is sre.MAXREPEAT and single)
+def _is_one_byte(node: Node) -> bool:
+    while isinstance(node, Group):
+        node = node.item
+    return isinstance(node, OneByte)

@@ -7,7 +7,7 @@
 
 """Find a pattern that takes exponential time for some paths.
 
-PCRE tries every way to split what nested repetitions match, until its limit ends the request with 500.
+PCRE tries every way to split what a repetition matches, until its limit ends the request with 500.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def check(context: Context) -> Iterator[Finding]:
     """Check the patterns of locations and rewrites."""
     for _block, directive in context.directives("location", "rewrite"):
         pattern = _pattern(directive)
-        part = backtracks(pattern) if pattern else ""
+        part = backtracks(pattern, caseless=directive.args[0] == "~*") if pattern else ""
         if part:
             message = (
-                f"{part} repeats what already repeats: for a path that nearly matches, PCRE tries every way to split it, twice "
-                "as many for each further character, until its limit ends the request with 500; "
-                "write one repetition, or make the inner one possessive (++)"
+                f"{part} matches the same text in many ways: for a path that nearly matches, PCRE tries every way to split it, twice "
+                "as many for each further turn, until its limit ends the request with 500; "
+                "write one repetition without overlapping parts, or make the inner one possessive (++)"
             )
             yield RULE.at(directive.place, message)
 
