@@ -504,12 +504,18 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import Redactor
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import CHECK_OPTIONS
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, decode
+
+# The engine writes the command line and the watcher into the archive, so they have to be on the host.
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import cli, watch  # noqa: F401
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import HostCandidate, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.show import Redactor, journal
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.journal import JournalLine, brief
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.results import ResultJson
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.state import GATED, GateOptions
 
 STATES = ["staged", "active", "confirmed", "rolled_back", "absent", "adopted", "unlocked"]
 
@@ -520,8 +526,8 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-def argument_spec() -> dict[str, t.Any]:
-    """The options, those that only the action plugin uses included."""
+def argument_spec() -> dict[str, object]:
+    """Return the options, with those that only the action plugin uses."""
     return {
         "state": {"required": True, "choices": STATES},
         "src": {"type": "path"},
@@ -562,8 +568,8 @@ def argument_spec() -> dict[str, t.Any]:
     }
 
 
-def _settings(params: dict[str, t.Any]) -> Settings:
-    settings: dict[str, t.Any] = {name: params[name] for name in _SETTINGS}
+def _settings(params: t.Mapping[str, t.Any]) -> Settings:
+    settings = {name: params[name] for name in _SETTINGS}
     settings.update({name: _mode(name, params[name]) for name in ("file_mode", "directory_mode")})
     return Settings(owner=params["_owner"] or None, **settings)
 
@@ -575,78 +581,83 @@ def _mode(name: str, value: str) -> int:
         raise ReleaseError(f"{name}: {value!r} is no octal mode such as '0644'", "options") from None
 
 
-def _run(params: dict[str, t.Any], engine: Engine, candidate: Candidate | None, *, check: bool) -> dict[str, t.Any]:
+def _run(params: t.Mapping[str, t.Any], engine: Engine, candidate: HostCandidate | None, *, check: bool) -> ResultJson:
     state, release = params["state"], params["release"]
     if state == "staged":
         if candidate is None:
             raise ReleaseError("there is no candidate: run this module by its action plugin, as a task", "options")
-        return engine.stage(candidate, check_only=check)
+        return engine.stage(candidate, check_only=check).to_json()
     if check:
         return _foresee(state, release, engine, reload=params["reload"])
-    if state == "rolled_back":
-        return engine.rollback(release)
-    if state == "confirmed":
-        return engine.confirm(release)
-    if state == "absent":
-        return engine.remove(release)
-    if state in ("adopted", "unlocked"):
-        return engine.adopt() if state == "adopted" else engine.unlock()
-    gate = {name: params["health_" + name] for name in ("interval", "successes", "timeout")}
-    gate.update(checks=params["checks"], probes=params["probes"], soak=params["soak"])
-    return engine.activate(
-        release, reload=params["reload"], gate=gate, rollback_on_failure=params["rollback_on_failure"]
-    )
-
-
-def _foresee(state: str, release: str | None, engine: Engine, *, reload: bool) -> dict[str, t.Any]:
-    now = engine.status()
-    settled = not (now["active"] or now["staged"]) and now["running"] in (None, now["confirmed"])
-    held = now["rollout"] and engine.settings.rollout in (None, now["rollout"]["id"])
-    there = {
-        "unlocked": not held,
-        "adopted": not engine.drift() and settled,
-        "active": now["active"] == release and (now["phase"] == "gated" or not reload),
-        "confirmed": now["confirmed"] == release and not now["active"],
-        "rolled_back": release in (None, now["confirmed"]) and settled,
-        "absent": release not in now["releases"],
+    if state == "active":
+        gate = GateOptions(
+            params["checks"], params["probes"], params["health_interval"], params["health_successes"],
+            params["health_timeout"], params["soak"],
+        )  # fmt: skip
+        return engine.activate(
+            release, reload=params["reload"], gate=gate, rollback_on_failure=params["rollback_on_failure"]
+        ).to_json()
+    steps: dict[str, t.Callable[[], t.Any]] = {
+        "rolled_back": lambda: engine.rollback(release),
+        "confirmed": lambda: engine.confirm(release),
+        "absent": lambda: engine.remove(release),
+        "adopted": engine.adopt,
+        "unlocked": engine.unlock,
     }
-    return {"release": release or now["confirmed"], "state": state, "changed": now["interrupted"] or not there[state]}
+    result: ResultJson = steps[state]().to_json()
+    return result
+
+
+def _foresee(state: str, release: str | None, engine: Engine, *, reload: bool) -> ResultJson:
+    """Return the result that a state would have, in check mode."""
+    now = engine.status()
+    settled = not (now.active or now.staged) and now.running in (None, now.confirmed)
+    reserved = now.rollout and engine.context.settings.rollout in (None, now.rollout.id)
+    reached = {
+        "unlocked": not reserved,
+        "adopted": not engine.drift() and settled,
+        "active": now.active == release and (now.phase == GATED or not reload),
+        "confirmed": now.confirmed == release and not now.active,
+        "rolled_back": release in (None, now.confirmed) and settled,
+        "absent": release not in now.releases,
+    }
+    return {"release": release or now.confirmed, "state": state, "changed": now.interrupted or not reached[state]}
 
 
 def main() -> None:
-    """Arguments in, one call, one result."""
+    """Run the engine's step for the wanted state."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
         required_if=[("state", state, ["release"]) for state in ("active", "confirmed", "absent")],
         supports_check_mode=True,
     )
-    redact: t.Callable[[t.Any], t.Any] = Redactor()
-    told: list[dict[str, t.Any]] = []
+    redact: t.Callable[[t.Any], t.Any] = Redactor(())
+    lines: list[JournalLine] = []
     try:
-        # Every state's payload tells the secret values; only a stage's has files.
+        # The payload of every state has the secret values; only that of staged has files.
         candidate = decode(module.params["_payload"]) if module.params["_payload"] else None
-        engine = Engine(_settings(module.params), secrets=candidate.secrets if candidate else ())
+        secrets = candidate.secrets if candidate else ()
+        engine = Engine(_settings(module.params), redact=Redactor(secrets, keep_keys=True))
         try:
-            result: dict[str, t.Any] = _run(module.params, engine, candidate, check=module.check_mode)
+            result = _run(module.params, engine, candidate, check=module.check_mode)
         finally:
-            redact, told = engine.redact, engine.store.told
+            redact, lines = engine.context.redact, engine.context.store.journal.written
     except ReleaseError as error:
-        details: dict[str, t.Any] = redact(error.details)
-        module.fail_json(msg=redact(str(error)), code=error.code, journal=redact(journal(told)), **details)
+        module.fail_json(msg=redact(str(error)), code=error.code, journal=redact(brief(lines)), **redact(error.details))
     except OSError as error:
         reason = f"{error.filename or 'the host'}: {error.strerror}"
-        module.fail_json(msg=reason, code="file", journal=redact(journal(told)))
-    result = redact({**result, "journal": journal(told)})
-    _warn(module, engine, result)
+        module.fail_json(msg=reason, code="file", journal=redact(brief(lines)))
+    result = redact({**result, "journal": brief(lines)})
+    _warn(module, engine.context.warnings, result)
     if not module._diff:  # noqa: SLF001 - Ansible offers no other way to ask
         result.pop("diff", None)
     module.exit_json(**result)
 
 
-def _warn(module: AnsibleModule, engine: Engine, result: dict[str, t.Any]) -> None:
+def _warn(module: AnsibleModule, warnings: t.Iterable[str], result: t.Mapping[str, t.Any]) -> None:
     gate, validation, proof = (result.get(name) or {} for name in ("gate", "validation", "proof"))
     for warning in [
-        *engine.warnings, *gate.get("unwatched", ()), *validation.get("limits", ()), *proof.get("limits", ()),
+        *warnings, *gate.get("unwatched", ()), *validation.get("limits", ()), *proof.get("limits", ()),
     ]:  # fmt: skip
         module.warn(warning)
     if gate.get("skipped"):

@@ -184,13 +184,16 @@ nginx:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.context import HostContext
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.inspection import Inspection
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.lease import Leasing
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.reservation import Reserving
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
 
 
 def main() -> None:
-    """Read and tell."""
+    """Read the releases of a host."""
     module = AnsibleModule(
         argument_spec={
             "config_dir": {"type": "path", "default": "/etc/nginx"},
@@ -203,22 +206,23 @@ def main() -> None:
         supports_check_mode=True,
     )
     names = ("config_dir", "main", "store", "binary", "prefix")
-    engine = Engine(Settings(**{name: module.params[name] for name in names}))
+    context = HostContext(Settings(**{name: module.params[name] for name in names}))
+    inspection = Inspection(context, Leasing(context), Reserving(context))
     try:
         result = {
-            "current": engine.status(),
-            "history": engine.history()[: module.params["limit"]],
-            "drift": engine.drift(),
-            "drift_diff": engine.drift_diff(),
-            "nginx": engine.host.describe(),
+            "current": inspection.status().to_json(),
+            "history": [line.to_json() for line in inspection.history()[: module.params["limit"]]],
+            "drift": context.drift.paths(),
+            "drift_diff": [row.to_json() for row in context.drift.summaries()],
+            "nginx": context.host.describe().to_json(),
         }
         if not module.check_mode:
-            engine.measure()
+            context.metrics.write()
     except ReleaseError as error:
         module.fail_json(msg=str(error), code=error.code)
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", code="file")
-    for warning in engine.warnings:
+    for warning in context.warnings:
         module.warn(warning)
     module.exit_json(changed=False, **result)
 

@@ -31,7 +31,7 @@ HEAVIEST = {
     "nginx_diff": 75_000,
     "nginx_health": 60_000,
     "nginx_lint": 0,
-    "nginx_release": 300_000,
+    "nginx_release": 365_000,
     "nginx_release_info": 300_000,
     "nginx_rollout_options": 0,
     "nginx_rollout_record": 0,

@@ -4,22 +4,30 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Time that nobody can set: seconds since the host booted, and which boot it is."""
+"""Tell the time since the host booted, which no clock setting changes, and which boot it is."""
 
 from __future__ import annotations
 
 import os
 import time
-import typing as t
+
+
+def timestamp() -> str:
+    """Return the time in UTC to the millisecond (RFC 3339)."""
+    seconds, thousandths = divmod(int(time.time() * 1000), 1000)
+    return time.strftime(f"%Y-%m-%dT%H:%M:%S.{thousandths:03}Z", time.gmtime(seconds))
 
 
 def boottime() -> float:
-    """Seconds since boot, time asleep included (clock_gettime(2), CLOCK_BOOTTIME)."""
+    """Return the seconds since boot, time asleep included (clock_gettime(2), CLOCK_BOOTTIME)."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def boot_id() -> str:
-    """Names this boot: the kernel's, and its first process's, since a container that is started again keeps the kernel."""
+    """Return the id of this boot.
+
+    It is the kernel's id with the start of process 1, because a container that is started again keeps its kernel.
+    """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             kernel = file.read().strip()
@@ -28,23 +36,18 @@ def boot_id() -> str:
     return f"{kernel}/{started(1)}"
 
 
-def clock() -> dict[str, t.Any]:
-    """This moment, comparable with the start times of processes."""
-    return {"boot": boot_id(), "ticks": boottime() * os.sysconf("SC_CLK_TCK")}
+def ticks() -> float:
+    """Return the clock ticks since boot, the unit of the start times of processes."""
+    return boottime() * os.sysconf("SC_CLK_TCK")
 
 
-def window(seconds: float) -> dict[str, t.Any]:
-    """The time from now on, as notes in the store have it."""
-    return {"boot": boot_id(), "until": boottime() + seconds}
+def remaining(boot: str, until: float) -> float:
+    """Return the seconds until a moment of a boot: 0 once it has passed, and after a reboot."""
+    return max(0.0, until - boottime()) if boot == boot_id() else 0.0
 
 
-def left(note: t.Mapping[str, t.Any]) -> float:
-    """Seconds that are left of a `window`: none after a reboot, whatever the clock on the wall says."""
-    return max(0.0, float(note["until"]) - boottime()) if note["boot"] == boot_id() else 0.0
-
-
-def started(pid: int) -> t.Optional[int]:
-    """The start time of a process in clock ticks since boot (proc(5)), None if there is none or it is a zombie."""
+def started(pid: int) -> int | None:
+    """Return the start time of a process in clock ticks since boot (proc(5)), None for a zombie or no process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             stat = file.read()

@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Files below one folder, read and written without following links.
+"""Read and write files below one folder without following links.
 
-What `create`, `make`, `rename`, `delete` and `dress` did is on the disk after `sync`; the other writes are durable by themselves.
+Changes by `create`, `make`, `rename`, `delete` and `apply_metadata` are on the disk after `sync`. The other writes are durable by themselves.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import secrets
 import stat
 import typing as t
 
-from .entry import CHUNK, READ, Entry, describe, dress, is_frozen, parents, raw
 from .errors import ReleaseError
+from .tree_entry import CHUNK, READ, Tree, TreeEntry, apply_metadata, describe, is_frozen, parents, raw
 
-#: Names with this prefix are ours and half-written; no sane include glob matches them (a leading dot, no .conf).
+#: Prefix of half-written files. No usual include pattern matches them: a leading dot, no `.conf` at the end.
 TEMPORARY = ".failsafe-"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,14 +40,14 @@ def _no_hook(_step: str) -> None:
 
 
 class Folder:
-    """A tree below `path`. `before` is called ahead of every write with a description of it."""
+    """A tree below `path`. `before` is called ahead of every write with its description."""
 
     def __init__(self, path: str, before: t.Callable[[str], None] = _no_hook) -> None:
         self.path = path
         self.before = before
 
     def below(self, path: str) -> Folder:
-        """The folder at a path in this one."""
+        """Return the folder at a path in this one."""
         return Folder(os.path.join(self.path, path), self.before)
 
     @contextlib.contextmanager
@@ -72,7 +72,7 @@ class Folder:
 
     @contextlib.contextmanager
     def _open(self, path: str) -> t.Iterator[int]:
-        """A descriptor of the folder at `path`; no part below this folder's own path may be a link."""
+        """Yield a descriptor of the folder at `path`; no part below this folder's own path may be a link."""
         handle = os.open(raw(self.path), _FOLDER & ~os.O_NOFOLLOW)
         try:
             for part in path.split("/") if path else ():
@@ -96,17 +96,17 @@ class Folder:
     # Reading
 
     def names(self, folder: str = "") -> list[str]:
-        """The names in a folder, sorted, without our half-written ones."""
+        """Return the names in a folder, sorted, without half-written files."""
         with self._doing("read folder", folder), self._open(folder) as handle:
             names = (os.fsencode(name).decode("utf-8", "surrogateescape") for name in os.listdir(handle))
             return sorted(name for name in names if not name.startswith(TEMPORARY))
 
-    def scan(self) -> tuple[dict[str, Entry], list[str]]:
-        """Every entry by path, and the paths of sockets, devices and FIFOs.
+    def scan(self) -> tuple[Tree, list[str]]:
+        """Return every entry by path, and the paths of sockets, devices and FIFOs.
 
         Raises `ReleaseError` for a folder or file that cannot be read: a snapshot with a hole restores nothing.
         """
-        found: dict[str, Entry] = {}
+        found: Tree = {}
         special: list[str] = []
         waiting = [""]
         while waiting:
@@ -124,8 +124,8 @@ class Folder:
                     waiting.append(path)
         return found, sorted(special)
 
-    def entry(self, path: str) -> Entry | None:
-        """What is at a path; None if nothing is, or nothing that is reached without following a link."""
+    def entry(self, path: str) -> TreeEntry | None:
+        """Return the entry at a path, None if there is none or only behind a link."""
         with self._doing("read", path):
             try:
                 with self._parent(path) as (folder, name):
@@ -136,7 +136,7 @@ class Folder:
                 raise
 
     def frozen(self, paths: t.Iterable[str]) -> list[str]:
-        """Those of the paths that chattr(1) made immutable or append-only, and such folders that hold them; where it can be told."""
+        """Return the paths that chattr(1) made immutable or append-only, and such folders that hold one of them."""
         above: set[str] = set()
         for path in paths:
             folders = [folder for folder in ("", *parents(path)) if not folder or self._is_folder(folder)]
@@ -155,19 +155,21 @@ class Folder:
             return False  # not there, a link, a device, or a file system without such flags
 
     def chunks(self, path: str) -> t.Iterator[bytes]:
-        """The content of a regular file, a mebibyte at a time."""
+        """Yield the content of a regular file, a mebibyte at a time."""
         with self._doing("read", path), self._parent(path) as (folder, name):
             handle = os.open(name, READ, dir_fd=folder)
             with os.fdopen(handle, "rb") as file:
                 yield from iter(lambda: file.read(CHUNK), b"")
 
     def read(self, path: str) -> bytes:
-        """The whole content of a regular file."""
+        """Return the whole content of a regular file."""
         return b"".join(self.chunks(path))
 
     # Writing
 
-    def create(self, entry: Entry, content: t.Iterable[bytes], path: str | None = None, *, strict: bool = True) -> None:
+    def create(
+        self, entry: TreeEntry, content: t.Iterable[bytes], path: str | None = None, *, strict: bool = True
+    ) -> None:
         """Write a file or link that is not there yet, at `path` or the entry's own, with its mode, owner and context.
 
         Without `strict` an owner that an ordinary user may not set is left out (copies in the store).
@@ -182,16 +184,16 @@ class Folder:
                 for chunk in content:
                     file.write(chunk)
                 file.flush()
-                dress(handle, entry, strict=strict)
+                apply_metadata(handle, entry, strict=strict)
                 with contextlib.suppress(OSError):
-                    # Begins to write without waiting, so that many files share the one wait of their sync.
+                    # Start writing now, so that many files share one wait in their sync.
                     os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def put(self, path: str, content: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
-        """Replace a whole file in one rename. What is not `durable` survives the process, and not the host."""
+        """Replace a whole file in one rename. Without `durable` it survives the end of the process, not that of the host."""
         temporary = self.temporary(path)
         try:
-            self.create(Entry(path, "file", mode, os.geteuid(), os.getegid(), ""), [content], temporary)
+            self.create(TreeEntry(path, "file", mode, os.geteuid(), os.getegid(), ""), [content], temporary)
             self.sync([temporary] if durable else ())
             self.rename(temporary, path)
             self.sync([path.rpartition("/")[0]] if durable else ())
@@ -200,7 +202,7 @@ class Folder:
             raise
 
     def append(self, path: str, content: bytes, *, durable: bool = True) -> int:
-        """Append, all or nothing; returns the size before. What is not `durable` becomes so with what follows it."""
+        """Append all or nothing and return the size before. Without `durable` a later durable append makes it so."""
         with self._write("append to", path) as (folder, name):
             handle = os.open(
                 name, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
@@ -220,7 +222,7 @@ class Folder:
                 return size
 
     def allocate(self, path: str, size: int) -> None:
-        """Make a file that has room for so many bytes, whatever else is written to this file system later."""
+        """Make a file that has room for `size` bytes, even if the file system fills up later."""
         with self._write("reserve", path) as (folder, name):
             handle = os.open(name, _CREATE, 0o600, dir_fd=folder)
             try:
@@ -229,7 +231,7 @@ class Folder:
                 os.close(handle)
 
     def fill(self, path: str, content: bytes) -> None:
-        """Give an allocated file a content that is not longer than it."""
+        """Write a content into an allocated file that is at least as long."""
         with self._write("fill", path) as (folder, name):
             handle = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
             with os.fdopen(handle, "wb") as file:
@@ -239,14 +241,14 @@ class Folder:
                 os.fsync(handle)
 
     def size(self, path: str) -> int | None:
-        """The size of a regular file in bytes, None if there is none."""
+        """Return the size of a regular file in bytes, None if there is none."""
         with contextlib.suppress(OSError), self._parent(path) as (folder, name):
             info = os.stat(name, dir_fd=folder, follow_symlinks=False)
             return info.st_size if stat.S_ISREG(info.st_mode) else None
         return None
 
     def link(self, origin: Folder, path: str, target: str) -> bool:
-        """Give a file or link of another folder a second name in this one; False where their file systems do not allow it."""
+        """Give a file or link of another folder a second name here; return False where the file systems do not allow that."""
         with self._write("keep", target) as (folder, name), origin._parent(path) as (place, old):
             try:
                 os.link(old, name, src_dir_fd=place, dst_dir_fd=folder, follow_symlinks=False)
@@ -270,7 +272,7 @@ class Folder:
                 os.fsync(handle)
 
     def sync(self, paths: t.Iterable[str]) -> None:
-        """Bring files and folders ("" is this one) to the disk, many at once: after the first one the rest is cheap."""
+        """Bring files and folders ("" is this one) to the disk, many at once, because only the first one is slow."""
         for path in paths:
             with self._doing("write", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 with self._parent(path) as (folder, name):
@@ -281,7 +283,7 @@ class Folder:
                     os.close(handle)
 
     def temporary(self, path: str) -> str:
-        """An unused path of ours in the nearest folder above `path` that exists: the same file system, the same label."""
+        """Return an unused path in the nearest existing folder above `path`: same file system, same label."""
         above = [folder for folder in parents(path) if self._is_folder(folder)]
         return (above[-1] + "/" if above else "") + TEMPORARY + secrets.token_hex(6)
 
@@ -305,19 +307,19 @@ class Folder:
         with self._write("make folder", path) as (folder, name):
             os.mkdir(name, mode, dir_fd=folder)
 
-    def dress(self, entry: Entry, *, strict: bool = True) -> None:
+    def apply_metadata(self, entry: TreeEntry, *, strict: bool = True) -> None:
         """Give a folder the entry's mode, owner and context."""
         self.before(f"set mode of {entry.path}")
         with self._doing("set mode of", entry.path), self._open(entry.path) as handle:
-            dress(handle, entry, strict=strict)
+            apply_metadata(handle, entry, strict=strict)
 
     def delete(self, path: str) -> None:
-        """Delete a file or link; one that is gone already is fine."""
+        """Delete a file or link, if it exists."""
         with self._write("delete", path) as (folder, name), contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
 
     def delete_folder(self, path: str) -> bool:
-        """Delete a folder if nothing is in it; whether it is gone."""
+        """Delete a folder if it is empty; return whether it is gone."""
         with self._write("delete folder", path) as (folder, name):
             try:
                 os.rmdir(name, dir_fd=folder)
@@ -335,7 +337,7 @@ class Folder:
             os.unlink(name, dir_fd=folder)
 
     def sweep(self, folder: str) -> None:
-        """Delete our half-written files in a folder, if the folder is there."""
+        """Delete half-written files in a folder, if the folder exists."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._open(folder) as handle:
             for name in os.listdir(handle):
                 if name.startswith(TEMPORARY):

@@ -5,20 +5,20 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one exception of the release engine."""
+"""The exception of the release engine."""
 
 from __future__ import annotations
 
-import typing as t
-
 
 class ReleaseError(Exception):
-    """A step of a release was refused or failed; the message says what, where and what to do.
+    """A step of a release was refused or failed.
 
-    `code` is stable and meant for programs; `details` is merged into the module's result.
+    Attributes:
+        code: a stable word for programs.
+        details: JSON that becomes part of the module's result.
     """
 
-    def __init__(self, message: str, code: str = "failed", **details: t.Any) -> None:
+    def __init__(self, message: str, code: str = "failed", **details: object) -> None:
         super().__init__(message)
         self.code = code
-        self.details = details
+        self.details: dict[str, object] = details

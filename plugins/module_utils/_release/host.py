@@ -4,11 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""The release engine's view of nginx and of its health."""
+"""The engine's access to nginx, to its health, and to the watchdog of a lease."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import typing as t
 
@@ -23,64 +24,14 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.reload impor
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service import Service, start, stop
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
 
-from . import boot
-from . import lease as deadman
+from . import boot_unit, watchdog
+from .clock import timestamp
 from .errors import ReleaseError
-from .store import now
+from .results import NginxDescription, Validated, Verdict
+from .settings import ARCHIVE, Settings
+from .state import ConfigFacts, GateOptions, Generation, Watchdog
 
-_SAID = 5  # lines of nginx's that a failed gate shows
-
-ARCHIVE = "failsafe-nginx.pyz"
-
-Facts = t.Optional[t.Dict[str, t.Any]]
-
-
-class Settings(t.NamedTuple):
-    """What one host's engine works with; all of it is kept in the state for the command line on the host."""
-
-    store: str = "/var/lib/failsafe-nginx"
-    config_dir: str = "/etc/nginx"
-    main: str = "nginx.conf"
-    binary: t.Optional[str] = None
-    prefix: t.Optional[str] = None
-    service: str = "nginx"
-    service_manager: str = "auto"
-    reload_timeout: float = 10
-    owner: t.Optional[str] = None
-    on_drift: str = "fail"
-    require_rollback: bool = True
-    keep: int = 5
-    file_mode: int = 0o644
-    directory_mode: int = 0o755
-    lease: float = deadman.TRIAL
-    require_lease: bool = True
-    rollout: t.Optional[str] = None
-    rollout_ttl: float = 3600
-    metrics_dir: t.Optional[str] = None
-    metadata: t.Optional[t.Dict[str, t.Any]] = None
-
-
-class Validated(t.NamedTuple):
-    """What nginx says about a tree."""
-
-    ok: bool
-    message: str = ""
-    method: str = ""
-    version: str = ""
-    warnings: t.Tuple[str, ...] = ()
-    limits: t.Tuple[str, ...] = ()
-    file: t.Optional[str] = None
-    line: t.Optional[int] = None
-    dump: t.Optional[bytes] = None
-    facts: Facts = None
-    modules: t.Tuple[str, ...] = ()
-
-    def public(self) -> dict[str, t.Any]:
-        """What may be shown of it."""
-        shown = {**self._asdict(), "nginx_version": self.version}
-        for name in ("dump", "facts", "version", "modules"):
-            del shown[name]
-        return shown
+_QUOTED_LINES = 5  # of nginx's log that a failed gate shows
 
 
 @contextlib.contextmanager
@@ -92,168 +43,188 @@ def _translated() -> t.Iterator[None]:
 
 
 class Host:
-    """One nginx on this host. Everything raises `ReleaseError` where nginx cannot be asked."""
+    """One nginx on this host. Every method raises `ReleaseError` where nginx cannot be asked."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._instance: Instance | None = None
+        self._known_instance: Instance | None = None
 
     @property
-    def instance(self) -> Instance:
-        """The configured nginx."""
-        if self._instance is None:
+    def _instance(self) -> Instance:
+        if self._known_instance is None:
             settings = self.settings
             with _translated():
-                self._instance = Instance(
+                self._known_instance = Instance(
                     settings.config_dir, main=settings.main, binary=settings.binary, prefix=settings.prefix
                 )
-        return self._instance
+        return self._known_instance
+
+    # nginx
 
     def master(self) -> Master | None:
-        """The running master."""
+        """Return the running master process."""
         with _translated():
-            return find_master(self.instance)
+            return find_master(self._instance)
 
-    def written(self, facts: Facts) -> set[str]:
-        """The files that the running nginx itself writes: its logs and its pid file."""
+    def written(self, facts: ConfigFacts | None) -> set[str]:
+        """Return the files that the running nginx itself writes: its logs and its pid file."""
         master = self.master()
         paths = open_logs(master) if master else []
         if facts:
-            paths += [facts["pid_path"], *facts["error_logs"]]
+            paths += [facts.pid_path, *facts.error_logs]
         return {os.path.realpath(path) for path in paths}
 
-    def describe(self) -> dict[str, t.Any]:
-        """This nginx for people; a problem instead of an exception."""
-        known: dict[str, t.Any] = {"version": None, "modules": [], "running": False, "master_pid": None, "problem": ""}
+    def describe(self) -> NginxDescription:
+        """Describe this nginx for people, with a problem instead of an exception."""
+        known = NginxDescription()
         try:
             with _translated():
-                build = self.instance.build()
-                known.update(version=build.version, modules=[*build.static_modules, *build.dynamic_modules])
+                build = self._instance.build()
+                known.version, known.modules = build.version, [*build.static_modules, *build.dynamic_modules]
             master = self.master()
-            known.update(running=master is not None, master_pid=master.pid if master else None)
+            known.running, known.master_pid = master is not None, master.pid if master else None
         except ReleaseError as error:
-            known["problem"] = str(error)
+            known.problem = str(error)
         return known
 
-    def generation(self, release: str | None) -> dict[str, t.Any] | None:
-        """The running master as the state keeps it, None if nginx does not run."""
+    def generation(self, release: str | None) -> Generation | None:
+        """Return the running master with the release that it has loaded, None if nginx does not run."""
         master = self.master()
-        if master is None:
-            return None
-        return {"release": release, "pid": master.pid, "start_time": master.start_time, "since": now()}
+        return None if master is None else Generation(release, master.pid, master.start_time, timestamp())
 
     def validate(self, tree: str) -> Validated:
-        """Let nginx load a tree at the place of the configuration folder."""
+        """Let nginx load the folder `tree` in place of the configuration folder."""
         master = self.master()
         with _translated():
-            instance = master.instance(self.instance) if master else self.instance
+            instance = master.instance(self._instance) if master else self._instance
             found = validate(instance, tree, dump=True)
             build = instance.build()
             facts = None
             if found.dump is not None:
-                facts = dict(
-                    runtime.scan(found.dump, build, prefix=instance.prefix, globals_=instance.globals_)._asdict()
-                )
+                scanned = runtime.scan(found.dump, build, prefix=instance.prefix, globals_=instance.globals_)
+                facts = ConfigFacts(*scanned)
             return Validated(
                 found.ok, found.message, found.method, build.version, tuple(found.warnings),
-                (*found.limits, *(outdated(master) if master else ())), found.file, found.line, found.dump, facts, build.static_modules + build.dynamic_modules,
+                (*found.limits, *(outdated(master) if master else ())), found.file, found.line, found.dump, facts,
+                build.static_modules + build.dynamic_modules,
             )  # fmt: skip
 
-    def reload(self, before: Facts, after: Facts) -> dict[str, t.Any]:
-        """Let nginx load what is on the disk, or start it, and prove that it did.
+    def reload(self, before: ConfigFacts | None, after: ConfigFacts | None) -> Verdict:
+        """Reload nginx, or start it if it does not run, and prove that it runs the live configuration.
 
-        `before` and `after` are the facts of the configurations that ran and that shall run, as far as known.
+        Args:
+            before: facts of the configuration that ran, as far as known.
+            after: facts of the live one. None: nginx loads it once more to find them.
         """
         if after is None:
-            found = self.validate(self.instance.config_dir)
+            found = self.validate(self._instance.config_dir)
             after = found.facts
             if not found.ok or after is None:
-                return {"ok": False, "reason": found.message or "nginx did not show its configuration", "seconds": 0.0}
-        wanted = runtime.RuntimeFacts(**after)
-        known = [runtime.RuntimeFacts(**before), wanted] if before else [wanted]
+                reason = found.message or "nginx did not show its configuration"
+                return Verdict({"ok": False, "reason": reason, "seconds": 0.0})
+        wanted = _runtime(after)
+        known = [_runtime(before), wanted] if before else [wanted]
         timeout = self.settings.reload_timeout
         with _translated():
-            if find_master(self.instance, wanted.pid_path) is None:
-                proof = start(self.instance, self._service(), facts=wanted, timeout=timeout)
+            if find_master(self._instance, wanted.pid_path) is None:
+                proof = start(self._instance, self._service(), facts=wanted, timeout=timeout)
             else:
-                proof = reload_and_prove(self.instance, snapshot(self.instance, known), facts=wanted, timeout=timeout)
-        return dict(proof._asdict())
+                proof = reload_and_prove(self._instance, snapshot(self._instance, known), facts=wanted, timeout=timeout)
+        return Verdict(dict(proof._asdict()))
 
     def stop(self) -> None:
         """Stop nginx."""
         with _translated():
-            proof = stop(self.instance, self._service())
+            proof = stop(self._instance, self._service())
         if not proof.ok:
             raise ReleaseError(f"nginx cannot be stopped again: {proof.reason}", "nginx")
-
-    def arm(self, token: str, seconds: float) -> deadman.Lease:
-        """Start the dead-man's switch."""
-        return deadman.start(f"{self.settings.store}/{ARCHIVE}", token, seconds)
-
-    @staticmethod
-    def armed(armed: deadman.Lease) -> bool:
-        """Whether it still waits."""
-        return deadman.alive(armed)
-
-    @staticmethod
-    def disarm(armed: deadman.Lease) -> None:
-        """End it."""
-        deadman.stop(armed)
-
-    def recover_at_boot(self) -> str:
-        """See to it that recovery comes before nginx when the host boots; returns what it lacks."""
-        return boot.install(self.settings)
 
     def _service(self) -> Service:
         return Service(self.settings.service_manager, self.settings.service)
 
+    # The lease's watchdog, and recovery at boot
+
+    def arm(self, token: str, seconds: float) -> Watchdog:
+        """Start the watchdog of a lease."""
+        return watchdog.start(f"{self.settings.store}/{ARCHIVE}", token, seconds)
+
     @staticmethod
-    def check_gate(gate: t.Mapping[str, t.Any]) -> None:
+    def armed(known: Watchdog, _token: str) -> bool:
+        """Return whether the watchdog still waits."""
+        return watchdog.alive(known)
+
+    @staticmethod
+    def disarm(known: Watchdog, token: str) -> None:
+        """End the watchdog of a lease."""
+        watchdog.stop(known, token)
+
+    def recover_at_boot(self) -> str:
+        """Make the host recover before nginx starts; return why that cannot be done, or ""."""
+        return boot_unit.install(self.settings)
+
+    # Health
+
+    @staticmethod
+    def check_gate(gate: GateOptions) -> None:
         """Refuse a gate that could not be run, before anything is changed."""
         with _translated():
             _gate(gate, (), ())
 
     @staticmethod
-    def baseline(gate: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-        """What the checks and probes say now."""
+    def baseline(gate: GateOptions) -> list[object]:
+        """Run the gate's checks and probes once, and return their results."""
         with _translated():
-            return record_baseline(
-                gate.get("checks") or (), gate.get("probes") or (), timeout=gate.get("timeout") or 10
+            return list(
+                record_baseline(_definitions(gate.checks), _definitions(gate.probes), timeout=gate.timeout or 10)
             )
 
     @staticmethod
-    def former(gate: t.Mapping[str, t.Any], baseline: t.Sequence[t.Any]) -> dict[str, t.Any]:
-        """The gate for the way back: what passed before must pass again, at once."""
-        passed = {row["name"] for row in baseline if row["ok"] and not row["probe"]}
-        checks = [one for one in gate.get("checks") or () if parse_check(one).name in passed]
-        return {**gate, "checks": checks, "soak": 0}
+    def rollback_gate(gate: GateOptions, baseline: t.Sequence[object]) -> GateOptions:
+        """Return the gate of a rollback: the checks that passed before have to pass again, without a soak."""
+        rows = _definitions(baseline)
+        passed = {row["name"] for row in rows if row["ok"] and not row["probe"]}
+        checks: list[object] = [one for one in _definitions(gate.checks) if parse_check(one).name in passed]
+        return dataclasses.replace(gate, checks=checks, soak=0)
 
     @staticmethod
-    def gate(gate: t.Mapping[str, t.Any], baseline: t.Sequence[t.Any], facts: Facts) -> dict[str, t.Any]:
-        """Run the gate; where it fails, `nginx_says` and the reason have nginx's own lines."""
-        logs = facts["error_logs"] if facts else ()
+    def gate(gate: GateOptions, baseline: t.Sequence[object], facts: ConfigFacts | None) -> Verdict:
+        """Run the gate. Where it fails, `nginx_says` and the reason have lines of nginx's log."""
+        logs = facts.error_logs if facts else ()
         words = Words(logs)
         try:
             with _translated():
                 result = _gate(gate, baseline, logs).run()
         finally:
-            said = words.close()
-        if not result["ok"] and said:
-            said = _about(result["failed"], gate, said)
-            result.update(nginx_says=said[-_SAID:], reason=f"{result['reason']}; nginx says: {said[-1]}")
-        return result
+            lines = words.close()
+        if not result["ok"] and lines:
+            lines = _about(result["failed"], gate, lines)
+            result.update(nginx_says=lines[-_QUOTED_LINES:], reason=f"{result['reason']}; nginx says: {lines[-1]}")
+        return Verdict(result)
 
 
-def _about(failed: t.Sequence[dict[str, t.Any]], gate: t.Mapping[str, t.Any], said: list[str]) -> list[str]:
-    """The lines about the requests that failed, if there are any, else all: other clients' requests fail too."""
+def _runtime(facts: ConfigFacts) -> runtime.RuntimeFacts:
+    return runtime.RuntimeFacts(**{name: getattr(facts, name) for name in runtime.RuntimeFacts._fields})
+
+
+def _about(failed: t.Sequence[t.Mapping[str, object]], gate: GateOptions, lines: list[str]) -> list[str]:
+    """Return the lines about the requests that failed, or else all: requests of other clients fail too."""
     names = {row["name"] for row in failed}
     asked = [
-        one for kind in ("checks", "probes") for one in gate.get(kind) or () if one.get("name", one.get("url")) in names
+        one
+        for one in (*_definitions(gate.checks), *_definitions(gate.probes))
+        if one.get("name", one.get("url")) in names
     ]
     targets = {"/" + str(one["url"]).partition("://")[2].partition("/")[2] for one in asked if one.get("url")}
-    return [line for line in said if any(f" {target} HTTP/" in line for target in targets)] or said
+    return [line for line in lines if any(f" {target} HTTP/" in line for target in targets)] or lines
 
 
-def _gate(gate: t.Mapping[str, t.Any], baseline: t.Sequence[t.Any], error_logs: t.Sequence[str]) -> Gate:
-    numbers = {name: gate[name] for name in ("interval", "successes", "timeout", "soak") if gate.get(name) is not None}
-    return Gate(gate.get("checks") or (), gate.get("probes") or (), baseline, error_logs=error_logs, **numbers)
+def _gate(gate: GateOptions, baseline: t.Sequence[object], error_logs: t.Sequence[str]) -> Gate:
+    named = {"interval": gate.interval, "successes": gate.successes, "timeout": gate.timeout, "soak": gate.soak}
+    numbers: t.Any = {name: value for name, value in named.items() if value is not None}
+    checks, probes = _definitions(gate.checks), _definitions(gate.probes)
+    return Gate(checks, probes, _definitions(baseline), error_logs=error_logs, **numbers)
+
+
+def _definitions(rows: t.Sequence[object] | None) -> t.Sequence[t.Any]:
+    # Checks and their results are JSON here; `_health` reads the former strictly.
+    return rows or ()

@@ -4,136 +4,136 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""The dead-man's switch: whatever becomes of the run, the host's own engine acts when the lease is over."""
+"""The lease of an active release: its time to be confirmed, and the watchdog that ends it."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
+import secrets
 import typing as t
 
-from .clock import boottime, left, started
+from . import watchdog
+from .clock import boot_id, boottime, timestamp
+from .context import HostContext
 from .errors import ReleaseError
+from .results import LeaseView
+from .settings import DEFAULT_LEASE
+from .state import HostState, Lease
+from .store import LEASE
 
-#: The lease's note in the store. Whoever reads it there under the lock may act on it.
-LEASE = "lease.json"
-#: How long a run counts as alive where the host itself does not watch it, in seconds.
-TRIAL = 180.0
-_SYSTEMD = "/run/systemd/system"  # sd_booted(3)
-_TRANSIENT = "/run/systemd/transient"
-_TIMEOUT = 30  # seconds for starting or stopping the switch
-
-Lease = t.Dict[str, t.Any]
+_BEATS = 3  # renewals in the time of one lease, while a run works
+_LONGEST = 7 * 24 * 3600  # seconds
+_MARGIN = 60  # seconds beyond the plan after which a run counts as hanging
 
 
-def booted_with_systemd() -> bool:
-    """Whether systemd is what started this host."""
-    return os.path.isdir(_SYSTEMD)
+class Leasing:
+    """Arm, renew and end the lease of one host."""
 
+    def __init__(self, context: HostContext) -> None:
+        self.context = context
 
-def start(archive: str, token: str, seconds: float) -> Lease:
-    """Start what wakes up in `seconds` and looks at the lease: a systemd timer, or a process of its own.
+    def of(self, state: HostState | None) -> Lease | None:
+        """Return the lease of the active release, also when it has ended."""
+        lease = self.context.store.lease()
+        return lease if lease and state and state.active and lease.release == state.active.id else None
 
-    Raises `ReleaseError` where neither can be started.
-    """
-    if not os.path.isfile(archive):
-        raise ReleaseError(f"{archive} is not there: stage again", "lease")
-    argv = [sys.executable or "/usr/bin/python3", "-I", archive, "watch", token]
-    problem = "no systemd"
-    if booted_with_systemd() and os.geteuid() == 0:
-        unit = f"failsafe-nginx-lease-{token}"
-        problem = run(_timer(unit, seconds, argv))[1]
-        if not problem:
-            return {"mechanism": "systemd", "unit": unit}
-    told, failure = run([*argv, "--detach"])
-    try:
-        process = {name: int(json.loads(told)[name]) for name in ("pid", "start_time")}
-    except (ValueError, KeyError, TypeError):
-        raise ReleaseError(
-            f"nothing on this host can be told to roll back when the lease ends ({problem}; {failure or told});"
-            " activate with require_lease=false to do without",
-            "lease",
-        ) from None
-    return {"mechanism": "watcher", **process}
+    def view(self, state: HostState | None) -> LeaseView | None:
+        """Return the lease of the active release for results."""
+        lease = self.of(state)
+        if lease is None:
+            return None
+        alive = watchdog.alive(lease.watchdog)
+        return LeaseView(lease.release, lease.mechanism, lease.seconds, round(lease.left(), 1), alive)
 
+    def arm(self, release: str) -> None:
+        """Start the lease of a release that is about to become live.
 
-def _timer(unit: str, seconds: float, argv: t.Sequence[str]) -> list[str]:
-    # The timer is monotonic. What the service starts (an nginx without a unit of its own) has to outlive it.
-    return [
-        "systemd-run", "--quiet", "--collect", f"--unit={unit}",
-        "--description=Roll nginx's configuration back unless it is confirmed",
-        f"--on-active={max(seconds, 0.1):.3f}s", "--timer-property=AccuracySec=100ms",
-        "--property=KillMode=process", "--property=Restart=on-abnormal", "--property=RestartSec=1",
-        "--", *argv,
-    ]  # fmt: skip
+        Raises:
+            ReleaseError: its watchdog cannot be started, and `require_lease` is on.
+        """
+        settings = self.context.settings
+        seconds = settings.lease
+        if seconds != 0 and not 1 <= seconds <= _LONGEST:
+            raise ReleaseError(f"lease has to be 0 (off) or from 1 to {_LONGEST} seconds, not {seconds:g}", "options")
+        length = seconds or DEFAULT_LEASE
+        person = (settings.metadata or {}).get("who")
+        lease = Lease(
+            secrets.token_hex(6), release, length, timestamp(), None if person is None else str(person), boot_id(),
+            boottime() + length,
+        )  # fmt: skip
+        # The note comes first: the watchdog looks for it.
+        self.context.store.keep(lease)
+        if seconds:
+            self._start_watchdog(lease)
 
+    def _start_watchdog(self, lease: Lease) -> None:
+        try:
+            lease = lease.watched_by(self.context.host.arm(lease.token, lease.seconds))
+        except ReleaseError as error:
+            if self.context.settings.require_lease:
+                self.context.store.folder.delete(LEASE)
+                raise
+            self.context.warnings.append(str(error))
+            return
+        self.context.store.keep(lease)
+        facts = {"mechanism": lease.mechanism, "seconds": lease.seconds}
+        self.context.record("lease_armed", lease.release, facts, durable=False)
 
-def alive(lease: Lease) -> bool:
-    """Whether what was started still waits."""
-    if lease["mechanism"] == "systemd":
-        return any(os.path.exists(f"{_TRANSIENT}/{lease['unit']}.{kind}") for kind in ("timer", "service"))
-    return lease["mechanism"] == "watcher" and bool(started(lease["pid"]) == lease["start_time"])
+    def renew(self, state: HostState) -> None:
+        """Renew the lease; start its watchdog again if it died."""
+        lease = self.of(state)
+        if lease is None:
+            return
+        lease = lease.renewed()
+        self.context.store.keep(lease)
+        if lease.mechanism != "none" and not self.context.host.armed(lease.watchdog, lease.token):
+            self._start_watchdog(lease)
+        self.context.record("lease_renewed", lease.release, {"seconds": lease.seconds}, durable=False)
 
+    @contextlib.contextmanager
+    def kept_alive(self, state: HostState, seconds: float) -> t.Iterator[None]:
+        """Renew the lease again and again during work of about so many seconds, and at its end."""
+        lease = self.of(state)
+        if lease is None:
+            yield
+            return
+        known = lease
 
-def stop(lease: Lease) -> None:
-    """End what waits, as far as it is there and is not this very process; without its lease it would do nothing."""
-    if lease["mechanism"] == "systemd":
-        acting = sys.argv[1:3] == ["expire", lease["token"]]
-        units = [f"{lease['unit']}.{kind}" for kind in (("timer",) if acting else ("timer", "service"))]
-        if alive(lease):
-            run(["systemctl", "stop", "--quiet", *units])
-    elif lease["mechanism"] == "watcher" and lease["pid"] != os.getpid() and alive(lease):
-        with contextlib.suppress(OSError):
-            os.kill(lease["pid"], signal.SIGTERM)
+        def beat() -> None:
+            with contextlib.suppress(ReleaseError):
+                self.context.store.keep(known.renewed())
 
+        with watchdog.beating(beat, known.seconds / _BEATS, seconds + _MARGIN):
+            yield
+        beat()
 
-def shown(lease: Lease | None) -> Lease | None:
-    """A lease for results."""
-    if lease is None:
-        return None
-    known = {name: lease[name] for name in ("release", "mechanism", "seconds")}
-    return {**known, "expires_in": round(left(lease), 1), "alive": alive(lease)}
+    def end(self) -> None:
+        """End the lease and free what was put aside. The state decides, so a failure here undoes nothing."""
+        self.context.store.spare.free()
+        with contextlib.suppress(ReleaseError):
+            lease = self.context.store.lease()
+            if lease is not None:
+                self.context.store.folder.delete(LEASE)
+                self.context.host.disarm(lease.watchdog, lease.token)
 
+    def refuse_trial_of_others(self, state: HostState | None) -> None:
+        """Raise `ReleaseError` while another run may still confirm its release."""
+        # Without this a second deploy would take the first one's release for one that was left behind.
+        lease = self.of(state) if state and not state.transaction else None
+        if lease and lease.left():
+            holder = f" ({lease.who})" if lease.who else ""
+            raise ReleaseError(
+                f"another run{holder} activated {lease.release} here at {lease.since} and has {lease.left():.0f} s left to"
+                f" confirm it; wait for it, or roll {lease.release} back first if that run is dead",
+                "on_trial",
+            )
 
-def run(argv: t.Sequence[str]) -> tuple[str, str]:
-    """Standard output, and what went wrong."""
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PATH": os.environ.get("PATH") or os.defpath, "LC_ALL": "C.UTF-8"},
-            cwd="/",
-            timeout=_TIMEOUT,
-            start_new_session=True,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return "", str(error)
-    told = done.stderr.decode("utf-8", "backslashreplace").strip()
-    failure = "" if done.returncode == 0 else told or f"{argv[0]} ended with status {done.returncode}"
-    return done.stdout.decode("utf-8", "backslashreplace"), failure
-
-
-@contextlib.contextmanager
-def beating(beat: t.Callable[[], None], every: float, seconds: float) -> t.Iterator[None]:
-    """Call `beat` now and then from another thread, for `seconds` at most: a run that hangs counts as dead."""
-    end, over = boottime() + seconds, threading.Event()
-
-    def go_on() -> None:
-        while not over.wait(every) and boottime() < end:
-            beat()
-
-    thread = threading.Thread(target=go_on, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    def refuse_after_reboot(self, state: HostState, release: str) -> None:
+        """Raise `ReleaseError` if the host was rebooted since the activation."""
+        lease = self.of(state)
+        if lease and lease.boot != boot_id():
+            raise ReleaseError(
+                f"the host was rebooted since {release} was activated, and an unconfirmed release does not survive that:"
+                " roll back",
+                "lease",
+            )

@@ -4,30 +4,51 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Who may touch this host: the lock of one run of the engine, and the hold of a rollout over many runs."""
+"""Take the file lock of one run of the engine."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
 import socket
 import typing as t
 
-from .clock import boot_id, boottime, left, started, window
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS, decode, encode
+
+from .clock import boot_id, boottime, started
 from .errors import ReleaseError
 
-#: The hold's note in the store.
-ROLLOUT = "rollout.json"
+_LONGEST = 4096  # bytes of the note in the lock
 
-Note = t.Dict[str, t.Any]
+
+@dataclasses.dataclass
+class LockHolder:
+    """The process that holds the lock.
+
+    Attributes:
+        since: seconds since the boot `boot`.
+        what: the operation.
+    """
+
+    pid: int
+    start_time: t.Optional[int]
+    host: str
+    boot: str
+    since: float
+    what: str
+    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
 
 
 def acquire(path: str, operation: str) -> int:
-    """Take the lock at `path`; the descriptor holds it. Raises `ReleaseError` naming who has it.
+    """Take the lock at `path` and return the descriptor that holds it.
 
-    The kernel gives it back with the last process that has it open, so a dead one leaves none behind.
+    The kernel frees the lock with the last process that has it open, so a dead run leaves none behind.
+
+    Raises:
+        ReleaseError: another run holds it; the message names that run.
     """
     while True:
         try:
@@ -37,20 +58,17 @@ def acquire(path: str, operation: str) -> int:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            holder = _holder(handle)
+            holder = _describe_holder(handle)
             os.close(handle)
             raise ReleaseError(f"another run holds the lock {path}: {holder}", "locked") from None
         if _still_at(handle, path):
             break
         os.close(handle)
-    ours = {
-        "pid": os.getpid(), "start_time": started(os.getpid()), "host": socket.gethostname(), "boot": boot_id(),
-        "since": boottime(), "what": operation,
-    }  # fmt: skip
+    note = LockHolder(os.getpid(), started(os.getpid()), socket.gethostname(), boot_id(), boottime(), operation)
     os.ftruncate(handle, 0)
-    # It tells others who holds the lock. A full disk may keep nobody from rolling back.
+    # The note is for messages only. A full disk must not prevent a rollback.
     with contextlib.suppress(OSError):
-        os.pwrite(handle, json.dumps(ours).encode("ascii"), 0)
+        os.pwrite(handle, json.dumps(encode(note)).encode("ascii"), 0)
     return handle
 
 
@@ -60,45 +78,13 @@ def _still_at(handle: int, path: str) -> bool:
     return False
 
 
-def _holder(handle: int) -> str:
+def _describe_holder(handle: int) -> str:
     try:
-        data = json.loads(os.pread(handle, 4096, 0).decode("utf-8"))
-        age = max(0, int(boottime() - data["since"]))
-        who = f"{data['what']} by pid {data['pid']} on {data['host']} for {age} s"
-        if data["boot"] == boot_id() and started(data["pid"]) == data["start_time"]:
-            return who + "; wait for it"
-        return (
-            who + ", which is dead, but a process that it started still has the file open (fuser tells which); end that"
-        )
-    except (ValueError, KeyError, TypeError):
-        return "its holder did not say who it is; wait for it"
-
-
-def hold(identity: str, ttl: float, metadata: Note | None, since: str) -> Note:
-    """The note of a rollout that may touch this host."""
-    known = metadata or {}
-    holder = " ".join(str(known[name]) for name in ("who", "why") if known.get(name))
-    return {"id": identity, "holder": holder, "since": since, "began": boottime(), **window(ttl)}
-
-
-def shown(note: Note | None) -> Note | None:
-    """A hold for results, None if there is none or its time is over."""
-    if note is None or not left(note):
-        return None
-    times = {"age": round(boottime() - note["began"]), "expires_in": round(left(note))}
-    return {**{name: note[name] for name in ("id", "holder", "since")}, **times}
-
-
-def refuse_others(note: Note | None, ours: str | None) -> None:
-    """Raise `ReleaseError` where another rollout holds this host."""
-    found = shown(note)
-    if found is None or found["id"] == ours:
-        return
-    who = f" ({found['holder']})" if found["holder"] else ""
-    raise ReleaseError(
-        f"rollout {found['id']}{who} holds this host since {found['since']}, for {found['age']} s; wait for it, or give the"
-        f" host back with state=unlocked or failsafe-nginx unlock if that run is dead; it ends by itself in"
-        f" {found['expires_in']} s",
-        "rollout",
-        rollout=found,
-    )
+        holder = decode(LockHolder, json.loads(os.pread(handle, _LONGEST, 0).decode("utf-8")))
+    except ValueError:
+        return "the lock does not name its holder; wait for it"
+    age = max(0, int(boottime() - holder.since))
+    run = f"{holder.what} by pid {holder.pid} on {holder.host} for {age} s"
+    if holder.boot == boot_id() and started(holder.pid) == holder.start_time:
+        return run + "; wait for it"
+    return run + ", which is dead, but a process that it started still has the file open (fuser names it); end that"

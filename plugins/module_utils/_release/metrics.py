@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""What a host runs, as a file for the textfile collector of Prometheus' node exporter."""
+"""Write a host's metrics as a file for the textfile collector of Prometheus' node exporter."""
 
 from __future__ import annotations
 
@@ -16,73 +16,77 @@ import typing as t
 
 from .disk import Folder
 from .errors import ReleaseError
+from .journal import JournalLine
+from .settings import USUAL_STORE
+from .state import HostState
 
-_USUAL = "/var/lib/failsafe-nginx"
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
-#: Names, without their prefix, and what they tell. The text of a name has to be the same in every file of a host.
+#: Help text by name (without its prefix). The text of a name has to be the same in every file of a host.
 HELP = {
     "release_info": "The confirmed release, which a rollback returns to.",
     "release_confirmed_timestamp_seconds": "When the confirmed release was confirmed.",
-    "trial_active": "Whether a release is active that nobody has confirmed.",
+    "trial_active": "Whether a release is active that is not confirmed.",
     "trial_start_timestamp_seconds": "When that release was activated.",
     "last_rollback_info": "The last rollback: what was abandoned, and what on the host decided it, empty for a run of Ansible.",
     "last_rollback_timestamp_seconds": "When that rollback was complete.",
     "rollback_failed": "Whether the last rollback failed, so that the host needs a person.",
-    "drifted_files": "Managed files that somebody else had changed when they were last compared.",
-    "drift_check_timestamp_seconds": "When they were last compared.",
+    "drifted_files": "Managed files that differed from their release at the last comparison.",
+    "drift_check_timestamp_seconds": "When that comparison was.",
 }
 
 Sample = t.Tuple[str, t.Dict[str, str], float]
 
 
 def file_name(store: str) -> str:
-    """The file's name; a second nginx on a host has a store, and a file, of its own."""
-    if os.path.realpath(store) == _USUAL:
+    """Return the file's name; each store of a host has a file of its own."""
+    if os.path.realpath(store) == USUAL_STORE:
         return "failsafe_nginx.prom"
     return f"failsafe_nginx_{hashlib.sha256(os.path.realpath(store).encode()).hexdigest()[:8]}.prom"
 
 
 def seconds(moment: str) -> float:
-    """The Unix time of a journal's time."""
+    """Return the Unix time of a journal's time."""
     whole, _dot, thousandths = moment.rstrip("Z").partition(".")
     return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + int(thousandths or 0) / 1000
 
 
-def samples(
-    state: t.Mapping[str, t.Any], history: t.Iterable[t.Mapping[str, t.Any]], drift: int | None, moment: float
-) -> list[Sample]:
-    """What there is to tell. `history` is newest first; `drift` is None where the files could not be compared."""
-    rows, active = list(history), state["active"] or {}
+def samples(state: HostState, history: t.Iterable[JournalLine], drift: int | None, moment: float) -> list[Sample]:
+    """Return the samples of a host.
+
+    Args:
+        state: of the host.
+        history: the journal, newest first.
+        drift: the number of drifted files, None where they could not be compared.
+        moment: the Unix time of that comparison.
+    """
+    rows = list(history)
     found: list[Sample] = [
-        ("release_info", {"release": state["confirmed"]}, 1),
-        ("trial_active", {}, 1 if active else 0),
-        ("rollback_failed", {}, 1 if state.get("trouble") else 0),
+        ("release_info", {"release": state.confirmed}, 1),
+        ("trial_active", {}, 1 if state.active else 0),
+        ("rollback_failed", {}, 1 if state.trouble else 0),
     ]
-    confirmed = _first(rows, ("confirmed", "adopted"), state["confirmed"])
+    confirmed = _first(rows, ("confirmed", "adopted"), state.confirmed)
     if confirmed:
-        found.append(("release_confirmed_timestamp_seconds", {}, seconds(confirmed["time"])))
-    if active.get("since"):
-        found.append(("trial_start_timestamp_seconds", {}, seconds(active["since"])))
-    back = _first(rows, ("rolled_back",), None)
-    if back:
-        details = back.get("details") or {}
-        labels = {"abandoned": details.get("abandoned") or "", "by": details.get("by") or ""}
+        found.append(("release_confirmed_timestamp_seconds", {}, seconds(confirmed.time)))
+    if state.active:
+        found.append(("trial_start_timestamp_seconds", {}, seconds(state.active.since)))
+    rollback = _first(rows, ("rolled_back",), None)
+    if rollback:
+        labels = {name: str(rollback.details.get(name) or "") for name in ("abandoned", "by")}
         found.append(("last_rollback_info", labels, 1))
-        found.append(("last_rollback_timestamp_seconds", {}, seconds(back["time"])))
+        found.append(("last_rollback_timestamp_seconds", {}, seconds(rollback.time)))
     if drift is not None:
         found += [("drifted_files", {}, drift), ("drift_check_timestamp_seconds", {}, moment)]
     return found
 
 
-def _first(
-    rows: t.Iterable[t.Mapping[str, t.Any]], events: t.Sequence[str], release: str | None
-) -> t.Mapping[str, t.Any] | None:
-    return next((row for row in rows if row["event"] in events and release in (None, row.get("release"))), None)
+def _first(rows: t.Iterable[JournalLine], events: t.Sequence[str], release: str | None) -> JournalLine | None:
+    return next((row for row in rows if row.event in events and release in (None, row.release)), None)
 
 
 def text(found: t.Iterable[Sample], config_dir: str) -> str:
-    """The samples in the text format, version 0.0.4, of Prometheus' documentation (instrumenting/exposition_formats).
+    """Return the samples in the text format, version 0.0.4, of Prometheus' documentation (instrumenting/exposition_formats).
 
     All have the label config_dir, so that those of two nginx on one host do not collide.
     """
@@ -96,18 +100,18 @@ def text(found: t.Iterable[Sample], config_dir: str) -> str:
 
 
 def _printable(value: str) -> str:
-    # A path may have bytes that are no UTF-8; the format has nothing else.
+    # A path may have bytes that are no UTF-8, which the format does not allow.
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def write(directory: str, store: str, content: str, before: t.Callable[[str], None]) -> None:
-    """Replace the file as a whole. Raises `ReleaseError`, also for a folder that is not there: it is not ours to make."""
+    """Replace the whole file. Raises `ReleaseError`, also if the folder does not exist: the exporter's package makes it."""
     _check(directory)
     Folder(directory, before).put(file_name(store), content.encode("utf-8"), 0o644)
 
 
 def remove(directory: str, store: str, before: t.Callable[[str], None]) -> None:
-    """Delete the file that an earlier deploy wanted; there may be none."""
+    """Delete the file of an earlier deploy, if there is one."""
     folder = Folder(directory, before)
     if os.path.isdir(directory) and folder.entry(file_name(store)) is not None:
         folder.delete(file_name(store))

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""The store on the host: releases, state, journal and lock."""
+"""The store on the host: releases, state and lock."""
 
 from __future__ import annotations
 
@@ -16,93 +16,90 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 import typing as t
 
-from .candidate import Tree
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+
 from .disk import TEMPORARY, Folder
-from .entry import Entry
 from .errors import ReleaseError
+from .journal import Journal
 from .lock import acquire
-from .reserve import Reserve
+from .manifest import MANIFEST, Release
+from .preallocation import Preallocation
+from .state import SCHEMA, GateOptions, HostState, Lease, Reservation
+from .tree_entry import TreeEntry
 
-SCHEMA = 1
-_STATE, _JOURNAL, _LOCK, _MANIFEST = "state.json", "journal.jsonl", "lock", "manifest.json"
-_TAIL = 1 << 16
-_LONGEST = 2 << 20  # bytes of journal: hundreds of deployments, and read whole by everything that shows it
+#: Names of the notes beside the state.
+LEASE, RESERVATION = "lease.json", "rollout.json"
+_GATE = "gate.json"  # in the folder of a release
+_STATE, _LOCK = "state.json", "lock"
 _ID = re.compile(r"r-[0-9a-f]{12}\Z")
-
-State = t.Dict[str, t.Any]
-
-
-def now() -> str:
-    """The time in UTC to the millisecond (RFC 3339), as the journal and the state write it."""
-    seconds, thousandths = divmod(int(time.time() * 1000), 1000)
-    return time.strftime(f"%Y-%m-%dT%H:%M:%S.{thousandths:03}Z", time.gmtime(seconds))
-
-
-class Release(t.NamedTuple):
-    """A release as its manifest has it. `facts` is what a reload's proof needs, None where no nginx read the tree."""
-
-    id: str
-    kind: str
-    created: str
-    folder: str
-    tree: Tree
-    facts: t.Optional[t.Dict[str, t.Any]] = None
-    metadata: t.Optional[t.Dict[str, t.Any]] = None
-
-    def data(self) -> bytes:
-        """The manifest's text."""
-        rows = [entry._asdict() for _path, entry in sorted(self.tree.items())]
-        return json.dumps({"schema": SCHEMA, **self._asdict(), "tree": rows}, indent=1).encode("ascii")
+_Note = t.TypeVar("_Note", Lease, Reservation)
 
 
 class Store:
-    """The folder that holds it all. `redact` cleans what goes into the journal, `told` has the lines that this object wrote."""
+    """The folder of the releases, the state, the notes and the lock.
+
+    Attributes:
+        folder: its files.
+        spare: what is put aside for a rollback on a full disk.
+        journal: the events.
+    """
 
     def __init__(self, folder: Folder, redact: t.Callable[[t.Any], t.Any] = lambda value: value) -> None:
         self.folder = folder
-        self.reserve = Reserve(folder)
-        self.redact = redact
-        self.told: list[dict[str, t.Any]] = []
+        self.spare = Preallocation(folder)
+        self.journal = Journal(folder, redact)
 
     # State
 
-    def state(self) -> State | None:
-        """What `state.json` says, None where there is no store yet."""
+    def state(self) -> HostState | None:
+        """Return the state, None where there is no store yet.
+
+        Raises:
+            ReleaseError: the file is damaged (the message names the offending key) or of another schema.
+        """
         try:
             data = self.folder.read(_STATE) if os.path.isdir(self.folder.path) and self.folder.entry(_STATE) else None
-            state: State | None = None if data is None else json.loads(data.decode("utf-8"))
+            if data is None:
+                return None
+            found = json.loads(data.decode("utf-8"))
+            schema = found.get("schema") if isinstance(found, dict) else SCHEMA
+            if schema != SCHEMA:
+                raise ReleaseError(f"{self._path(_STATE)} has schema {schema}, this version reads {SCHEMA}", "store")
+            return HostState.from_json(found)
         except ValueError as error:
             raise ReleaseError(f"{self._path(_STATE)} is damaged: {error}", "store") from None
-        if state is not None and state.get("schema") != SCHEMA:
-            raise ReleaseError(
-                f"{self._path(_STATE)} has schema {state.get('schema')}, this version reads {SCHEMA}", "store"
-            )
-        return state
 
-    def save(self, state: State) -> None:
+    def save(self, state: HostState) -> None:
         """Replace `state.json`, on a full disk too if room was put aside."""
-        content = json.dumps(state, indent=1).encode("ascii")
+        content = json.dumps(state.to_json(), indent=1).encode("ascii")
         try:
             self.folder.put(_STATE, content)
         except ReleaseError as error:
-            if error.code != "no_space" or not self.reserve.save(_STATE, content):
+            if error.code != "no_space" or not self.spare.save(_STATE, content):
                 raise
 
-    def note(self, name: str) -> dict[str, t.Any] | None:
-        """A small file beside the state, None where there is none. A damaged one counts as none: it is replaced whole."""
+    def lease(self) -> Lease | None:
+        """Return the lease, None where there is none."""
+        return self._note(LEASE, Lease)
+
+    def reservation(self) -> Reservation | None:
+        """Return the reservation, None where there is none."""
+        return self._note(RESERVATION, Reservation)
+
+    def _note(self, name: str, kind: t.Type[_Note]) -> _Note | None:
+        # A damaged note counts as none: it is replaced whole, and an active release without a lease is rolled back.
         if not os.path.isdir(self.folder.path) or self.folder.entry(name) is None:
             return None
         with contextlib.suppress(ValueError):
-            data = json.loads(self.folder.read(name).decode("utf-8"))
-            return data if isinstance(data, dict) else None
+            return decode(kind, json.loads(self.folder.read(name).decode("utf-8")))
         return None
 
-    def keep(self, name: str, note: dict[str, t.Any]) -> None:
-        """Replace such a file. What it says ends with the host's boot, so it need not outlive that."""
-        self.folder.put(name, json.dumps(note).encode("ascii"), durable=False)
+    def keep(self, note: Lease | Reservation) -> None:
+        """Replace the lease or the reservation. Both end with the host's boot, so they need not outlive it."""
+        name = LEASE if isinstance(note, Lease) else RESERVATION
+        self.folder.put(name, json.dumps(encode(note)).encode("ascii"), durable=False)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder.path, name)
@@ -110,12 +107,12 @@ class Store:
     # Releases
 
     def releases(self) -> list[str]:
-        """The ids of all stored releases."""
+        """Return the ids of all stored releases."""
         return [name for name in self.folder.names("releases") if _ID.match(name)]
 
     def has(self, release: str) -> bool:
-        """Whether a release is stored."""
-        return bool(_ID.match(release)) and self.folder.entry(f"releases/{release}/{_MANIFEST}") is not None
+        """Return whether a release is stored."""
+        return bool(_ID.match(release)) and self.folder.entry(f"releases/{release}/{MANIFEST}") is not None
 
     def release(self, release: str) -> Release:
         """Read a release. Raises `ReleaseError` if it is not stored or damaged."""
@@ -125,20 +122,31 @@ class Store:
                 f"release {release} is not in the store {self.folder.path}; stored are {known}", "unknown_release"
             )
         try:
-            data = json.loads(self.folder.read(f"releases/{release}/{_MANIFEST}").decode("utf-8"))
-            data["tree"] = {row["path"]: Entry(**row) for row in data["tree"]}
-            data.pop("schema")
-            return Release(**data)
-        except (ValueError, KeyError, TypeError) as error:
-            where = self._path(f"releases/{release}/{_MANIFEST}")
+            return Release.read(self.folder.read(f"releases/{release}/{MANIFEST}"))
+        except ValueError as error:
+            where = self._path(f"releases/{release}/{MANIFEST}")
             raise ReleaseError(f"{where} is damaged: {error}", "store") from None
 
     def files(self, release: Release) -> Folder:
-        """The stored tree of a release."""
+        """Return the stored tree of a release."""
         return self.folder.below(f"releases/{release.id}/{release.folder}")
 
-    def build(self, work: Folder, release: Release, sources: t.Callable[[Entry], t.Iterable[bytes]]) -> Folder:
-        """Write a release's folder (manifest and tree) below `work`; returns its tree."""
+    def gate(self, release: Release) -> GateOptions:
+        """Return the last gate of a release, an empty one if it had none."""
+        path = f"releases/{release.id}/{_GATE}"
+        if self.folder.entry(path) is None:
+            return GateOptions()
+        try:
+            return decode(GateOptions, json.loads(self.folder.read(path).decode("utf-8")))
+        except ValueError as error:
+            raise ReleaseError(f"{self._path(path)} is damaged: {error}", "store") from None
+
+    def keep_gate(self, release: Release, gate: GateOptions) -> None:
+        """Store the gate of a release, for a later rollback to it."""
+        self.folder.put(f"releases/{release.id}/{_GATE}", json.dumps(encode(gate)).encode("ascii"))
+
+    def build(self, work: Folder, release: Release, sources: t.Callable[[TreeEntry], t.Iterable[bytes]]) -> Folder:
+        """Write the tree of a release below `work` and return its folder."""
         work.make(release.id)
         work.make(f"{release.id}/{release.folder}")
         tree = work.below(f"{release.id}/{release.folder}")
@@ -151,14 +159,17 @@ class Store:
                 tree.create(entry, _checked(entry, sources(entry)), strict=privileged or entry.managed)
         for path in sorted(release.tree, reverse=True):
             if release.tree[path].type == "directory":
-                tree.dress(release.tree[path], strict=privileged)
+                tree.apply_metadata(release.tree[path], strict=privileged)
         tree.sync(["", *(path for path, entry in release.tree.items() if entry.type != "link")])
         return tree
 
     def install(self, work: Folder, release: Release, undo: contextlib.ExitStack) -> None:
-        """Move a built release in, beside or instead of an older tree of the same release; `undo` takes it back."""
+        """Move a built release into the store; `undo` gets the callbacks that take it back.
+
+        A stored tree of the same release stays beside the new one until `tidy`.
+        """
         place = f"releases/{release.id}"
-        work.put(f"{release.id}/{_MANIFEST}", release.data())
+        work.put(f"{release.id}/{MANIFEST}", release.data())
         if not self.has(release.id):
             self.folder.adopt(os.path.join(work.path, release.id), place)
             undo.callback(shutil.rmtree, self._path(place), ignore_errors=True)
@@ -169,34 +180,34 @@ class Store:
             self.folder.adopt(os.path.join(work.path, release.id, release.folder), f"{place}/{release.folder}")
             undo.callback(shutil.rmtree, self._path(f"{place}/{release.folder}"), ignore_errors=True)
         backup = f"{work.path}/{release.id}/{TEMPORARY}old"
-        os.link(self._path(f"{place}/{_MANIFEST}"), backup)
-        self.folder.adopt(os.path.join(work.path, release.id, _MANIFEST), f"{place}/{_MANIFEST}")
-        undo.callback(os.replace, backup, self._path(f"{place}/{_MANIFEST}"))
+        os.link(self._path(f"{place}/{MANIFEST}"), backup)
+        self.folder.adopt(os.path.join(work.path, release.id, MANIFEST), f"{place}/{MANIFEST}")
+        undo.callback(os.replace, backup, self._path(f"{place}/{MANIFEST}"))
 
     def describe(self, release: Release) -> None:
         """Replace the manifest of a stored release."""
-        self.folder.put(f"releases/{release.id}/{_MANIFEST}", release.data())
+        self.folder.put(f"releases/{release.id}/{MANIFEST}", release.data())
 
     def tidy(self) -> None:
-        """Delete trees that no manifest names and work that was interrupted."""
+        """Delete trees that no manifest names, and interrupted work."""
         for name in os.listdir(self._path("releases")):
             if name.startswith("."):
                 shutil.rmtree(self._path(f"releases/{name}"), ignore_errors=True)
             elif self.has(name):
-                kept = {_MANIFEST, "gate.json", self.release(name).folder}
+                kept = {MANIFEST, _GATE, self.release(name).folder}
                 for other in set(self.folder.names(f"releases/{name}")) - kept:
                     shutil.rmtree(self._path(f"releases/{name}/{other}"), ignore_errors=True)
         self.folder.sweep("")
 
     def delete(self, release: str) -> None:
-        """Delete a release: out of sight in one rename, then its files."""
+        """Delete a release: its folder is hidden by one rename first, then deleted."""
         grave = f"releases/.deleted-{release}"
         self.folder.rename(f"releases/{release}", grave)
         self.folder.sync(["releases"])
         shutil.rmtree(self._path(grave), ignore_errors=True)
 
     def work(self) -> Folder:
-        """A new folder for trees that are being built, on the store's file system."""
+        """Return a new folder for trees that are being built, on the store's file system."""
         try:
             path = tempfile.mkdtemp(prefix=".incoming-", dir=self._path("releases"))
         except OSError as error:
@@ -205,46 +216,15 @@ class Store:
             ) from error
         return Folder(path, self.folder.before)
 
-    # Journal
-
-    def history(self) -> list[dict[str, t.Any]]:
-        """The journal, oldest first; a line that a crash cut short is left out."""
-        if not os.path.isdir(self.folder.path) or self.folder.entry(_JOURNAL) is None:
-            return []
-        return list(_lines(self.folder.read(_JOURNAL)))
-
-    def record(
-        self, event: str, release: str | None, metadata: t.Any = None, *, durable: bool = True, **details: t.Any
-    ) -> int:
-        """Append an event; returns the journal's size before it."""
-        size = 0
-        number = 0
-        with contextlib.suppress(FileNotFoundError), open(self._path(_JOURNAL), "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            number = max([line["seq"] for line in _lines(file.read())] or [0])
-        line = {"time": now(), "seq": number + 1, "event": event, "release": release}
-        line.update(self.redact({"details": details, "metadata": metadata or {}}))
-        size = self.folder.append(_JOURNAL, json.dumps(line).encode("ascii") + b"\n", durable=durable)
-        self.told.append(line)
-        return size
-
-    def unrecord(self, size: int) -> None:
-        """Take back the last event, before which the journal had this size."""
-        del self.told[-1:]
-        self.folder.truncate(_JOURNAL, size)
-
-    def shorten(self) -> None:
-        """Drop the older half of a journal that has grown long."""
-        data = self.folder.read(_JOURNAL) if self.folder.entry(_JOURNAL) else b""
-        if len(data) > _LONGEST:
-            self.folder.put(_JOURNAL, data[data.index(b"\n", len(data) - _LONGEST // 2) + 1 :])
-
     # Lock
 
     @contextlib.contextmanager
     def lock(self, operation: str, *, create: bool = False) -> t.Iterator[None]:
-        """Hold the store's lock, or raise `ReleaseError` naming who does. A store made for nothing is removed again."""
+        """Hold the store's lock. A store that was made for nothing is removed again.
+
+        Raises:
+            ReleaseError: another run holds it; the message names that run.
+        """
         fresh = create and self._create()
         self._guard()
         handle = acquire(self._path(_LOCK), operation)
@@ -267,7 +247,7 @@ class Store:
         return fresh
 
     def _guard(self) -> None:
-        """What is in here is run as us, and secrets are in it: nobody else may come in."""
+        # The archive in here runs as this user, and releases hold secrets.
         info = os.stat(self.folder.path)
         if info.st_uid != os.geteuid():
             raise ReleaseError(f"the store {self.folder.path} belongs to uid {info.st_uid}, not to us", "store")
@@ -275,18 +255,10 @@ class Store:
             os.chmod(self.folder.path, 0o700)
 
 
-def _checked(entry: Entry, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
+def _checked(entry: TreeEntry, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
     digest = hashlib.sha256()
     for chunk in chunks if entry.type == "file" else ():
         digest.update(chunk)
         yield chunk
     if entry.type == "file" and digest.hexdigest() != entry.digest:
         raise ReleaseError(f"{entry.path} changed while it was read: run again", "file")
-
-
-def _lines(data: bytes) -> t.Iterator[dict[str, t.Any]]:
-    for line in data.split(b"\n"):
-        with contextlib.suppress(ValueError):
-            row = json.loads(line.decode("utf-8"))
-            if isinstance(row, dict) and isinstance(row.get("seq"), int):
-                yield row

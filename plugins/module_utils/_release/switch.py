@@ -4,17 +4,16 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Turning the touched paths of a live folder into what a release says, file by file."""
+"""Change the touched paths of a live folder to the content of a release, file by file."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .candidate import Tree
 from .disk import Folder
-from .entry import Entry, parents
 from .errors import ReleaseError
-from .reserve import Reserve
+from .preallocation import Preallocation
+from .tree_entry import Tree, TreeEntry, parents
 
 
 class Changes(t.NamedTuple):
@@ -26,27 +25,27 @@ class Changes(t.NamedTuple):
 
 
 def at(folder: Folder, paths: t.Iterable[str]) -> Tree:
-    """What a folder holds at these paths."""
+    """Return the entries of a folder at these paths."""
     found = ((path, folder.entry(path)) for path in paths)
     return {path: entry for path, entry in found if entry is not None}
 
 
 def managed(*trees: Tree) -> set[str]:
-    """The paths that any of these trees manages."""
+    """Return the paths that any of these trees manages."""
     return {path for tree in trees for path, entry in tree.items() if entry.managed}
 
 
 def differing(now: Tree, target: Tree, paths: t.Iterable[str]) -> list[str]:
-    """The paths at which two trees differ, sorted."""
+    """Return the paths at which two trees differ, sorted."""
     return sorted(path for path in paths if not _same(now.get(path), target.get(path)))
 
 
-def _same(one: Entry | None, other: Entry | None) -> bool:
+def _same(one: TreeEntry | None, other: TreeEntry | None) -> bool:
     return one is other or (one is not None and one.same(other))
 
 
 def changes(now: Tree, target: Tree, paths: t.Iterable[str]) -> Changes:
-    """What a switch from one tree to the other does at these paths."""
+    """Return the changes that a switch from one tree to the other makes at these paths."""
     paths = differing(now, target, paths)
     return Changes(
         [path for path in paths if path not in now],
@@ -56,19 +55,19 @@ def changes(now: Tree, target: Tree, paths: t.Iterable[str]) -> Changes:
 
 
 def switch(
-    live: Folder, source: Folder, target: Tree, touched: t.Iterable[str], reserve: Reserve | None = None
+    live: Folder, source: Folder, target: Tree, touched: t.Iterable[str], spare: Preallocation | None = None
 ) -> Changes:
-    """Give every touched path of `live` what `target` says (contents from `source`, or files out of the reserve), or delete it.
+    """Make every touched path of `live` as in `target`, or delete it.
 
-    All new contents are on the disk beside their places before the first one is renamed, so that a full disk changes
-    nothing; deletions come last. Interrupted anywhere, the same call with either tree completes that tree.
-    Raises `ReleaseError`; when `live` was not changed yet, nothing is left behind.
+    Contents come from `source`, or from files that were put aside in `spare`. All new contents are on the disk beside their places before the first one is renamed, so that a full disk changes
+    nothing; deletions come last. After an interruption anywhere, the same call with either tree completes that tree.
+    Raises `ReleaseError`. If `live` was not changed yet, nothing is left behind.
     """
     touched = set(touched)
     now = at(live, touched)
     plan = changes(now, target, touched)
     wanted = [target[path] for path in plan.added + plan.changed]
-    aside = {entry.path: reserve.kept(entry) for entry in wanted if reserve and entry.type != "directory"}
+    aside = {entry.path: spare.kept(entry) for entry in wanted if spare and entry.type != "directory"}
     writes = [entry for entry in wanted if entry.type != "directory" and not aside.get(entry.path)]
     folders = {entry.path: entry for entry in wanted if entry.type == "directory"}
     for folder in {folder for entry in wanted for folder in parents(entry.path)}:
@@ -83,28 +82,28 @@ def switch(
     for temporary, path in ready:
         live.rename(temporary, path)
     for path, place in aside.items():
-        if reserve and place:
-            live.bring(reserve.store, place, path)
+        if spare and place:
+            live.bring(spare.store, place, path)
     for path in sorted(set(plan.removed) - set(inside), reverse=True):
         _remove(live, now[path])
     for path in sorted(folders, reverse=True):
-        live.dress(folders[path])
+        live.apply_metadata(folders[path])
     above = {folder for path in plan.added + plan.changed + plan.removed for folder in parents(path)}
     live.sync({"", *folders, *(above - {entry.path for entry in wanted if entry.type != "directory"})})
     return plan
 
 
 def _clear(live: Folder, now: Tree, inside: list[str], clashes: list[str]) -> None:
-    """Take away files where folders come, and folders with what we have in them where files come."""
+    """Delete files where folders come, and folders with their managed files where files come."""
     for path in sorted(inside + clashes, reverse=True):
         if not _remove(live, now[path]) and path in clashes:
             raise ReleaseError(f"cannot replace folder {path}: something that no release manages is in it", "conflict")
 
 
 def _prepare(
-    live: Folder, source: Folder, writes: list[Entry], folders: Tree, clashes: list[str]
+    live: Folder, source: Folder, writes: list[TreeEntry], folders: Tree, clashes: list[str]
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """Make the folders that can be made already and write every content beside its place."""
+    """Make the folders that can be made now and write every content beside its place."""
     made: list[str] = []
     late: list[str] = []
     ready: list[tuple[str, str]] = []
@@ -129,7 +128,7 @@ def _prepare(
     return ready, late
 
 
-def _remove(live: Folder, entry: Entry) -> bool:
+def _remove(live: Folder, entry: TreeEntry) -> bool:
     if entry.type == "directory":
         return live.delete_folder(entry.path)
     live.delete(entry.path)
@@ -137,6 +136,6 @@ def _remove(live: Folder, entry: Entry) -> bool:
 
 
 def sweep(live: Folder, touched: t.Iterable[str]) -> None:
-    """Delete what an interrupted switch left half-written."""
+    """Delete the half-written files of an interrupted switch."""
     for folder in {""} | {folder for path in touched for folder in parents(path)}:
         live.sweep(folder)

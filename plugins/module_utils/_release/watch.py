@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""What waits for the end of a lease: small, since it may wait for long, and started from `failsafe-nginx.pyz`."""
+"""Wait for the end of a lease, then act.
+
+This runs from `failsafe-nginx.pyz` and loads little, because it may wait for long on a small host.
+"""
 
 from __future__ import annotations
 
@@ -14,40 +17,44 @@ import sys
 import time
 import typing as t
 
-from .clock import left, started
+from .clock import remaining, started
 
-_LONGEST = 20.0  # seconds; after a suspend the time left is looked at again at the latest then
+_LONGEST = 20.0  # seconds of one sleep: after a suspend more time has passed than was slept
 
 
 def main(argv: t.Sequence[str]) -> int:
-    """`watch TOKEN [--detach]`: wait, then become `expire TOKEN`. Ends early when the lease was given back."""
+    """Run `watch TOKEN [--detach]`: wait, then become `expire TOKEN`. End early when the lease was given back."""
     archive = os.path.realpath(sys.argv[0])
     note = os.path.join(os.path.dirname(archive), "lease.json")
     token = argv[0]
     if "--detach" in argv and _in_foreground():
         return 0
     while True:
-        remaining = _remaining(note, token)
-        if remaining is None:
+        left = _left(note, token)
+        if left is None:
             return 0
-        if remaining <= 0:
+        if left <= 0:
             os.execv(sys.executable, [sys.executable, "-I", archive, "expire", token])  # noqa: S606 - no shell
-        time.sleep(min(remaining, _LONGEST))
+        time.sleep(min(left, _LONGEST))
 
 
-def _remaining(note: str, token: str) -> float | None:
+def _left(note: str, token: str) -> float | None:
+    """Return the seconds until the lease ends, None if it is gone or another one."""
     try:
         with open(note, "rb") as file:
             lease = json.loads(file.read().decode("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        return _LONGEST  # look again: what cannot be read now may not end the watch
-    return left(lease) if lease["token"] == token else None
+        return _LONGEST  # look again: a file that cannot be read now must not end the watch
+    return remaining(lease["boot"], float(lease["until"])) if lease["token"] == token else None
 
 
 def _in_foreground() -> bool:
-    """Fork, and tell the starter who goes on: no leader of a session, and nobody's child."""
+    """Fork, and print the child's process. Return True in the parent.
+
+    The child leads no session and has no living parent.
+    """
     child = os.fork()
     if child:
         sys.stdout.write(json.dumps({"pid": child, "start_time": started(child)}) + "\n")

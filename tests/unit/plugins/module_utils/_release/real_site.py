@@ -18,9 +18,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from json_engine import JsonEngine
+
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
 from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
 
 PATIENCE = 600  # seconds: a hang ends, a slow machine does not
@@ -44,10 +45,10 @@ class Site:
         )
         (self.conf / "vhosts/a.conf").write_text(server("return 200 old;"))
 
-    def engine(self, **settings: t.Any) -> Engine:
+    def engine(self, **settings: t.Any) -> JsonEngine:
         given = {"store": str(self.store), "config_dir": str(self.conf), "main": "main.conf", "prefix": str(self.top)}
         given.update(service_manager="none", owner="web1", reload_timeout=60)
-        return Engine(Settings(**{**given, **settings}))
+        return JsonEngine(Settings(**{**given, **settings}))
 
     def run(self) -> None:
         argv = ["nginx", "-c", str(self.conf / "main.conf"), "-p", f"{self.top}/"]

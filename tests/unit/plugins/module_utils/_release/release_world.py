@@ -7,17 +7,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 import typing as t
 from pathlib import Path
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import clock
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Host, Settings, Validated
+from json_engine import JsonEngine
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import CandidateEntry, HostCandidate
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import ticks
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Host
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.results import Validated, Verdict
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.state import ConfigFacts, GateOptions, Watchdog
+
+FACTS = ConfigFacts((), (), "/run/nginx.pid", 1, daemon=True, master_process=True, listen=())
 Shape = dict[str, tuple[str, int, bytes]]
 
 
@@ -48,29 +54,27 @@ class FakeHost(Host):
         self.calls.append("validate")
         broken = [path for path in Path(tree).rglob("*.conf") if path.is_file() and b"BROKEN" in path.read_bytes()]
         message = f"unknown directive in {broken[0].name}" if broken else ""
-        return Validated(
-            not broken, message, "namespace", "1.22.1", dump=b"dump of " + tree.encode(), facts={"error_logs": []}
-        )
+        return Validated(not broken, message, "namespace", "1.22.1", dump=b"dump of " + tree.encode(), facts=FACTS)
 
-    def reload(self, before: t.Any, after: t.Any) -> dict[str, t.Any]:
+    def reload(self, before: t.Any, after: t.Any) -> Verdict:
         self.calls.append("reload" if self.process else "start")
         if self.reload_ok:
-            self.process = self.process or Master(2000, clock()["ticks"] + 1)
+            self.process = self.process or Master(2000, ticks() + 1)
             self.loaded = shape(self.config_dir)
-        return {"ok": self.reload_ok, "reason": "" if self.reload_ok else "bind() failed", "seconds": 0.1}
+        return Verdict({"ok": self.reload_ok, "reason": "" if self.reload_ok else "bind() failed", "seconds": 0.1})
 
-    def arm(self, token: str, seconds: float) -> dict[str, t.Any]:
+    def arm(self, token: str, seconds: float) -> Watchdog:
         if not self.arm_ok:
             raise ReleaseError("nothing can be started here", "lease")
         self.armed_tokens.append(token)
-        return {"mechanism": "watcher", "pid": -1, "start_time": 0}
+        return Watchdog("watcher", pid=-1, start_time=0)
 
-    def armed(self, armed: t.Any) -> bool:  # type: ignore[override]
-        return armed["token"] in self.armed_tokens
+    def armed(self, known: Watchdog, token: str) -> bool:  # type: ignore[override]
+        return token in self.armed_tokens
 
-    def disarm(self, armed: t.Any) -> None:  # type: ignore[override]
-        if armed["token"] in self.armed_tokens:
-            self.armed_tokens.remove(armed["token"])
+    def disarm(self, known: Watchdog, token: str) -> None:  # type: ignore[override]
+        if token in self.armed_tokens:
+            self.armed_tokens.remove(token)
 
     def recover_at_boot(self) -> str:
         return ""
@@ -80,20 +84,20 @@ class FakeHost(Host):
         self.process = self.loaded = None
 
     def check_gate(self, gate: t.Any) -> None:
-        if gate.get("wrong"):
+        if gate.extra.get("wrong"):
             raise ReleaseError("no such check", "nginx")
 
     def baseline(self, gate: t.Any) -> list[t.Any]:
         self.calls.append("baseline")
         return []
 
-    def former(self, gate: t.Any, baseline: t.Any) -> t.Any:
-        return {**gate, "former": True}
+    def rollback_gate(self, gate: GateOptions, baseline: t.Any) -> GateOptions:
+        return dataclasses.replace(gate, extra={"former": True})
 
-    def gate(self, gate: t.Any, baseline: t.Any, facts: t.Any) -> dict[str, t.Any]:
+    def gate(self, gate: GateOptions, baseline: t.Any, facts: t.Any) -> Verdict:
         self.calls.append("gate")
-        ok = self.gate_ok or bool(gate.get("former"))
-        return {"ok": ok, "reason": "" if ok else "GET / -> 500", "failed": [], "rounds": 1, "seconds": 0.0}
+        ok = self.gate_ok or bool(gate.extra.get("former"))
+        return Verdict({"ok": ok, "reason": "" if ok else "GET / -> 500", "failed": [], "rounds": 1, "seconds": 0.0})
 
 
 def shape(folder: Path | str) -> Shape:
@@ -114,16 +118,17 @@ def shape(folder: Path | str) -> Shape:
     return found
 
 
-def candidate(*, secrets: t.Sequence[str] = (), **files: str | bytes) -> Candidate:
+def candidate(*, secrets: t.Sequence[str] = (), **files: str | bytes) -> HostCandidate:
     """A candidate of plain files; `__` stands for a slash, `_conf` for the suffix."""
     return of({name.replace("__", "/").replace("_conf", ".conf"): content for name, content in files.items()}, secrets)
 
 
-def of(files: t.Mapping[str, str | bytes], secrets: t.Sequence[str] = ()) -> Candidate:
+def of(files: t.Mapping[str, str | bytes], secrets: t.Sequence[str] = ()) -> HostCandidate:
     rows = (
-        Wanted(path, "file", None, text.encode() if isinstance(text, str) else text) for path, text in files.items()
+        CandidateEntry(path, "file", None, text.encode() if isinstance(text, str) else text)
+        for path, text in files.items()
     )
-    return Candidate(tuple(rows), tuple(secrets))
+    return HostCandidate(tuple(rows), tuple(secrets))
 
 
 def importable(top: Path) -> str:
@@ -151,11 +156,11 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def engine(self, before: t.Callable[[str], None] | None = None, **settings: t.Any) -> Engine:
+    def engine(self, before: t.Callable[[str], None] | None = None, **settings: t.Any) -> JsonEngine:
         given = {"store": str(self.store), "config_dir": str(self.config_dir), "owner": "web1", **settings}
-        return Engine(Settings(**given), host=self.host, before=before)
+        return JsonEngine(Settings(**given), host=self.host, before=before)
 
-    def deploy(self, wanted: Candidate, **settings: t.Any) -> str:
+    def deploy(self, wanted: HostCandidate, **settings: t.Any) -> str:
         engine = self.engine(**settings)
         release: str = engine.stage(wanted)["release"]
         engine.activate(release, reload=True)

@@ -20,11 +20,15 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import boot_id, boottime, clock, started
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+from json_engine import JsonEngine
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import archive
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import boot_id, boottime, started, ticks
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
+
+MIME_TYPES = "types { text/html html; }\n"
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 _NUMBER = re.compile(r'"@([A-Z_]+)([+-][0-9.]+)?@"')
 _SPARES = [f"spare-{number}" for number in range(8)]
@@ -58,10 +62,11 @@ class StoredHost:
         for folder in ("conf", "store"):
             shutil.copytree(FIXTURES / name / folder, top / folder)
         broken = (self.conf / "mime.types").read_text()
-        (self.conf / "mime.types").write_text("types { text/html html; }\n")
+        self.mend()
         self.start()
         (self.conf / "mime.types").write_text(broken)
         self._fill()
+        archive.write(Folder(str(self.store)))
 
     def start(self) -> None:
         argv = ["nginx", "-c", str(self.conf / "nginx.conf"), "-p", f"{self.top}/"]
@@ -73,7 +78,7 @@ class StoredHost:
     def _fill(self) -> None:
         numbers = {
             "UID": os.getuid(), "GID": os.getgid(), "MASTER_PID": self.master(), "MASTER_START": started(self.master()),
-            "TICKS": clock()["ticks"], "DEAD_PID": 1 << 22, "DEAD_START": 1, "BOOTTIME": boottime(),
+            "TICKS": ticks(), "DEAD_PID": 1 << 22, "DEAD_START": 1, "BOOTTIME": boottime(),
         }  # fmt: skip
         (self.store).chmod(0o700)
         for path in sorted((*self.conf.rglob("*"), *self.store.rglob("*"))):
@@ -89,15 +94,29 @@ class StoredHost:
             for name in _SPARES:
                 (self.store / name).write_bytes(bytes(1 << 14))
 
-    def engine(self, before: t.Callable[[str], None] | None = None, **given: t.Any) -> Engine:
+    def engine(self, before: t.Callable[[str], None] | None = None, **given: t.Any) -> JsonEngine:
         settings = {
             "store": str(self.store), "config_dir": str(self.conf), "prefix": str(self.top), "service_manager": "none",
             "owner": "web1", "reload_timeout": 60, "lease": 600,
         }  # fmt: skip
-        return Engine(Settings(**{**settings, **given}), before=before)
+        return JsonEngine(Settings(**{**settings, **given}), before=before)
 
-    def state(self) -> t.Any:
-        return json.loads((self.store / "state.json").read_text())
+    def stored(self, name: str) -> t.Any:
+        """Return a JSON file of the store."""
+        return json.loads((self.store / name).read_text())
+
+    def edit(self, name: str, **values: t.Any) -> None:
+        """Change keys of a JSON file of the store."""
+        (self.store / name).write_text(json.dumps({**self.stored(name), **values}))
+
+    def mend(self) -> None:
+        """Repair the unmanaged file that broke the rollback of the fixture `trouble`."""
+        (self.conf / "mime.types").write_text(MIME_TYPES)
+
+    def gate(self) -> dict[str, t.Any]:
+        """Return a gate that asks the server beside nginx."""
+        front = {"name": "front", "url": "http://front/", "address": f"unix:{self.top}/run/front.sock"}
+        return {"checks": [{**front, "status": 204}], "interval": 0.05, "successes": 1}
 
     def files(self) -> dict[str, bytes]:
         """The contents of the configuration folder by path."""

@@ -14,26 +14,24 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import (
-    Candidate,
-    Wanted,
+    CandidateEntry,
+    HostCandidate,
     check,
-    check_links,
     decode,
     identity,
-    merge,
-    unmanaged,
 )
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.entry import Entry
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.tree import check_links, merge, unmanaged
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.tree_entry import TreeEntry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate as Shipped
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Rendered
 
 
-def entry(path: str, kind: str = "file", digest: str = "", mode: int = 0o644, *, managed: bool = False) -> Entry:
-    return Entry(path, kind, mode, 0, 0, digest, managed=managed)
+def entry(path: str, kind: str = "file", digest: str = "", mode: int = 0o644, *, managed: bool = False) -> TreeEntry:
+    return TreeEntry(path, kind, mode, 0, 0, digest, managed=managed)
 
 
-def tree(*entries: Entry) -> dict[str, Entry]:
+def tree(*entries: TreeEntry) -> dict[str, TreeEntry]:
     return {one.path: one for one in entries}
 
 
@@ -59,30 +57,30 @@ def tree(*entries: Entry) -> dict[str, Entry]:
 )
 def test_hostile_names_are_refused(path: str, why: str) -> None:
     with pytest.raises(ReleaseError, match=why) as caught:
-        check(Candidate((Wanted("ok", "file"), Wanted(path, "file"))))
+        check(HostCandidate((CandidateEntry("ok", "file"), CandidateEntry(path, "file"))))
     assert "\n" not in str(caught.value)
     assert "\0" not in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["a", "conf.d/ü.conf", "a b", "-rf", "*.conf", "a\\b", "x" * 255, "..a/b.."])
 def test_odd_but_honest_names_are_accepted(path: str) -> None:
-    check(Candidate((Wanted(path, "file"),)))
+    check(HostCandidate((CandidateEntry(path, "file"),)))
 
 
 @pytest.mark.parametrize(
     ("entries", "why"),
     [
         ((), "empty"),
-        ((Wanted("a", "file"), Wanted("a", "link", None, b"b")), "twice"),
-        ((Wanted("a", "socket"),), "cannot be managed"),
-        ((Wanted("a", "file", 0o200000),), "no mode"),
-        ((Wanted("a", "link"),), "no target"),
-        ((Wanted("a", "link", None, b"x\0y"),), "no target"),
+        ((CandidateEntry("a", "file"), CandidateEntry("a", "link", None, b"b")), "twice"),
+        ((CandidateEntry("a", "socket"),), "cannot be managed"),
+        ((CandidateEntry("a", "file", 0o200000),), "no mode"),
+        ((CandidateEntry("a", "link"),), "no target"),
+        ((CandidateEntry("a", "link", None, b"x\0y"),), "no target"),
     ],
 )
-def test_impossible_candidates_are_refused(entries: tuple[Wanted, ...], why: str) -> None:
+def test_impossible_candidates_are_refused(entries: tuple[CandidateEntry, ...], why: str) -> None:
     with pytest.raises(ReleaseError, match=why):
-        check(Candidate(entries))
+        check(HostCandidate(entries))
 
 
 def test_what_the_action_ships_is_read() -> None:
@@ -95,12 +93,12 @@ def test_what_the_action_ships_is_read() -> None:
         ),
         secrets=("hush",),
     )
-    assert decode(shipped.payload()) == Candidate(
+    assert decode(shipped.payload()) == HostCandidate(
         (
-            Wanted("a", "file", None, b"\xff\0"),
-            Wanted("b", "link", None, b"a"),
-            Wanted("c", "directory", 0o700),
-            Wanted("d", "file", None, b"key", secret=True),
+            CandidateEntry("a", "file", None, b"\xff\0"),
+            CandidateEntry("b", "link", None, b"a"),
+            CandidateEntry("c", "directory", 0o700),
+            CandidateEntry("d", "file", None, b"key", secret=True),
         ),
         ("hush",),
     )
@@ -122,7 +120,7 @@ def test_a_damaged_payload_is_refused(payload: str) -> None:
 
 
 def test_the_id_depends_on_path_type_content_and_mode_but_not_on_order() -> None:
-    one, two = Wanted("a", "file", None, b"x"), Wanted("b", "file", None, b"y")
+    one, two = CandidateEntry("a", "file", None, b"x"), CandidateEntry("b", "file", None, b"y")
     assert identity([one, two]) == identity([two, one])
     others = [[one], [one, two._replace(path="c")], [one, two._replace(content=b"z")], [one, two._replace(mode=0o600)]]
     assert len({identity(wanted) for wanted in [[one, two], *others]}) == 5
@@ -130,8 +128,10 @@ def test_the_id_depends_on_path_type_content_and_mode_but_not_on_order() -> None
 
 
 def test_managed_entries_lie_over_the_unmanaged_ones_and_keep_mode_and_owner() -> None:
-    live = tree(Entry("nginx.conf", "file", 0o640, 33, 34, "old"), entry("mime.types", digest="m"))
-    merged = merge([Wanted("nginx.conf", "file", None, b"new"), Wanted("d/e", "file", None, b"x")], live, live, ())
+    live = tree(TreeEntry("nginx.conf", "file", 0o640, 33, 34, "old"), entry("mime.types", digest="m"))
+    merged = merge(
+        [CandidateEntry("nginx.conf", "file", None, b"new"), CandidateEntry("d/e", "file", None, b"x")], live, live, ()
+    )
     assert [
         (p, e.mode, e.uid, e.gid, e.managed) for p, e in sorted(merged.items()) if p in ("nginx.conf", "mime.types")
     ] == [
@@ -144,10 +144,10 @@ def test_managed_entries_lie_over_the_unmanaged_ones_and_keep_mode_and_owner() -
 
 def test_modes_of_new_entries() -> None:
     wanted = [
-        Wanted("plain", "file"),
-        Wanted("key", "file", secret=True),
-        Wanted("dir", "directory"),
-        Wanted("given", "file", 0o755),
+        CandidateEntry("plain", "file"),
+        CandidateEntry("key", "file", secret=True),
+        CandidateEntry("dir", "directory"),
+        CandidateEntry("given", "file", 0o755),
     ]
     merged = merge(wanted, {}, {}, (), modes=(0o640, 0o750))
     assert {path: one.mode for path, one in merged.items()} == {
@@ -161,16 +161,18 @@ def test_modes_of_new_entries() -> None:
 @pytest.mark.parametrize(
     ("wanted", "live", "special"),
     [
-        (Wanted("a/b", "file"), entry("a", "link", "elsewhere"), ()),
-        (Wanted("a/b", "file"), entry("a"), ()),
-        (Wanted("a", "file"), entry("a", "directory"), ()),
-        (Wanted("a", "directory"), entry("a"), ()),
-        (Wanted("a", "directory"), entry("a", "link", "x"), ()),
-        (Wanted("a", "file"), entry("z"), ("a",)),
-        (Wanted("a/b", "file"), entry("z"), ("a",)),
+        (CandidateEntry("a/b", "file"), entry("a", "link", "elsewhere"), ()),
+        (CandidateEntry("a/b", "file"), entry("a"), ()),
+        (CandidateEntry("a", "file"), entry("a", "directory"), ()),
+        (CandidateEntry("a", "directory"), entry("a"), ()),
+        (CandidateEntry("a", "directory"), entry("a", "link", "x"), ()),
+        (CandidateEntry("a", "file"), entry("z"), ("a",)),
+        (CandidateEntry("a/b", "file"), entry("z"), ("a",)),
     ],
 )
-def test_conflicts_with_what_is_not_ours_are_refused(wanted: Wanted, live: Entry, special: tuple[str, ...]) -> None:
+def test_conflicts_with_what_is_not_ours_are_refused(
+    wanted: CandidateEntry, live: TreeEntry, special: tuple[str, ...]
+) -> None:
     with pytest.raises(ReleaseError, match="cannot manage"):
         merge([wanted], tree(live), tree(live), special)
 

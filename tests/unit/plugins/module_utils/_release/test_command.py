@@ -17,8 +17,10 @@ import pytest
 from real_site import PROBES, Site, server
 from release_world import of, shape
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import cli, clock, show, watch
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import MASK
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import cli, clock, redaction, watch
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.results import ExpireResult, RollbackResult
 
 FIRST = of({"vhosts/a.conf": server("return 200 first;")})
 SECOND = of({"vhosts/a.conf": server("return 200 second;")})
@@ -77,7 +79,7 @@ def tree(site: Site, release: str) -> list[Path]:
 
 
 @pytest.mark.nginx
-def test_recovery_at_boot_leaves_a_host_to_whoever_works_on_it(site: Site) -> None:
+def test_recovery_at_boot_leaves_a_host_to_the_run_that_works_on_it(site: Site) -> None:
     site.run()
     site.release(FIRST, PROBES)
     with site.engine().store.lock("activate r-1"):
@@ -111,13 +113,14 @@ def test_the_end_of_a_lease_waits_for_the_lock_and_for_a_renewal(site: Site) -> 
 @pytest.mark.parametrize("ends", ["well", "in trouble"])
 def test_a_rollback_that_fails_is_tried_a_few_times(monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
     locked, failed = ReleaseError("held", "locked"), ReleaseError("ROLLBACK FAILED", "rollback_failed")
-    answers: list[t.Any] = [locked, {"changed": False, "expires_in": 7.0}, failed, failed, locked, failed, failed]
-    answers.append({"changed": True} if ends == "well" else failed)
+    answers: list[t.Any] = [locked, ExpireResult(expires_in=7.0), failed, failed, locked, failed, failed]
+    done = ExpireResult(RollbackResult("r-1", changed=True))
+    answers.append(done if ends == "well" else failed)
     slept: list[float] = []
     monkeypatch.setattr(cli, "_attempt", lambda _path, _token: answers.pop(0))
     monkeypatch.setattr(time, "sleep", slept.append)
     if ends == "well":
-        assert cli._expire("/store", "abc") == {"changed": True}
+        assert cli._expire("/store", "abc") is done
     else:
         with pytest.raises(ReleaseError, match="ROLLBACK FAILED"):
             cli._expire("/store", "abc")
@@ -159,7 +162,7 @@ def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., 
 
 
 def note(seconds: float, **more: t.Any) -> dict[str, t.Any]:
-    return {"token": "abc", **clock.window(seconds), **more}
+    return {"token": "abc", "boot": clock.boot_id(), "until": clock.boottime() + seconds, **more}
 
 
 def test_what_waits_ends_with_its_lease(waiting: t.Callable[..., list[float]]) -> None:
@@ -180,7 +183,8 @@ def test_the_clock_on_the_wall_has_no_say(
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + shift)
     assert waiting(note(5)) == pytest.approx([5], abs=0.5)
-    assert clock.left(note(5)) == pytest.approx(5, abs=0.5)
+    given = note(5)
+    assert clock.remaining(given["boot"], given["until"]) == pytest.approx(5, abs=0.5)
 
 
 @pytest.mark.nginx
@@ -211,7 +215,7 @@ def test_what_nginx_quotes_of_a_secret_goes_nowhere_though_nobody_tells_the_secr
 
 
 def test_quotations_of_guarded_files_are_hidden_and_others_are_not() -> None:
-    elide = show.Elider(lambda: ['set $key "s3cret-token"; proxy_pass http://u:pass-word@app;'])
+    elide = redaction.QuotationRedactor(lambda: ['set $key "s3cret-token"; proxy_pass http://u:pass-word@app;'])
     for line, hidden in {
         'unknown directive "s3cret-token" in /etc/nginx/a.conf:3': True,
         'upstream: "http://u:pass-word@app/some/path"': True,
@@ -219,10 +223,10 @@ def test_quotations_of_guarded_files_are_hidden_and_others_are_not() -> None:
         'unknown directive "prxy" in /etc/nginx/a.conf:3': False,
         "bind() to 0.0.0.0:80 failed (98: Address already in use)": False,
     }.items():
-        assert (show.HIDDEN in elide(line)) is hidden, line
+        assert (MASK in elide(line)) is hidden, line
         assert "/etc/nginx/a.conf:3" in elide(line) or "a.conf" not in line
     assert elide({"a": ['"s3cret-token"'], "_b": '"s3cret-token"'}) == {
-        "a": [f'"{show.HIDDEN}"'],
+        "a": [f'"{MASK}"'],
         "_b": '"s3cret-token"',
     }
 
@@ -231,4 +235,7 @@ def test_where_guarded_files_cannot_be_read_every_quotation_is_hidden() -> None:
     def broken() -> t.Iterator[str]:
         raise ReleaseError("damaged", "store")
 
-    assert show.Elider(broken)('unknown directive "anything" in a:1') == f'unknown directive "{show.HIDDEN}" in a:1'
+    assert (
+        redaction.QuotationRedactor(broken)('unknown directive "anything" in a:1')
+        == f'unknown directive "{MASK}" in a:1'
+    )

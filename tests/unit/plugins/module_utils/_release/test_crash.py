@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from json_engine import JsonEngine
 from release_world import FakeHost, World, of, shape
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import CandidateEntry, HostCandidate
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.entry import parents
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import at, switch
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.tree_entry import parents
 
 MODES = st.sampled_from([0o600, 0o644, 0o640, 0o755])
 PATHS = st.sampled_from(["a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "f", "f/a", "nginx.conf"])
@@ -77,15 +77,15 @@ def write(folder: Path, rows: t.Iterable[tuple[str, str, int, bytes]]) -> None:
             place.chmod(mode)
 
 
-def wanted(rows: t.Iterable[tuple[str, str, int, bytes]], *, modes: bool) -> Candidate:
+def wanted(rows: t.Iterable[tuple[str, str, int, bytes]], *, modes: bool) -> HostCandidate:
     contents = {"file": None, "link": b"/cfg/keep.conf", "directory": b""}
     entries = [
-        Wanted(
+        CandidateEntry(
             path, kind, (mode | 0o700 if kind == "directory" else mode) if modes else None, contents[kind] or content
         )
         for path, kind, mode, content in consistent(rows)
     ]
-    return Candidate(
+    return HostCandidate(
         tuple(e._replace(content=b"keep.conf") if e.type == "link" and "/" not in e.path else e for e in entries)
     )
 
@@ -99,7 +99,7 @@ def test_apply_and_roll_back_is_the_identity(live: t.Any, first: t.Any, second: 
     try:
         folder = top / "nginx"
         write(folder, live)
-        engine = Engine(
+        engine = JsonEngine(
             Settings(store=str(top / "store"), config_dir=str(folder), main="keep.conf"), host=FakeHost(folder)
         )
         for rows in (first, second):
@@ -124,7 +124,7 @@ def test_apply_and_roll_back_is_the_identity(live: t.Any, first: t.Any, second: 
         shutil.rmtree(top)
 
 
-def assert_is(folder: Path, candidate: Candidate) -> None:
+def assert_is(folder: Path, candidate: HostCandidate) -> None:
     found = shape(folder)
     for entry in candidate.entries:
         kind, mode, content = found[entry.path]
@@ -157,7 +157,7 @@ def ready(world: World) -> World:
     return world
 
 
-def steps_of(world: World, action: t.Callable[[Engine], t.Any]) -> int:
+def steps_of(world: World, action: t.Callable[[JsonEngine], t.Any]) -> int:
     """How many writes an action makes, found out on a copy."""
     killer = Killer()
     top = world.store.parent
@@ -165,7 +165,7 @@ def steps_of(world: World, action: t.Callable[[Engine], t.Any]) -> int:
     settings_ = Settings(store=str(copy / "store"), config_dir=str(copy / "nginx"), owner="web1")
     for name in (copy / "store/state.json",):
         name.write_text(name.read_text().replace(str(world.config_dir), str(copy / "nginx")))
-    action(Engine(settings_, host=FakeHost(copy / "nginx"), before=killer))
+    action(JsonEngine(settings_, host=FakeHost(copy / "nginx"), before=killer))
     shutil.rmtree(copy)
     return killer.steps
 

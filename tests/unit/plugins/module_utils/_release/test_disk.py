@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import typing as t
 from pathlib import Path
@@ -13,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.entry import Entry
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.tree_entry import TreeEntry
 
-INSIDE = Entry("link/new", "file", 0o644, os.geteuid(), os.getegid(), "")
+INSIDE = TreeEntry("link/new", "file", 0o644, os.geteuid(), os.getegid(), "")
 WRITES: dict[str, t.Callable[[Folder], t.Any]] = {
     "create": lambda folder: folder.create(INSIDE, [b"x"]),
-    "create at the link": lambda folder: folder.create(INSIDE._replace(path="file-link"), [b"x"]),
+    "create at the link": lambda folder: folder.create(dataclasses.replace(INSIDE, path="file-link"), [b"x"]),
     "put": lambda folder: folder.put("link/new", b"x"),
     "append": lambda folder: folder.append("link/theirs", b"x"),
     "append at the link": lambda folder: folder.append("file-link", b"x"),
@@ -28,7 +29,7 @@ WRITES: dict[str, t.Callable[[Folder], t.Any]] = {
     "rename": lambda folder: folder.rename("ours", "link/new"),
     "rename from": lambda folder: folder.rename("link/theirs", "stolen"),
     "make": lambda folder: folder.make("link/new"),
-    "dress": lambda folder: folder.dress(Entry("link", "directory", 0o700, 0, 0, "")),
+    "dress": lambda folder: folder.apply_metadata(TreeEntry("link", "directory", 0o700, 0, 0, "")),
     "delete": lambda folder: folder.delete("link/theirs"),
     "delete folder": lambda folder: folder.delete_folder("link/empty"),
     "read": lambda folder: folder.read("link/theirs"),

@@ -17,14 +17,14 @@ import zlib
 from pathlib import Path
 
 import pytest
+from json_engine import JsonEngine
 from release_world import Master, World, of
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import clock
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import CandidateEntry, HostCandidate
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import ticks
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.show import journal
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.journal import JournalLine, brief
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
 
 NEW = of({"conf.d/a.conf": "new"})
 NEWER = of({"conf.d/a.conf": "newer", "conf.d/b.conf": "more"})
@@ -57,7 +57,7 @@ def test_the_way_of_a_release(world: World) -> None:
     assert world.engine().confirm(release)["changed"] is False
     assert world.engine().status() == {
         "confirmed": release,
-        "previous": world.engine().store.state()["adopted"],
+        "previous": world.engine().state()["adopted"],
         "active": None,
         "phase": None,
         "staged": None,
@@ -138,7 +138,7 @@ def test_unmanaged_files_survive_and_their_changes_too(world: World) -> None:
 def test_back_to_what_the_host_had_before_us(world: World) -> None:
     world.deploy(NEW)
     world.deploy(NEWER)
-    adopted = world.engine().store.state()["adopted"]
+    adopted = world.engine().state()["adopted"]
     result = world.engine().rollback(adopted)
     assert (result["state"], result["changed"]) == ("rolled_back", True)
     assert world.live() == world.original
@@ -310,7 +310,7 @@ def test_what_a_dead_run_left_is_rolled_back_by_the_next_stage(world: World) -> 
 
 def test_a_restart_of_nginx_is_told_from_an_old_generation(world: World) -> None:
     release = world.deploy(NEW)
-    world.host.process = Master(3000, clock()["ticks"] + 100)
+    world.host.process = Master(3000, ticks() + 100)
     assert world.engine().status()["running"] == release
     assert world.engine().stage(NEW)["changed"] is False
     world.host.process = Master(4000, 1)  # older than the switch: it cannot have read these files
@@ -395,7 +395,7 @@ def test_names_that_are_not_utf_8_survive(world: World) -> None:
         file.write(b"x")
     before = world.live()
     release = world.deploy(NEW)
-    adopted = world.engine().store.state()["adopted"]
+    adopted = world.engine().state()["adopted"]
     assert release != adopted
     world.engine().rollback(adopted)
     assert world.live() == before
@@ -403,12 +403,12 @@ def test_names_that_are_not_utf_8_survive(world: World) -> None:
 
 def test_modes_are_kept_given_and_defaulted(world: World) -> None:
     (world.config_dir / "conf.d/a.conf").chmod(0o640)
-    wanted = Candidate(
+    wanted = HostCandidate(
         (
-            Wanted("conf.d/a.conf", "file", None, b"new"),
-            Wanted("run.sh", "file", 0o755, b"x"),
-            Wanted("key.pem", "file", None, b"k", secret=True),
-            Wanted("d/plain", "file", None, b"x"),
+            CandidateEntry("conf.d/a.conf", "file", None, b"new"),
+            CandidateEntry("run.sh", "file", 0o755, b"x"),
+            CandidateEntry("key.pem", "file", None, b"k", secret=True),
+            CandidateEntry("d/plain", "file", None, b"x"),
         )
     )
     world.deploy(wanted, file_mode=0o604, directory_mode=0o711)
@@ -428,11 +428,11 @@ def test_owners_are_kept(world: World) -> None:
 def test_secrets_appear_nowhere(world: World) -> None:
     world.put("token.conf", "token old-hunter2;")
     secret = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----\n"
-    wanted = Candidate(
+    wanted = HostCandidate(
         (
-            Wanted("token.conf", "file", None, b"token hunter2-s3cret;"),
-            Wanted("key.pem", "file", None, secret.encode()),
-            Wanted("hush", "file", None, b"quiet words", secret=True),
+            CandidateEntry("token.conf", "file", None, b"token hunter2-s3cret;"),
+            CandidateEntry("key.pem", "file", None, secret.encode()),
+            CandidateEntry("hush", "file", None, b"quiet words", secret=True),
         ),
         ("hunter2-s3cret",),
     )
@@ -440,7 +440,9 @@ def test_secrets_appear_nowhere(world: World) -> None:
     shown = ""
     for _time in range(2):
         result = engine.stage(wanted)
-        shown += json.dumps(engine.redact({name: value for name, value in result.items() if not name.startswith("_")}))
+        shown += json.dumps(
+            engine.engine.context.redact({name: value for name, value in result.items() if not name.startswith("_")})
+        )
         engine.activate(result["release"], reload=True)
         engine.confirm(result["release"])
         wanted = wanted._replace(entries=wanted.entries[1:])
@@ -475,7 +477,7 @@ def test_steps_on_a_host_without_a_store(world: World, step: str) -> None:
 def test_removing_and_pruning_spare_what_is_needed(world: World) -> None:
     releases = [world.deploy(of({"conf.d/a.conf": f"number {number}"}), keep=2) for number in range(4)]
     stored = world.engine().status()["releases"]
-    adopted = world.engine().store.state()["adopted"]
+    adopted = world.engine().state()["adopted"]
     assert adopted in stored
     assert releases[-1] in stored
     assert len(stored) == 3
@@ -498,7 +500,7 @@ def test_the_release_before_is_kept_whatever_is_pruned(world: World) -> None:
     assert set(world.engine().status()["releases"]) == {
         third,
         second["release"],
-        world.engine().store.state()["adopted"],
+        world.engine().state()["adopted"],
     }
     assert world.engine().rollback(second["release"])["state"] == "rolled_back"
 
@@ -518,9 +520,9 @@ def test_a_rollback_leaves_a_candidate_that_is_only_staged(world: World) -> None
 )
 def test_a_store_in_a_place_that_cannot_work_is_refused(world: World, store: str, words: str) -> None:
     with refused("options", words):
-        Engine(Settings(store=store.format(config=world.config_dir), config_dir=str(world.config_dir)))
+        JsonEngine(Settings(store=store.format(config=world.config_dir), config_dir=str(world.config_dir)))
     with refused("options", "may not lie in each other"):
-        Engine(Settings(store=str(world.config_dir.parent), config_dir=str(world.config_dir)))
+        JsonEngine(Settings(store=str(world.config_dir.parent), config_dir=str(world.config_dir)))
 
 
 def test_a_failed_rollback_is_remembered_until_one_succeeds(world: World) -> None:
@@ -650,7 +652,7 @@ def test_a_stage_that_fails_at_its_last_write_takes_everything_back(world: World
     with refused("no_space"):
         engine.stage(NEWER)
     assert journaled
-    assert engine.store.told == []
+    assert engine.store.journal.written == []
     assert world.kept() == store
 
 
@@ -671,8 +673,8 @@ def test_a_lock_that_its_last_holder_removed_is_taken_again(world: World, monkey
 
 
 def test_what_a_controller_gets_of_the_journal_is_small() -> None:
-    line = {"seq": 1, "event": "staged", "metadata": {"who": "me"}, "details": {"few": ["a"], "many": ["a"] * 21}}
-    shown = journal([{**line, "details": {**line["details"], "gate": {"reason": "x" * 501}}}] * 60)
+    given = {"few": ["a"], "many": ["a"] * 21, "gate": {"reason": "x" * 501}}
+    shown = brief([JournalLine("now", 1, "staged", None, given, {"who": "me"})] * 60)
     assert len(shown) == 50
     details = {"few": ["a"], "many": 21, "gate": {"reason": "x" * 500 + "..."}}
-    assert shown[0] == {"seq": 1, "event": "staged", "details": details}
+    assert shown[0] == {"time": "now", "seq": 1, "event": "staged", "release": None, "details": details}

@@ -17,11 +17,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from json_engine import JsonEngine
 from release_world import Master, Shape, World, of
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import clock as time_
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import trial
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import lease, reservation
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import state as state_
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import at, differing, managed
 
@@ -64,7 +65,7 @@ def prepare(world: World, stage: str) -> str:
     return release
 
 
-ACTIONS: dict[str, tuple[str, t.Callable[[World, Engine, str], t.Any]]] = {
+ACTIONS: dict[str, tuple[str, t.Callable[[World, JsonEngine, str], t.Any]]] = {
     "activate": ("staged", lambda _world, engine, release: engine.activate(release, reload=True)),
     "renew": ("trial", lambda _world, engine, release: engine.activate(release, reload=True)),
     "confirm": ("trial", lambda _world, engine, release: engine.confirm(release)),
@@ -102,30 +103,30 @@ def test_dead_at_any_write(world: World, monkeypatch: pytest.MonkeyPatch, action
 
 def check_way_back(world: World, monkeypatch: pytest.MonkeyPatch, way: str, trees: tuple[Shape, Shape]) -> None:
     if way == "boot":
-        for module in (time_, trial):
+        for module in (time_, lease, reservation, state_):
             monkeypatch.setattr(module, "boot_id", lambda: "another boot")
         world.engine().recover(boot=True)
-        world.host.process, world.host.loaded = Master(7, time_.clock()["ticks"] + 1), world.live()
-        state = world.engine().store.state()
+        world.host.process, world.host.loaded = Master(7, time_.ticks() + 1), world.live()
+        state = world.engine().state()
         assert state["active"] is None
     elif way == "recover":
         world.engine().recover()
         assert world.live() in trees, "a mix"
     else:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(trial, "left", lambda _note: 0.0)  # the time of whoever died is over
+            patch.setattr(state_.Lease, "left", lambda _lease: 0.0)  # the dead run has no time left
             world.engine(on_drift="overwrite", rollout="one").stage(NEW)
-    state = world.engine().store.state()
+    state = world.engine().state()
     assert state["txn"] is None
     live, tree = (
-        world.engine().live,
+        world.engine().engine.context.live,
         world.engine().store.release((state["active"] or {}).get("id") or state["confirmed"]).tree,
     )
     edited = differing(at(live, managed(tree)), tree, managed(tree))
     assert edited in ([], ["conf.d/a.conf"])  # the hand edit is still there, nothing else differs
     # Whatever was on its way: going back ends at what is confirmed, all of it, in the files and in nginx.
     world.engine().rollback()
-    state = world.engine().store.state()
+    state = world.engine().state()
     assert (state["active"], state["txn"]) == (None, None)
     assert world.engine().status()["running"] == state["confirmed"]
     assert world.engine().drift() == edited or not edited
@@ -151,7 +152,7 @@ class Hosts(RuleBasedStateMachine):
         if hasattr(self, "top"):
             shutil.rmtree(self.top)
 
-    def _do(self, death: int, act: t.Callable[[Engine], t.Any]) -> None:
+    def _do(self, death: int, act: t.Callable[[JsonEngine], t.Any]) -> None:
         """Run one step, killed ahead of a write, or not if that comes too late."""
         try:
             act(self.world.engine(Killer(death), on_drift="overwrite"))
@@ -169,7 +170,7 @@ class Hosts(RuleBasedStateMachine):
 
     @rule(death=death, reload=st.booleans(), healthy=st.booleans())
     def activate(self, death: int, *, reload: bool, healthy: bool) -> None:
-        state = self.world.engine().store.state() or {}
+        state = self.world.engine().state() or {}
         wanted = (state.get("staged") or state.get("active") or {}).get("id", "r-000000000000")
         self.world.host.gate_ok = healthy
         self._do(death, lambda engine: engine.activate(wanted, reload=reload))
@@ -177,7 +178,7 @@ class Hosts(RuleBasedStateMachine):
 
     @rule(death=death)
     def confirm(self, death: int) -> None:
-        state = self.world.engine().store.state() or {}
+        state = self.world.engine().state() or {}
         self._do(death, lambda engine: engine.confirm((state.get("active") or {}).get("id", "r-000000000000")))
 
     @rule(death=death)
@@ -213,7 +214,7 @@ class Hosts(RuleBasedStateMachine):
 
     @invariant()
     def confirmed_is_always_restorable(self) -> None:
-        state = self.world.engine().store.state() if hasattr(self, "world") else None
+        state = self.world.engine().state() if hasattr(self, "world") else None
         if not state:
             return
         store = self.world.engine().store
@@ -225,17 +226,17 @@ class Hosts(RuleBasedStateMachine):
 
     @invariant()
     def live_is_a_release_or_named_drift(self) -> None:
-        state = self.world.engine().store.state() if hasattr(self, "world") else None
+        state = self.world.engine().state() if hasattr(self, "world") else None
         if not state or state["txn"]:
             return
         engine = self.world.engine()
         tree = engine.store.release((state["active"] or {}).get("id") or state["confirmed"]).tree
-        different = differing(at(engine.live, managed(tree)), tree, managed(tree))
+        different = differing(at(engine.engine.context.live, managed(tree)), tree, managed(tree))
         assert engine.drift() == different == [row["path"] for row in engine.drift_diff()]
 
     @invariant()
     def the_journal_tells_the_state(self) -> None:
-        state = self.world.engine().store.state() if hasattr(self, "world") else None
+        state = self.world.engine().state() if hasattr(self, "world") else None
         rows = self.world.engine().history()[::-1] if state else []
         assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
         if self.died:

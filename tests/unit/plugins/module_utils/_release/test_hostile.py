@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from release_world import World, of
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import CandidateEntry, HostCandidate
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 
@@ -89,7 +89,7 @@ def test_access_control_lists_and_labels_are_kept(disk: World) -> None:
     disk.engine().rollback()
     assert os.getxattr(place, "system.posix_acl_access") == ACL
     # Another mode was asked for: a list would say something else.
-    disk.deploy(Candidate((Wanted("conf.d/a.conf", "file", 0o600, b"x"),)))
+    disk.deploy(HostCandidate((CandidateEntry("conf.d/a.conf", "file", 0o600, b"x"),)))
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert "system.posix_acl_access" not in os.listxattr(place)
 
@@ -99,7 +99,7 @@ def test_a_hard_link_is_cut_and_its_other_name_stays_as_it_is(disk: World, tmp_p
     disk.deploy(NEW)
     assert (tmp_path / "outside").read_text() == "old"
     assert (disk.config_dir / "conf.d/a.conf").read_text() == "new"
-    stored = disk.store / "releases" / disk.engine().store.state()["adopted"]
+    stored = disk.store / "releases" / disk.engine().state()["adopted"]
     assert all(path.stat().st_nlink == 1 for path in stored.rglob("*.conf"))
 
 
@@ -127,7 +127,7 @@ def test_ten_thousand_files(world: World) -> None:
     began = time.monotonic()
     world.deploy(NEW)
     world.deploy(of({f"sites/{number}/0": "ours" for number in range(100)}))
-    world.engine().rollback(world.engine().store.state()["adopted"])
+    world.engine().rollback(world.engine().state()["adopted"])
     assert (world.config_dir / "sites/7/0").read_text() == "0"
     assert len(world.live()) == 10_000 + 100 + 4
     assert time.monotonic() - began < 300

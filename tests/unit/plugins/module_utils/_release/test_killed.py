@@ -18,7 +18,7 @@ from real_site import OTHER, PATIENCE, PROBES, Site, server
 from release_world import Shape, importable, of, shape
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import environment
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import lease
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import watchdog
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.clock import boottime
 
 pytestmark = pytest.mark.nginx
@@ -29,16 +29,20 @@ SECOND = of({"vhosts/a.conf": server("return 200 second;"), "vhosts/new.conf": s
 DRIVER = """\
 import json, os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import lease
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import CandidateEntry, HostCandidate
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import watchdog
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.host import Settings
-lease._SYSTEMD = os.devnull
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.state import GateOptions
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
+watchdog._SYSTEMD = os.devnull
 settings, action, arguments, step, count = json.loads(sys.argv[2])
 left = [count]
 if action == "stage":
-    rows = [Wanted(path, "file", None, text.encode()) for path, text in arguments["candidate"].items()]
-    arguments = {"candidate": Candidate(tuple(rows))}
+    rows = [CandidateEntry(path, "file", None, text.encode()) for path, text in arguments["candidate"].items()]
+    arguments = {"candidate": HostCandidate(tuple(rows))}
+if "gate" in arguments:
+    arguments["gate"] = decode(GateOptions, arguments["gate"])
 
 def before(name):
     if name == step:
@@ -52,7 +56,7 @@ getattr(Engine(Settings(**settings), before=before), action)(**arguments)
 
 def start(site: Site, action: str, step: str = "", count: int = 1, **arguments: t.Any) -> subprocess.Popen[bytes]:
     """Run one step of the engine in a process of its own, which kills itself ahead of a certain write."""
-    settings = site.engine(lease=arguments.pop("lease", 600)).settings._asdict()
+    settings = vars(site.engine(lease=arguments.pop("lease", 600)).settings)
     given = json.dumps([settings, action, arguments, step, count])
     argv = [sys.executable, "-c", DRIVER, importable(site.top / "lib"), given]
     return subprocess.Popen(argv, cwd="/", start_new_session=True)
@@ -82,7 +86,7 @@ def served(site: Site) -> tuple[str, str]:
 @pytest.fixture(autouse=True)
 def no_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     """The watcher is what these tests are about; test_systemd.py has the timer."""
-    monkeypatch.setattr(lease, "_SYSTEMD", os.devnull)
+    monkeypatch.setattr(watchdog, "_SYSTEMD", os.devnull)
 
 
 @pytest.fixture

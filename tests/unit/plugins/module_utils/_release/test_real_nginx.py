@@ -31,7 +31,7 @@ def test_a_full_cycle(site: Site) -> None:
     assert (site.get(), site.get(OTHER)) == ("down", "second")
     assert site.engine().rollback(first)["state"] == "rolled_back"
     assert (site.get(), site.get(OTHER)) == ("first", "down")
-    site.engine().rollback(site.engine().store.state()["adopted"])
+    site.engine().rollback(site.engine().state()["adopted"])
     assert site.get() == "old"
     assert shape(site.conf) == adopted
 
@@ -192,4 +192,4 @@ def test_no_nginx(site: Site, binary: str) -> None:
     with pytest.raises(ReleaseError):
         site.engine(binary=binary).stage(of({"vhosts/a.conf": "x"}))
     assert not site.store.exists()
-    assert site.engine(binary=binary).host.describe()["problem"]
+    assert site.engine(binary=binary).host.describe().problem

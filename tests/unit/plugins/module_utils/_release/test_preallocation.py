@@ -17,7 +17,7 @@ from release_world import World, candidate, of
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.reserve import Reserve
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.preallocation import Preallocation
 
 OLD = of({f"conf.d/{number}.conf": f"# old {number}\n" * 900 for number in range(20)})
 NEW = of({f"conf.d/{number}.conf": f"# new {number}\n" * 900 for number in range(5, 25)})
@@ -160,9 +160,9 @@ def test_what_was_kept_and_changed_since_is_not_brought_back(world: World) -> No
 
 
 def test_a_spare_that_is_too_small_is_not_used(tmp_path: Path) -> None:
-    reserve = Reserve(Folder(str(tmp_path)))
+    reserve = Preallocation(Folder(str(tmp_path)))
     (tmp_path / "live").mkdir()
-    reserve.lay(Folder(str(tmp_path / "live")), [], 10)
+    reserve.preallocate(Folder(str(tmp_path / "live")), [], 10)
     assert not reserve.save("state.json", b"x" * (1 << 15))
     assert reserve.save("state.json", b"short")
     assert (tmp_path / "state.json").read_bytes() == b"short"

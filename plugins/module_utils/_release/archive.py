@@ -4,12 +4,13 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""The engine as one file for people on the host: `failsafe-nginx.pyz` in the store."""
+"""Write the engine as one file for use on the host: `failsafe-nginx.pyz` in the store."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import importlib.util
 import io
 import json
@@ -18,15 +19,13 @@ import sys
 import typing as t
 import zipfile
 
+from .disk import Folder
 from .errors import ReleaseError
-from .host import ARCHIVE as NAME
-
-if t.TYPE_CHECKING:
-    from .disk import Folder
+from .settings import ARCHIVE
 
 _SUM = "failsafe-nginx.sum"
 _ROOMS = __name__.rpartition("._release.")[0]
-# What waits for the end of a lease loads nothing else: it may wait for long on a small host.
+# The watcher of a lease loads nothing else: it may wait for long on a small host.
 _MAIN = f"""\
 import sys
 if sys.argv[1:2] == ["watch"]:
@@ -39,8 +38,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bytes
 
 
 def _sources() -> dict[str, str]:
-    from . import cli, watch  # noqa: F401, PLC0415 - they import the engine; loading it brings it into the archive
-
+    # They import the engine and belong into the archive. A static import would be a circle: the engine writes the archive.
+    # modules/nginx_release.py imports both, so that they are on the host.
+    for name in ("cli", "watch"):
+        importlib.import_module(f"{_ROOMS}._release.{name}")
     files = {"__main__.py": _MAIN}
     for name in sorted(sys.modules):
         if not name.startswith(_ROOMS + "._"):
@@ -59,7 +60,7 @@ def _sources() -> dict[str, str]:
 
 
 def build(sources: t.Mapping[str, str]) -> bytes:
-    """The archive, compiled too: Python takes what it compiled itself, and the source where it is another Python by now."""
+    """Return the archive, with sources and compiled files; another Python than this one uses the sources."""
     data = io.BytesIO()
     data.write(f"#!{sys.executable or '/usr/bin/python3'} -I\n".encode())
     with zipfile.ZipFile(data, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -70,23 +71,23 @@ def build(sources: t.Mapping[str, str]) -> bytes:
 
 
 def _compiled(path: str, source: str) -> bytes:
-    # PEP 552: a file that is not to be compared with its source, since an archive's entries have no time of their own.
+    # PEP 552: unchecked, because an archive's entries have no time to compare.
     text = source.encode("utf-8")
-    code = compile(text, f"{NAME}/{path}", "exec", dont_inherit=True)
+    code = compile(text, f"{ARCHIVE}/{path}", "exec", dont_inherit=True)
     return (
         importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(text) + marshal.dumps(code)
     )
 
 
 def write(folder: Folder) -> None:
-    """Put the archive into the store unless the same is there already, whole."""
+    """Write the archive into the store, unless the same one is there undamaged."""
     sources = _sources()
     made_of = hashlib.sha256(json.dumps([sys.executable, sys.version, sorted(sources.items())]).encode()).hexdigest()
     with contextlib.suppress(ReleaseError, ValueError):
-        if folder.entry(NAME) is not None and folder.entry(_SUM) is not None:
+        if folder.entry(ARCHIVE) is not None and folder.entry(_SUM) is not None:
             known = json.loads(folder.read(_SUM).decode("utf-8"))
-            if known == {"of": made_of, "is": hashlib.sha256(folder.read(NAME)).hexdigest()}:
+            if known == {"of": made_of, "is": hashlib.sha256(folder.read(ARCHIVE)).hexdigest()}:
                 return
     data = build(sources)
-    folder.put(NAME, data, 0o700)
+    folder.put(ARCHIVE, data, 0o700)
     folder.put(_SUM, json.dumps({"of": made_of, "is": hashlib.sha256(data).hexdigest()}).encode("ascii"))

@@ -4,11 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""What the way back needs is put aside before there is need of it, so that a disk that fills up meanwhile stops nothing.
+"""Put aside what a rollback needs, so that a disk that fills up meanwhile does not stop it.
 
-The files that a switch replaces keep a second name in the store, from where one rename brings each of them back, and there
-are files with room for the states that will be saved. The former needs the store and the configuration folder on one file
-system; where they are on two, a rollback writes the old contents anew.
+Each file that a switch replaces keeps a second name in the store; one rename brings it back. Spare files have room for the
+states that a rollback saves. Second names need the store and the configuration folder on one file system. Elsewhere a
+rollback writes the old contents anew.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ import shutil
 import typing as t
 
 from .disk import Folder
-from .entry import Entry
 from .errors import ReleaseError
+from .tree_entry import TreeEntry
 
 _KEPT = "kept"
 _SPARES = ["spare-%d" % number for number in range(8)]  # a rollback saves the state five times
 _LEAST = 1 << 14  # bytes of each
 
 
-class Reserve:
-    """What is put aside in a store."""
+class Preallocation:
+    """The files and the room that are put aside in a store."""
 
     def __init__(self, store: Folder) -> None:
         self.store = store
 
-    def lay(self, live: Folder, paths: t.Iterable[str], size: int) -> None:
-        """Keep these files and links of `live`, and room for states of about `size` bytes. Raises `ReleaseError`."""
-        self.lift()
+    def preallocate(self, live: Folder, paths: t.Iterable[str], size: int) -> None:
+        """Put aside these files and links of `live`, and room for states of `size` bytes. Raises `ReleaseError`."""
+        self.free()
         for name in _SPARES:
             self.store.allocate(name, max(_LEAST, 2 * size))
         self.store.make(_KEPT)
@@ -44,21 +44,21 @@ class Reserve:
             if entry is not None and entry.type in ("file", "link"):
                 self.store.link(live, path, _place(path))
 
-    def lift(self) -> None:
-        """Give it all back, as far as it is there."""
+    def free(self) -> None:
+        """Delete everything that is put aside."""
         shutil.rmtree(f"{self.store.path}/{_KEPT}", ignore_errors=True)
         for name in _SPARES:
             self.store.discard(name)
 
-    def kept(self, wanted: Entry) -> str | None:
-        """Where in the store a file or link lies that is what is wanted, down to its owner and label."""
+    def kept(self, wanted: TreeEntry) -> str | None:
+        """Return the path in the store of a file or link that equals `wanted`, also in owner and label, or None."""
         found = self.store.entry(_place(wanted.path))
         if found is None or not found.same(wanted) or found.acl != wanted.acl:
             return None
         return _place(wanted.path) if wanted.context in (None, found.context) else None
 
     def save(self, name: str, content: bytes) -> bool:
-        """Replace a file of the store without a byte more on its disk; whether that could be done."""
+        """Replace a file of the store without using more of its disk; return whether there was room."""
         for spare in _SPARES:
             with contextlib.suppress(ReleaseError):
                 found = self.store.size(spare)

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Recovery before nginx starts: a unit of systemd's that it wants and waits for."""
+"""Install the systemd unit that recovers the host before nginx starts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ import contextlib
 import hashlib
 import os
 import sys
-import typing as t
 
+from .commands import run
 from .disk import Folder
 from .errors import ReleaseError
-from .lease import booted_with_systemd, run
-
-if t.TYPE_CHECKING:
-    from .host import Settings
+from .settings import USUAL_STORE, Settings
+from .watchdog import booted_with_systemd
 
 UNITS = "/etc/systemd/system"
-_USUAL = "/var/lib/failsafe-nginx"
 _UNIT = """\
 # Made by the Ansible collection failsafe.nginx. `failsafe-nginx uninstall` removes it.
 [Unit]
@@ -42,16 +39,16 @@ WantedBy={service}.service
 
 
 def unit(store: str) -> str:
-    """The unit's name; a second nginx on a host has a store, and a unit, of its own."""
-    if os.path.realpath(store) == _USUAL:
+    """Return the unit's name; each store of a host has a unit of its own."""
+    if os.path.realpath(store) == USUAL_STORE:
         return "failsafe-nginx-recover.service"
     return f"failsafe-nginx-recover-{hashlib.sha256(os.path.realpath(store).encode()).hexdigest()[:8]}.service"
 
 
 def install(settings: Settings) -> str:
-    """Write and enable the unit where systemd starts nginx. Returns what recovery at boot lacks, empty if nothing."""
+    """Write and enable the unit where systemd starts nginx; return why that cannot be done, or ""."""
     if settings.service_manager not in ("auto", "systemd"):
-        return ""  # who starts nginx here is not ours to know: docs/recovery.md tells what to add there
+        return ""  # another program starts nginx: docs/recovery.md says what to add there
     if not booted_with_systemd():
         return ""
     service = settings.service[: -len(".service")] if settings.service.endswith(".service") else settings.service
@@ -81,7 +78,7 @@ def install(settings: Settings) -> str:
 
 
 def uninstall(store: str) -> bool:
-    """Disable and delete the unit; whether there was one."""
+    """Disable and delete the unit; return whether there was one."""
     name, units = unit(store), Folder(UNITS)
     if not os.path.isdir(UNITS) or units.entry(name) is None:
         return False

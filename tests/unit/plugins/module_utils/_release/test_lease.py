@@ -17,9 +17,11 @@ import pytest
 from release_world import Master, World, importable, of
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import clock as time_
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import trial
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import Candidate, Wanted
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import lease as lease_
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import reservation, state
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import CandidateEntry, HostCandidate
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.results import Verdict
 
 NEW = of({"conf.d/a.conf": "new"})
 NEWER = of({"conf.d/a.conf": "newer", "conf.d/b.conf": "more"})
@@ -39,12 +41,17 @@ def lease(world: World) -> dict[str, t.Any]:
     return found
 
 
+def left(world: World) -> float:
+    note = lease(world)
+    return time_.remaining(note["boot"], note["until"])
+
+
 def edit_note(world: World, name: str, **values: t.Any) -> None:
     place = world.store / name
     place.write_text(json.dumps({**json.loads(place.read_text()), **values}))
 
 
-def activate(world: World, wanted: Candidate = NEWER, *, reload: bool = True, **settings: t.Any) -> str:
+def activate(world: World, wanted: HostCandidate = NEWER, *, reload: bool = True, **settings: t.Any) -> str:
     release: str = world.engine(**settings).stage(wanted)["release"]
     world.engine(**settings).activate(release, reload=reload)
     return release
@@ -52,10 +59,10 @@ def activate(world: World, wanted: Candidate = NEWER, *, reload: bool = True, **
 
 def reboot(world: World, monkeypatch: pytest.MonkeyPatch, *, nginx: bool = False) -> None:
     """Every process is gone, and what counted seconds starts again."""
-    for module in (time_, trial):
+    for module in (time_, lease_, reservation, state):
         monkeypatch.setattr(module, "boot_id", lambda: "another boot")
     world.host.armed_tokens = []
-    world.host.process = Master(5000, time_.clock()["ticks"]) if nginx else None
+    world.host.process = Master(5000, time_.ticks()) if nginx else None
     world.host.loaded = world.live() if nginx else None
 
 
@@ -136,17 +143,17 @@ def test_a_run_that_works_renews_and_one_that_hangs_does_not(world: World, monke
     release = activate(world, reload=False, lease=2)
     seen: list[float] = []
 
-    def gate(*_arguments: t.Any) -> dict[str, t.Any]:
+    def gate(*_arguments: t.Any) -> Verdict:
         end = time_.boottime() + 2.5
         while time_.boottime() < end:
-            seen.append(time_.left(lease(world)))
-        return {"ok": True, "reason": ""}
+            seen.append(left(world))
+        return Verdict({"ok": True, "reason": ""})
 
     monkeypatch.setattr(world.host, "gate", gate)
     world.engine(lease=2).activate(release, reload=True)
     assert min(seen) > 0
-    edit_note(world, "state.json", active={**world.engine().store.state()["active"], "phase": "running"})
-    monkeypatch.setattr(trial, "_MARGIN", -1000)
+    edit_note(world, "state.json", active={**world.engine().state()["active"], "phase": "running"})
+    monkeypatch.setattr(lease_, "_MARGIN", -1000)
     seen.clear()
     world.engine(lease=2).activate(release, reload=True)
     assert min(seen) == 0
@@ -155,9 +162,9 @@ def test_a_run_that_works_renews_and_one_that_hangs_does_not(world: World, monke
 def test_the_whole_lease_is_left_when_the_gate_has_passed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     release = activate(world, reload=False, lease=50)
 
-    def gate(*_arguments: t.Any) -> dict[str, t.Any]:
+    def gate(*_arguments: t.Any) -> Verdict:
         edit_note(world, "lease.json", until=time_.boottime() + 3)
-        return {"ok": True, "reason": ""}
+        return Verdict({"ok": True, "reason": ""})
 
     monkeypatch.setattr(world.host, "gate", gate)
     assert world.engine(lease=50).activate(release, reload=True)["lease"]["expires_in"] > 45
@@ -292,7 +299,7 @@ def test_an_unconfirmed_release_does_not_survive_a_reboot(
     assert world.host.calls == []  # nginx is not started: it waits for us
     assert world.engine().history()[0]["details"]["by"] == "boot"
     assert world.engine().recover(boot=True)["changed"] is False
-    world.host.process, world.host.loaded = Master(1, time_.clock()["ticks"] + 1), world.live()
+    world.host.process, world.host.loaded = Master(1, time_.ticks() + 1), world.live()
     assert world.engine().status()["running"] == confirmed
 
 
@@ -444,10 +451,10 @@ def test_the_age_and_the_name_of_a_hold_survive_its_renewal(world: World) -> Non
 
 
 def test_drift_is_shown_with_what_changed(world: World) -> None:
-    secret = Wanted("key.pem", "file", None, b"k1", secret=True)
+    secret = CandidateEntry("key.pem", "file", None, b"k1", secret=True)
     files = {"a": "1\n2\n3\n", "b": "x\n", "c": "x\n", "d": "x\n", "t": "token hunter2-s3cret\n"}
     entries = (*of(files).entries, secret)
-    world.deploy(Candidate(entries, ("hunter2-s3cret",)))
+    world.deploy(HostCandidate(entries, ("hunter2-s3cret",)))
     (world.config_dir / "a").write_text("1\nTWO\n3\n")
     (world.config_dir / "b").unlink()
     (world.config_dir / "c").chmod(0o600)
@@ -507,7 +514,7 @@ def test_drift_that_nginx_refuses_is_not_adopted(world: World) -> None:
 
 
 def test_adopted_secrets_stay_secret(world: World) -> None:
-    world.deploy(Candidate((Wanted("key.pem", "file", None, b"k1", secret=True),)))
+    world.deploy(HostCandidate((CandidateEntry("key.pem", "file", None, b"k1", secret=True),)))
     (world.config_dir / "key.pem").write_text("k2")
     world.engine().adopt()
     (world.config_dir / "key.pem").write_text("k3")

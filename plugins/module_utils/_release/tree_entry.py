@@ -4,10 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""One path of a tree: what is known of it, how it is read from an open folder, and how a new file gets to be like it."""
+"""Describe one path of a tree, and give a new file the metadata of an entry."""
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -15,6 +16,8 @@ import stat
 import struct
 import sys
 import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS
 
 from .errors import ReleaseError
 
@@ -31,10 +34,20 @@ _GET_FLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1
 _FROZEN = 0x10 | 0x20  # immutable, append only
 
 
-class Entry(t.NamedTuple):
-    """One path of a tree. `digest` is the content's SHA-256, or a link's target, or empty for a directory.
+@dataclasses.dataclass(frozen=True)
+class TreeEntry:
+    """One path of a tree.
 
-    A `secret` file is never shown, a `guarded` one holds secret values and is shown only where they are known and hidden.
+    Attributes:
+        type: `file`, `link`, `directory`, or `special` for sockets, devices and FIFOs.
+        mode: permission bits.
+        digest: the content's SHA-256, a link's target, or empty for a directory.
+        size: bytes of a file.
+        managed: whether the release manages the path.
+        secret: the file is never shown.
+        guarded: the file holds secret values, and is shown only where these are known and masked.
+        context: the SELinux label.
+        acl: the access control list in hexadecimal digits.
     """
 
     path: str
@@ -49,28 +62,43 @@ class Entry(t.NamedTuple):
     context: t.Optional[str] = None
     guarded: bool = False
     acl: t.Optional[str] = None
+    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
 
-    def same(self, other: Entry | None) -> bool:
-        """Whether type, content, mode and owner agree (a link has no mode of its own)."""
+    def same(self, other: TreeEntry | None) -> bool:
+        """Return whether type, content, mode and owner agree (a link has no mode of its own)."""
         if other is None or (self.type, self.digest) != (other.type, other.digest):
             return False
-        return self.type == "link" or (self.mode, self.uid, self.gid) == (other.mode, other.uid, other.gid)
+        return self.type == "link" or self.permissions == other.permissions
+
+    @property
+    def permissions(self) -> t.Tuple[int, int, int]:
+        """Return mode and owner."""
+        return self.mode, self.uid, self.gid
+
+
+#: A tree by path.
+Tree = t.Dict[str, TreeEntry]
 
 
 def raw(path: str) -> bytes:
-    """The path as the kernel has it: UTF-8 whatever the locale says, other bytes survive."""
+    """Return a path as the kernel has it: UTF-8 in every locale, other bytes unchanged."""
     return path.encode("utf-8", "surrogateescape")
 
 
 def parents(path: str) -> t.Iterator[str]:
-    """The folders above a relative path, outermost first."""
+    """Yield the folders above a relative path, outermost first."""
     parts = path.split("/")
     for depth in range(1, len(parts)):
         yield "/".join(parts[:depth])
 
 
-def describe(path: str, folder: int, name: bytes) -> Entry:
-    """What is at a name in an open folder, links not followed. Raises `OSError`, and `ReleaseError` for what is too large."""
+def describe(path: str, folder: int, name: bytes) -> TreeEntry:
+    """Return the entry at a name in an open folder; links are not followed.
+
+    Raises:
+        OSError: the path cannot be read.
+        ReleaseError: the file is too large to be kept.
+    """
     info = os.stat(name, dir_fd=folder, follow_symlinks=False)
     kind, digest, context, acl = "special", "", None, None
     if stat.S_ISLNK(info.st_mode):
@@ -91,7 +119,7 @@ def describe(path: str, folder: int, name: bytes) -> Entry:
                 content.update(chunk)
             kind, digest, context, acl = "file", content.hexdigest(), _context(handle), _acl(handle)
     size = info.st_size if kind == "file" else 0
-    return Entry(
+    return TreeEntry(
         path, kind, stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, digest, size, context=context, acl=acl
     )
 
@@ -110,8 +138,8 @@ def _acl(handle: int) -> str | None:
         return None
 
 
-def dress(handle: int, entry: Entry, *, strict: bool) -> None:
-    """Give what is open the entry's owner, mode, access control list and label; without `strict`, as far as allowed."""
+def apply_metadata(handle: int, entry: TreeEntry, *, strict: bool) -> None:
+    """Give an open file the entry's owner, mode, access control list and label; without `strict`, as far as allowed."""
     info = os.fstat(handle)
     if (info.st_uid, info.st_gid) != (entry.uid, entry.gid):
         try:
@@ -131,7 +159,7 @@ def dress(handle: int, entry: Entry, *, strict: bool) -> None:
 
 
 def is_frozen(handle: int) -> bool:
-    """Whether chattr(1) made it immutable or append-only. Raises `OSError` where that cannot be told."""
+    """Return whether chattr(1) made it immutable or append-only. Raises `OSError` where the flags cannot be read."""
     flags = bytearray(struct.calcsize("l"))
     fcntl.ioctl(handle, _GET_FLAGS, flags)
     return bool(int.from_bytes(flags, sys.byteorder) & _FROZEN)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Confirm an active release, and delete old ones."""
+
+from __future__ import annotations
+
+from .context import HostContext
+from .errors import ReleaseError
+from .lease import Leasing
+from .reservation import Reserving
+from .results import ConfirmResult, PruneResult, RemoveResult
+from .state import GATED, HostState
+
+
+class Confirmation:
+    """End trials, and keep the number of stored releases small."""
+
+    def __init__(self, context: HostContext, leasing: Leasing, reserving: Reserving) -> None:
+        self.context, self.leasing, self.reserving = context, leasing, reserving
+
+    def confirm(self, release: str) -> ConfirmResult:
+        """Confirm an active release that was proven and gated, and give the host back."""
+        with self.context.locked(f"confirm {release}") as state:
+            result = self.run(state, release)
+            self.reserving.give_back()
+            return result
+
+    def run(self, state: HostState, release: str) -> ConfirmResult:
+        """Confirm a release with the lock held."""
+        active = state.active
+        if not active and state.confirmed == release:
+            return ConfirmResult(release)
+        if state.transaction or not active or active.id != release:
+            raise ReleaseError(
+                f"cannot confirm {release}: it is not active here ({state.summary()}){self.context.fate(release)}",
+                "order",
+            )
+        self.leasing.refuse_after_reboot(state, release)
+        if active.phase != GATED:
+            raise ReleaseError(
+                f"cannot confirm {release}: it is {active.phase}, and only what was reloaded, proven and passed its gate"
+                " is confirmed",
+                "order",
+            )
+        if self.context.running(state) != release:
+            raise ReleaseError(
+                f"cannot confirm {release}: nginx stopped or was reloaded since the gate passed", "order"
+            )
+        # A rollout that fails later rolls its hosts back to the previous release.
+        state.previous, state.confirmed, state.active, state.trouble = state.confirmed, release, None, None
+        self.context.store.save(state)
+        self.context.record("confirmed", release)
+        self.leasing.end()
+        return ConfirmResult(release, changed=True, pruned=self._prune(state, self.context.settings.keep))
+
+    def remove(self, release: str) -> RemoveResult:
+        """Delete a stored release. Raises `ReleaseError` if it is needed."""
+        store = self.context.store
+        if store.state() is None or not store.has(release):
+            return RemoveResult(release, changed=False)
+        with self.context.locked(f"remove {release}") as state:
+            if state.staged and state.staged.id == release and not state.transaction:
+                state.staged = None
+                store.save(state)
+            if release in state.needed():
+                raise ReleaseError(f"cannot delete {release}: it is needed ({state.summary()})", "order")
+            store.delete(release)
+            self.context.record("removed", release)
+            return RemoveResult(release, changed=True)
+
+    def prune(self, keep: int) -> PruneResult:
+        """Delete all but the newest `keep` stored releases and the needed ones."""
+        with self.context.locked("prune") as state:
+            pruned = self._prune(state, keep)
+            return PruneResult(pruned, changed=bool(pruned))
+
+    def _prune(self, state: HostState, keep: int) -> list[str]:
+        """Delete old releases with the lock held, and return their ids."""
+        store = self.context.store
+        stored = [store.release(name) for name in store.releases()]
+        stored.sort(key=lambda release: release.created, reverse=True)
+        old = [release.id for release in stored[keep:] if release.id not in state.needed()]
+        for release in old:
+            store.delete(release)
+        if old:
+            self.context.record("pruned", None, {"releases": old})
+        store.journal.shorten()
+        return old

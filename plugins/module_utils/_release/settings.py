@@ -1,0 +1,73 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""The options of the engine on one host."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS
+
+from .errors import ReleaseError
+
+#: Seconds of a lease, and of the trial where nothing on the host watches it.
+DEFAULT_LEASE = 180.0
+#: Where the store usually is. Another one has files of its own outside of it.
+USUAL_STORE = "/var/lib/failsafe-nginx"
+#: The name in the store of the engine as one file.
+ARCHIVE = "failsafe-nginx.pyz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Options of the engine. The state keeps them for the command line on the host.
+
+    Attributes:
+        owner: the inventory name of the host, None on the host itself.
+        reload_timeout, lease, rollout_ttl: seconds.
+        rollout: the id of the run that reserves the host.
+        metadata: what the journal says about the run, such as `who` and `why`.
+    """
+
+    store: str = USUAL_STORE
+    config_dir: str = "/etc/nginx"
+    main: str = "nginx.conf"
+    binary: t.Optional[str] = None
+    prefix: t.Optional[str] = None
+    service: str = "nginx"
+    service_manager: str = "auto"
+    reload_timeout: float = 10
+    owner: t.Optional[str] = None
+    on_drift: str = "fail"
+    require_rollback: bool = True
+    keep: int = 5
+    file_mode: int = 0o644
+    directory_mode: int = 0o755
+    lease: float = DEFAULT_LEASE
+    require_lease: bool = True
+    rollout: t.Optional[str] = None
+    rollout_ttl: float = 3600
+    metrics_dir: t.Optional[str] = None
+    metadata: t.Optional[t.Dict[str, object]] = None
+    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+
+
+def check_folders(settings: Settings) -> None:
+    """Refuse relative paths, and a store and a configuration folder that lie in each other."""
+    named = (("store", settings.store), ("config_dir", settings.config_dir), ("prefix", settings.prefix))
+    for name, path in named:
+        if path and not os.path.isabs(path):
+            raise ReleaseError(f"{name} has to be an absolute path, not {path!r}", "options")
+    store, config = os.path.realpath(settings.store), os.path.realpath(settings.config_dir)
+    if os.path.commonpath([store, config]) in (store, config):
+        raise ReleaseError(
+            f"the store {settings.store} and the configuration folder {settings.config_dir} may not lie in each other:"
+            " every release would hold the others",
+            "options",
+        )
