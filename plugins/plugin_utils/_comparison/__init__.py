@@ -4,26 +4,27 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""Comparing what the same requests get from two configurations: `compare(probes, before, after) -> Report`."""
+"""The comparison of the outcomes of the same probes with two configurations: `compare(probes, before, after)`."""
 
 from __future__ import annotations
 
-from .accepting import parse as parse_accept
-from .attribution import Side
-from .classes import CLASSES, DEFAULT_FAIL_ON, RISKS, guilty_classes
-from .compare import compare
-from .result import BehaviourChange, Report, Unverified
+from .accept_list import AcceptEntry
+from .change_classes import CLASSES, DEFAULT_FAIL_ON, RISKS, guilty_classes
+from .comparison import compare
+from .report import BehaviourChange, ExpectationResult, GateFailure, RouteCheckReport, Unverified
+from .sides import ComparedSide
 
 __all__ = [
     "CLASSES",
     "DEFAULT_FAIL_ON",
     "RISKS",
+    "AcceptEntry",
     "BehaviourChange",
-    "Report",
-    "Side",
+    "ComparedSide",
+    "ExpectationResult",
+    "GateFailure",
+    "RouteCheckReport",
     "Unverified",
     "compare",
     "guilty_classes",
-    "parse_accept",
 ]

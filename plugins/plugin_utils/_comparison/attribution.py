@@ -5,209 +5,201 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One side of a comparison: outcomes, the configuration that made them, and which of its blocks they went through."""
+"""Attribution: which changes of the configuration are behind a change of an outcome."""
 
 from __future__ import annotations
 
+import re
 import typing as t
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections import defaultdict
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import normalise
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, around, block_text
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.server_names import NameTable
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
-    from .outcome_diff import Outcome
+#: Class of change -> risks of the semantic changes that cause it first of all.
+_PREFERRED: t.Final[dict[str, frozenset[str]]] = {
+    "access-widened": frozenset({"access-control", "routing"}),
+    "auth-subrequest-removed": frozenset({"access-control"}),
+    "security-header-removed": frozenset({"headers"}),
+    "headers-changed": frozenset({"headers", "cache"}),
+    "upstream-headers-changed": frozenset({"headers", "upstream"}),
+    "upstream-changed": frozenset({"upstream", "routing"}),
+    "lost": frozenset({"routing", "tls"}),
+}
+#: The same for other classes.
+_USUAL: t.Final = frozenset({"routing", "upstream", "access-control", "code"})
+#: Risks of semantic changes that no outcome shows.
+_INERT: t.Final = frozenset({"logging", "cosmetic"})
+#: Blocks that other blocks refer to.
+_SHARED: t.Final = frozenset({"upstream", "map", "geo", "split_clients"})
+#: A server's name in the path of a block.
+_SERVER: t.Final = re.compile(r"(?<![^ ])server [^>]*(?= >|$)")
 
-Probe = t.Mapping[str, t.Any]
 
-
-@dataclass
-class Side:
-    """What is known of one configuration.
-
-    `outcomes` are those of the unmodified configuration, one per probe. `traced` are those of the instrumented one, of
-    which only the traces are read; where it is missing, the traces of `outcomes` are. `again` is a second run of the
-    unmodified one: what differs between the two is noise. `notes` are what the world reports that it had to replace.
-    """
-
-    outcomes: Sequence[Outcome]
-    config: Config | None = None
-    markers: Mapping[str, Block] = field(default_factory=dict)
-    traced: Sequence[Outcome] | None = None
-    again: Sequence[Outcome] | None = None
-    notes: Sequence[str] = ()
-
-    @cached_property
-    def traces(self) -> list[tuple[str, ...]]:
-        """The known markers that each probe passed, in order."""
-        source = self.outcomes if self.traced is None else self.traced
-        known = self.markers
-        return [tuple([mark for mark in outcome.get("trace") or () if mark in known]) for outcome in source]
+class SemanticChange(t.Protocol):
+    """A change of the semantic diff."""
 
     @property
-    def is_traced(self) -> bool:
-        return bool(self.markers)
+    def kind(self) -> str: ...
+    @property
+    def risk(self) -> str: ...
+    @property
+    def before(self) -> Place | None: ...
+    @property
+    def after(self) -> Place | None: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def block(self) -> str: ...
+    @property
+    def before_text(self) -> str | None: ...
+    @property
+    def after_text(self) -> str | None: ...
+    @property
+    def directives(self) -> Sequence[tuple[Directive | None, Directive | None]]: ...
+    def as_dict(self) -> Mapping[str, object]: ...
 
 
-class Served(t.NamedTuple):
-    """Which blocks answered; None where nobody can tell. `sure` is False when only the configuration says so."""
-
-    server: Block | None = None
-    block: Block | None = None
-    sure: bool = False
-    #: Every block on the way, each once.
-    path: tuple[Block, ...] = ()
+class SemanticDiff(t.Protocol):
+    """The semantic diff."""
 
     @property
-    def label(self) -> str:
-        """The answering block as a report names it; empty where the server itself answers."""
-        return "" if self.block is None or self.block.kind == "server" else self.block.text
+    def changes(self) -> Sequence[SemanticChange]: ...
+    @property
+    def summary(self) -> Mapping[str, object]: ...
+    @property
+    def blocks(self) -> Mapping[tuple[str, int, int], Collection[tuple[str, int, int]]]: ...
+    def same(self, before: Place, after: Place) -> bool: ...
+
+    def explain(self, before: Sequence[Place], after: Sequence[Place]) -> Sequence[SemanticChange]:
+        """Return the changes that may affect a request through these blocks, the likeliest first."""
 
 
-_NOBODY: t.Final = Served()
+Path = tuple["Block", ...]
+#: Changes without their places, see `Attribution.signature`.
+Signature = tuple[tuple[str, ...], ...]
 
 
-class Locator:
-    """Finds the blocks behind outcomes: by their traces, and without one by what the configuration says."""
+class Attribution:
+    """Find the changes that affect a request: in the blocks that it passed, else in what these refer to."""
 
-    def __init__(self, side: Side) -> None:
-        self.side = side
-        self._by_place = {block.place: block for block in side.markers.values()}
-        self._traces: dict[tuple[str, ...], Served] = {}
-        self._static: dict[tuple[t.Any, ...], Served] = {}
+    def __init__(self, diff: SemanticDiff | None) -> None:
+        self._diff = diff
+        self.changes: Sequence[SemanticChange] = () if diff is None else diff.changes
+        self._numbers = {id(change): number for number, change in enumerate(self.changes)}
+        self._old: dict[Place, set[int]] = defaultdict(set)
+        self._new: dict[Place, set[int]] = defaultdict(set)
+        #: Changes of blocks that others refer to.
+        self._shared: set[int] = set()
+        #: Changes that blocks inherit.
+        self._outer: set[int] = set()
+        #: Change of a server's `rewrite` directives -> their patterns.
+        self._rewrites: dict[int, list[re.Pattern[str] | None]] = {}
+        self._signatures: dict[tuple[int, ...], Signature] = {}
+        self._known: dict[tuple[str, Path, Path], list[tuple[int, ...]]] = {}
+        for number, change in enumerate(self.changes):
+            if change.risk not in _INERT:
+                for old, new in change.directives:
+                    self._file(number, old, self._old)
+                    self._file(number, new, self._new)
 
-    @cached_property
-    def router(self) -> Router | None:
-        return None if self.side.config is None else Router(self.side.config)
+    def _file(self, number: int, directive: Directive | None, table: dict[Place, set[int]]) -> None:
+        if directive is None:
+            return
+        # An added or removed block explains the answers of itself and of the blocks in it.
+        for place in _blocks_in(directive) if directive.block is not None else ():
+            table[place].add(number)
+        parent = directive.parent
+        while parent is not None and parent.name == "limit_except":
+            parent = parent.parent
+        if directive.name in _SHARED or (parent is not None and parent.name in _SHARED):
+            self._shared.add(number)
+        elif parent is None or parent.name == "http":
+            if directive.name != "server":
+                self._outer.add(number)
+        elif directive.name != "location":
+            table[parent.place].add(number)
+            if directive.name == "rewrite" and parent.name == "server":
+                self._rewrites.setdefault(number, []).append(compile_pattern(directive.args[0]))
 
-    @cached_property
-    def names(self) -> NameTable[bool]:
-        """Every name that a server has, on whatever socket."""
-        table: NameTable[bool] = NameTable()
-        for server in self.router.servers if self.router else ():
-            for name in server.names:
-                if name:
-                    table.add(name, value=True)
-        return table
+    def explain(self, name: str, old: Path, new: Path, uri: str) -> tuple[int, ...]:
+        """Return the numbers of the changes behind a change of an outcome.
 
-    @cached_property
-    def server_names(self) -> dict[Place, tuple[str, ...]]:
-        servers = self.router.servers if self.router else ()
-        return {server.directive.place: tuple(server.names) for server in servers}
+        Args:
+            name: the class of change.
+            old: the blocks that the request passed before.
+            new: those that it passes now.
+            uri: its path; only rewrites that match it are causes.
+        """
+        if not self.changes:
+            return ()
+        key = (name, old, new)
+        if key not in self._known:
+            self._known[key] = list(self._tiers(name, old, new))
+        for tier in self._known[key]:
+            fitting = tuple(number for number in tier if self._is_about(number, uri))
+            if fitting:
+                return fitting
+        return ()
 
-    def served(self, index: int, probe: Probe) -> Served:
-        """The blocks that answered a probe."""
-        if self.side.outcomes[index].get("closed") in ("refused", "timeout"):
-            return _NOBODY
-        trace = self.side.traces[index]
-        if trace:
-            if trace not in self._traces:
-                self._traces[trace] = self._read(trace)
-            return self._traces[trace]
-        listen = probe["listen"]
-        key = (listen["address"], listen["port"], probe["host"], probe["sni"], probe["target"])
-        if key not in self._static:
-            self._static[key] = self._guess(probe)
-        return self._static[key]
+    def signature(self, causes: tuple[int, ...]) -> Signature:
+        """Return what several changes have in common: one edit in a hundred servers is one cause."""
+        if causes not in self._signatures:
+            self._signatures[causes] = tuple(sorted({self._signature_of(number) for number in causes}))
+        return self._signatures[causes]
 
-    def names_host(self, host: str) -> bool:
-        """Whether any server here has this name; one that only a default server answers is nobody's."""
-        found, _match, certain = self.names.find(host)
-        return found is not None or not certain
+    def _signature_of(self, number: int) -> tuple[str, ...]:
+        change = self.changes[number]
+        block = _SERVER.sub("server", change.block)
+        return (change.kind, change.risk, block, change.before_text or "", change.after_text or "")
 
-    def _read(self, trace: tuple[str, ...]) -> Served:
-        blocks = [self.side.markers[mark] for mark in trace]
-        server = next((block for block in reversed(blocks) if block.kind == "server"), None)
-        block = next((block for block in reversed(blocks) if block.kind != "if"), None)
-        return Served(server, block, sure=True, path=tuple(dict.fromkeys(blocks)))
+    def _is_about(self, number: int, uri: str) -> bool:
+        """Return False for a change of a server's `rewrite` that does not match a path."""
+        patterns = self._rewrites.get(number)
+        return patterns is None or any(pattern is None or pattern.search(uri) for pattern in patterns)
 
-    def _guess(self, probe: Probe) -> Served:
-        if self.router is None:
-            return _NOBODY
-        listener = self.router.listener(*_socket(probe["listen"]))
-        if listener is None:
-            return _NOBODY
-        host = host_of(probe)
-        selected = self.router.select(listener, host) if host else None
-        server = selected.server if selected else listener.default
-        uri = path_of(probe)
-        found = server.locations.find(uri) if uri else None
-        location = found.location if found and found.certain else None
-        around_all = self._block(server.directive)
-        block = self._block(location.directive) if location else around_all
-        return Served(around_all, block, path=tuple(dict.fromkeys((around_all, block))))
+    def _tiers(self, name: str, old: Path, new: Path) -> Iterator[tuple[int, ...]]:
+        """Yield groups of changes, the most likely first: near before far, the usual risk before others."""
+        inner, outer = (
+            {
+                number
+                for path, table in ((old, self._old), (new, self._new))
+                for place in _places(path, servers=servers)
+                for number in table.get(place, ())
+            }
+            for servers in (False, True)
+        )
+        inner |= outer & self._rewrites.keys()
+        reach = (inner, outer, *self._far(old, new))
+        preferred = _PREFERRED.get(name, _USUAL)
+        for numbers in reach:
+            yield tuple(sorted(number for number in numbers if self.changes[number].risk in preferred))
+        yield from (tuple(sorted(numbers)) for numbers in reach)
 
-    def _block(self, directive: Directive) -> Block:
-        known = self._by_place.get(directive.place)
-        if known is None:
-            kind: t.Literal["server", "location"] = "server" if directive.name == "server" else "location"
-            known = Block("", kind, block_text(directive), directive.place, (), around(directive))
-            self._by_place[directive.place] = known
-        return known
-
-    @cached_property
-    def counters(self) -> frozenset[Place]:
-        """The locations whose answer counts requests (`stub_status`): it is another every time."""
-        found = walk(self.side.config.root) if self.side.config else ()
-        return frozenset(each.parent.place for each in found if each.name == "stub_status" and each.parent)
-
-    @cached_property
-    def peers(self) -> dict[str, frozenset[str]]:
-        """Upstream peers by address, with those that share their upstream block."""
-        groups: dict[str, frozenset[str]] = {}
-        for directive in walk(self.side.config.root) if self.side.config else ():
-            if directive.name != "upstream" or directive.block is None:
-                continue
-            servers = [child.args[0] for child in directive.find("server") if child.args and "down" not in child.args]
-            group = frozenset(name for server in servers for name in spellings(server))
-            for name in group:
-                groups[name] = groups.get(name, frozenset()) | group
-        return groups
-
-
-def spellings(server: str) -> tuple[str, ...]:
-    """A peer as nginx is told and as it is asked: the port of HTTP is the default (ngx_http_upstream_server())."""
-    if server.startswith("unix:") or server.rpartition(":")[2].isdecimal():
-        return (server,)
-    return (server, f"{server}:80")
-
-
-def _socket(listen: Mapping[str, t.Any]) -> tuple[str, int]:
-    address, port = str(listen["address"]), int(listen.get("port") or 0)
-    if address == "0.0.0.0":  # noqa: S104 -- compared, not bound
-        address = "*"
-    elif ":" in address and not address.startswith(("unix:", "[")):
-        address = f"[{address}]"
-    return address, port
+    def _far(self, old: Path, new: Path) -> tuple[set[int], set[int]]:
+        """Return the changes of what these blocks refer to, and of what they inherit from `http` and the main level."""
+        if self._diff is None or not (self._shared or self._outer):
+            return set(), set()
+        found = self._diff.explain([block.place for block in old], [block.place for block in new])
+        numbers = {self._numbers[id(change)] for change in found if id(change) in self._numbers}
+        return numbers & self._shared, numbers & self._outer
 
 
-def host_of(probe: Probe) -> str:
-    """The host that a probe asks for, in lower case without port; empty without one."""
-    host = str(probe.get("host") or probe.get("sni") or "").lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].removesuffix(".")
+def _places(path: Path, *, servers: bool) -> Iterator[Place]:
+    for block in path:
+        if (block.kind == "server") is servers:
+            yield block.place
+            yield from block.around
 
 
-def is_made_up(probe: Probe) -> bool:
-    """Whether a probe was sent under made-up circumstances: upstreams that answer as told, files that are not there."""
-    return bool(probe.get("answers") or probe.get("made_files"))
-
-
-def path_of(probe: Probe) -> str:
-    """The path that a probe asks for, decoded as nginx decodes it; empty for what is none."""
-    return normalise(str(probe["target"]).partition("?")[0]) or ""
-
-
-def listener_name(listen: Mapping[str, t.Any]) -> str:
-    """A listener as `listen` would name it: `*:80`, `[::]:443`, `unix:/run/x.sock`."""
-    address, number = _socket(listen)
-    return address if address.startswith("unix:") else f"{address}:{number}"
+def _blocks_in(directive: Directive) -> Iterator[Place]:
+    if directive.name in ("server", "location", "if"):
+        yield directive.place
+    for child in directive.children:
+        if child.block is not None:
+            yield from _blocks_in(child)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the probes reached, by identity, and what of it may be called verified."""
+"""The blocks that probes reached, and those of them that are verified."""
 
 from __future__ import annotations
 
@@ -15,39 +15,46 @@ from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 
-from .limits import ASPECTS, Limit, gaps_of, limits_of
-from .maps import MapUse
+from .map_entries import MapUsage
 from .outcome_diff import call_of
-from .result import MOST_LISTED, Unverified
+from .report import Coverage, CoverageCount, UncoveredBlock, Unverified
+from .world_limits import ASPECTS, WorldLimit, gaps_of, limits_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive, Place
 
-    from .attribution import Locator, Probe
-    from .causes import SemanticChange, SemanticDiff
+    from .attribution import SemanticChange, SemanticDiff
+    from .sides import BlockLocator
 
+#: The ids of the blocks that a probe passed.
 Trace = tuple[str, ...]
-#: A block in one of the servers that it is in: the ids of both.
+#: A block in one of its servers: the ids of server and block.
 Identity = tuple[str, str]
 
-_GROUPS: t.Final = {"server": "servers", "location": "locations", "if": "ifs"}
+_KINDS: t.Final = ("server", "location", "if")
 _NO_ENTRY: t.Final = frozenset({"hostnames", "volatile", "include", "delete", "proxy", "proxy_recursive", "ranges"})
 _SHARED: t.Final = frozenset({"map", "geo", "split_clients", "upstream"})
-#: Changes of these risks are verified by the requests that pass the block; others no probe can see at all.
+#: Risks of changes that requests through the block verify; no probe shows the others.
 _VISIBLE: t.Final = frozenset({"access-control", "routing", "upstream", "code", "headers"})
 
 
-class Reached:
-    """The blocks of one side that requests went through."""
+class ReachedBlocks:
+    """The blocks of one side that probes passed.
 
-    def __init__(self, locator: Locator, unstable: frozenset[int]) -> None:
+    Args:
+        locator: of the side.
+        unstable: indexes of the probes whose outcomes differ from run to run.
+    """
+
+    def __init__(self, locator: BlockLocator, unstable: frozenset[int]) -> None:
         self.locator = locator
         self.side = locator.side
         self.unstable = unstable
-        self.limits: list[Limit] = [] if self.side.config is None else list(limits_of(self.side.config))
-        self._by_block: dict[Place | None, list[Limit]] = defaultdict(list)
+        self.limits: list[WorldLimit] = [] if self.side.config is None else list(limits_of(self.side.config))
+        self._by_block: dict[Place | None, list[WorldLimit]] = defaultdict(list)
         for limit in self.limits:
             if limit.what not in ASPECTS:
                 self._by_block[limit.block].append(limit)
@@ -55,7 +62,7 @@ class Reached:
         self._used: set[int] | None = None
 
     def reasons(self, index: int) -> tuple[str, ...]:
-        """Why a request is only approximately what a client would get; empty where nothing speaks against it."""
+        """Return why an outcome only approximates that of a real client; nothing where it does not."""
         trace = self.side.traces[index]
         if trace not in self._reasons:
             places: dict[Place, None] = {}
@@ -73,7 +80,7 @@ class Reached:
 
     @cached_property
     def _identities(self) -> tuple[set[Identity], set[Identity]]:
-        """The blocks that were reached at all, and those that a verified request reached."""
+        """Return the blocks that were reached, and those that a verified probe reached."""
         reached: set[Identity] = set()
         verified: set[Identity] = set()
         known: dict[Trace, set[Identity]] = {}
@@ -96,35 +103,24 @@ class Reached:
                 server = block.servers[0]
             yield server, mark
 
-    def coverage(self, probes: Sequence[Probe]) -> dict[str, t.Any]:
-        """How many blocks of this side's configuration requests reached, and which none did."""
+    def coverage(self, probes: Sequence[Probe]) -> Coverage:
+        """Count the blocks of this side's configuration that probes reached, and list the others."""
         reached, _verified = self._identities
-        counts = {name: Counter[str]() for name in (*_GROUPS.values(), "maps")}
-        uncovered: list[dict[str, t.Any]] = []
+        counts = {kind: Counter[bool]() for kind in (*_KINDS, "map")}
+        uncovered: list[UncoveredBlock] = []
         for mark, block in self.side.markers.items():
-            group = counts[_GROUPS[block.kind]]
             for server in block.servers:
-                group["total"] += 1
-                if (server, mark) in reached:
-                    group["covered"] += 1
-                else:
-                    uncovered.append({**block.as_dict(), "server": self.side.markers[server].text})
+                counts[block.kind][(server, mark) in reached] += 1
+                if (server, mark) not in reached:
+                    place, name = block.place, self.side.markers[server].text
+                    uncovered.append(UncoveredBlock(block.kind, block.text, place.file, place.line, name))
         for entry, source in self._map_entries():
-            counts["maps"]["total"] += 1
-            if id(entry) in self.used_entries(probes):
-                counts["maps"]["covered"] += 1
-            else:
-                text = f"{source}: {entry.name}"
-                uncovered.append({"kind": "map", "block": text, "file": entry.file, "line": entry.line, "server": ""})
-        blocks = [counts[name] for name in _GROUPS.values()]
-        return {
-            **{name: {"covered": each["covered"], "total": each["total"]} for name, each in counts.items()},
-            "covered": sum(each["covered"] for each in blocks),
-            "total": sum(each["total"] for each in blocks),
-            "traced": self.side.is_traced,
-            "uncovered": uncovered[:MOST_LISTED],
-            "uncovered_count": len(uncovered),
-        }
+            used = id(entry) in self.used_entries(probes)
+            counts["map"][used] += 1
+            if not used:
+                uncovered.append(UncoveredBlock("map", f"{source}: {entry.name}", entry.file, entry.line, ""))
+        servers, locations, ifs, maps = (CoverageCount(each[True], each.total()) for each in counts.values())
+        return Coverage(servers, locations, ifs, maps, traced=self.side.is_traced, uncovered=tuple(uncovered))
 
     def _map_entries(self) -> Iterator[tuple[Directive, str]]:
         for each in self._maps.maps if self._maps else ():
@@ -132,11 +128,11 @@ class Reached:
                 yield entry, _label(each.directive)
 
     @cached_property
-    def _maps(self) -> MapUse | None:
-        return None if self.side.config is None else MapUse(self.side.config)
+    def _maps(self) -> MapUsage | None:
+        return None if self.side.config is None else MapUsage(self.side.config)
 
     def used_entries(self, probes: Sequence[Probe]) -> set[int]:
-        """`id()` of the map entries that these requests used."""
+        """Return the `id()` of the map entries that these probes use."""
         if self._used is None:
             known: dict[Trace, frozenset[Place]] = {}
             passed = [known.setdefault(trace, self._passed(trace)) for trace in self.side.traces]
@@ -152,7 +148,7 @@ class Reached:
         return {block.place: mark for mark, block in self.side.markers.items()}
 
     def unverified_block(self, place: Place) -> str | None:
-        """Why a block may not be called verified; None where it may be."""
+        """Return why a block is not verified; None where it is."""
         mark = self._marks.get(place)
         if mark is None:
             return "its requests cannot be told from others"
@@ -167,16 +163,16 @@ class Reached:
 
     @cached_property
     def asked(self) -> frozenset[str]:
-        """Every upstream peer that was asked."""
-        upstreams = (each for outcome in self.side.outcomes for each in outcome["upstreams"])
+        """Return the upstream peers that got a request."""
+        upstreams = (each for outcome in self.side.outcomes for each in outcome.upstreams)
         return frozenset(call_of(each).peer for each in upstreams)
 
 
 def changed_not_verified(
-    diff: SemanticDiff, old: Reached, new: Reached, probes: Sequence[Probe]
+    diff: SemanticDiff, old: ReachedBlocks, new: ReachedBlocks, probes: Sequence[Probe]
 ) -> Iterator[Unverified]:
-    """The changed blocks that no verified request went through; never silent."""
-    told: set[tuple[t.Any, ...]] = set()
+    """Yield the changed blocks that no verified probe passed."""
+    told: set[tuple[Place, str]] = set()
     for change in diff.changes:
         if change.risk not in _VISIBLE:
             continue
@@ -188,8 +184,8 @@ def changed_not_verified(
                     yield Unverified("changed", what, reason, place.file, place.line)
 
 
-def _doubts(directive: Directive, side: Reached, probes: Sequence[Probe]) -> Iterator[tuple[str, Place, str]]:
-    """Why a changed directive is not verified: what, where and the reason."""
+def _doubts(directive: Directive, side: ReachedBlocks, probes: Sequence[Probe]) -> Iterator[tuple[str, Place, str]]:
+    """Yield why a changed directive is not verified: its block, place and reason."""
     top = _ancestor(directive) or directive
     if top.name in ("stream", "mail"):
         yield top.name, directive.place, "only HTTP is probed"
@@ -204,9 +200,9 @@ def _doubts(directive: Directive, side: Reached, probes: Sequence[Probe]) -> Ite
 
 
 def _shared_doubts(
-    directive: Directive, shared: Directive, side: Reached, probes: Sequence[Probe]
+    directive: Directive, shared: Directive, side: ReachedBlocks, probes: Sequence[Probe]
 ) -> Iterator[tuple[str, Place, str]]:
-    """The same for what stands in a block that others refer to."""
+    """Yield the same for a directive in a block that others refer to."""
     if shared.name == "upstream":
         peers = [child.args[0] for child in shared.find("server") if child.args]
         if not any(side.locator.peers.get(peer, frozenset()) & side.asked for peer in peers):
@@ -216,7 +212,7 @@ def _shared_doubts(
             if entry.name not in _NO_ENTRY and id(entry) not in side.used_entries(probes):
                 yield f"{_label(shared)}: {entry.name}", entry.place, "no request is known to use it"
     else:
-        yield f"{_label(shared)}: {directive.name}", directive.place, "nobody can tell which requests use it"
+        yield f"{_label(shared)}: {directive.name}", directive.place, "it is unknown which requests use it"
 
 
 def _ancestor(directive: Directive) -> Directive | None:
@@ -227,14 +223,14 @@ def _ancestor(directive: Directive) -> Directive | None:
 
 
 def _blocks_of(directive: Directive) -> Iterator[Directive]:
-    """The blocks that a changed directive speaks of: those in it, else the one around it."""
-    if directive.block is not None and directive.name in _GROUPS:
+    """Yield the blocks that a changed directive affects: those in it, else the one around it."""
+    if directive.block is not None and directive.name in _KINDS:
         yield from (
-            each for each in (directive, *walk(directive.block)) if each.block is not None and each.name in _GROUPS
+            each for each in (directive, *walk(directive.block)) if each.block is not None and each.name in _KINDS
         )
         return
     parent = directive.parent
-    while parent is not None and parent.name not in _GROUPS:
+    while parent is not None and parent.name not in _KINDS:
         parent = parent.parent
     if parent is not None:
         yield parent
@@ -244,8 +240,8 @@ def _label(block: Directive) -> str:
     return " ".join([block.name, *block.args])
 
 
-def shown_limits(old: Reached, new: Reached) -> Iterator[Unverified]:
-    """Each limit once, with where it first applies and how often; the new configuration's places come first."""
+def shown_limits(old: ReachedBlocks, new: ReachedBlocks) -> Iterator[Unverified]:
+    """Yield each limit once, with its first place; those of the new configuration come first."""
     found: dict[tuple[str, str], list[Place]] = defaultdict(list)
     for reached in (new, old):
         for limit in reached.limits:
@@ -261,12 +257,8 @@ def shown_limits(old: Reached, new: Reached) -> Iterator[Unverified]:
             yield Unverified("limit", "not read here", message, place.file, place.line)
 
 
-def dedupe(entries: Iterable[Unverified]) -> list[Unverified]:
-    return list(dict.fromkeys(entries))
-
-
 def unused_changes(diff: SemanticDiff | None, used: set[int]) -> list[SemanticChange]:
-    """The semantic changes that explain no change of behaviour, cosmetic ones left out."""
+    """Return the semantic changes that cause no change of an outcome, without the cosmetic ones."""
     if diff is None:
         return []
     return [change for number, change in enumerate(diff.changes) if number not in used and change.risk != "cosmetic"]

@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import shlex
 import typing as t
+from dataclasses import replace
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
 from . import redaction as redact
-from .attribution import host_of
-from .classify import SECURITY_HEADERS
-from .outcome_diff import PRESENCE, age_of, call_of, clockless, files, header_values
-from .redirects import url_of
+from .classification import SECURITY_HEADERS
+from .outcome_diff import PRESENCE, age_of, call_of, clockless, header_values, missing_files
+from .probe_requests import host_of, url_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .attribution import Probe
-    from .outcome_diff import Outcome
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import RedirectHop, UpstreamRequest
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 
-#: The clients that a probe has when nobody asks for another one.
+#: The default clients of probes.
 _USUAL_CLIENTS: t.Final = ("198.51.100.1", "2001:db8::1")
 _BAD: t.Final = 400
 _MOST_HOPS: t.Final = 8
@@ -38,119 +41,109 @@ _SILENCE: t.Final = {
 
 
 def request_line(probe: Probe) -> str:
-    """A probe as one would type it for curl: `GET http://www.example.com/a -H 'X-Forwarded-Proto: https'`."""
-    probe = {**probe, "headers": probe.get("headers") or []}
-    words = [str(probe["method"]), shlex.quote(redact.text(url_of({**probe, "headers": []})))]
-    words += [f"-H {shlex.quote(f'{name}: {redact.header(name, value)}')}" for name, value in probe["headers"]]
-    if probe.get("host") is None:
+    """Write a probe like a command of curl: `GET http://www.example.com/a -H 'X-Forwarded-Proto: https'`."""
+    words = [probe.method, shlex.quote(redact.text(url_of(replace(probe, headers=[]))))]
+    words += [f"-H {shlex.quote(f'{name}: {redact.header(name, value)}')}" for name, value in probe.headers]
+    if probe.host is None:
         words.append("-H Host:")
-    sni = probe.get("sni")
-    if probe["listen"].get("ssl") and str(sni or "").lower() != host_of(probe):
-        words.append(f"(SNI {redact.text(sni)})" if sni else "(no SNI)")
-    if str(probe["listen"]["address"]).startswith("unix:"):
-        words.append(f"--unix-socket {shlex.quote(str(probe['listen']['address'])[len('unix:') :])}")
-    if probe.get("version") in ("1.0", "2"):
-        words.append(f"--http{probe['version']}")
-    if probe.get("body"):
-        words.append(f"(body of {len(probe['body'])} bytes)")
+    if probe.listen.ssl and (probe.sni or "").lower() != host_of(probe):
+        words.append(f"(SNI {redact.text(probe.sni)})" if probe.sni else "(no SNI)")
+    if probe.listen.address.startswith("unix:"):
+        words.append(f"--unix-socket {shlex.quote(probe.listen.address.removeprefix('unix:'))}")
+    if probe.version in ("1.0", "2"):
+        words.append(f"--http{probe.version}")
+    if probe.body:
+        words.append(f"(body of {counted(len(probe.body), 'byte')})")
     return " ".join([*words, *_circumstances(probe)])
 
 
 def _circumstances(probe: Probe) -> Iterator[str]:
-    made = [redact.text(str(path)) for path in probe.get("made_files") or ()]
+    made = [redact.text(path) for path in probe.made_files or ()]
     if made:
-        yield f"with {made[0]} there" if len(made) == 1 else f"with {made[0]} and {len(made) - 1} more files there"
-    client, address = probe.get("client"), str(probe["listen"]["address"])
-    # Nobody reaches a loopback address from elsewhere.
+        more = f" and {counted(len(made) - 1, 'more file')}" if len(made) > 1 else ""
+        yield f"with {made[0]}{more} there"
+    client, address = probe.client, probe.listen.address
+    # A loopback address is reached from the host only.
     usual = client == address if address.startswith("127.") or address == "::1" else client in _USUAL_CLIENTS
     if client and not usual:
         yield f"from {client}"
-    for answer in probe.get("answers") or ():
-        name = "any upstream" if answer.get("upstream") in (None, "*") else redact.text(str(answer["upstream"]))
-        if answer.get("down"):
+    for answer in probe.answers:
+        name = "any upstream" if answer.upstream == "*" else redact.text(answer.upstream)
+        if answer.down:
             yield f"while {name} is down"
             continue
-        names = sorted({str(header).title() for header, _value in answer.get("headers") or ()})
-        yield f"while {name} answers {answer.get('status', 200)}" + (f" with {', '.join(names)}" if names else "")
+        names = sorted({header.title() for header, _value in answer.headers})
+        yield f"while {name} answers {answer.status}" + (f" with {', '.join(names)}" if names else "")
 
 
-def outcome_lines(outcome: Outcome, found: Iterable[str] = ()) -> list[str]:
-    """What came of a request: one line, and below it what matters of the difference `found`."""
+def outcome_lines(outcome: ProbeOutcome, found: Iterable[str] = ()) -> list[str]:
+    """Write an outcome: one line, then the headers among the differences `found`, then its redirects."""
     lines = [outcome_line(outcome)]
     lines += list(_header_lines(outcome, found))
-    hops = outcome.get("hops") or []
-    lines += [_hop(hop) for hop in hops[1 : _MOST_HOPS + 1]]
+    hops = outcome.hops
+    lines += [f"then {redact.text(hop.url)} {outcome_line(hop)}" for hop in hops[1 : _MOST_HOPS + 1]]
     if len(hops) > _MOST_HOPS + 1:
-        lines.append(f"... {len(hops) - _MOST_HOPS - 1} more redirects")
-    chain = {"loop": "the redirects lead in a circle", "too-long": "the redirects do not end"}.get(
-        outcome.get("chain") or ""
-    )
+        lines.append(f"... {counted(len(hops) - _MOST_HOPS - 1, 'more redirect')}")
+    chain = {"loop": "the redirects lead in a circle", "too-long": "the redirects do not end"}.get(outcome.chain or "")
     return lines + ([chain] if chain else [])
 
 
-def outcome_line(outcome: Outcome) -> str:
-    """The outcome in one line: status, then where it redirects, which upstream it asked, or what nginx says."""
-    closed = outcome.get("closed")
-    status = outcome.get("status")
-    if status is None:
-        said = [redact.text(line) for line in outcome["errors"][:1]]
-        return ": ".join([_SILENCE.get(str(closed), f"no answer: {redact.text(str(closed))}"), *said])
-    parts = [str(status)]
-    if outcome.get("location"):
-        parts.append(f"-> {redact.text(outcome['location'])}")
-    elif outcome["upstreams"]:
-        parts += [_via(each) for each in outcome["upstreams"][-2:]]
-    elif status < _BAD and outcome.get("body_length"):
-        parts.append(f"{outcome['body_length']} bytes, sha256 {outcome['body_digest']}")
-    if outcome["errors"] and (status >= _BAD or files(outcome)):
-        parts.append(redact.text(outcome["errors"][0]))
+def outcome_line(outcome: ProbeOutcome | RedirectHop) -> str:
+    """Write an outcome in one line: status, then where it redirects, which upstream got it, or nginx's error."""
+    if outcome.status is None:
+        closed = str(outcome.closed)
+        said = [redact.text(line) for line in outcome.errors[:1]]
+        return ": ".join([_SILENCE.get(closed, f"no answer: {redact.text(closed)}"), *said])
+    parts = [str(outcome.status)]
+    if outcome.location:
+        parts.append(f"-> {redact.text(outcome.location)}")
+    elif outcome.upstreams:
+        parts += [_via(each) for each in outcome.upstreams[-2:]]
+    elif isinstance(outcome, ProbeOutcome) and outcome.status < _BAD and outcome.body_length:
+        parts.append(f"{counted(outcome.body_length, 'byte')}, sha256 {outcome.body_digest}")
+    if outcome.errors and (outcome.status >= _BAD or missing_files(outcome)):
+        parts.append(redact.text(outcome.errors[0]))
     return " ".join(parts)
 
 
-def _via(upstream: t.Mapping[str, t.Any]) -> str:
+def _via(upstream: UpstreamRequest) -> str:
     call = call_of(upstream)
-    params = {name.lower(): value for name, value in (upstream.get("params") or {}).items()}
+    params = {name.lower(): value for name, value in upstream.params.items()}
     script = f" script {redact.text(params['script_filename'])}" if params.get("script_filename") else ""
     return " ".join(filter(None, ["via", redact.text(call.target), call.method, redact.text(call.uri)])) + script
 
 
-def _hop(hop: t.Mapping[str, t.Any]) -> str:
-    filled = {"errors": [], "upstreams": [], **hop}
-    return f"then {redact.text(str(hop['url']))} {outcome_line(filled)}"
-
-
-def _header_lines(outcome: Outcome, found: Iterable[str]) -> Iterator[str]:
+def _header_lines(outcome: ProbeOutcome, found: Iterable[str]) -> Iterator[str]:
     wanted = sorted(name for name in found if name.startswith(("header ", "upstream header ", "upstream param ")))
-    # The ones that protect browsers are never among those left out.
+    # Security headers come first, so that they are never left out.
     wanted.sort(key=lambda name: name.removeprefix("header ") not in SECURITY_HEADERS)
     for each in wanted[:_MOST_HEADERS]:
         side, _space, name = each.rpartition(" ")
         if side == "header":
-            values = header_values(outcome["headers"], name)
+            values = header_values(outcome.headers, name)
             yield from (f"{_title(name)}: {_value(outcome, name, value)}" for value in values)
             if not values:
                 yield f"no {_title(name)}"
-        elif outcome["upstreams"]:
-            yield from _upstream_lines(outcome["upstreams"][-1], side, name)
+        elif outcome.upstreams:
+            yield from _upstream_lines(outcome.upstreams[-1], side, name)
     if len(wanted) > _MOST_HEADERS:
-        yield f"... {len(wanted) - _MOST_HEADERS} more headers"
+        yield f"... {counted(len(wanted) - _MOST_HEADERS, 'more header')}"
 
 
-def _value(outcome: Outcome, name: str, value: str) -> str:
-    """A header's value without the clock: two runs of one comparison show the same."""
+def _value(outcome: ProbeOutcome, name: str, value: str) -> str:
+    """Return a header's value without times, so that two runs of one comparison show the same."""
     if name in PRESENCE:
         return "(any)"
-    age = age_of(value, header_values(outcome["headers"], "date")) if name == "expires" else None
+    age = age_of(value, header_values(outcome.headers, "date")) if name == "expires" else None
     return redact.header(name, clockless(value)) if age is None else f"{age:.0f} s after Date"
 
 
-def _upstream_lines(upstream: t.Mapping[str, t.Any], side: str, name: str) -> Iterator[str]:
+def _upstream_lines(upstream: UpstreamRequest, side: str, name: str) -> Iterator[str]:
     if side == "upstream header":
-        values = header_values(upstream.get("headers") or [], name)
+        values = header_values(upstream.headers, name)
         title = _title(name)
     else:
-        params = upstream.get("params") or {}
-        values = [str(value) for key, value in params.items() if key.lower() == name]
+        values = [value for key, value in upstream.params.items() if key.lower() == name]
         title = name.upper()
     yield from (f"upstream gets {title}: {redact.header(name, clockless(value))}" for value in values)
     if not values:

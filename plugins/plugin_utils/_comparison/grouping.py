@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From requests that changed to as few groups as there are causes."""
+"""From changed requests to groups: one group for each class and cause."""
 
 from __future__ import annotations
 
@@ -13,136 +13,177 @@ import typing as t
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from .attribution import host_of, is_made_up, listener_name
-from .classes import ORDER, worst
+from .change_classes import ORDER, worst
 from .formatting import outcome_lines, request_line
-from .result import BehaviourChange, Example, Scope
+from .probe_requests import host_of, is_scenario, listener_name
+from .report import BehaviourChange, Example, Scope
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
-    from .accepting import Accepted
-    from .attribution import Probe, Served
-    from .causes import Causes
-    from .names import Move
-    from .outcome_diff import Outcome
+    from .accept_list import AcceptEntry
+    from .attribution import Attribution, Signature
+    from .server_name_moves import ServerNameMove
+    from .sides import ServedBy
 
-#: A name that another server answers is told as such, unless this comes of it.
+#: The blocks of one change, before and after.
+Blocks = tuple["Place | None", "Place | None"]
+
+#: Classes that are reported even where a server name moved.
 _OUTSTANDING: t.Final = frozenset({"error-introduced", "redirect-loop", "cached-redirect-loop", "access-widened"})
 _ABOUT_HEADERS: t.Final = frozenset(
     {"security-header-removed", "headers-changed", "upstream-headers-changed", "file-changed"}
 )
+#: A class that more than this share of a server's requests has is one of the whole server.
 _SHARE: t.Final = 0.5
 
 
 @dataclass(frozen=True)
-class Item:
-    """One request in one class."""
+class ChangedRequest:
+    """One request in one class of change.
+
+    Attributes:
+        index: of the probe.
+        name: the class.
+        old: the blocks that answered before, `new` those that answer now.
+        found: the differences between the outcomes.
+        causes: the numbers of the changes behind it.
+    """
 
     index: int
     name: str
-    old: Served
-    new: Served
+    old: ServedBy
+    new: ServedBy
     found: frozenset[str]
     causes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
-    accepted: Accepted | None = None
+    accepted: AcceptEntry | None = None
 
     @property
     def shown(self) -> frozenset[str]:
-        """The headers that matter: those of a class that is about headers, and none where the outcome is another."""
+        """Return the differences to show: headers for a class about headers, else none."""
         return self.found if self.name in _ABOUT_HEADERS else frozenset()
 
     @property
     def server(self) -> Block | None:
+        """Return the server that the change is reported for."""
         return self.new.server or self.old.server if self.name == "new" else self.old.server or self.new.server
 
     @property
-    def blocks(self) -> tuple[Place | None, Place | None]:
+    def blocks(self) -> Blocks:
+        """Return the places of the answering blocks."""
         old, new = self.old.block, self.new.block
         return (old.place if old else None, new.place if new else None)
 
 
+@dataclass(frozen=True)
+class GroupKey:
+    """The key that changed requests of one group share; those of no interest are None."""
+
+    scope: Scope
+    name: str = ""
+    accepted: AcceptEntry | None = None
+    notes: tuple[str, ...] = ()
+    move: tuple[str | Place, ...] | None = None
+    signature: Signature | None = None
+    server: Place | None = None
+    blocks: Blocks | None = None
+
+
 class Grouper:
-    """Groups the items of one comparison."""
+    """Group the changed requests of one comparison.
+
+    Args:
+        probes: all requests.
+        outcomes: of both sides.
+        served: the blocks that answered, on both sides.
+        moves: index of a probe -> the move of its server name.
+        attribution: the changes of the configuration.
+    """
 
     def __init__(
         self,
         probes: Sequence[Probe],
-        outcomes: tuple[Sequence[Outcome], Sequence[Outcome]],
-        served: tuple[Sequence[Served], Sequence[Served]],
-        moves: dict[int, Move],
-        causes: Causes,
+        outcomes: tuple[Sequence[ProbeOutcome], Sequence[ProbeOutcome]],
+        served: tuple[Sequence[ServedBy], Sequence[ServedBy]],
+        moves: dict[int, ServerNameMove],
+        attribution: Attribution,
     ) -> None:
         self.probes = probes
         self.old, self.new = outcomes
         self.moves = moves
-        self.causes = causes
-        #: Plain requests by the server that answers them.
+        self.attribution = attribution
+        #: Place of a server -> number of its requests without made-up circumstances.
         self._totals: Counter[Place] = Counter()
         for probe, before, after in zip(probes, *served, strict=True):
             server = before.server or after.server
-            if server is not None and not is_made_up(probe):
+            if server is not None and not is_scenario(probe):
                 self._totals[server.place] += 1
 
-    def groups(self, items: Sequence[Item]) -> list[BehaviourChange]:
-        """The groups, worst class first, those under made-up circumstances last in their class."""
+    def groups(self, items: Sequence[ChangedRequest]) -> list[BehaviourChange]:
+        """Return the groups, worst class first; those under made-up circumstances are the last of their class."""
         whole = self._whole_servers(items)
-        found: dict[tuple[t.Any, ...], list[Item]] = defaultdict(list)
+        found: dict[GroupKey, list[ChangedRequest]] = defaultdict(list)
         for item in items:
             found[self._key(item, whole)].append(item)
         self._absorb(found)
-        made = [self._change(key[0], members) for key, members in found.items()]
+        made = [self._change(key.scope, members) for key, members in found.items()]
         made.sort(
             key=lambda change: (ORDER[change.name], change.scenario, -change.requests, change.servers, change.where)
         )
         return made
 
-    def _key(self, item: Item, whole: set[tuple[str, Place]]) -> tuple[t.Any, ...]:
-        accepted = id(item.accepted) if item.accepted else 0
+    def _key(self, item: ChangedRequest, whole: set[tuple[str, Place]]) -> GroupKey:
         move = self.moves.get(item.index)
         server = item.server.place if item.server else None
         if item.notes:
-            return ("block", accepted, item.name, item.notes)
+            return GroupKey("block", item.name, item.accepted, notes=item.notes)
         if move is not None:
-            return ("name", accepted, move.key)
-        if server is not None and (item.name, server) in whole:
-            return ("server", accepted, item.name, self.causes.kind_of(item.causes) or server)
-        return ("block", accepted, item.name, self.causes.kind_of(item.causes) or (server, *item.blocks))
+            return GroupKey("name", accepted=item.accepted, move=move.key)
+        signature = self.attribution.signature(item.causes)
+        is_whole = server is not None and (item.name, server) in whole
+        scope: Scope = "server" if is_whole else "block"
+        if signature:
+            return GroupKey(scope, item.name, item.accepted, signature=signature)
+        return GroupKey(scope, item.name, item.accepted, server=server, blocks=None if is_whole else item.blocks)
 
-    def _absorb(self, found: dict[tuple[t.Any, ...], list[Item]]) -> None:
-        """Put a group into one of the same class and the same blocks that has its causes, and others beside them."""
-        alike: dict[tuple[t.Any, ...], list[tuple[t.Any, ...]]] = defaultdict(list)
+    def _absorb(self, found: dict[GroupKey, list[ChangedRequest]]) -> None:
+        """Join a group with one of the same class and blocks that has its causes and others."""
+        alike: dict[tuple[str, AcceptEntry | None, frozenset[tuple[Place | None, Blocks]]], list[GroupKey]]
+        alike = defaultdict(list)
         for key, items in found.items():
-            if key[0] == "block" and items[0].causes:
-                places = frozenset((item.server.place if item.server else None, *item.blocks) for item in items)
-                alike[key[1], key[2], places].append(key)
+            if key.scope == "block" and key.signature:
+                places = frozenset((item.server.place if item.server else None, item.blocks) for item in items)
+                alike[key.name, key.accepted, places].append(key)
         for keys in alike.values():
-            keys.sort(key=lambda key: -len(key[3]))
+            keys.sort(key=lambda key: -len(key.signature or ()))
             for position, key in enumerate(keys):
+                causes = set(key.signature or ())
                 larger = next(
-                    (other for other in keys[:position] if other in found and set(key[3]) < set(other[3])), None
+                    (other for other in keys[:position] if other in found and causes < set(other.signature or ())), None
                 )
                 if larger is not None:
                     found[larger] += found.pop(key)
 
-    def _whole_servers(self, items: Iterable[Item]) -> set[tuple[str, Place]]:
-        """The classes that more than half of a server's requests share, in more than one block."""
+    def _whole_servers(self, items: Iterable[ChangedRequest]) -> set[tuple[str, Place]]:
+        """Return class and server where more than half of the server's requests, in several blocks, have the class."""
         counts: Counter[tuple[str, Place]] = Counter()
-        blocks: dict[tuple[str, Place], set[t.Any]] = defaultdict(set)
+        blocks: dict[tuple[str, Place], set[Blocks]] = defaultdict(set)
         for item in items:
             server = item.server
-            if server is None or is_made_up(self.probes[item.index]) or item.index in self.moves:
+            if server is None or is_scenario(self.probes[item.index]) or item.index in self.moves:
                 continue
             key = (item.name, server.place)
             counts[key] += 1
             blocks[key].add(item.blocks)
         return {key for key, count in counts.items() if len(blocks[key]) > 1 and count > _SHARE * self._totals[key[1]]}
 
-    def _change(self, scope: Scope, items: list[Item]) -> BehaviourChange:
+    def _change(self, scope: Scope, items: list[ChangedRequest]) -> BehaviourChange:
         move = self.moves.get(items[0].index) if scope == "name" else None
         counts = Counter(item.name for item in items)
         name = worst(counts)
@@ -150,7 +191,7 @@ class Grouper:
             telling = _OUTSTANDING - {"access-widened"} if move.kind == "gained" else _OUTSTANDING
             counts = Counter({each: number for each, number in counts.items() if each in telling})
             name = worst([*counts, "new" if move.kind == "gained" else "lost"])
-        shown = min(items, key=lambda item: (item.name != name, ORDER[item.name], *self._plainness(item)))
+        shown = min(items, key=lambda item: (item.name != name, ORDER[item.name], *self._simplicity(item)))
         indexes = sorted({item.index for item in items})
         probes = [self.probes[index] for index in indexes]
         places = {item.blocks for item in items}
@@ -164,49 +205,50 @@ class Grouper:
             servers=_servers(items, probes if move else ()),
             before_block=shown.old.label,
             after_block=shown.new.label,
-            listeners=tuple(sorted({listener_name(probe["listen"]) for probe in probes})),
+            listeners=tuple(sorted({listener_name(probe.listen) for probe in probes})),
             requests=len(indexes),
-            probes=tuple(str(probe["id"]) for probe in probes),
+            probes=tuple(probe.id for probe in probes),
             example=self._example(shown),
-            causes=tuple(self.causes.changes[number].as_dict() for number in sorted(explained)),
+            causes=tuple(self.attribution.changes[number] for number in sorted(explained)),
             also={each: number for each, number in counts.items() if each != name},
             notes=tuple(dict.fromkeys(notes)),
-            scenario=all(is_made_up(probe) for probe in probes),
-            accepted=items[0].accepted.as_dict() if items[0].accepted else None,
+            scenario=all(is_scenario(probe) for probe in probes),
+            accepted=items[0].accepted,
         )
 
-    def _plainness(self, item: Item) -> tuple[t.Any, ...]:
+    def _simplicity(self, item: ChangedRequest) -> tuple[int, ...]:
+        """Return the order of examples: the simplest request is the least."""
         probe = self.probes[item.index]
         return (
-            is_made_up(probe),
-            bool(self.new[item.index].get("hops")),
-            probe["method"] != "GET",
-            len(probe.get("headers") or ()),
-            probe.get("host") is None,
-            len(str(probe["target"])),
+            is_scenario(probe),
+            bool(self.new[item.index].hops),
+            probe.method != "GET",
+            len(probe.headers),
+            probe.host is None,
+            len(probe.target),
             item.index,
         )
 
-    def _example(self, item: Item) -> Example:
+    def _example(self, item: ChangedRequest) -> Example:
         probe, index = self.probes[item.index], item.index
         return Example(
-            probe=str(probe["id"]),
+            probe=probe.id,
             request=request_line(probe),
-            why=str(probe.get("why") or ""),
-            file=probe.get("file"),
-            line=probe.get("line"),
+            why=probe.why,
+            file=probe.file,
+            line=probe.line,
             before=tuple(outcome_lines(self.old[index], item.shown)),
             after=tuple(outcome_lines(self.new[index], item.shown)),
         )
 
 
-def _servers(items: Iterable[Item], probes: Iterable[Probe]) -> tuple[str, ...]:
-    """The names of the servers concerned; of names that moved, the names."""
+def _servers(items: Iterable[ChangedRequest], probes: Iterable[Probe]) -> tuple[str, ...]:
+    """Return the names of the servers concerned, for names that moved the names."""
     hosts = sorted({host_of(probe) for probe in probes})
     return tuple(hosts) or tuple(sorted({server_label(item.server) for item in items if item.server}))
 
 
 def server_label(server: Block) -> str:
-    """A server's first name, its place where it has none that is one."""
+    """Return a server's first name, its place where that is `_` or missing."""
     name = server.text.removeprefix("server").strip()
     return name if name not in ("", "_") else f"server at {server.place}"

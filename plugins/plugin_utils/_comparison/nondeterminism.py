@@ -5,9 +5,9 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where a configuration leaves something to chance or to the clock, so that one request gets this today and that tomorrow.
+"""Nondeterminism of a configuration: directives whose effect differs from request to request.
 
-Two runs of the old configuration show much of it, but of two parts both runs may fall into one.
+Two runs of the old configuration detect most of it. A `split_clients` of two parts may give both runs the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive, Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
-#: Variables of nginx that are another each time (ngx_http_variables.c, ngx_http_ssi_filter_module.c, ngx_http_upstream.c).
+#: Variables that differ from request to request (ngx_http_variables.c, ngx_http_ssi_filter_module.c, ngx_http_upstream.c).
 _VOLATILE: t.Final = frozenset(
     {
         *(
@@ -57,11 +57,12 @@ _VOLATILE: t.Final = frozenset(
     }
 )
 _VARIABLE: t.Final = re.compile(r"\$\{?(\w+)")
-#: Blocks and directives that make a variable out of others: name -> which argument is the variable.
+#: Directives that define a variable by others: name -> index of the argument that is the variable.
 _MAKERS: t.Final = {"map": 1, "split_clients": 1, "set": 0, "auth_request_set": 0}
+#: Directives that are nondeterministic by themselves.
 _ITSELF: t.Final = frozenset({"random_index", "userid"})
 _AROUND: t.Final = ("server", "location", "if")
-#: What shows in one header or parameter alone; everything else may change the whole answer.
+#: Directives that set one header or parameter; any other may change the whole outcome.
 _FIELDS: t.Final = {
     "add_header": "header",
     "proxy_set_header": "upstream header",
@@ -74,17 +75,17 @@ _FIELDS: t.Final = {
 ANY: t.Final = "*"
 
 
-class Chance:
-    """Which blocks of a configuration use what is another each time.
+class Nondeterminism:
+    """The blocks of a configuration whose requests have nondeterministic outcomes.
 
     Args:
-        config: None where there is none: then nothing does.
+        config: the configuration; with None there are no such blocks.
     """
 
     def __init__(self, config: Config | None) -> None:
         self._names = set(_VOLATILE)
         self._blocks: dict[Place, set[str]] = {}
-        #: What stands in `http`, which every block inherits.
+        #: Fields of directives in `http`, which every block inherits.
         self._everywhere: set[str] = set()
         if config is None:
             return
@@ -95,12 +96,16 @@ class Chance:
                 self._file(directive)
 
     def fields(self, path: Iterable[Block]) -> set[str]:
-        """What of a request through these blocks is another each time, as `normal.differences` names it, or `ANY`."""
+        """Return the nondeterministic fields of requests through these blocks.
+
+        Returns:
+            Names as of `outcome_diff.differences`, or `ANY`.
+        """
         places = (place for block in path for place in (block.place, *block.around))
         return self._everywhere.union(*(self._blocks.get(place, ()) for place in places))
 
     def _spread(self, makers: list[Directive]) -> None:
-        """Adds what is made of such a variable, until nothing is new."""
+        """Add the variables that are defined by nondeterministic ones, until none is new."""
         known = 0
         while known != len(self._names):
             known = len(self._names)

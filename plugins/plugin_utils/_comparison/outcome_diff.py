@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What differs between two outcomes of one probe, once everything that differs by itself is put aside."""
+"""The differences between two outcomes of one probe, without those that come with every run."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ from email.utils import parsedate_to_datetime
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-Outcome = t.Mapping[str, t.Any]
-Headers = t.Sequence[t.Sequence[str]]
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import (
+        ProbeOutcome,
+        RedirectHop,
+        UpstreamRequest,
+    )
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Headers
 
-#: Peers by `host:port` -> all peers that share an upstream block with it: which one is asked is chance.
+#: Peer as `host:port` -> all peers of its upstream block; the choice among them is nondeterminism.
 Peers = t.Mapping[str, frozenset[str]]
 
-#: Headers that tell when a file was written: whether they are there counts.
+#: Headers that tell when a file was written: only their presence is compared.
 PRESENCE: t.Final = frozenset({"etag", "last-modified"})
-#: Never compared: the time, and how long the connection lasts (nginx ends it after `keepalive_requests`).
+#: Headers that are not compared: the time, and the connection, which nginx ends after `keepalive_requests`.
 _VOLATILE: t.Final = frozenset({"date", "age", "connection", "keep-alive"})
-#: Follow from the body, which is compared itself.
+#: Headers that follow from the body, which is compared itself.
 _BODY: t.Final = frozenset({"content-length", "transfer-encoding"})
-#: Seconds between two answers that `expires` may show.
+#: Seconds that may pass between two answers with `expires`.
 _TICK: t.Final = 2
 _MAX_AGE: t.Final = re.compile(r"(?<=max-age=)(\d+)")
-#: As nginx writes the time: $time_iso8601, $time_local, $date_gmt and the headers of HTTP, $msec.
+#: Times as nginx writes them: $time_iso8601, $time_local, $date_gmt and the headers of HTTP, $msec.
 _CLOCK: t.Final = re.compile(
     r"""
     \b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)?
@@ -43,7 +47,7 @@ _CLOCK: t.Final = re.compile(
     re.VERBOSE,
 )
 _VOLATILE_PARAMS: t.Final = frozenset({"remote_port", "request_time", "request_time_float"})
-#: Parameters that name the file that a FastCGI or uwsgi application runs.
+#: Parameters that name the file which a FastCGI or uwsgi application runs.
 FILE_PARAMS: t.Final = frozenset({"script_filename", "document_root", "path_translated"})
 _FILE: t.Final = re.compile(
     r"""
@@ -54,45 +58,42 @@ _FILE: t.Final = re.compile(
 )
 
 
-def differences(old: Outcome, new: Outcome, old_peers: Peers, new_peers: Peers) -> frozenset[str]:
-    """The names of what differs; empty for outcomes that are the same to a client and to every upstream.
+def differences(old: ProbeOutcome, new: ProbeOutcome, old_peers: Peers, new_peers: Peers) -> frozenset[str]:
+    """Return the names of the differences; none for outcomes that are alike to the client and to every upstream.
 
-    `status`, `closed`, `location`, `body`, `files`, `chain`, `final`, `upstream`, `header <name>`, `upstream header <name>`,
-    `upstream param <name>`.
+    Returns:
+        Some of `status`, `closed`, `location`, `body`, `files`, `chain`, `final`, `upstream`, `header <name>`,
+        `upstream header <name>`, `upstream param <name>`.
     """
     if old == new:
         return frozenset()
-    found = {name for name in ("status", "closed", "location") if old.get(name) != new.get(name)}
-    if old["headers"] != new["headers"]:
-        found.update(f"header {name}" for name in _headers(old["headers"], new["headers"]))
-    if old["body_digest"] != new["body_digest"] or old["body_length"] != new["body_length"]:
+    found = {name for name in ("status", "closed", "location", "chain") if getattr(old, name) != getattr(new, name)}
+    if old.headers != new.headers:
+        found.update(f"header {name}" for name in _headers(old.headers, new.headers))
+    if old.body_digest != new.body_digest or old.body_length != new.body_length:
         found.add("body")
-    if old["errors"] != new["errors"] and files(old) != files(new):
+    if old.errors != new.errors and missing_files(old) != missing_files(new):
         found.add("files")
-    if old.get("chain") != new.get("chain"):
-        found.add("chain")
     if final_status(old) != final_status(new):
         found.add("final")
-    if old["upstreams"] != new["upstreams"]:
-        found.update(_upstreams(old["upstreams"], new["upstreams"], old_peers, new_peers))
+    if old.upstreams != new.upstreams:
+        found.update(_upstreams(old.upstreams, new.upstreams, old_peers, new_peers))
     return frozenset(found)
 
 
-def files(outcome: Outcome) -> tuple[str, ...]:
-    """The paths that nginx's error lines say it looked for in vain."""
-    found = (_FILE.match(line) for line in outcome["errors"])
+def missing_files(outcome: ProbeOutcome | RedirectHop) -> tuple[str, ...]:
+    """Return the paths that nginx's error lines report as missing."""
+    found = (_FILE.match(line) for line in outcome.errors)
     return tuple(match["file"] or match["folder"] for match in found if match)
 
 
-def final_status(outcome: Outcome) -> int | None:
-    """The status at the end of the redirects, the outcome's own where none were followed."""
-    hops = outcome.get("hops")
-    status: int | None = (hops[-1] if hops else outcome).get("status")
-    return status
+def final_status(outcome: ProbeOutcome) -> int | None:
+    """Return the status at the end of the redirects, the outcome's own where none were followed."""
+    return outcome.hops[-1].status if outcome.hops else outcome.status
 
 
 def header_values(headers: Headers, name: str) -> list[str]:
-    """The values of one header, its name in lower case."""
+    """Return the values of a header; `name` is in lower case."""
     return [value for key, value in headers if key.lower() == name]
 
 
@@ -121,49 +122,49 @@ def _by_name(headers: Headers) -> dict[str, list[str]]:
 
 
 def clockless(value: str) -> str:
-    """A value without the times of these days in it: only that there is one."""
+    """Replace the times in a value by `(time)`."""
     return _CLOCK.sub("(time)", value)
 
 
 def _same_max_age(first: list[str], second: list[str]) -> bool:
-    """Whether a lifetime until some hour (`expires @15h`) was told a moment later."""
+    """Return True if `max-age` until some hour (`expires @15h`) was sent a moment later."""
     ages = [[int(age) for value in values for age in _MAX_AGE.findall(value)] for values in (first, second)]
     rest = [[_MAX_AGE.sub("", value) for value in values] for values in (first, second)]
     return rest[0] == rest[1] and all(abs(one - other) <= _TICK for one, other in zip(*ages, strict=True))
 
 
 def _same_age(old: str, new: str, before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> bool:
-    """Whether two `Expires` lie equally far behind their `Date`."""
+    """Return True if two `Expires` lie equally far behind their `Date`."""
     ages = [age_of(old, before.get("date", [])), age_of(new, after.get("date", []))]
     return ages[0] is not None and ages[1] is not None and abs(ages[0] - ages[1]) <= _TICK
 
 
 def age_of(expires: str, dates: list[str]) -> float | None:
-    """Seconds from `Date` to `Expires`, None where either is no time."""
+    """Return the seconds from `Date` to `Expires`, None where either is no time."""
     try:
         return (parsedate_to_datetime(expires) - parsedate_to_datetime(dates[0])).total_seconds()
     except (ValueError, TypeError, IndexError):
         return None
 
 
-class Call(t.NamedTuple):
-    """One request to an upstream as it is compared."""
+class UpstreamCall(t.NamedTuple):
+    """The part of a request to an upstream that tells where it went."""
 
     target: str
     peer: str
     method: str
     uri: str
 
-    def same(self, other: Call, old: Peers, new: Peers) -> bool:
-        """Whether this is one request to one upstream, whichever of its peers was asked."""
+    def same(self, other: UpstreamCall, old: Peers, new: Peers) -> bool:
+        """Return True if both are one request to one upstream, whichever of its peers got it."""
         return self[2:] == other[2:] and self.same_upstream(other, old, new)
 
-    def same_upstream(self, other: Call, old: Peers, new: Peers) -> bool:
-        """Whether both went to one upstream, this one before and the other after."""
+    def same_upstream(self, other: UpstreamCall, old: Peers, new: Peers) -> bool:
+        """Return True if both went to one upstream, this one before and the other after."""
         if self.target == other.target:
             return True
         scheme, rest = self.target.partition("://")[0], other.target.partition("://")[0]
-        # Which peer was asked is chance: of a group that lost one and got another, the rest was asked in other runs.
+        # The choice of a peer is nondeterminism: other runs may ask the peers that both groups have.
         return scheme == rest and not _group(self.peer, old).isdisjoint(_group(other.peer, new))
 
 
@@ -171,16 +172,17 @@ def _group(peer: str, peers: Peers) -> frozenset[str]:
     return peers.get(peer, frozenset()) | {peer}
 
 
-def call_of(upstream: Mapping[str, t.Any]) -> Call:
-    target = str(upstream["target"])
+def call_of(upstream: UpstreamRequest) -> UpstreamCall:
+    """Return where a request went."""
+    target = upstream.target
     peer = target.partition("://")[2] or target
     peer = peer if peer.startswith("unix:") else peer.partition("/")[0]
-    return Call(target, peer, str(upstream.get("method")), str(upstream.get("uri")))
+    return UpstreamCall(target, peer, upstream.method, upstream.uri)
 
 
-def calls(upstreams: Iterable[Mapping[str, t.Any]], peers: Peers) -> list[tuple[Call, Mapping[str, t.Any]]]:
-    """The requests in order; a second one to another peer of the same upstream is nginx trying again."""
-    kept: list[tuple[Call, Mapping[str, t.Any]]] = []
+def calls(upstreams: Iterable[UpstreamRequest], peers: Peers) -> list[tuple[UpstreamCall, UpstreamRequest]]:
+    """Return the requests in order, without nginx's retries with another peer of the same upstream."""
+    kept: list[tuple[UpstreamCall, UpstreamRequest]] = []
     for upstream in upstreams:
         call = call_of(upstream)
         if not kept or not kept[-1][0].same(call, peers, peers):
@@ -189,7 +191,7 @@ def calls(upstreams: Iterable[Mapping[str, t.Any]], peers: Peers) -> list[tuple[
 
 
 def _upstreams(
-    old: list[Mapping[str, t.Any]], new: list[Mapping[str, t.Any]], old_peers: Peers, new_peers: Peers
+    old: list[UpstreamRequest], new: list[UpstreamRequest], old_peers: Peers, new_peers: Peers
 ) -> Iterator[str]:
     before, after = calls(old, old_peers), calls(new, new_peers)
     if len(before) != len(after):
@@ -199,13 +201,15 @@ def _upstreams(
         if not call.same(other, old_peers, new_peers):
             yield "upstream"
             return
-        if first.get("headers") != second.get("headers"):
+        if first.headers != second.headers:
             yield from (f"upstream header {name}" for name in _upstream_headers(first, second, call, other))
         yield from (f"upstream param {name}" for name in _params(first, second))
 
 
-def _upstream_headers(old: Mapping[str, t.Any], new: Mapping[str, t.Any], call: Call, other: Call) -> Iterator[str]:
-    before, after = (_by_name(each.get("headers") or []) for each in (old, new))
+def _upstream_headers(
+    old: UpstreamRequest, new: UpstreamRequest, call: UpstreamCall, other: UpstreamCall
+) -> Iterator[str]:
+    before, after = _by_name(old.headers), _by_name(new.headers)
     for name in before.keys() | after.keys():
         peer = name == "host" and before.get(name) == [call.peer] and after.get(name) == [other.peer]
         values = [Counter(map(clockless, each.get(name, []))) for each in (before, after)]
@@ -213,8 +217,8 @@ def _upstream_headers(old: Mapping[str, t.Any], new: Mapping[str, t.Any], call: 
             yield name
 
 
-def _params(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> Iterator[str]:
-    before, after = old.get("params") or {}, new.get("params") or {}
+def _params(old: UpstreamRequest, new: UpstreamRequest) -> Iterator[str]:
+    before, after = old.params, new.params
     if before == after:
         return
     for name in before.keys() | after.keys():

@@ -26,7 +26,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from .cases import Request
+from .cases import RouteRequest
 from .formats import FORMATS, LogFormat, formats_of, unescape
 from .privacy import clean_path
 
@@ -132,7 +132,7 @@ class AccessLog:
         """A probe for each group, what is asked for most first, with ids `l<number>` and their `weight`."""
         arrivals = Arrivals(before, after)
         hosts = arrivals.hosts_of_log(self.name, _SERVERS)
-        found: dict[Request, tuple[int, int]] = {}
+        found: dict[RouteRequest, tuple[int, int]] = {}
         for group, weight in self.weights.most_common():
             asked, line = self.examples[group]
             for host in [asked.host] if asked.host else hosts:
@@ -152,9 +152,9 @@ class AccessLog:
         ]
 
 
-def _request(asked: Asked, host: str, arrivals: Arrivals) -> Request:
+def _request(asked: Asked, host: str, arrivals: Arrivals) -> RouteRequest:
     scheme = asked.scheme or ("https" if arrivals.has_tls(host) else "http")
-    return Request(scheme, host, asked.path, method=asked.method)
+    return RouteRequest(scheme, host, asked.path, method=asked.method)
 
 
 def _asked(line: bytes, layout: LogFormat) -> Asked | None:

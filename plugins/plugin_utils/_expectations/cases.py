@@ -36,7 +36,7 @@ _FOLLOWED: t.Final = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True)
-class UpstreamCall:
+class ExpectedUpstream:
     """A request that an upstream should get; what is None may be anything."""
 
     target: Text | None = None
@@ -48,41 +48,41 @@ class UpstreamCall:
 
 
 @dataclass(frozen=True)
-class Hop:
+class ExpectedHop:
     """What one request of a redirect chain should get."""
 
     status: Statuses | None = None
     url: Text | None = None
     location: Text | None = None
-    upstream: tuple[UpstreamCall, ...] | None = None
+    upstream: tuple[ExpectedUpstream, ...] | None = None
 
 
 @dataclass(frozen=True)
-class Final(Hop):
+class ExpectedEnd(ExpectedHop):
     """What the last request of a redirect chain should get, and how many redirects may lead there."""
 
     max_hops: int | None = None
 
 
 @dataclass(frozen=True)
-class Then:
+class ExpectedOutcome:
     """What an outcome should be; what is None may be anything. An empty `upstream` stands for "none is asked"."""
 
     status: Statuses | None = None
     closed: tuple[str, ...] | None = None
     location: Text | None = None
     headers: dict[str, Text] = field(default_factory=dict)
-    upstream: tuple[UpstreamCall, ...] | None = None
+    upstream: tuple[ExpectedUpstream, ...] | None = None
     location_block: Text | None = None
     server: Text | None = None
     errors: Text | None = None
-    hops: tuple[Hop, ...] | None = None
-    final: Final | None = None
+    hops: tuple[ExpectedHop, ...] | None = None
+    final: ExpectedEnd | None = None
     chain: str | None = None
 
 
 @dataclass(frozen=True)
-class Request:
+class RouteRequest:
     """One request as it is written, placeholders filled in. `host` None is the URL's, `sni` None the host's."""
 
     scheme: str
@@ -147,8 +147,8 @@ class Case:
 
     name: str
     place: Place
-    requests: tuple[Request, ...]
-    then: Then
+    requests: tuple[RouteRequest, ...]
+    then: ExpectedOutcome
     answers: tuple[StubAnswer, ...] = ()
 
 
@@ -160,11 +160,11 @@ def split_authority(authority: str, default: int) -> tuple[str, int]:
     return authority, default
 
 
-def make_request(fields: dict[str, t.Any], values: dict[str, str]) -> Request:
+def make_request(fields: dict[str, t.Any], values: dict[str, str]) -> RouteRequest:
     """A request out of its fields as written.
 
     Args:
-        fields: `url`, or `scheme`, `host`, `port` and `path`; and the others of `Request`.
+        fields: `url`, or `scheme`, `host`, `port` and `path`; and the others of `RouteRequest`.
         values: what placeholders stand for.
 
     Raises:
@@ -186,7 +186,7 @@ def make_request(fields: dict[str, t.Any], values: dict[str, str]) -> Request:
         authority = filled.get("host", "")
         authority += f":{filled['port']}" if "port" in filled else ""
     headers = tuple((fill(key, values), fill(value, values)) for key, value in filled.get("headers", {}).items())
-    request = Request(
+    request = RouteRequest(
         scheme,
         authority,
         target,
@@ -202,7 +202,7 @@ def make_request(fields: dict[str, t.Any], values: dict[str, str]) -> Request:
     return _with_values(request, values)
 
 
-def _refuse_unsendable(request: Request) -> None:
+def _refuse_unsendable(request: RouteRequest) -> None:
     if not is_target(request.target):
         raise RouteError(
             f'"{request.target}" is no path that a request can carry: write it percent-encoded, from its /'
@@ -223,7 +223,7 @@ def _refuse_unsendable(request: Request) -> None:
         raise RouteError("the body has characters that are no bytes (latin-1)")
 
 
-def _with_values(request: Request, values: dict[str, str]) -> Request:
+def _with_values(request: RouteRequest, values: dict[str, str]) -> RouteRequest:
     """What placeholders in `then` stand for: nginx's words for the parts of a request, and the case's own names."""
     path, _mark, query = request.target.partition("?")
     host, port = split_authority(request.authority, PORTS[request.scheme])

@@ -13,23 +13,24 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe, StubAnswer
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import AcceptEntry, ExpectationResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.upstreams import upstreams_of, with_port
 
 from .documents import Document
-from .judging import Judge, Served
+from .judging import Judge, ServedBlocks
 from .schema import Reader
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
-    from .cases import Case, Request
-    from .judging import Outcome
+    from .cases import Case, RouteRequest
 
-_UNKNOWN: t.Final[Served] = (None, None)
+_UNKNOWN: t.Final[ServedBlocks] = (None, None)
 
 
 class Expectations:
@@ -41,7 +42,7 @@ class Expectations:
 
     def __init__(self, reader: Reader) -> None:
         self.cases: list[Case] = reader.cases
-        self.accept: list[dict[str, t.Any]] = reader.accept
+        self.accept: list[AcceptEntry] = reader.accept
         self.edge: list[EdgeEntry] = reader.edge
 
     @classmethod
@@ -76,77 +77,72 @@ class Expectations:
             for id_, case, request in self._numbered()
         ]
 
-    def _numbered(self) -> Iterator[tuple[str, Case, Request]]:
+    def _numbered(self) -> Iterator[tuple[str, Case, RouteRequest]]:
         for number, case in enumerate(self.cases, 1):
             for position, request in enumerate(case.requests, 1):
                 yield f"e{number}.{position}", case, request
 
     def check(
         self,
-        outcomes: Iterable[Outcome],
+        outcomes: Iterable[ProbeOutcome],
         *,
         config: Config | None = None,
         markers: Mapping[str, Block] | None = None,
-        traced: Iterable[Outcome] | None = None,
-    ) -> list[dict[str, t.Any]]:
-        """Judges the candidate's outcomes: one result for each request of each case.
+        traced: Iterable[BlockTrace | ProbeOutcome] | None = None,
+    ) -> list[ExpectationResult]:
+        """Judge the candidate's outcomes: return one result for each request of each case.
 
-        A request without an outcome fails, and so does what depends on a trace that is not there.
+        A request without an outcome fails. So does a field that needs a trace where there is none.
 
         Args:
             outcomes: of the probes of `probes()`; others may be among them.
             config: the candidate, so that upstreams can be expected by name.
             markers: what the marks in traces stand for.
             traced: outcomes of the instrumented run, where `outcomes` have no traces.
-
-        Returns:
-            `{name, ok, expected, got, failed, request, file, line, probe}` each: `expected` and `got` have a text for
-            each expected field, `failed` names those that differ.
         """
-        found = {str(outcome["id"]): outcome for outcome in outcomes if outcome.get("id")}
-        traces = {str(outcome["id"]): outcome for outcome in traced or () if outcome.get("id")}
+        found = {outcome.id: outcome for outcome in outcomes}
+        traces = {each.id: each.trace for each in traced or ()}
         peers = {} if config is None else upstreams_of(config)
         results = []
         for id_, case, request in self._numbered():
             outcome = found.get(id_)
-            served = _served(traces.get(id_) or outcome or {}, markers)
-            results.append(
-                _judge(id_, case, request, None if outcome is None else Judge(request, outcome, peers, served))
-            )
+            trace = traces.get(id_, outcome.trace if outcome else [])
+            judge = None if outcome is None else Judge(request, outcome, peers, _served(trace, markers))
+            results.append(_judge(id_, case, request, judge))
         return results
 
 
-def _judge(id_: str, case: Case, request: Request, judge: Judge | None) -> dict[str, t.Any]:
-    """One result; without a judge the request was never made."""
+def _judge(id_: str, case: Case, request: RouteRequest, judge: Judge | None) -> ExpectationResult:
+    """Return the result of one request; without a judge it was not sent."""
     expected: dict[str, str] = {}
     got: dict[str, str] = {}
     failed: list[str] = []
     if judge is None:
         expected, got, failed = {"outcome": "one"}, {"outcome": "the request was not made"}, ["outcome"]
-    for finding in judge.findings(case.then) if judge is not None else ():
-        name = finding.field
+    for judged in judge.fields(case.then) if judge is not None else ():
+        name = judged.field
         if name in expected:
-            expected[name], got[name] = f"{expected[name]}; {finding.expected}", finding.got
+            expected[name], got[name] = f"{expected[name]}; {judged.expected}", judged.got
         else:
-            expected[name], got[name] = finding.expected, finding.got
-        if not finding.ok and name not in failed:
+            expected[name], got[name] = judged.expected, judged.got
+        if not judged.ok and name not in failed:
             failed.append(name)
-    return {
-        "name": case.name,
-        "ok": not failed,
-        "expected": expected,
-        "got": got,
-        "failed": failed,
-        "request": request.line,
-        "file": case.place.file,
-        "line": case.place.line,
-        "probe": id_,
-    }
+    return ExpectationResult(
+        name=case.name,
+        ok=not failed,
+        expected=expected,
+        got=got,
+        failed=tuple(failed),
+        request=request.line,
+        file=case.place.file,
+        line=case.place.line,
+        probe=id_,
+    )
 
 
-def _served(outcome: Outcome, markers: Mapping[str, Block] | None) -> Served:
-    """The server and the location that answered: the last of each on the request's way."""
-    blocks = [markers[mark] for mark in outcome.get("trace") or () if mark in markers] if markers else []
+def _served(trace: Iterable[str], markers: Mapping[str, Block] | None) -> ServedBlocks:
+    """Return the server and the location that answered: the last of each in the trace."""
+    blocks = [markers[mark] for mark in trace if mark in markers] if markers else []
     if not blocks:
         return _UNKNOWN
     server = next((block.text for block in reversed(blocks) if block.kind == "server"), None)

@@ -5,29 +5,36 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Whether an outcome is what a case expects, field by field."""
+"""The judgement of an outcome by what a case expects, field by field."""
 
 from __future__ import annotations
 
 import typing as t
 from urllib.parse import urljoin
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import (
+    ProbeOutcome,
+    RedirectHop,
+    UpstreamRequest,
+)
+
 from .matchers import Text, failing_headers, fill
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from .cases import Final, Hop, Request, Then, UpstreamCall
+    from .cases import ExpectedEnd, ExpectedHop, ExpectedOutcome, ExpectedUpstream, RouteRequest
 
-Outcome = t.Mapping[str, t.Any]
-#: Which server and which location answered, as they are written; None where nobody knows.
-Served = tuple[str | None, str | None]
+#: The server and the location that answered, as they are written; None where they are unknown.
+ServedBlocks = tuple[str | None, str | None]
 
 _NONE: t.Final = "(none)"
+#: `closed` of a hop that leaves the world.
+_OUTSIDE: t.Final = "outside"
 
 
-class Finding(t.NamedTuple):
-    """One field of a case: what is expected, what came, and whether that is fine."""
+class JudgedField(t.NamedTuple):
+    """One field of a case: the expected value and the real one, in words."""
 
     field: str
     expected: str
@@ -36,102 +43,108 @@ class Finding(t.NamedTuple):
 
 
 class Judge:
-    """Compares one outcome with what is expected of it.
+    """Compare one outcome with the expected one.
 
     Args:
-        request: what was asked.
-        outcome: what came of it.
+        request: the request.
+        outcome: its outcome.
         peers: upstream block -> its peers, so that an upstream may be expected by its name.
-        served: which blocks answered.
+        served: the blocks that answered.
     """
 
-    def __init__(self, request: Request, outcome: Outcome, peers: Mapping[str, Sequence[str]], served: Served) -> None:
+    def __init__(
+        self,
+        request: RouteRequest,
+        outcome: ProbeOutcome,
+        peers: Mapping[str, Sequence[str]],
+        served: ServedBlocks,
+    ) -> None:
         self.request = request
         self.values = request.values
         self.outcome = outcome
         self.peers = peers
         self.served = served
 
-    def findings(self, then: Then) -> Iterator[Finding]:
-        """Every expected field, in the order that they are documented in."""
+    def fields(self, then: ExpectedOutcome) -> Iterator[JudgedField]:
+        """Judge every expected field, in the order of the documentation."""
         outcome = self.outcome
         if then.status is not None:
-            fine = then.status.fits(outcome.get("status"), outcome.get("closed"))
-            yield Finding("status", then.status.text, _status(outcome), fine)
+            fine = then.status.fits(outcome.status, outcome.closed)
+            yield JudgedField("status", then.status.text, _status(outcome), fine)
         if then.closed is not None:
-            closed = str(outcome.get("closed") or "")
+            closed = outcome.closed or ""
             fine = any(word == closed or (word == "tls" and closed.startswith("tls")) for word in then.closed)
-            yield Finding("closed", " or ".join(word or _NONE for word in then.closed), closed or _NONE, fine)
-        elif then.status is None and outcome.get("status") is None:
-            yield Finding("status", "an answer", _status(outcome), ok=False)
+            yield JudgedField("closed", " or ".join(word or _NONE for word in then.closed), closed or _NONE, fine)
+        elif then.status is None and outcome.status is None:
+            yield JudgedField("status", "an answer", _status(outcome), ok=False)
         if then.location is not None:
-            yield self._location("location", then.location, outcome.get("location"), self.request.url)
+            yield self._location("location", then.location, outcome.location, self.request.url)
         for name, text in then.headers.items():
-            failing = failing_headers({name: text}, outcome.get("headers") or (), self.values)
-            got = _headers(outcome.get("headers") or (), name)
-            yield Finding(f"headers: {name}", text.shown(self.values), got, not failing)
+            failing = failing_headers({name: text}, outcome.headers, self.values)
+            got = _headers(outcome.headers, name)
+            yield JudgedField(f"headers: {name}", text.shown(self.values), got, not failing)
         if then.upstream is not None:
-            yield from self._upstream("upstream", then.upstream, outcome.get("upstreams") or ())
+            yield from self._upstream("upstream", then.upstream, outcome.upstreams)
         yield from self._blocks(then)
         if then.errors is not None:
             yield self._errors(then.errors)
         yield from self._chain(then)
 
-    def _location(self, field: str, text: Text, got: str | None, base: str) -> Finding:
+    def _location(self, field: str, text: Text, got: str | None, base: str) -> JudgedField:
         fine = text.fits(got, self.values)
         if not fine and text.how == "is" and text.value and got:
-            # nginx completes paths; a client reads both alike.
+            # nginx completes paths; for a client both are the same.
             fine = urljoin(base, fill(text.value, self.values)) == urljoin(base, got)
-        return Finding(field, text.shown(self.values), got or _NONE, fine)
+        return JudgedField(field, text.shown(self.values), got or _NONE, fine)
 
-    def _blocks(self, then: Then) -> Iterator[Finding]:
+    def _blocks(self, then: ExpectedOutcome) -> Iterator[JudgedField]:
         for field, text, got in (
             ("server", then.server, self.served[0]),
             ("location_block", then.location_block, self.served[1]),
         ):
             if text is not None:
                 shown = "not known: the run that tells blocks is missing" if got is None else got or _NONE
-                yield Finding(field, text.shown({}), shown, got is not None and _is_block(text, got))
+                yield JudgedField(field, text.shown({}), shown, got is not None and _is_block(text, got))
 
-    def _errors(self, text: Text) -> Finding:
-        lines = [str(line) for line in self.outcome.get("errors") or ()]
+    def _errors(self, text: Text) -> JudgedField:
+        lines = self.outcome.errors
         if text.how == "is":
             fine = not lines if not text.value else any(text.fits(line, self.values) for line in lines)
         else:
             fine = any(text.fits(line, self.values) for line in lines)
-        return Finding("errors", text.shown(self.values), "; ".join(lines) or _NONE, fine)
+        return JudgedField("errors", text.shown(self.values), "; ".join(lines) or _NONE, fine)
 
     # -- upstreams
 
-    def _upstream(self, field: str, wanted: Sequence[UpstreamCall], calls: Sequence[Outcome]) -> Iterator[Finding]:
+    def _upstream(
+        self, field: str, wanted: Sequence[ExpectedUpstream], calls: Sequence[UpstreamRequest]
+    ) -> Iterator[JudgedField]:
         if not wanted:
-            yield Finding(field, "none is asked", ", ".join(map(_call, calls)) or _NONE, not calls)
+            yield JudgedField(field, "none is asked", ", ".join(map(_call, calls)) or _NONE, not calls)
         for call in wanted:
             fine = any(self._fits(call, each) for each in calls)
             expected = self._shown(call)
             got = ", ".join(self._shown_as(call, each) for each in calls)
-            yield Finding(field, expected, got or "none is asked", fine)
+            yield JudgedField(field, expected, got or "none is asked", fine)
 
-    def _fits(self, wanted: UpstreamCall, call: Outcome) -> bool:
+    def _fits(self, wanted: ExpectedUpstream, call: UpstreamRequest) -> bool:
         if wanted.target is not None and not self._is_target(wanted.target, call):
             return False
-        for name in ("uri", "method", "protocol"):
-            text: Text | None = getattr(wanted, name)
-            if text is not None and not text.fits(str(call.get(name) or ""), self.values):
-                return False
-        params = (call.get("params") or {}).items()
-        return not failing_headers(wanted.headers, call.get("headers") or (), self.values) and not failing_headers(
-            wanted.params, params, self.values
+        texts = ((wanted.uri, call.uri), (wanted.method, call.method), (wanted.protocol, call.protocol))
+        if not all(text is None or text.fits(got, self.values) for text, got in texts):
+            return False
+        return not failing_headers(wanted.headers, call.headers, self.values) and not failing_headers(
+            wanted.params, call.params.items(), self.values
         )
 
-    def _is_target(self, text: Text, call: Outcome) -> bool:
-        full = str(call.get("target") or "")
+    def _is_target(self, text: Text, call: UpstreamRequest) -> bool:
+        full = call.target
         bare = full.partition("://")[2] or full
-        names = [full, bare, bare.rpartition(":")[0] or bare, str(call.get("address") or "")]
+        names = [full, bare, bare.rpartition(":")[0] or bare, call.address]
         names += [name for name, peers in self.peers.items() if bare in peers]
         return any(text.fits(name, self.values) for name in names)
 
-    def _shown(self, wanted: UpstreamCall) -> str:
+    def _shown(self, wanted: ExpectedUpstream) -> str:
         fields = (
             ("target", wanted.target),
             ("method", wanted.method),
@@ -144,80 +157,80 @@ class Judge:
         ]
         return " ".join(words)
 
-    def _shown_as(self, wanted: UpstreamCall, call: Outcome) -> str:
+    def _shown_as(self, wanted: ExpectedUpstream, call: UpstreamRequest) -> str:
         words = [_call(call)]
-        words += [f"{name}: {_headers(call.get('headers') or (), name)}" for name in wanted.headers]
-        words += [f"{name}: {_headers((call.get('params') or {}).items(), name)}" for name in wanted.params]
+        words += [f"{name}: {_headers(call.headers, name)}" for name in wanted.headers]
+        words += [f"{name}: {_headers(call.params.items(), name)}" for name in wanted.params]
         return " ".join(words)
 
     # -- chains
 
-    def _hops(self) -> list[Outcome]:
-        hops = list(self.outcome.get("hops") or ())
-        if hops:
-            return hops
-        names = ("status", "closed", "location", "upstreams", "errors")
-        return [{"url": self.request.url, **{name: self.outcome.get(name) for name in names}}]
+    def _hops(self) -> list[RedirectHop]:
+        """Return the redirect chain; one of the outcome itself where no redirect was followed."""
+        outcome = self.outcome
+        alone = RedirectHop(
+            self.request.url, outcome.status, outcome.location, outcome.upstreams, outcome.errors, outcome.closed
+        )
+        return outcome.hops or [alone]
 
-    def _chain(self, then: Then) -> Iterator[Finding]:
+    def _chain(self, then: ExpectedOutcome) -> Iterator[JudgedField]:
         hops = self._hops()
-        chain = self.outcome.get("chain")
+        chain = self.outcome.chain
         if then.hops is not None:
             shown = " -> ".join(_status(hop) for hop in hops)
-            yield Finding("hops", str(len(then.hops)), f"{len(hops)}: {shown}", len(hops) == len(then.hops))
+            yield JudgedField("hops", str(len(then.hops)), f"{len(hops)}: {shown}", len(hops) == len(then.hops))
             for number, (wanted, hop) in enumerate(zip(then.hops, hops, strict=False), 1):
                 yield from self._hop(f"hop {number}", wanted, hop)
         if then.final is not None:
             yield from self._final(then.final, hops, chain, accepted=then.chain)
         if then.chain is not None:
-            # Without a redirect there is no chain, and the first answer is the last.
-            got = str(chain or "final")
-            yield Finding("chain", then.chain, got, got == then.chain)
+            # Without a redirect there is no chain: the first answer is the last.
+            got = chain or "final"
+            yield JudgedField("chain", then.chain, got, got == then.chain)
 
     def _final(
-        self, final: Final, hops: Sequence[Outcome], chain: str | None, accepted: str | None
-    ) -> Iterator[Finding]:
+        self, final: ExpectedEnd, hops: Sequence[RedirectHop], chain: str | None, accepted: str | None
+    ) -> Iterator[JudgedField]:
         last = hops[-1]
         if final.max_hops is not None:
             followed = len(hops) - 1 + (chain == "external")
-            yield Finding("final: max_hops", str(final.max_hops), str(followed), followed <= final.max_hops)
-        if chain == "external" and last.get("location"):
-            # Nobody asks what is outside the world: only where it is can be told.
-            last = {"url": urljoin(str(last.get("url") or ""), str(last["location"])), "status": None, "outside": True}
+            yield JudgedField("final: max_hops", str(final.max_hops), str(followed), followed <= final.max_hops)
+        if chain == "external" and last.location:
+            # The world does not reach other sites: only the URL is known.
+            last = RedirectHop(urljoin(last.url, last.location), closed=_OUTSIDE)
         elif chain in ("loop", "too-long") and accepted != chain:
             words = {"loop": "the redirects go in circles", "too-long": "the redirects never end"}
-            yield Finding("final", "an answer", words[chain], ok=False)
+            yield JudgedField("final", "an answer", words[chain], ok=False)
         yield from self._hop("final", final, last)
 
-    def _hop(self, field: str, wanted: Hop, hop: Outcome) -> Iterator[Finding]:
+    def _hop(self, field: str, wanted: ExpectedHop, hop: RedirectHop) -> Iterator[JudgedField]:
         if wanted.status is not None:
-            fine = wanted.status.fits(hop.get("status"), hop.get("closed"))
-            yield Finding(f"{field}: status", wanted.status.text, _status(hop), fine)
+            fine = wanted.status.fits(hop.status, hop.closed)
+            yield JudgedField(f"{field}: status", wanted.status.text, _status(hop), fine)
         if wanted.url is not None:
-            yield self._location(f"{field}: url", wanted.url, str(hop.get("url") or ""), self.request.url)
+            yield self._location(f"{field}: url", wanted.url, hop.url, self.request.url)
         if wanted.location is not None:
-            yield self._location(f"{field}: location", wanted.location, hop.get("location"), str(hop.get("url") or ""))
+            yield self._location(f"{field}: location", wanted.location, hop.location, hop.url)
         if wanted.upstream is not None:
-            yield from self._upstream(f"{field}: upstream", wanted.upstream, hop.get("upstreams") or ())
+            yield from self._upstream(f"{field}: upstream", wanted.upstream, hop.upstreams)
 
 
-def _status(outcome: Outcome) -> str:
-    if outcome.get("outside"):
+def _status(outcome: ProbeOutcome | RedirectHop) -> str:
+    if outcome.closed == _OUTSIDE:
         return "not known: it is outside of this nginx"
-    status = outcome.get("status")
-    return f"no answer ({outcome.get('closed') or 'nothing came'})" if status is None else str(status)
+    return f"no answer ({outcome.closed or 'nothing came'})" if outcome.status is None else str(outcome.status)
 
 
-def _headers(headers: t.Any, name: str) -> str:
-    return ", ".join(str(value) for key, value in headers if str(key).lower() == name.lower()) or _NONE
+def _headers(headers: Iterable[Sequence[str]], name: str) -> str:
+    return ", ".join(value for key, value in headers if key.lower() == name.lower()) or _NONE
 
 
-def _call(call: Outcome) -> str:
-    return " ".join(str(call[name]) for name in ("target", "method", "uri") if call.get(name))
+def _call(call: UpstreamRequest) -> str:
+    return " ".join(filter(None, (call.target, call.method, call.uri)))
 
 
 def _is_block(text: Text, got: str) -> bool:
-    """`~ ^/v1/users/`, or with the word `location` before it."""
+    """Compare with a block as it is written, with or without the word `location` or `server`."""
     words = " ".join(text.value.split())
     test: Callable[[str], bool] = (
         (lambda each: each == words) if text.how == "is" else (lambda each: text.fits(each, {}))

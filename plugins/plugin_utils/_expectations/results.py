@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .cases import Final, Hop, Then, UpstreamCall
+from .cases import ExpectedEnd, ExpectedHop, ExpectedOutcome, ExpectedUpstream
 from .documents import is_null
 from .matchers import Statuses, Text, is_regex, parse_statuses, placeholders
 
@@ -54,12 +54,12 @@ class _Results:
         self.document = document
         self.names = names
 
-    def then(self, node: yaml.Node) -> Then:
+    def then(self, node: yaml.Node) -> ExpectedOutcome:
         document = self.document
         known = document.mapping(node, "then", THEN, HINTS)
         if not known:
             document.fault(node, "then expects nothing")
-        return Then(
+        return ExpectedOutcome(
             status=self.statuses(known.get("status")),
             closed=self.words(known.get("closed"), "closed", CLOSED),
             location=self.text(known.get("location"), "location"),
@@ -121,7 +121,7 @@ class _Results:
         found = {name: self.text(value, f"{what}: {name}") for name, value in self.document.table(node, what).items()}
         return {name: text for name, text in found.items() if text is not None}
 
-    def upstream(self, node: yaml.Node | None) -> tuple[UpstreamCall, ...] | None:
+    def upstream(self, node: yaml.Node | None) -> tuple[ExpectedUpstream, ...] | None:
         if node is None:
             return None
         document = self.document
@@ -130,12 +130,12 @@ class _Results:
         calls = []
         for item in document.items(node, "upstream"):
             if isinstance(item.value, str):
-                calls.append(UpstreamCall(target=self.text(item, "upstream")))
+                calls.append(ExpectedUpstream(target=self.text(item, "upstream")))
                 continue
             known = document.mapping(item, "upstream", UPSTREAM, {"name": "target", "path": "uri", "url": "uri"})
             texts = {name: self.text(known.get(name), name) for name in UPSTREAM[:4]}
             headers, params = (self.headers(known.get(name), name) for name in ("headers", "params"))
-            calls.append(UpstreamCall(**texts, headers=headers, params=params))
+            calls.append(ExpectedUpstream(**texts, headers=headers, params=params))
         return tuple(calls)
 
     def hop(self, known: dict[str, yaml.Node]) -> dict[str, t.Any]:
@@ -146,22 +146,22 @@ class _Results:
             "upstream": self.upstream(known.get("upstream")),
         }
 
-    def hops(self, node: yaml.Node | None) -> tuple[Hop, ...] | None:
+    def hops(self, node: yaml.Node | None) -> tuple[ExpectedHop, ...] | None:
         if node is None:
             return None
         items = self.document.items(node, "hops")
-        return tuple(Hop(**self.hop(self.document.mapping(item, "a hop", HOP, HINTS))) for item in items)
+        return tuple(ExpectedHop(**self.hop(self.document.mapping(item, "a hop", HOP, HINTS))) for item in items)
 
-    def final(self, node: yaml.Node | None) -> Final | None:
+    def final(self, node: yaml.Node | None) -> ExpectedEnd | None:
         if node is None:
             return None
         document = self.document
         known = document.mapping(node, "final", FINAL, HINTS)
         most = document.number(known["max_hops"], "max_hops", 0, _MOST_HOPS) if "max_hops" in known else None
-        return Final(**self.hop(known), max_hops=most)
+        return ExpectedEnd(**self.hop(known), max_hops=most)
 
 
-def read_then(document: Document, node: yaml.Node, names: Sequence[str]) -> Then:
+def read_then(document: Document, node: yaml.Node, names: Sequence[str]) -> ExpectedOutcome:
     """What a case expects; faults are noted in the document.
 
     Args:

@@ -16,10 +16,10 @@ import math
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, StubAnswer
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.classes import CLASSES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES, AcceptEntry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from .cases import BUILT_IN, Case, Request, make_request
+from .cases import BUILT_IN, Case, RouteRequest, make_request
 from .results import read_then
 
 if t.TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.cases: list[Case] = []
-        self.accept: list[dict[str, t.Any]] = []
+        self.accept: list[AcceptEntry] = []
         self.edge: list[EdgeEntry] = []
         self._count = 0
         self._names: dict[str, int] = {}
@@ -108,7 +108,7 @@ class Reader:
             found[name] = [document.text(value, f"each {name}") for value in document.items(values, f"each {name}")]
         return found
 
-    def _requests(self, node: yaml.Node, each: dict[str, list[str]]) -> list[Request]:
+    def _requests(self, node: yaml.Node, each: dict[str, list[str]]) -> list[RouteRequest]:
         document = self.document
         known = document.mapping(node, "a request", REQUEST, REQUEST_HINTS)
         if "url" not in known and "host" not in known:
@@ -125,12 +125,14 @@ class Reader:
             return []
         return self._product(node, fields, each)
 
-    def _product(self, node: yaml.Node, fields: dict[str, list[t.Any]], each: dict[str, list[str]]) -> list[Request]:
+    def _product(
+        self, node: yaml.Node, fields: dict[str, list[t.Any]], each: dict[str, list[str]]
+    ) -> list[RouteRequest]:
         document = self.document
         self._count += math.prod(len(values) for values in (*fields.values(), *each.values()))
         if self._count > _MOST:
             raise RouteError(f"{document.place(node)}: that makes more than {_MOST} requests in all")
-        found: dict[Request, None] = {}
+        found: dict[RouteRequest, None] = {}
         for chosen in itertools.product(*fields.values()):
             for values in itertools.product(*each.values()):
                 try:
@@ -191,17 +193,20 @@ class Reader:
                 document.fault(node, f"{field} is missing: an accepted change has a class, and a day until which it is")
                 return
         until = document.text(known["until"], "until")
-        if not _is_day(until):
+        day = _day(until)
+        if day is None:
             document.fault(known["until"], f'until has to be a day such as 2027-01-31, not "{until}"')
-        entry: dict[str, t.Any] = {
-            field: document.text(known[field], field) for field in ("server", "location", "reason") if field in known
-        }
+        server, location, reason = (
+            document.text(known[field], field) if field in known else None for field in ("server", "location", "reason")
+        )
         place = document.place(node)
         for item in document.items(known["class"], "class"):
             name = document.text(item, "class")
             if name not in CLASSES:
                 document.fault(item, f'there is no class "{name}", the classes are: {", ".join(CLASSES)}')
-            self.accept.append({"class": name, **entry, "until": until, "file": place.file, "line": place.line})
+            elif day is not None:
+                entry = AcceptEntry(name, server, location, day, reason, place.file, place.line)
+                self.accept.append(entry)
 
     def _read_edge(self, node: yaml.Node) -> None:
         document = self.document
@@ -221,12 +226,13 @@ class Reader:
         )
 
 
-def _is_day(text: str) -> bool:
+def _day(text: str) -> dt.date | None:
+    if len(text) != len("2027-01-31"):
+        return None
     try:
-        dt.date.fromisoformat(text)
+        return dt.date.fromisoformat(text)
     except ValueError:
-        return False
-    return len(text) == len("2027-01-31")
+        return None
 
 
 def _is_address(text: str) -> bool:

@@ -25,9 +25,10 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (
 )
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.oracle import ASPECTS
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.attribution import Locator, Side
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.formatting import outcome_line, request_line
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.redaction import text as redacted
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.sides import BlockLocator, ComparedSide
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import listens_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -235,9 +236,9 @@ class Search:
 
     def _searched(self, wanted: FailingRequest, found: FoundCauses, others: Mapping[int, str]) -> SearchedRequest:
         return SearchedRequest(
-            request=request_line(encode(wanted.probe)),
-            before=outcome_line(encode(found.before)),
-            after=outcome_line(encode(found.after)),
+            request=request_line(wanted.probe),
+            before=outcome_line(found.before),
+            after=outcome_line(found.after),
             aspect=found.aspect,
             causes=[Cause(self._lines(cause.changes, others), cause.complete) for cause in found.causes],
             complement=found.complement,
@@ -266,16 +267,11 @@ class Search:
         )
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _peers(*sides: ConfigSource) -> dict[str, str]:
     """Map every peer of an upstream to the one that stands for all of them on both sides."""
     groups: dict[str, frozenset[str]] = {}
     for side in sides:
-        for group in Locator(Side((), config=side.loaded)).peers.values():
+        for group in BlockLocator(ComparedSide((), config=side.loaded)).peers.values():
             joined = group.union(*(groups.get(peer, ()) for peer in group))
             groups.update(dict.fromkeys(joined, joined))
     return {peer: min(group) for peer, group in groups.items()}

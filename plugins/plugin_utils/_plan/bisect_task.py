@@ -166,6 +166,4 @@ class _BisectTask:
             raise PlanError(f"no private world can be built here: {answer.unavailable}", "unavailable")
         failed = check.judge(answer).failed_expectations
         probes = {probe.id: probe for probe in check.probes}
-        return [
-            FailingRequest(probes[each["probe"]], list(each["failed"])) for each in failed if each["probe"] in probes
-        ]
+        return [FailingRequest(probes[each.probe], list(each.failed)) for each in failed if each.probe in probes]

@@ -10,15 +10,17 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import PackingError, unpack
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 #: An outcome as the comparison reads it.
-Outcome = Mapping[str, t.Any]
+Outcome = t.TypeVar("Outcome", ProbeOutcome, BlockTrace)
 
 
 class OutcomeReader:
@@ -30,8 +32,12 @@ class OutcomeReader:
         self._texts: dict[str, str] = {}
 
     @collector_paused()
-    def read(self, parts: Sequence[str]) -> list[Outcome]:
+    def read(self, kind: type[Outcome], parts: Sequence[str]) -> list[Outcome]:
         """Read the parts of a list that a world packed.
+
+        Args:
+            kind: the class of the outcomes.
+            parts: of the list.
 
         Raises:
             RouteError: a part cannot be read.
@@ -39,12 +45,11 @@ class OutcomeReader:
         found: list[Outcome] = []
         for part in parts:
             try:
-                outcomes = unpack(part)
-            except PackingError as error:
+                for outcome in unpack(part):
+                    self._share(outcome)
+                    found.append(decode(kind, outcome))
+            except (PackingError, FieldError) as error:
                 raise RouteError(f"what the host answered cannot be read: {error}") from error
-            for outcome in outcomes:
-                self._share(outcome)
-            found += outcomes
         return found
 
     def _share(self, outcome: dict[str, t.Any]) -> None:
@@ -73,17 +78,20 @@ class OutcomeReader:
         return self._texts.setdefault(text, text)
 
 
-def with_files(world: WorldResult | None, first: Sequence[Outcome], reader: OutcomeReader) -> list[Outcome]:
+def with_files(
+    kind: type[Outcome], world: WorldResult | None, first: Sequence[Outcome], reader: OutcomeReader
+) -> list[Outcome]:
     """Return the outcomes with the files there that nginx reported missing.
 
     Args:
+        kind: the class of the outcomes.
         world: the answer of a world, None where it did not run.
         first: its outcomes without these files.
         reader: reads those that were asked again.
     """
     later = list(first)
     if world is not None:
-        second = reader.read(world.second or ())
+        second = reader.read(kind, world.second or ())
         for position, outcome in zip(world.asked_again or (), second, strict=True):
             later[position] = outcome
     return later

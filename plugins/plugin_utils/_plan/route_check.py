@@ -13,17 +13,23 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (
     FolderEntry,
     RouteCheckAnswer,
     RouteCheckJob,
 )
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldResult
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Side, compare
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.outcome_diff import files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    AcceptEntry,
+    ComparedSide,
+    RouteCheckReport,
+    compare,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.outcome_diff import missing_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
@@ -43,11 +49,6 @@ FILES: t.Final = "+files"
 #: Ends of the names of directives whose files are replaced where they are missing.
 _FILES_OF_TLS: t.Final = ("_certificate", "_certificate_key", "_dhparam")
 TRACED: t.Final = {BEFORE: "before-traced", AFTER: "after-traced"}
-#: The outcome of any probe on a host without a configuration.
-_NOTHING: t.Final[Outcome] = {
-    "status": None, "closed": "refused", "location": None, "headers": [], "body_length": 0, "body_digest": "",
-    "upstreams": [], "errors": [], "hops": [], "chain": None, "trace": [],
-}  # fmt: skip
 
 
 @dataclass
@@ -107,7 +108,7 @@ class RouteCheck:
             return []
         return [FolderEntry(path, "file", None, encode_bytes(data)) for path, data in sorted(marked.items())]
 
-    def judge(self, answer: RouteCheckAnswer, *, accept: Sequence[Mapping[str, object]] = ()) -> Report:
+    def judge(self, answer: RouteCheckAnswer, *, accept: Sequence[AcceptEntry] = ()) -> RouteCheckReport:
         """Compare the outcomes in the host's answer.
 
         Args:
@@ -116,7 +117,7 @@ class RouteCheck:
 
         Raises:
             PlanError: a world that decides did not start.
-            RouteError: the outcomes or `accept` cannot be read.
+            RouteError: the outcomes cannot be read.
         """
         worlds, reader = answer.worlds, OutcomeReader()
         sides = {
@@ -126,7 +127,7 @@ class RouteCheck:
         self.probes = list(self.plan.probes)
         self._add_second(worlds, sides, reader)
         return compare(
-            [encode(probe) for probe in self.probes],
+            self.probes,
             sides[BEFORE],
             sides[AFTER],
             diff=t.cast("t.Any", self.diff),
@@ -136,50 +137,56 @@ class RouteCheck:
 
     def _side(
         self, worlds: Mapping[str, WorldResult], name: str, source: ConfigSource | None, reader: OutcomeReader
-    ) -> Side:
+    ) -> ComparedSide:
         if source is None:
-            return Side([{**_NOTHING, "id": probe.id} for probe in self.plan.probes])
+            return ComparedSide([ProbeOutcome(probe.id, closed="refused") for probe in self.plan.probes])
         world = _world(worlds, name, source)
         traced = _outcomes(worlds.get(TRACED[name]))
         repeated = _outcomes(worlds.get(AGAIN)) if name == BEFORE else None
-        return Side(
-            reader.read(world.outcomes or ()),
+        return ComparedSide(
+            reader.read(ProbeOutcome, world.outcomes or ()),
             config=source.loaded,
             markers={} if traced is None else self._markers.get(name, {}),
-            traced=None if traced is None else reader.read(traced),
-            again=None if repeated is None else reader.read(repeated),
+            traced=None if traced is None else reader.read(BlockTrace, traced),
+            again=None if repeated is None else reader.read(ProbeOutcome, repeated),
             notes=[
                 *_notes(world.facts, source),
                 *(f"not compared, but nginx reads it: {each}" for each in source.outside),
             ],
         )
 
-    def _add_second(self, worlds: Mapping[str, WorldResult], sides: Mapping[str, Side], reader: OutcomeReader) -> None:
+    def _add_second(
+        self, worlds: Mapping[str, WorldResult], sides: Mapping[str, ComparedSide], reader: OutcomeReader
+    ) -> None:
         """Add the requests whose outcome is another one once the files are there that nginx reported missing."""
-        count = len(self.plan.probes)
-        second = {name: with_files(worlds.get(name), side.outcomes, reader) for name, side in sides.items()}
+        count = len(self.probes)
+        second = {
+            name: with_files(ProbeOutcome, worlds.get(name), side.outcomes, reader) for name, side in sides.items()
+        }
         other = [
             index
             for index in range(count)
             if any(_shown(second[name][index]) != _shown(side.outcomes[index]) for name, side in sides.items())
         ]
         for index in other:
-            probe = self.plan.probes[index]
+            probe = self.probes[index]
             why = f"{probe.why}, with the files there that were missing"
-            paths = sorted({path for side in sides.values() for path in files(side.outcomes[index])})
+            paths = sorted({path for side in sides.values() for path in missing_files(side.outcomes[index])})
             self.probes.append(replace(probe, id=f"{probe.id}{FILES}", why=why, made_files=paths))
             self.missing[self.probes[-1].id] = paths
+        added = self.probes[count:]
         for name, side in sides.items():
             if side.traced:
-                traces = with_files(worlds.get(TRACED[name]), side.traced, reader)
-                side.traced = [*side.traced, *self._renamed(traces, other)]
-            outcomes = self._renamed(second[name], other)
+                known = t.cast("Sequence[BlockTrace]", side.traced)
+                traces = with_files(BlockTrace, worlds.get(TRACED[name]), known, reader)
+                side.traced = [*known, *_renamed(traces, other, added)]
+            outcomes = _renamed(second[name], other, added)
             side.outcomes = [*side.outcomes, *outcomes]
             side.again = side.again and [*side.again, *outcomes]
 
-    def _renamed(self, outcomes: Sequence[Outcome], indexes: Sequence[int]) -> list[Outcome]:
-        added = self.probes[len(self.plan.probes) :]
-        return [{**outcomes[index], "id": probe.id} for index, probe in zip(indexes, added, strict=True)]
+
+def _renamed(outcomes: Sequence[Outcome], indexes: Sequence[int], probes: Sequence[Probe]) -> list[Outcome]:
+    return [replace(outcomes[index], id=probe.id) for index, probe in zip(indexes, probes, strict=True)]
 
 
 def read_answer(answer: object) -> RouteCheckAnswer:
@@ -211,9 +218,9 @@ def _notes(facts: WorldFacts | None, source: ConfigSource) -> list[str]:
     return [*facts.notes, *(f"{path} is missing, a self-signed certificate stood for it" for path in replaced)]
 
 
-def _shown(outcome: Outcome) -> tuple[object, ...]:
+def _shown(outcome: ProbeOutcome) -> tuple[object, ...]:
     """Return what a client and the log show of an outcome."""
-    return tuple(outcome[name] for name in ("status", "closed", "location", "errors", "body_digest"))
+    return (outcome.status, outcome.closed, outcome.location, outcome.errors, outcome.body_digest)
 
 
 def _world(worlds: Mapping[str, WorldResult], name: str, source: ConfigSource) -> WorldResult:

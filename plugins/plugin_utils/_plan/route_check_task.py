@@ -16,9 +16,16 @@ from dataclasses import dataclass, fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckAnswer
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, guilty_classes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    AcceptEntry,
+    BehaviourChange,
+    GateFailure,
+    RouteCheckReport,
+    guilty_classes,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, read_access_log
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import render
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.text import (
     expectation_text,
@@ -28,7 +35,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_chec
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from .bisect import FailingRequest, Search, counted
+from .bisect import FailingRequest, Search
 from .bisect_task import search
 from .controller import HOST_ERRORS, Controller
 from .errors import PlanError
@@ -142,7 +149,7 @@ class _RouteCheckTask:
         return read_access_log(full, configs=configs, log_format=self.options.log_format)
 
     def _judged(self, check: RouteCheck, answer: RouteCheckAnswer) -> Values:
-        report = check.judge(answer, accept=self.options.accept)
+        report = check.judge(answer, accept=list(map(AcceptEntry.from_json, self.options.accept)))
         guilty = report.gate(self.options.fail_on, fail_on_unverified=self.options.fail_on_unverified)
         result: Values = {
             "changed": False,
@@ -150,7 +157,7 @@ class _RouteCheckTask:
             **report.as_dict(),
             "difference": _difference(check),
             "refused": bool(guilty),
-            "guilty": guilty,
+            "guilty": [each.as_dict() for each in guilty],
             "worlds": {name: _facts(world) for name, world in answer.worlds.items()},
             "diff": {"prepared": render("text", report)},
             "msg": headline(report),
@@ -188,7 +195,7 @@ class _RouteCheckTask:
         tried = f"{counted(found.worlds, 'combination')} of {counted(found.changes, 'change')} tried"
         return result, [f"guilty ({tried}):", *(f"    {line}" for line in found.culprits)]
 
-    def _write(self, report: Report) -> None:
+    def _write(self, report: RouteCheckReport) -> None:
         options = self.options
         for name, path in (options.report or {}).items():
             if path:
@@ -220,29 +227,26 @@ def _unverified(reason: str, *, require: bool) -> Values:
     return {**result, "warnings": [message]}
 
 
-def _failing(guilty: list[dict[str, t.Any]], check: RouteCheck) -> list[FailingRequest]:
+def _failing(guilty: list[GateFailure], check: RouteCheck) -> list[FailingRequest]:
     """Return a request for each guilty group and expectation, the worst first."""
     probes = {probe.id: probe for probe in check.probes}
     found: dict[str, FailingRequest] = {}
     for each in guilty:
-        identity = str(each.get("probe") or (each.get("example") or {}).get("probe"))
-        if identity in probes:
-            if identity not in found:
-                probe, missing = probes[identity], check.missing.get(identity, [])
-                found[identity] = FailingRequest(probe, [], missing)
-            found[identity].about.extend(each.get("failed") or [each["class"]])
+        if each.probe in probes:
+            if each.probe not in found:
+                found[each.probe] = FailingRequest(probes[each.probe], [], check.missing.get(each.probe, []))
+            found[each.probe].about.extend(each.about)
     return list(found.values())
 
 
-def _guilty_lines(guilty: list[dict[str, t.Any]], report: Report) -> list[str]:
+def _guilty_lines(guilty: list[GateFailure], report: RouteCheckReport) -> list[str]:
     lines: list[str] = []
-    examples = {(each.get("class"), (each.get("example") or {}).get("probe")) for each in guilty}
-    groups = [change for change in report.changes if (change.name, change.example.probe) in examples]
+    groups = [each.reason for each in guilty if isinstance(each.reason, BehaviourChange)]
     for change in groups[:_MOST_SHOWN]:
         lines += group_lines(change)
     if len(groups) > _MOST_SHOWN:
         lines.append(f"... and {counted(len(groups) - _MOST_SHOWN, 'more group')} of changes")
     lines += [f"EXPECTED {expectation_text(each)}" for each in report.failed_expectations]
-    if any(each["class"] == "not-verified" for each in guilty):
+    if any(each.name == "not-verified" for each in guilty):
         lines += [f"NOT VERIFIED {unverified_text(each)}" for each in report.unverified_changes]
     return lines

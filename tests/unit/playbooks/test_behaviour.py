@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from test_deploy import SITE, Instance, Play, executions, free_port, last_report, play, src, web1
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.classes import guilty_classes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.change_classes import guilty_classes
 
 pytestmark = [pytest.mark.nginx, pytest.mark.root]
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reports of a route check: `render(name, report)`."""
+"""The formats of a route check's report: `render(name, report)`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from . import data, html, junit, markdown, text
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import RouteCheckReport
 
-#: Name -> the file ending that people expect of it.
+#: Format -> the usual ending of its files.
 FORMATS: t.Final[dict[str, str]] = {
     "text": ".txt",
     "json": ".json",
@@ -32,18 +32,18 @@ FORMATS: t.Final[dict[str, str]] = {
 
 
 def render(
-    name: str, report: Report, *, fail_on: Sequence[str] = DEFAULT_FAIL_ON, fail_on_unverified: bool = False
+    name: str, report: RouteCheckReport, *, fail_on: Sequence[str] = DEFAULT_FAIL_ON, fail_on_unverified: bool = False
 ) -> str:
-    """A report in one of `FORMATS`; it ends with a line break.
+    """Write a report in one of `FORMATS`, with a line break at its end.
 
     Args:
         name: the format.
-        report: what was found.
-        fail_on: as for `Report.gate`; what fails it is a failure in JUnit.
-        fail_on_unverified: as for `Report.gate`.
+        report: the report.
+        fail_on: as for `RouteCheckReport.gate`, for JUnit.
+        fail_on_unverified: the same.
 
     Raises:
-        RouteError: there is no such format, or `fail_on` holds what is neither a class nor a risk.
+        RouteError: there is no such format, or `fail_on` holds a word that is neither a class nor a risk.
     """
     if name == "text":
         return text.render(report)

@@ -13,9 +13,9 @@ import json
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import RouteCheckReport
 
 
-def render(report: Report) -> str:
-    """`Report.as_dict()`; keys in one order, so that two reports can be compared as text."""
+def render(report: RouteCheckReport) -> str:
+    """Write a report as JSON, its keys in order, so that two reports can be compared as text."""
     return json.dumps(report.as_dict(), indent=2, sort_keys=True) + "\n"

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.environments import page_environment
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
 from . import text
 
 if t.TYPE_CHECKING:
     from jinja2 import Template
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import RouteCheckReport
 
 _MOST_GROUPS: t.Final = 200
 
@@ -31,7 +32,7 @@ def _template() -> Template:
     return page_environment(Path(__file__).parent / "templates").get_template("route_check.html.j2")
 
 
-def render(report: Report) -> str:
+def render(report: RouteCheckReport) -> str:
     """Write a report as an HTML page."""
     limits = [text.unverified_text(each) for each in report.unverified if each.kind == "limit"]
     lists = {
@@ -42,20 +43,22 @@ def render(report: Report) -> str:
         "Accept entries that nothing matches": [text.entry_text(entry) for entry in report.accept_unused],
         "Not to be seen here": limits,
         "Not reached by any request": text.uncovered_texts(report),
-        "Not compared, as it differs by itself": [f"{e['field']}: {e['requests']} requests" for e in report.noise],
+        "Not compared, as it differs by itself": [
+            f"{e.field}: {counted(e.requests, 'request')}" for e in report.unstable_fields
+        ],
     }
     return _template().render(
         headline=text.headline(report).removeprefix("nginx behaviour: "),
         risks=report.risks(),
         requests=report.requests,
         changed=report.changed_requests,
-        coverage={name: report.coverage.get(name) for name in ("servers", "locations", "ifs", "maps")},
-        traced=report.coverage.get("traced"),
+        coverage=report.coverage.counts,
+        traced=report.coverage.traced,
         changes=report.changes[:_MOST_GROUPS],
         left_out=max(0, len(report.changes) - _MOST_GROUPS),
         meaning={name: meaning for name, (_risk, meaning) in CLASSES.items()},
         cause=text.cause_text,
         most_causes=text.MOST_CAUSES * 3,
         lists={title: entries for title, entries in lists.items() if entries},
-        config=None if report.config is None else text.config_text(report),
+        config=text.config_text(report),
     )

@@ -20,12 +20,16 @@ from . import text
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange, Report
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+        BehaviourChange,
+        ExpectationResult,
+        RouteCheckReport,
+    )
 
 _NAME: t.Final = "nginx behaviour"
 
 
-def render(report: Report, fail_on: Sequence[str], *, fail_on_unverified: bool) -> str:
+def render(report: RouteCheckReport, fail_on: Sequence[str], *, fail_on_unverified: bool) -> str:
     """Write a report as JUnit's XML.
 
     A change that fails the gate is a failure, any other passes with its text in `system-out`. A change that is not
@@ -59,9 +63,9 @@ def _change(change: BehaviourChange, *, guilty: bool) -> JUnitCase:
     return JUnitCase(change.server, name, "failure", shown, change.name, message)
 
 
-def _expectation(result: dict[str, t.Any]) -> JUnitCase:
-    classname, name = str(result.get("file") or "expectations"), f"{result['name']}: {result['request']}"
-    if result.get("ok"):
+def _expectation(result: ExpectationResult) -> JUnitCase:
+    classname, name = result.file, f"{result.name}: {result.request}"
+    if result.ok:
         return JUnitCase(classname, name)
     shown = text.expectation_text(result)
     return JUnitCase(classname, name, "failure", shown, "expectation-failed", shown)

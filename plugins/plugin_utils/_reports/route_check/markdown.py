@@ -16,27 +16,29 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.markdown im
     escape_comment,
     escape_in_tag,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
 from . import text
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange, Report
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange, RouteCheckReport
 
 #: A comment on GitHub holds 65,536 characters.
 _MOST_GROUPS: t.Final = 40
 _MOST_ENTRIES: t.Final = 50
 
 
-def render(report: Report) -> str:
+def render(report: RouteCheckReport) -> str:
     """Write a report as Markdown."""
     lines = ["# nginx behaviour", "", escape_comment(text.headline(report).removeprefix("nginx behaviour: ")), ""]
     lines += _table(report)
     for change in report.changes[:_MOST_GROUPS]:
         lines += _details(change)
     if len(report.changes) > _MOST_GROUPS:
-        lines += [f"{len(report.changes) - _MOST_GROUPS} more groups of changes are in the JSON report.", ""]
+        left_out = counted(len(report.changes) - _MOST_GROUPS, "more group")
+        lines += [f"The JSON report has {left_out} of changes.", ""]
     lines += _list("Failed expectations", map(text.expectation_text, report.failed_expectations))
     lines += _list("Changed, not verified", map(text.unverified_text, report.unverified_changes))
     lines += _list("Expected changes", map(text.accepted_text, report.accepted))
@@ -50,7 +52,7 @@ def render(report: Report) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _table(report: Report) -> Iterator[str]:
+def _table(report: RouteCheckReport) -> Iterator[str]:
     if not report.changes:
         yield from ("No request gets anything else than before.", "")
         return

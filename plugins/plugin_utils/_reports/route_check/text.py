@@ -5,77 +5,87 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The report as text, for Ansible's `--diff` and for terminals: the numbers first, then one paragraph per group."""
+"""Text for Ansible's `--diff` and for terminals: a line of numbers, then a paragraph per group of changes."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Unverified
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    AcceptEntry,
+    ExpectationResult,
+    RouteCheckReport,
+    Unverified,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import MOST_LISTED
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.attribution import SemanticChange
 
-#: Groups and entries that are written out; the rest is counted.
+#: Groups, entries and causes that are written out; others are counted.
 MOST_GROUPS: t.Final = 50
 MOST_ENTRIES: t.Final = 20
 MOST_CAUSES: t.Final = 3
 _SIGNS: t.Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "renamed": "~", "reordered": ">"}
 
 
-def render(report: Report) -> str:
-    """The whole report; it ends with a line break."""
+def render(report: RouteCheckReport) -> str:
+    """Write a report as text."""
     lines = [headline(report)]
     for change in report.changes[:MOST_GROUPS]:
         lines += group_lines(change)
-    lines += _more(len(report.changes) - MOST_GROUPS, "groups of changes")
-    lines += _expectations(report)
+    left_out = len(report.changes) - MOST_GROUPS
+    if left_out > 0:
+        lines.append(f"... and {counted(left_out, 'more group')} of changes")
+    lines += _section("failed expectations:", [expectation_text(each) for each in report.failed_expectations])
     lines += _section("expected changes (accept):", [accepted_text(change) for change in report.accepted])
     lines += _section("accept entries that have expired:", [entry_text(entry) for entry in report.accept_expired])
     lines += _section("accept entries that nothing matches:", [entry_text(entry) for entry in report.accept_unused])
     lines += _section("changed, not verified:", [unverified_text(each) for each in report.unverified_changes])
-    lines += _section(
-        "not to be seen here:", [unverified_text(each) for each in report.unverified if each.kind == "limit"]
-    )
-    lines += _uncovered(report)
-    lines += _noise(report)
+    limits = [unverified_text(each) for each in report.unverified if each.kind == "limit"]
+    lines += _section("not to be seen here:", limits)
+    lines += _section("not reached by any request:", uncovered_texts(report), len(report.coverage.uncovered))
+    lines += _unstable_fields(report)
     if report.config is not None:
         lines.append(config_text(report))
     return "\n".join(lines) + "\n"
 
 
-def headline(report: Report) -> str:
-    """The numbers: requests, changes, what is not verified, coverage, and the worst of it."""
-    covered, total = report.coverage.get("covered", 0), report.coverage.get("total", 0)
-    coverage = f"coverage {covered}/{total} blocks" if report.coverage.get("traced") else "coverage unknown"
+def headline(report: RouteCheckReport) -> str:
+    """Write the numbers of a report in one line: requests, changes, coverage, and how many groups of which risk."""
+    coverage = report.coverage
     numbers = [
-        f"{report.requests} {'request' if report.requests == 1 else 'requests'}",
+        counted(report.requests, "request"),
         f"{report.changed_requests} changed",
         f"{len(report.unverified_changes)} unverified",
-        coverage,
+        f"coverage {coverage.covered}/{coverage.total} blocks" if coverage.traced else "coverage unknown",
     ]
     if report.expectations:
-        numbers.append(f"{len(report.failed_expectations)} of {len(report.expectations)} expectations failed")
+        numbers.append(
+            f"{len(report.failed_expectations)} of {counted(len(report.expectations), 'expectation')} failed"
+        )
     risks = [f"{number} {risk}" for risk, number in report.risks().items() if number]
     return f"nginx behaviour: {', '.join(numbers)}" + (f"      ({', '.join(risks)})" if risks else "")
 
 
 def group_lines(change: BehaviourChange) -> Iterator[str]:
-    """One group: class, place and number, the request, before and after, why."""
-    count = f"{change.requests} {'request' if change.requests == 1 else 'requests'}"
+    """Write a group: class, place and number, the request, before and after, causes."""
+    count = counted(change.requests, "request")
     yield f"{change.risk.upper()} {change.name}   {change.server}   {change.where}      {count}{_aside(change)}"
     yield f"    {change.example.request}"
     yield from _side("-", change.example.before)
     yield from _side("+", change.example.after)
     for note in change.notes:
         yield f"    {note}"
-    causes = change.causes[:MOST_CAUSES]
-    for position, cause in enumerate(causes):
+    for position, cause in enumerate(change.causes[:MOST_CAUSES]):
         yield f"    {'cause:' if not position else '      '} {cause_text(cause)}"
-    if len(change.causes) > MOST_CAUSES:
-        yield f"           and {len(change.causes) - MOST_CAUSES} more changes of the configuration"
+    left_out = len(change.causes) - MOST_CAUSES
+    if left_out > 0:
+        yield f"           and {counted(left_out, 'more change')} of the configuration"
 
 
 def _aside(change: BehaviourChange) -> str:
@@ -88,75 +98,63 @@ def _side(sign: str, lines: Iterable[str]) -> Iterator[str]:
         yield f"  {sign}   {'  ' if position else ''}{line}"
 
 
-def cause_text(cause: dict[str, t.Any]) -> str:
-    """A semantic change with its place: `conf.d/a.conf:16 ~ location /p/: rewrite ...`."""
-    place = cause.get("after") or cause.get("before") or {}
-    return f"{place.get('file')}:{place.get('line')} {_SIGNS.get(cause['kind'], '~')} {cause['line']}"
+def cause_text(cause: SemanticChange) -> str:
+    """Write a change of the configuration with its place: `conf.d/a.conf:16 ~ location /p/: rewrite ...`."""
+    place = cause.after or cause.before
+    where = f"{place.file}:{place.line} " if place else ""
+    return f"{where}{_SIGNS.get(cause.kind, '~')} {cause.line}"
 
 
-def entry_text(entry: dict[str, t.Any]) -> str:
-    """An entry of `accept` as it was written."""
-    place = f"{entry['file']}:{entry.get('line')} " if entry.get("file") else ""
-    return place + ", ".join(f"{key}: {value}" for key, value in entry.items() if key not in ("file", "line"))
+def entry_text(entry: AcceptEntry) -> str:
+    """Write an entry of `accept` with its place."""
+    place = f"{entry.file}:{entry.line} " if entry.file else ""
+    return place + ", ".join(f"{key}: {value}" for key, value in entry.as_dict().items() if key not in ("file", "line"))
 
 
 def unverified_text(each: Unverified) -> str:
-    """What is not verified, where, and why."""
+    """Write a gap: where, what and why."""
     place = f"{each.file}:{each.line} " if each.file else ""
     return f"{place}{each.what}: {each.reason}"
 
 
-def expectation_text(result: dict[str, t.Any]) -> str:
-    """A failed expectation: where it is written, its name and request, and what was seen instead."""
-    wrong = "; ".join(
-        f"{name} should be {result['expected'].get(name)}, is {result['got'].get(name)}" for name in result["failed"]
-    )
-    return f"{result['file']}:{result['line']} {result['name']}: {result['request']}: {wrong}"
+def expectation_text(result: ExpectationResult) -> str:
+    """Write a failed expectation: where it is written, its name and request, and what differs."""
+    wrong = "; ".join(f"{name} should be {result.expected[name]}, is {result.got[name]}" for name in result.failed)
+    return f"{result.file}:{result.line} {result.name}: {result.request}: {wrong}"
 
 
 def accepted_text(change: BehaviourChange) -> str:
-    """An expected change in one line."""
-    until = (change.accepted or {}).get("until")
+    """Write an accepted change in one line."""
+    until = change.accepted.until if change.accepted else None
     when = f" (accepted until {until})" if until else " (accepted)"
-    return f"{change.name} {change.server} {change.where}, {change.requests} requests{when}"
+    return f"{change.name} {change.server} {change.where}, {counted(change.requests, 'request')}{when}"
 
 
-def _expectations(report: Report) -> list[str]:
-    return _section("failed expectations:", [expectation_text(each) for each in report.failed_expectations])
-
-
-def uncovered_texts(report: Report) -> list[str]:
-    """The blocks that no request reached, each with its place and its server."""
+def uncovered_texts(report: RouteCheckReport) -> list[str]:
+    """Write the blocks that no request reached, each with its place and server."""
     return [
-        f"{entry['file']}:{entry['line']} {entry['block']}"
-        + (f" in {entry['server']}" if entry["server"] and entry["kind"] != "server" else "")
-        for entry in report.coverage.get("uncovered", ())
+        f"{each.file}:{each.line} {each.block}"
+        + (f" in {each.server}" if each.server and each.kind != "server" else "")
+        for each in report.coverage.uncovered[:MOST_LISTED]
     ]
 
 
-def _uncovered(report: Report) -> list[str]:
-    return _section("not reached by any request:", uncovered_texts(report), report.coverage.get("uncovered_count"))
-
-
-def _noise(report: Report) -> list[str]:
-    fields = [f"{entry['field']} ({entry['requests']} requests)" for entry in report.noise[:MOST_ENTRIES]]
-    return [f"not compared, as it differs by itself: {', '.join(fields)}"] if fields else []
-
-
-def config_text(report: Report) -> str:
-    """The semantic diff in one line."""
-    config = report.config or {}
-    text = config.get("text") or ", ".join(f"{key} {value}" for key, value in sorted(config.items()))
+def config_text(report: RouteCheckReport) -> str:
+    """Write the semantic diff in one line; "" without one."""
+    if report.config is None:
+        return ""
     more = f"; {report.unobserved} changed nothing that a request shows" if report.unobserved else ""
-    return f"config: {text}{more}"
+    return f"config: {report.config.text}{more}"
+
+
+def _unstable_fields(report: RouteCheckReport) -> list[str]:
+    fields = [f"{each.field} ({counted(each.requests, 'request')})" for each in report.unstable_fields[:MOST_ENTRIES]]
+    return [f"not compared, as it differs by itself: {', '.join(fields)}"] if fields else []
 
 
 def _section(title: str, entries: list[str], count: int | None = None) -> list[str]:
     if not entries:
         return []
-    shown = [f"    {entry}" for entry in entries[:MOST_ENTRIES]]
-    return [title, *shown, *_more((count or len(entries)) - MOST_ENTRIES, "", indent="    ")]
-
-
-def _more(number: int, what: str, indent: str = "") -> list[str]:
-    return [f"{indent}... and {number} more {what}".rstrip()] if number > 0 else []
+    left_out = (count or len(entries)) - MOST_ENTRIES
+    more = [f"    ... and {left_out} more"] if left_out > 0 else []
+    return [title, *(f"    {entry}" for entry in entries[:MOST_ENTRIES]), *more]

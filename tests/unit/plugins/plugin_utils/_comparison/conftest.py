@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import typing as t
+from dataclasses import replace
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Side, compare
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    ComparedSide,
+    RouteCheckReport,
+    compare,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import diff as semantic_diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import instrument
@@ -23,7 +31,7 @@ class Make:
     """`probe(url)`, `outcome(status)`, `upstream(target)`, `side(config, outcomes)`."""
 
     @staticmethod
-    def probe(url: str = "http://www.example.com/", number: int = 1, **changed: t.Any) -> Dict:
+    def probe(url: str = "http://www.example.com/", number: int = 1, **changed: t.Any) -> Probe:
         scheme, _sep, rest = url.partition("://")
         host, slash, path = rest.partition("/")
         ssl = scheme == "https"
@@ -52,10 +60,10 @@ class Make:
             "answers": [],
             "follow": True,
         }
-        return {**probe, **changed}
+        return decode(Probe, {**probe, **changed})
 
     @staticmethod
-    def outcome(status: int | None = 200, number: int = 1, **changed: t.Any) -> Dict:
+    def outcome(status: int | None = 200, number: int = 1, **changed: t.Any) -> ProbeOutcome:
         body = str(changed.pop("body", f"body of {status}")).encode()
         headers = changed.pop("headers", {})
         headers = list(map(list, headers.items())) if isinstance(headers, dict) else headers
@@ -74,7 +82,7 @@ class Make:
             "chain": None,
             "trace": [],
         }
-        return {**outcome, **changed}
+        return decode(ProbeOutcome, {**outcome, **changed})
 
     @staticmethod
     def upstream(target: str = "http://app:8080", uri: str = "/", **changed: t.Any) -> Dict:
@@ -94,20 +102,24 @@ class Make:
     def config(text: str) -> t.Any:
         return load_files({"nginx.conf": f"events {{}}\nhttp {{\n{text}\n}}\n".encode()}, config_dir="/etc/nginx")
 
-    def side(self, text: str, outcomes: list[Dict], ways: list[str] | None = None, **more: t.Any) -> Side:
+    def side(
+        self, text: str, outcomes: list[ProbeOutcome], ways: list[str] | None = None, **more: t.Any
+    ) -> ComparedSide:
         """`ways` name the blocks that each probe passed, by the words that they begin with, separated by `>`."""
         config = self.config(text)
         markers = instrument(config)[1]
         traced = None
         if ways is not None:
-            traced = [{**each, "trace": _marks(way, markers)} for each, way in zip(outcomes, ways, strict=True)]
-        return Side(outcomes, config=config, markers=markers if ways is not None else {}, traced=traced, **more)
+            traced = [replace(each, trace=_marks(way, markers)) for each, way in zip(outcomes, ways, strict=True)]
+        return ComparedSide(outcomes, config=config, markers=markers if ways is not None else {}, traced=traced, **more)
 
-    def compare(self, probes: list[Dict], before: Side, after: Side, **more: t.Any) -> Report:
+    def compare(
+        self, probes: list[Probe], before: ComparedSide, after: ComparedSide, **more: t.Any
+    ) -> RouteCheckReport:
         diff = semantic_diff(before.config, after.config) if before.config and after.config else None
         return compare(probes, before, after, diff=diff, **more)
 
-    def classes(self, before: Dict, after: Dict, probe: Dict | None = None) -> list[str]:
+    def classes(self, before: ProbeOutcome, after: ProbeOutcome, probe: Probe | None = None) -> list[str]:
         """The classes of one request without any configuration."""
         report = compare([probe or self.probe()], [before], [after])
         return [change.name for change in report.changes]

@@ -218,7 +218,7 @@ def test_content_without_its_authorisation(make: t.Any) -> None:
     )
     changes = make.compare([make.probe("http://a/app")], before, after).changes
     assert [change.name for change in changes] == ["auth-subrequest-removed"]
-    assert "auth_request" in changes[0].causes[0]["line"]
+    assert "auth_request" in changes[0].causes[0].line
 
 
 def test_content_without_its_authorisation_that_a_prefix_answers(make: t.Any) -> None:

@@ -10,10 +10,17 @@ import datetime as dt
 import json
 import time
 import typing as t
+from dataclasses import replace
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Side, compare
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    AcceptEntry,
+    ComparedSide,
+    ExpectationResult,
+    RouteCheckReport,
+    compare,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
 
 TODAY = dt.date(2026, 11, 22)
@@ -28,7 +35,7 @@ server {
 """
 
 
-def listed(report: Report) -> list[tuple[str, str, str, int]]:
+def listed(report: RouteCheckReport) -> list[tuple[str, str, str, int]]:
     return [(change.name, change.server, change.where, change.requests) for change in report.changes]
 
 
@@ -41,7 +48,7 @@ def test_listeners_of_both_families_are_one(make: t.Any) -> None:
     report = make.compare(probes, make.side(SHOP, outcomes, ways), make.side(new, worse, ways))
     assert listed(report) == [("lost", "www.example.com", "location /a", 2)]
     assert report.changes[0].listeners == ("*:80", "[::]:80")
-    assert [cause["after"]["line"] for cause in report.changes[0].causes] == [8]
+    assert [cause.after.line for cause in report.changes[0].causes] == [8]
 
 
 def test_the_whole_server_is_said_once(make: t.Any) -> None:
@@ -67,7 +74,7 @@ def test_one_cause_is_one_group_over_all_servers(make: t.Any) -> None:
     assert [(change.name, change.requests, len(change.servers)) for change in report.changes] == [
         ("security-header-removed", 20, 20)
     ]
-    assert report.changes[0].causes[0]["before"] == {"file": "nginx.conf", "line": 3}
+    assert report.changes[0].causes[0].as_dict()["before"] == {"file": "nginx.conf", "line": 3}
     assert report.changes[0].example.before == ("200 11 bytes, sha256 1754a84f66b0", "X-Frame-Options: DENY")
     assert report.changes[0].example.after[1] == "no X-Frame-Options"
 
@@ -99,7 +106,7 @@ def test_a_typo_in_a_name_is_one_line(make: t.Any) -> None:
     report = make.compare(probes, before, after)
     assert listed(report) == [("lost", "www.example.com and 1 more", "server name", 6)]
     assert report.changes[0].notes[0].endswith("; name gained: wwww.example.com")
-    assert "renamed to wwww.example.com" in report.changes[0].causes[0]["line"]
+    assert "renamed to wwww.example.com" in report.changes[0].causes[0].line
 
 
 def test_a_new_server_is_news_whatever_the_default_said(make: t.Any) -> None:
@@ -162,12 +169,12 @@ def test_made_up_circumstances_come_below_plain_ones(make: t.Any) -> None:
     assert report.changes[1].example.request == "GET http://www.example.com/b while any upstream answers 502"
 
 
-def accepting(make: t.Any, *entries: dict[str, t.Any]) -> Report:
+def accepting(make: t.Any, *entries: dict[str, t.Any]) -> RouteCheckReport:
     probes = [make.probe("http://www.example.com/a"), make.probe("http://www.example.com/b", 2)]
     ways = ["server > location /a", "server > location /b"]
     old = make.side(SHOP, [make.outcome(200), make.outcome(200, 2)], ways)
     new = make.side(SHOP, [make.outcome(500), make.outcome(500, 2)], ways)
-    return compare(probes, old, new, accept=entries, today=TODAY)
+    return compare(probes, old, new, accept=map(AcceptEntry.from_json, entries), today=TODAY)
 
 
 ENTRY = {"class": "error-introduced", "server": "*.example.com", "location": "/a", "until": "2026-11-22"}
@@ -210,13 +217,13 @@ def test_entries_that_cannot_be_read(make: t.Any, entry: dict[str, t.Any], messa
 def test_noise_is_not_compared(make: t.Any) -> None:
     probe = make.probe()
 
-    def outcome(number: str, **changed: t.Any) -> dict[str, t.Any]:
+    def outcome(number: str, **changed: t.Any) -> t.Any:
         return make.outcome(200, headers={"X-Request-Id": number}, **changed)
 
-    before = Side([outcome("1")], again=[outcome("2")])
+    before = ComparedSide([outcome("1")], again=[outcome("2")])
     report = compare([probe], before, [outcome("3")])
     assert report.changes == []
-    assert report.noise == [{"field": "header x-request-id", "requests": 1, "example": "p1"}]
+    assert report.as_dict()["noise"] == [{"field": "header x-request-id", "requests": 1, "example": "p1"}]
     assert [c.name for c in compare([probe], before, [outcome("3", body="x")]).changes] == ["file-changed"]
 
 
@@ -245,7 +252,7 @@ LEFT_TO_CHANCE = {
 
 @pytest.mark.parametrize(("text", "told"), LEFT_TO_CHANCE.values(), ids=LEFT_TO_CHANCE)
 def test_what_is_left_to_chance_is_no_change_without_a_cause(make: t.Any, text: str, told: list[str]) -> None:
-    def sides(after: str) -> Report:
+    def sides(after: str) -> RouteCheckReport:
         return make.compare(
             [make.probe()],
             make.side(text, [make.outcome(302, location="/a")], ["server > location /"]),
@@ -254,22 +261,22 @@ def test_what_is_left_to_chance_is_no_change_without_a_cause(make: t.Any, text: 
 
     same = sides(text)
     assert [change.name for change in same.changes] == told
-    assert same.noise == ([] if told else [{"field": "location", "requests": 1, "example": "p1"}])
+    assert same.as_dict()["noise"] == ([] if told else [{"field": "location", "requests": 1, "example": "p1"}])
     # Where the block itself is another, it is told whatever it uses.
     changed = sides(text.replace("return 302", "add_header X-New 1; return 302"))
     assert [change.name for change in changed.changes] == ["redirect-changed"]
 
 
 def test_an_answer_that_varies_is_not_verified(make: t.Any) -> None:
-    before = Side([make.outcome(200)], again=[make.outcome(404)])
+    before = ComparedSide([make.outcome(200)], again=[make.outcome(404)])
     report = compare([make.probe()], before, [make.outcome(404)])
     assert [each.kind for each in report.unverified_changes] == ["unstable"]
     assert report.verdicts == {"verified": 0, "approx": 0, "not-verified": 1}
-    assert report.gate(fail_on_unverified=True)[0]["class"] == "not-verified"
+    assert report.gate(fail_on_unverified=True)[0].name == "not-verified"
 
 
 def test_an_error_is_told_even_when_it_comes_and_goes(make: t.Any) -> None:
-    before = Side([make.outcome(200)], again=[make.outcome(404)])
+    before = ComparedSide([make.outcome(200)], again=[make.outcome(404)])
     assert [change.name for change in compare([make.probe()], before, [make.outcome(500)]).changes] == [
         "error-introduced"
     ]
@@ -278,7 +285,7 @@ def test_an_error_is_told_even_when_it_comes_and_goes(make: t.Any) -> None:
 def test_coverage_is_counted_by_kind(make: t.Any) -> None:
     probes = [make.probe("http://a/s", 1)]
     side = make.side(SHOP + "map $uri $m { /x 1; /y 2; }", [make.outcome(200)], ["server > location /b > if"])
-    coverage = compare(probes, side, side).coverage
+    coverage = compare(probes, side, side).coverage.as_dict()
     assert coverage["servers"] == {"covered": 1, "total": 1}
     assert coverage["locations"] == {"covered": 1, "total": 3}
     assert coverage["ifs"] == {"covered": 1, "total": 1}
@@ -296,7 +303,7 @@ def test_a_changed_block_that_nothing_reaches_is_never_silent(make: t.Any) -> No
         ("location /b", "no request reaches it")
     ]
     assert report.gate() == []
-    assert [guilty["class"] for guilty in report.gate(fail_on_unverified=True)] == ["not-verified"]
+    assert [guilty.name for guilty in report.gate(fail_on_unverified=True)] == ["not-verified"]
 
 
 def test_a_change_behind_lua_is_only_approximate(make: t.Any) -> None:
@@ -341,27 +348,28 @@ def test_stream_and_maps_and_upstreams_have_to_be_reached_too(make: t.Any) -> No
 @pytest.mark.parametrize("missing", ["before", "after"])
 def test_a_side_without_an_outcome_for_each_request_is_an_error(make: t.Any, missing: str) -> None:
     sides = {"before": [make.outcome()], "after": [make.outcome()], missing: []}
-    with pytest.raises(RouteError, match="1 requests have 0 outcomes"):
+    with pytest.raises(RouteError, match=r"0 outcomes of the .* configuration for 1 request"):
         compare([make.probe()], sides["before"], sides["after"])
 
 
 class Expectation:
-    accept: t.ClassVar[list[dict[str, t.Any]]] = []
+    accept: t.ClassVar[list[AcceptEntry]] = []
 
     @staticmethod
-    def check(_outcomes: t.Any, **_more: t.Any) -> list[dict[str, t.Any]]:
+    def check(_outcomes: t.Any, **_more: t.Any) -> list[ExpectationResult]:
         result = {"file": "routes.yml", "line": 3, "request": "GET http://a/", "probe": "e1.1", "name": "closed"}
-        wrong = {"ok": False, "expected": {"status": "403"}, "got": {"status": "200"}, "failed": ["status"]}
-        return [{**result, **wrong}, {**result, "ok": True, "expected": {}, "got": {}, "failed": []}]
+        wrong = {"ok": False, "expected": {"status": "403"}, "got": {"status": "200"}, "failed": ("status",)}
+        fine = {"ok": True, "expected": {}, "got": {}, "failed": ()}
+        return [ExpectationResult(**result, **each) for each in (wrong, fine)]
 
 
 def test_a_failed_expectation_always_counts(make: t.Any) -> None:
     report = compare([make.probe()], [make.outcome()], [make.outcome()], expectations=Expectation())
-    assert report.summary()["expectations"] == {"passed": 1, "failed": 1}
-    assert [guilty["class"] for guilty in report.gate([])] == ["expectation-failed"]
+    assert report.as_dict()["summary"]["expectations"] == {"passed": 1, "failed": 1}
+    assert [guilty.name for guilty in report.gate([])] == ["expectation-failed"]
 
 
-def many(make: t.Any, number: int) -> tuple[list[t.Any], Side, Side]:
+def many(make: t.Any, number: int) -> tuple[list[t.Any], ComparedSide, ComparedSide]:
     text = "".join(
         f"server {{ server_name s{n}.test; location /a {{ return 200; }} location /b {{ return 200; }} }}\n"
         for n in range(number // 10)
@@ -378,10 +386,10 @@ def many(make: t.Any, number: int) -> tuple[list[t.Any], Side, Side]:
         side = make.side(text, outcomes, [""] * number)
         marks = list(side.markers)
         side.traced = [
-            {**each, "trace": [marks[3 * server], marks[3 * server + (1 if path == "a" else 2)]]}
+            replace(each, trace=[marks[3 * server], marks[3 * server + (1 if path == "a" else 2)]])
             for each, (server, path) in zip(outcomes, ways, strict=True)
         ]
-        side.again = [dict(each) for each in outcomes]
+        side.again = [replace(each) for each in outcomes]
         sides.append(side)
     return probes, *sides
 
@@ -414,7 +422,7 @@ def test_one_edit_in_many_servers_is_one_group(make: t.Any) -> None:
     for body in ("old", "new"):
         side = make.side(text(body), [make.outcome(200, number, body=body) for number in range(20)], ways)
         marks = list(side.markers)
-        side.traced = [{**each, "trace": marks[2 * n : 2 * n + 2]} for n, each in enumerate(side.outcomes)]
+        side.traced = [replace(each, trace=marks[2 * n : 2 * n + 2]) for n, each in enumerate(side.outcomes)]
         sides.append(side)
     changes = make.compare(probes, *sides).changes
     assert [(change.name, change.server, change.requests) for change in changes] == [
@@ -441,7 +449,7 @@ def test_a_rewrite_is_blamed_for_the_paths_that_it_matches_only(make: t.Any) -> 
     old_side = make.side(text, [make.outcome(200)] * 2, ["server > location /a", "server > location /b"])
     new_side = make.side(new, [make.outcome(410)] * 2, ["server > location /b"] * 2)
     changes = make.compare(probes, old_side, new_side).changes
-    blamed = {change.example.request: [cause["line"] for cause in change.causes] for change in changes}
+    blamed = {change.example.request: [cause.line for cause in change.causes] for change in changes}
     assert len(blamed["GET http://a/p"]) == 2
     assert [("rewrite" in line) for line in blamed["GET http://a/b"]] == [False]
 
@@ -463,7 +471,7 @@ def test_without_a_rewrite_that_fits_another_change_is_blamed(make: t.Any) -> No
         make.side(each, [make.outcome(status)], ["server > location /b"]) for each, status in ((text, 200), (new, 410))
     ]
     changes = make.compare([make.probe("http://a/b")], *sides).changes
-    assert ["X-A" in cause["line"] for cause in changes[0].causes] == [True]
+    assert ["X-A" in cause.line for cause in changes[0].causes] == [True]
 
 
 def test_what_only_redirects_lead_to_counts_with_its_url(make: t.Any) -> None:
@@ -479,7 +487,7 @@ def test_what_only_redirects_lead_to_counts_with_its_url(make: t.Any) -> None:
     # Where nobody asked for the URL itself, the redirect tells it.
     for side in sides:
         side.outcomes, side.traced = side.outcomes[1:], side.traced[1:]
-    report = compare(probes[1:], *(Side(s.outcomes, s.config, s.markers, s.traced) for s in sides))
+    report = compare(probes[1:], *(ComparedSide(s.outcomes, s.config, s.markers, s.traced) for s in sides))
     assert listed(report) == [("error-introduced", "www.example.com", "location /", 1)]
 
 
@@ -515,7 +523,7 @@ def test_a_rate_limit_leaves_a_block_verified(make: t.Any) -> None:
 
 def test_the_first_configuration_of_a_host_is_news(make: t.Any) -> None:
     probes = [make.probe("http://www.example.com/a", 1), make.probe("http://www.example.com/b", 2)]
-    nothing = Side([make.outcome(None, closed="refused")] * 2)
+    nothing = ComparedSide([make.outcome(None, closed="refused")] * 2)
     failed = make.outcome(500, errors=["rewrite or internal redirection cycle"])
     first = make.side(SHOP, [make.outcome(200), failed], ["server > location /a", "server > location /b"])
     report = compare(probes, nothing, first)
@@ -523,4 +531,4 @@ def test_the_first_configuration_of_a_host_is_news(make: t.Any) -> None:
         ("error-introduced", "location /b"),
         ("new", "location /a"),
     ]
-    assert report.coverage["covered"] == 3
+    assert report.coverage.covered == 3

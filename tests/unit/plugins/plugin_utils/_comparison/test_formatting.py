@@ -76,7 +76,7 @@ def test_loopback_is_reached_from_itself(make: t.Any) -> None:
 HOPS = [{"url": f"http://a/{number}", "status": 301, "location": f"/{number + 1}"} for number in range(12)]
 # Outcomes and their lines.
 OUTCOMES: dict[str, tuple[dict[str, t.Any], list[str]]] = {
-    "body": ({"body": "x"}, ["200 1 bytes, sha256 2d711642b726"]),
+    "body": ({"body": "x"}, ["200 1 byte, sha256 2d711642b726"]),
     "redirect": ({"status": 301, "location": "/b"}, ["301 -> /b"]),
     "refused": ({"status": None, "closed": "refused"}, ["no answer: the connection is refused, nothing listens"]),
     "closed": ({"status": None, "closed": "closed"}, ["no answer: nginx closes the connection"]),

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import typing as t
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES, Side, compare
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES, ComparedSide, compare
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import FORMATS, render
 
 TEXTS = st.text("abc/?=<&\x1b\u20ac", max_size=6)
@@ -34,14 +38,15 @@ UPSTREAMS = st.fixed_dictionaries(
 )
 
 
-def finish(outcome: dict[str, t.Any]) -> dict[str, t.Any]:
+def finish(outcome: dict[str, t.Any]) -> ProbeOutcome:
     status, location = outcome["status"], outcome["location"]
-    return {
+    told = {
         **outcome,
         "closed": outcome["closed"] if status is None else None,
         "location": location if status in (301, 302, 308) else None,
         "headers": outcome["headers"] if status is not None else [],
     }
+    return decode(ProbeOutcome, told)
 
 
 OUTCOMES = st.fixed_dictionaries(
@@ -63,11 +68,11 @@ OUTCOMES = st.fixed_dictionaries(
 PAIRS = st.lists(st.tuples(OUTCOMES, OUTCOMES), min_size=1, max_size=6)
 
 
-def probes_of(number: int) -> list[dict[str, t.Any]]:
+def probes_of(number: int) -> list[Probe]:
     listen = {"address": "0.0.0.0", "port": 80, "ssl": False}
     plain = {"origin": "generated", "why": "", "listen": listen, "sni": None, "method": "GET", "host": "a.test"}
     return [
-        {**plain, "id": f"p{index}", "target": f"/{'abcdef'[index]}", "headers": [], "answers": []}
+        decode(Probe, {**plain, "id": f"p{index}", "target": f"/{'abcdef'[index]}", "headers": [], "answers": []})
         for index in range(number)
     ]
 
@@ -75,7 +80,7 @@ def probes_of(number: int) -> list[dict[str, t.Any]]:
 @given(pairs=PAIRS)
 def test_a_configuration_is_like_itself(pairs: list[t.Any]) -> None:
     old = [before for before, _after in pairs]
-    assert compare(probes_of(len(old)), old, [dict(each) for each in old]).changes == []
+    assert compare(probes_of(len(old)), old, [replace(each) for each in old]).changes == []
 
 
 @settings(max_examples=200)
@@ -87,10 +92,10 @@ def test_no_other_status_is_silent(pairs: list[t.Any]) -> None:
     named = {probe for change in report.changes for probe in change.probes}
     named |= {each.what.removeprefix("request ") for each in report.unverified if each.kind == "unstable"}
     for probe, before, after in zip(probes, old, new, strict=True):
-        if before["status"] != after["status"]:
-            assert probe["id"] in named
-        if (after["status"] or 0) >= 500 > (before["status"] or 500):
-            assert any(c.name == "error-introduced" and probe["id"] in c.probes for c in report.changes)
+        if before.status != after.status:
+            assert probe.id in named
+        if (after.status or 0) >= 500 > (before.status or 500):
+            assert any(c.name == "error-introduced" and probe.id in c.probes for c in report.changes)
     assert all(change.name in CLASSES for change in report.changes)
 
 
@@ -98,7 +103,7 @@ def test_no_other_status_is_silent(pairs: list[t.Any]) -> None:
 def test_what_differs_by_itself_changes_nothing(pairs: list[t.Any]) -> None:
     """The new outcomes are those of the second run of the old configuration: no difference is a change."""
     old, again = ([pair[side] for pair in pairs] for side in (0, 1))
-    report = compare(probes_of(len(pairs)), Side(old, again=again), again)
+    report = compare(probes_of(len(pairs)), ComparedSide(old, again=again), again)
     assert {change.name for change in report.changes} <= {"cached-redirect-loop"}
 
 

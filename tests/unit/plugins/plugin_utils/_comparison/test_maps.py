@@ -56,7 +56,7 @@ CASES: dict[str, tuple[str, dict[str, t.Any], str, list[str]]] = {
 def test_entries(make: t.Any, text: str, changed: dict[str, t.Any], way: str, expected: list[str]) -> None:
     probe = make.probe("http://a.test/a", **changed)
     side = make.side(text, [make.outcome(200)], [way])
-    coverage = make.compare([probe], side, side).coverage
+    coverage = make.compare([probe], side, side).coverage.as_dict()
     unused = [each["block"].rpartition(": ")[2] for each in coverage["uncovered"] if each["kind"] == "map"]
     blocks = [d for d in side.config.walk() if d.name in ("map", "geo")]
     entries = [d.name for block in blocks for d in block.children if d.name not in ("hostnames", "proxy", "2")]

@@ -13,10 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report, Side, compare
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    ComparedSide,
+    RouteCheckReport,
+    compare,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import plan_probes
@@ -77,7 +82,7 @@ class Check:
         self.runs = 0
         self.instance = Instance(binary=shutil.which("nginx") or "/usr/sbin/nginx", config_dir="/etc/nginx")
 
-    def __call__(self, before: str, after: str) -> Report:
+    def __call__(self, before: str, after: str) -> RouteCheckReport:
         files = [{"nginx.conf": text.encode()} for text in (before, after)]
         configs = [load_files(each, config_dir="/etc/nginx") for each in files]
         plan = plan_probes(*configs)
@@ -86,17 +91,18 @@ class Check:
             changed, markers = instrument(config)
             outcomes = self._run(plan, content)
             traced = self._run(plan, {**content, **changed}, trace=True)
-            assert [each["status"] for each in traced] == [each["status"] for each in outcomes]
-            sides.append(Side(outcomes, config=config, markers=markers, traced=traced))
-        return compare([encode(probe) for probe in plan.probes], *sides, diff=diff(*configs))
+            assert [each.status for each in traced] == [each.status for each in outcomes]
+            assert outcomes
+            sides.append(ComparedSide(outcomes, config=config, markers=markers, traced=traced))
+        return compare(plan.probes, *sides, diff=diff(*configs))
 
-    def _run(self, plan: t.Any, files: dict[str, bytes], *, trace: bool = False) -> list[dict[str, t.Any]]:
+    def _run(self, plan: t.Any, files: dict[str, bytes], *, trace: bool = False) -> list[ProbeOutcome]:
         self.runs += 1
         folder = tree(self.folder / str(self.runs), files)
         with World(
             self.instance, folder, listens=[encode(listen) for listen in plan.listens], fs="empty", trace=trace
         ) as world:
-            return world.probe([encode(probe) for probe in plan.probes])
+            return [decode(ProbeOutcome, each) for each in world.probe([encode(probe) for probe in plan.probes])]
 
 
 @pytest.fixture
@@ -186,7 +192,7 @@ def test_breaking_changes_are_named(check: Check, old: str, new: str, name: str,
     report = check(before, before.replace(old, new))
     found = {change.name: change for change in reversed(report.changes)}
     assert name in found, [(change.name, change.where) for change in report.changes]
-    lines = json.dumps([each for change in report.changes if change.name == name for each in change.causes])
+    lines = json.dumps([each.as_dict() for change in report.changes if change.name == name for each in change.causes])
     assert cause in lines
     assert json.loads(json.dumps(report.as_dict())) == report.as_dict()
 
@@ -222,7 +228,7 @@ def test_three_runs_are_one(check: Check) -> None:
 
 
 def test_coverage_of_the_site(check: Check) -> None:
-    coverage = check(SITE, SITE).coverage
+    coverage = check(SITE, SITE).coverage.as_dict()
     assert (coverage["covered"], coverage["total"]) == (15, 15), coverage["uncovered"]
     # Nothing reads $bot.
     assert coverage["maps"] == {"covered": 2, "total": 4}, coverage["uncovered"]

@@ -13,11 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import compare
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.redirects import (
-    cached_loops,
-    clean_url,
-    url_of,
-)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.cached_redirects import cached_loops
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.probe_requests import clean_url, url_of
 
 Answer = tuple[int, str] | int
 SITE = "http://a.test"
@@ -91,7 +88,7 @@ def test_a_loop_is_a_change_of_its_own(make: t.Any) -> None:
     changes = compare(probes, old, new).changes
     assert [change.name for change in changes] == ["cached-redirect-loop", "status-changed"]
     assert changes[0].notes == ("http://a.test/a -> http://a.test/b (cached) -> http://a.test/a",)
-    assert changes[0].example.probe == probes[1]["id"], "the redirect that came is what closed the circle"
+    assert changes[0].example.probe == probes[1].id, "the redirect that came is what closed the circle"
 
 
 @pytest.mark.parametrize(
@@ -119,9 +116,9 @@ edges = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([301, 302, 308, 20
 
 @given(before=edges, after=edges)
 def test_every_loop_is_one_that_neither_configuration_has(before: t.Any, after: t.Any) -> None:
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.redirects import _Graph  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.cached_redirects import _RedirectGraph  # noqa: PLC0415
 
-    graph = _Graph()
+    graph = _RedirectGraph()
     for table, chosen in ((graph.before, before), (graph.after, after)):
         for source, status, target in chosen:
             if status != 200:

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.accepting import parse as parse_accepted
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import ExpectationResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, Place, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations, results, schema
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import BUILT_IN
@@ -87,8 +88,8 @@ expect:
         ("/old/a", [["X-Page", "a"]]),
         ("/old/b/c", [["X-Page", "b/c"]]),
     ]
-    outcomes = [{"id": f"e1.{n}", "status": 301, "location": "https://www.example.com/new/a"} for n in (1, 2)]
-    assert [result["ok"] for result in expectations.check(outcomes)] == [True, False]
+    outcomes = [ProbeOutcome(f"e1.{n}", 301, location="https://www.example.com/new/a") for n in (1, 2)]
+    assert [result.ok for result in expectations.check(outcomes)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -361,9 +362,9 @@ def test_any_tree_is_read_or_refused(tree: t.Any) -> None:
 # -- judgement
 
 
-def judge(then: str, outcome: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+def judge(then: str, outcome: dict[str, t.Any], **more: t.Any) -> ExpectationResult:
     [result] = case('{url: "https://www.example.com/a/b?c=d"}', then).check(
-        [{"id": "e1.1", **outcome}], config=SITE, **more
+        [decode(ProbeOutcome, {"id": "e1.1", **outcome})], config=SITE, **more
     )
     return result
 
@@ -460,9 +461,10 @@ OUTSIDE = {"status": 302, "location": "https://elsewhere.example/x", "chain": "e
 )  # fmt: skip
 def test_outcomes_are_judged(then: str, outcome: dict[str, t.Any], failed: list[str]) -> None:
     result = judge(then, outcome)
-    assert result["failed"] == failed, result
-    assert result["ok"] is not bool(failed)
-    assert set(result["expected"]) == set(result["got"]) >= set(failed)
+    assert list(result.failed) == failed, result
+    assert result.ok is not bool(failed)
+    assert set(result.expected) == set(result.got) >= set(failed)
+    assert result.expected
 
 
 MARKERS = {
@@ -485,21 +487,21 @@ MARKERS = {
     ],
 )
 def test_blocks_are_judged_by_the_trace(then: str, trace: list[str], failed: list[str]) -> None:
-    assert judge(then, {"status": 200, "trace": trace}, markers=MARKERS)["failed"] == failed
-    separate = [{"id": "e1.1", "trace": trace}]
-    assert judge(then, {"status": 200, "trace": []}, markers=MARKERS, traced=separate)["failed"] == failed
+    assert judge(then, {"status": 200, "trace": trace}, markers=MARKERS).failed == tuple(failed)
+    separate = [BlockTrace("e1.1", trace)]
+    assert judge(then, {"status": 200, "trace": []}, markers=MARKERS, traced=separate).failed == tuple(failed)
 
 
 def test_blocks_that_nobody_knows_are_not_fine() -> None:
     result = judge("{location_block: /}", {"status": 200})
-    assert result["got"] == {"location_block": "not known: the run that tells blocks is missing"}
-    assert not result["ok"]
+    assert result.got == {"location_block": "not known: the run that tells blocks is missing"}
+    assert not result.ok
 
 
 def test_requests_without_an_outcome_fail() -> None:
     expectations = case("{url: [https://www.example.com/, https://www.example.com/b]}", "{status: 200}")
-    results = expectations.check([{"id": "e1.2", "status": 200}, {"id": "p1", "status": 500}])
-    assert [(each["probe"], each["ok"], each["failed"]) for each in results] == [
+    results = expectations.check([ProbeOutcome("e1.2", 200), ProbeOutcome("p1", 500)])
+    assert [(each.probe, each.ok, list(each.failed)) for each in results] == [
         ("e1.1", False, ["outcome"]),
         ("e1.2", True, []),
     ]
@@ -507,7 +509,7 @@ def test_requests_without_an_outcome_fail() -> None:
 
 def test_a_result_says_what_where_and_why() -> None:
     result = judge("{status: 200, headers: {A: b}}", {"status": 404, "headers": []})
-    assert result == {
+    assert result.as_dict() == {
         "name": "a case",
         "ok": False,
         "expected": {"status": "200", "headers: A": "b"},
@@ -530,7 +532,7 @@ accept:
 """
     accept = Expectations.load(text, "routes.yml").accept
     place = {"file": "routes.yml", "line": 3}
-    assert [parse_accepted(entry).as_dict() for entry in accept] == [
+    assert [entry.as_dict() for entry in accept] == [
         {
             "class": name,
             "server": "*.example.com",

@@ -20,8 +20,9 @@ from ansible.template import Templar
 from ansible.utils.vars import combine_vars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import run_worlds
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
@@ -99,7 +100,10 @@ def run(
     worlds = run_worlds(job)["worlds"]
     assert "error" not in worlds["plain"], worlds
     assert "error" not in worlds["traced"], worlds
-    return worlds["plain"]["outcomes"], worlds["traced"]["outcomes"], markers
+    plain, instrumented = (
+        [decode(ProbeOutcome, each) for each in worlds[name]["outcomes"]] for name in ("plain", "traced")
+    )
+    return plain, instrumented, markers
 
 
 @pytest.fixture
@@ -121,15 +125,17 @@ def test_every_block_that_probes_are_made_for_is_reached(work: Path) -> None:
     config = load_path(str(folder), config_dir=str(folder))
     plan = plan_probes(config, config)
     outcomes, traced, markers = run(folder, config, plan, work)
-    reached = {(markers[mark].place.file, markers[mark].place.line) for each in traced for mark in each["trace"]}
+    reached = {(markers[mark].place.file, markers[mark].place.line) for each in traced for mark in each.trace}
     wanted = {(block.file, block.line) for probe in plan.probes for block in probe.blocks}
+    assert wanted
     assert wanted - reached == set()
+    assert len(plan.probes) == len(outcomes) > 0
     assert [(each.side, each.block) for each in plan.unprobed] == [
         (side, block) for side in ("after", "before") for block in ("server", "location /never")
     ]
-    malformed = [probe for probe, each in zip(plan.probes, outcomes, strict=True) if each["status"] == 400]
+    malformed = [probe for probe, each in zip(plan.probes, outcomes, strict=True) if each.status == 400]
     assert malformed == []
-    assert [(probe, each) for probe, each in zip(plan.probes, outcomes, strict=True) if each["closed"]] == []
+    assert [(probe, each) for probe, each in zip(plan.probes, outcomes, strict=True) if each.closed] == []
 
 
 class Example:
@@ -170,8 +176,8 @@ class Example:
         assert len(results) == len(plan.probes) > 20
         failed: dict[str, set[str]] = {}
         for result in results:
-            if not result["ok"]:
-                failed.setdefault(result["name"], set()).update(result["failed"])
+            if not result.ok:
+                failed.setdefault(result.name, set()).update(result.failed)
         return failed
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack, unpack
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import Report
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import RouteCheckReport
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.errors import PlanError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.outcomes import OutcomeReader
@@ -42,7 +43,7 @@ def side(http: str, **more: str) -> ConfigSource:
     return ConfigSource("x", FolderSpec("files", entries=entries), load_files(files, config_dir="/etc/nginx"), files)
 
 
-def check(before: str, after: str, **more: str) -> Report:
+def check(before: str, after: str, **more: str) -> RouteCheckReport:
     one = RouteCheck(side(before, **more), side(after, **more))
     return one.judge(read_answer(unpack(host.pack(host.run(PARAMS, host.unpack(pack(encode(one.job()))))))))
 
@@ -64,7 +65,7 @@ server {
 @pytest.mark.root
 def test_a_balanced_site_compared_with_itself_shows_nothing_not_even_noise() -> None:
     report = check(BALANCED, BALANCED)
-    assert (report.changes, report.noise) == ([], [])
+    assert (report.changes, report.unstable_fields) == ([], [])
 
 
 #: What is another each time, or keeps state from one request to the next.
@@ -206,13 +207,13 @@ def test_outcomes_are_read_with_each_text_once() -> None:
         "hops": [{"url": "http://a/", "errors": [], "upstreams": []}], "trace": ["s1", "l2"],
     }  # fmt: skip
     parts = [pack([outcome, {**outcome, "id": "p2"}]), pack([{**outcome, "id": "p3"}])]
-    found = OutcomeReader().read(parts)
-    assert found == [{**outcome, "id": name} for name in ("p1", "p2", "p3")]
-    assert found[0]["headers"] is found[2]["headers"]
-    assert found[0]["upstreams"][0]["headers"] is found[2]["upstreams"][0]["headers"]
+    found = OutcomeReader().read(ProbeOutcome, parts)
+    assert found == [decode(ProbeOutcome, {**outcome, "id": name}) for name in ("p1", "p2", "p3")]
+    assert found[0].headers is found[2].headers
+    assert found[0].upstreams[0].headers is found[2].upstreams[0].headers
 
 
 @pytest.mark.parametrize("part", ["", "!", "AAAA", base64.b64encode(b"x").decode()])
 def test_what_is_no_answer_is_an_error(part: str) -> None:
     with pytest.raises(RouteError, match="cannot be read"):
-        OutcomeReader().read([part])
+        OutcomeReader().read(ProbeOutcome, [part])

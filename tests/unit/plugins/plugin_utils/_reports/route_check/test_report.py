@@ -11,27 +11,41 @@ import html.parser
 import json
 import re
 import typing as t
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    AcceptEntry,
     BehaviourChange,
-    Report,
+    ExpectationResult,
+    RouteCheckReport,
     Unverified,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.result import Example
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import (
+    ConfigSummary,
+    Coverage,
+    CoverageCount,
+    Example,
+    UncoveredBlock,
+    UnstableField,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Change
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import FORMATS, render
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
 
 CYCLE = '500 rewrite or internal redirection cycle while processing "/product/item/item"'
-CAUSE = {
-    "kind": "changed",
-    "risk": "routing",
-    "before": {"file": "10-www.conf", "line": 15},
-    "after": {"file": "10-www.conf", "line": 16},
-    "line": "rewrite ^/p/([0-9]+)$ /product/$1 last",
-}
+CAUSE = Change(
+    kind="changed",
+    risk="routing",
+    before=Place("10-www.conf", 15, 1),
+    after=Place("10-www.conf", 16, 1),
+    block="",
+    servers=(),
+    line="rewrite ^/p/([0-9]+)$ /product/$1 last",
+)
 
 
 def change(**changed: t.Any) -> BehaviourChange:
@@ -59,45 +73,52 @@ def change(**changed: t.Any) -> BehaviourChange:
     return BehaviourChange(**{**values, **changed})
 
 
-def report(**changed: t.Any) -> Report:
+def report(**changed: t.Any) -> RouteCheckReport:
     values: dict[str, t.Any] = {
         "requests": 204,
         "changes": [change(), change(name="status-changed", causes=())],
-        "accepted": [change(accepted={"class": "error-introduced", "until": "2026-12-31"})],
+        "accepted": [change(accepted=AcceptEntry("error-introduced", until=dt.date(2026, 12, 31)))],
         "changed_requests": 10,
         "unverified": [
             Unverified("changed", "location /b", "no request reaches it", "a.conf", 3),
             Unverified("limit", "Lua", "its code runs against stub services", "a.conf", 4),
         ],
-        "coverage": {
-            "covered": 26,
-            "total": 27,
-            "traced": True,
-            "servers": {"covered": 3, "total": 3},
-            "uncovered": [{"kind": "if", "block": "if ($x)", "file": "a.conf", "line": 9, "server": "server a"}],
-            "uncovered_count": 1,
-        },
+        "coverage": Coverage(
+            servers=CoverageCount(3, 3),
+            locations=CoverageCount(23, 23),
+            ifs=CoverageCount(0, 1),
+            traced=True,
+            uncovered=(UncoveredBlock("if", "if ($x)", "a.conf", 9, "server a"),),
+        ),
         "expectations": [
-            {
-                "name": "admin is closed",
-                "ok": False,
-                "expected": {"status": "403"},
-                "got": {"status": "200"},
-                "failed": ["status"],
-                "request": "GET http://a/admin",
-                "file": "routes.yml",
-                "line": 7,
-            },
+            ExpectationResult(
+                name="admin is closed",
+                ok=False,
+                expected={"status": "403"},
+                got={"status": "200"},
+                failed=("status",),
+                request="GET http://a/admin",
+                file="routes.yml",
+                line=7,
+                probe="e1.1",
+            ),
         ],
-        "noise": [{"field": "header x-request-id", "requests": 204, "example": "p1"}],
-        "accept_unused": [{"class": "lost", "server": "old.example.com"}],
-        "accept_expired": [{"class": "lost", "until": "2020-01-01"}],
-        "config": {"text": "1 to add, 1 to change, 0 to remove (2 routing); 0 moved; 3 files cosmetic only"},
+        "unstable_fields": [UnstableField("header x-request-id", 204, "p1")],
+        "accept_unused": [AcceptEntry("lost", server="old.example.com")],
+        "accept_expired": [AcceptEntry("lost", until=dt.date(2020, 1, 1))],
+        "config": ConfigSummary("1 to add, 1 to change, 0 to remove (2 routing); 0 moved; 3 files cosmetic only"),
     }
-    return Report(**{**values, **changed})
+    return RouteCheckReport(**{**values, **changed})
 
 
-QUIET = {"changes": [], "accepted": [], "unverified": [], "expectations": [], "noise": [], "changed_requests": 0}
+QUIET = {
+    "changes": [],
+    "accepted": [],
+    "unverified": [],
+    "expectations": [],
+    "unstable_fields": [],
+    "changed_requests": 0,
+}
 QUIET_LISTS = {"accept_unused": [], "accept_expired": []}
 
 
@@ -105,7 +126,7 @@ def test_the_text() -> None:
     assert (
         render("text", report())
         == """\
-nginx behaviour: 204 requests, 10 changed, 1 unverified, coverage 26/27 blocks, 1 of 1 expectations failed\
+nginx behaviour: 204 requests, 10 changed, 1 unverified, coverage 26/27 blocks, 1 of 1 expectation failed\
       (1 critical, 1 high)
 CRITICAL error-introduced   www.example.com   location ~ \\.php$  =>  location /product/      10 requests
     GET http://www.example.com/p/7
@@ -137,7 +158,7 @@ config: 1 to add, 1 to change, 0 to remove (2 routing); 0 moved; 3 files cosmeti
 
 
 def test_a_change_without_effect_is_three_lines() -> None:
-    quiet = report(**QUIET, **QUIET_LISTS, coverage={"traced": False})
+    quiet = report(**QUIET, **QUIET_LISTS, coverage=Coverage())
     assert render("text", quiet) == (
         "nginx behaviour: 204 requests, 0 changed, 0 unverified, coverage unknown\n"
         "config: 1 to add, 1 to change, 0 to remove (2 routing); 0 moved; 3 files cosmetic only\n"
@@ -196,15 +217,15 @@ def test_the_page_loads_nothing_and_says_everything() -> None:
 EVIL = "</code></details><script>alert(1)</script> \x1b[31m ``` | [x](javascript:1) <!-- @all"
 
 
-def hostile() -> Report:
+def hostile() -> RouteCheckReport:
     example = Example("p1", EVIL, EVIL, EVIL, 1, (EVIL,), (EVIL,))
-    cause = {**CAUSE, "line": EVIL, "after": {"file": EVIL, "line": 1}}
+    cause = replace(CAUSE, line=EVIL, after=Place(EVIL, 1, 1))
     evil = change(servers=(EVIL,), before_block=EVIL, after_block=EVIL, example=example, causes=(cause,), notes=(EVIL,))
     return report(
         changes=[evil],
         unverified=[Unverified("changed", EVIL, EVIL, EVIL, 1)],
-        noise=[{"field": EVIL, "requests": 1, "example": "p1"}],
-        config={"text": EVIL},
+        unstable_fields=[UnstableField(EVIL, 1, "p1")],
+        config=ConfigSummary(EVIL),
     )
 
 
@@ -285,5 +306,5 @@ def test_a_wrong_gate_is_an_error(name: str) -> None:
 
 
 def test_days_are_text() -> None:
-    entry = {"class": "lost", "until": dt.date(2026, 12, 31).isoformat()}
+    entry = AcceptEntry("lost", until=dt.date(2026, 12, 31))
     assert "2026-12-31" in render("json", report(accept_expired=[entry]))

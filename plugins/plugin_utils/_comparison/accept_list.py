@@ -4,8 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""Changes that somebody expects: accepted until a day, by class and place."""
+"""Accepted changes: entries that expect a class of change at a place until a day."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from .classes import CLASSES
+from .change_classes import CLASSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,29 +23,46 @@ if t.TYPE_CHECKING:
 _KEYS: t.Final = frozenset({"class", "server", "location", "until", "reason", "file", "line"})
 
 
-@dataclass
-class Accepted:
-    """One entry of `accept`, and how many requests it was used for."""
+@dataclass(frozen=True)
+class AcceptEntry:
+    """One entry of `accept`; what is None may be anything. `file` and `line` tell where it is written."""
 
     name: str
     server: str | None = None
     location: str | None = None
     until: dt.date | None = None
     reason: str | None = None
-    #: Where it was written down.
     file: str | None = None
     line: int | None = None
-    used: int = 0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, t.Any]) -> AcceptEntry:
+        """Read an entry `{class, server, location, until, reason}`; only the class is required.
+
+        Raises:
+            RouteError: a key or the class is unknown, or `until` is no day.
+        """
+        strange = sorted(set(data) - _KEYS)
+        if strange:
+            raise RouteError(f'accept: there is no "{strange[0]}", an entry has class, server, location, until, reason')
+        name = str(data.get("class"))
+        if name not in CLASSES:
+            raise RouteError(f'accept: there is no class "{name}", the classes are: {", ".join(CLASSES)}')
+        server, location, reason = (
+            None if data.get(key) is None else str(data[key]) for key in ("server", "location", "reason")
+        )
+        return cls(name, server, location, _day(data.get("until")), reason, data.get("file"), data.get("line"))
 
     def matches(self, name: str, hosts: Iterable[str], blocks: Iterable[str]) -> bool:
-        """Whether it stands for a change of this class, of one of these hosts and blocks."""
+        """Return True if the entry accepts a change of this class, of one of these hosts and blocks."""
         if name != self.name:
             return False
         if self.server is not None and not any(_fits(self.server, host) for host in hosts):
             return False
         return self.location is None or any(_is_location(self.location, block) for block in blocks)
 
-    def as_dict(self) -> dict[str, t.Any]:
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the entry as it is written."""
         entry = {
             "class": self.name,
             "server": self.server,
@@ -60,42 +76,26 @@ class Accepted:
 
 
 class AcceptList:
-    """The entries that count today, those that have expired, and which were of use."""
+    """The entries that are valid today, those that have expired, and which of them accepted a change."""
 
-    def __init__(self, entries: Iterable[Mapping[str, t.Any]], today: dt.date) -> None:
-        read = [parse(entry) for entry in entries]
-        self.valid = [entry for entry in read if entry.until is None or entry.until >= today]
-        self.expired = [entry for entry in read if entry.until is not None and entry.until < today]
+    def __init__(self, entries: Iterable[AcceptEntry], today: dt.date) -> None:
+        known = list(entries)
+        self.valid = [entry for entry in known if entry.until is None or entry.until >= today]
+        self.expired = [entry for entry in known if entry.until is not None and entry.until < today]
+        self._used: set[int] = set()
 
-    def find(self, name: str, hosts: Iterable[str], blocks: Iterable[str]) -> Accepted | None:
-        """The first entry for a change; it counts as used."""
-        for entry in self.valid:
+    def find(self, name: str, hosts: Iterable[str], blocks: Iterable[str]) -> AcceptEntry | None:
+        """Return the first entry that accepts a change; it counts as used."""
+        for position, entry in enumerate(self.valid):
             if entry.matches(name, hosts, blocks):
-                entry.used += 1
+                self._used.add(position)
                 return entry
         return None
 
     @property
-    def unused(self) -> list[Accepted]:
-        return [entry for entry in self.valid if not entry.used]
-
-
-def parse(entry: Mapping[str, t.Any]) -> Accepted:
-    """One entry as `{class, server, location, until, reason}`; all but the class may be missing.
-
-    Raises:
-        RouteError: an unknown key or class, or `until` is no day.
-    """
-    strange = sorted(set(entry) - _KEYS)
-    if strange:
-        raise RouteError(f'accept: there is no "{strange[0]}", an entry has class, server, location, until, reason')
-    name = str(entry.get("class"))
-    if name not in CLASSES:
-        raise RouteError(f'accept: there is no class "{name}", the classes are: {", ".join(CLASSES)}')
-    server, location, reason = (
-        None if entry.get(key) is None else str(entry[key]) for key in ("server", "location", "reason")
-    )
-    return Accepted(name, server, location, _day(entry.get("until")), reason, entry.get("file"), entry.get("line"))
+    def unused(self) -> list[AcceptEntry]:
+        """Return the valid entries that accepted nothing."""
+        return [entry for position, entry in enumerate(self.valid) if position not in self._used]
 
 
 def _day(value: object) -> dt.date | None:

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a private world cannot show, found in a configuration."""
+"""The limits of a private world: uses of features whose effect outcomes do not show."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive, Place
 
 
-class Limit(t.NamedTuple):
-    """One directive whose effect is not shown, or only roughly. What is in its block is `approx`, but for `ASPECTS`."""
+class WorldLimit(t.NamedTuple):
+    """A directive whose effect outcomes show roughly or not at all. Its block is `approx`, unless `what` is of `ASPECTS`."""
 
     what: str
     reason: str
@@ -29,7 +29,7 @@ class Limit(t.NamedTuple):
 
     @property
     def block(self) -> Place | None:
-        """The server, location or if that it stands in; None where it holds for everything."""
+        """Return the server, location or if around the directive; None where it applies to all."""
         parent = self.directive.parent
         while parent is not None and parent.name not in ("server", "location", "if"):
             parent = parent.parent
@@ -48,7 +48,10 @@ def _varies(directive: Directive) -> bool:
     return directive.args[:1] != [""] and _on(directive)
 
 
-#: Pattern of a name, what it is, why outcomes tell little of it, and which uses count.
+#: The name of the feature, why outcomes do not show it, and which uses of its directives count (None: all).
+LimitRule = tuple[str, str, t.Callable[["Directive"], bool] | None]
+
+#: Pattern of the names of directives, and the rule for them.
 _LIMITS: t.Final[tuple[tuple[str, str, str, Callable[[Directive], bool] | None], ...]] = (
     (r".*_by_lua(_block|_file)?", "Lua", "its code runs against stub services, so its answers may differ", None),
     (r"js_(?!import|path|var|fetch).*", "njs", "its code runs against stub services, so its answers may differ", None),
@@ -76,43 +79,39 @@ _LIMITS: t.Final[tuple[tuple[str, str, str, Callable[[Directive], bool] | None],
         None,
     ),
 )
-#: What is beside the answer of one request: a block that uses one of these is verified all the same.
+#: Features beside the answer of one request: a block that uses one of these is verified nevertheless.
 ASPECTS: t.Final = frozenset(
     {"rate limits", "caches", "HTTP/3", "health checks", "load balancing", "upstream certificates"}
 )
-_PATTERNS: t.Final = tuple((re.compile(pattern), what, reason, test) for pattern, what, reason, test in _LIMITS)
+_PATTERNS: t.Final = tuple((re.compile(pattern), (what, reason, test)) for pattern, what, reason, test in _LIMITS)
 _TIME: t.Final = re.compile(r"\$\{?(time_|date_|msec)")
 _GAPS: t.Final = frozenset({"include-missing", "unreadable", "unresolved"})
-_BALANCING_PARENT: t.Final = "upstream"
 
 
-def limits_of(config: Config) -> Iterator[Limit]:
-    """Every use of something that outcomes do not show, in nginx's order."""
+def limits_of(config: Config) -> Iterator[WorldLimit]:
+    """Yield the uses of such features, in nginx's order."""
     for block in flatten(config.root):
         if block.name in ("stream", "mail") and block.block:
-            yield Limit(f"{block.name}", "only HTTP is probed", block)
-    asked: dict[str, tuple[str, str, Callable[[Directive], bool] | None] | None] = {}
+            yield WorldLimit(block.name, "only HTTP is probed", block)
+    rules: dict[str, LimitRule | None] = {}
     for http in config.http():
         for directive in walk(http.block or ()):
-            if directive.name not in asked:
-                asked[directive.name] = _limit(directive.name)
-            limit = asked[directive.name]
+            if directive.name not in rules:
+                rules[directive.name] = _rule(directive.name)
+            limit = rules[directive.name]
             if limit is not None and (limit[2] is None or limit[2](directive)):
-                if limit[0] != "load balancing" or (directive.parent and directive.parent.name == _BALANCING_PARENT):
-                    yield Limit(limit[0], limit[1], directive)
+                if limit[0] != "load balancing" or (directive.parent and directive.parent.name == "upstream"):
+                    yield WorldLimit(limit[0], limit[1], directive)
             elif directive.name in ("if", "map", "set") and any(_TIME.search(arg) for arg in directive.args):
-                yield Limit("the time", "the answer depends on when the probe was sent", directive)
+                yield WorldLimit("the time", "the answer depends on when the probe was sent", directive)
 
 
 def gaps_of(config: Config) -> Iterator[tuple[str, Place]]:
-    """What of the configuration was not read here, although nginx may have."""
+    """Yield message and place of parts that were not read here, although nginx may read them."""
     for problem in config.problems:
         if problem.kind in _GAPS:
             yield problem.message, problem.place
 
 
-def _limit(name: str) -> tuple[str, str, Callable[[Directive], bool] | None] | None:
-    for pattern, what, reason, test in _PATTERNS:
-        if pattern.fullmatch(name):
-            return what, reason, test
-    return None
+def _rule(name: str) -> LimitRule | None:
+    return next((rule for pattern, rule in _PATTERNS if pattern.fullmatch(name)), None)

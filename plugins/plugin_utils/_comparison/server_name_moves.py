@@ -5,104 +5,119 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Names that another server answers than before: lost, gained, or taken over. Told once, not per request."""
+"""Server names that another server answers than before: lost, gained, or taken over. Each is one group of the report."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
 
-from .attribution import Locator, host_of
+from .probe_requests import host_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
-    from .attribution import Probe, Served
+    from .sides import BlockLocator, ServedBy
 
+Kind = t.Literal["lost", "gained", "moved"]
+#: Tells whether a block of the old configuration and one of the new are the same.
 Same = t.Callable[["Block", "Block"], bool]
 
 
-class Move(t.NamedTuple):
-    """What became of the names that went from one server to another."""
+class ServerNameMove(t.NamedTuple):
+    """Names that went from one server to another; names of one move have one `key`."""
 
-    key: tuple[t.Any, ...]
-    kind: t.Literal["lost", "gained", "moved"]
+    key: tuple[str | Place, ...]
+    kind: Kind
     text: str
 
 
 @dataclass
-class _Name:
-    """A name on the listeners of one port, and who answers it before and after."""
+class _MovedName:
+    """A name on the listeners of one port, and the servers that answer it before and after."""
 
     host: str
     before: Block
     after: Block
-    kind: t.Literal["lost", "gained", "moved"]
+    kind: Kind
     probes: list[int]
 
 
 def find_moves(
     probes: Sequence[Probe],
-    served: tuple[Sequence[Served], Sequence[Served]],
-    locators: tuple[Locator, Locator],
+    served: tuple[Sequence[ServedBy], Sequence[ServedBy]],
+    locators: tuple[BlockLocator, BlockLocator],
     same: Same,
-) -> dict[int, Move]:
-    """Probe -> the move that its host takes part in."""
-    names: dict[tuple[str, int, bool], _Name | None] = {}
+) -> dict[int, ServerNameMove]:
+    """Find the names that moved.
+
+    Args:
+        probes: the requests.
+        served: the blocks that answered them, before and after.
+        locators: of both configurations.
+        same: compares blocks of both configurations.
+
+    Returns:
+        Index of a probe -> the move that its host takes part in.
+    """
+    names: dict[tuple[str, int, bool], _MovedName | None] = {}
     old, new = locators
     for index, (probe, before, after) in enumerate(zip(probes, *served, strict=True)):
         host = host_of(probe)
         if not host or before.server is None or after.server is None:
             continue
-        listen = probe["listen"]
-        key = (host, listen.get("port") or 0, bool(listen.get("ssl")))
+        key = (host, probe.listen.port, probe.listen.ssl)
         name = names.get(key)
         if same(before.server, after.server):
             names[key] = None
         elif key not in names:
-            names[key] = _Name(host, before.server, after.server, _kind(old, new, host), [index])
+            names[key] = _MovedName(host, before.server, after.server, _kind(old, new, host), [index])
         elif name is not None:
             name.probes.append(index)
             if (name.before.place, name.after.place) != (before.server.place, after.server.place):
-                # Not one server for all of its requests: told request by request.
+                # Several servers answer its requests: these changes are reported by block.
                 names[key] = None
     return _moves([name for name in names.values() if name is not None], same)
 
 
-def _kind(old: Locator, new: Locator, host: str) -> t.Literal["lost", "gained", "moved"]:
+def _kind(old: BlockLocator, new: BlockLocator, host: str) -> Kind:
     before, after = old.names_host(host), new.names_host(host)
     if before == after:
         return "moved"
     return "lost" if before else "gained"
 
 
-def _moves(names: list[_Name], same: Same) -> dict[int, Move]:
+def _moves(names: list[_MovedName], same: Same) -> dict[int, ServerNameMove]:
     lost = [name for name in names if name.kind == "lost"]
     gained = [name for name in names if name.kind == "gained"]
-    partner: dict[int, _Name] = {}
+    partner: dict[int, _MovedName] = {}
     for name in gained:
         for other in lost:
             if same(other.before, name.after):
                 partner[id(name)] = other
                 partner.setdefault(id(other), name)
                 break
-    found: dict[int, Move] = {}
+    found: dict[int, ServerNameMove] = {}
     for name in names:
         half = partner.get(id(name))
         if half is None:
-            key: tuple[t.Any, ...] = (name.kind, name.before.place, name.after.place)
-            move = Move(key, name.kind, _text(name))
+            key: tuple[str | Place, ...] = (name.kind, name.before.place, name.after.place)
+            move = ServerNameMove(key, name.kind, _text(name))
         else:
-            # One server lost a name and gained another: that is one thing.
+            # A server that lost a name and gained another was renamed: that is one move.
             first, second = (half, name) if name.kind == "gained" else (name, half)
-            move = Move(("renamed", first.before.place), "lost", f"{_text(first)}; name gained: {second.host}")
+            move = ServerNameMove(
+                ("renamed", first.before.place), "lost", f"{_text(first)}; name gained: {second.host}"
+            )
         found.update(dict.fromkeys(name.probes, move))
     return found
 
 
-def _text(name: _Name) -> str:
+def _text(name: _MovedName) -> str:
     if name.kind == "lost":
         return f"name lost: {name.host} (was {name.before.place}), now {name.after.place} answers"
     if name.kind == "gained":

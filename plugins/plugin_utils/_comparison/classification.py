@@ -5,32 +5,34 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From what differs between two outcomes to classes of change."""
+"""From the differences between two outcomes to classes of change."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-from .outcome_diff import FILE_PARAMS, calls, files, final_status, header_values
+from .outcome_diff import FILE_PARAMS, calls, final_status, header_values, missing_files
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .outcome_diff import Call, Outcome, Peers
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+
+    from .outcome_diff import Peers, UpstreamCall
 
 _ERROR: t.Final = 500
 _BAD: t.Final = 400
 _REDIRECTS: t.Final = range(300, 400)
 _SERVED: t.Final = range(200, 300)
 _REFUSED: t.Final = (401, 403)
-#: What tells the class by itself, the worst first.
+#: Differences that tell the class by themselves, the worst first.
 _BY_DIFFERENCE: t.Final = (
     (frozenset({"location"}), "redirect-changed"),
     (frozenset({"upstream"}), "upstream-changed"),
 )
 _LOOPS: t.Final = ("loop", "too-long")
-#: Headers that a browser's protection rests on (OWASP Secure Headers Project).
+#: Headers that make browsers protect their users (OWASP Secure Headers Project).
 SECURITY_HEADERS: t.Final = frozenset(
     {
         *("strict-transport-security", "content-security-policy", "x-frame-options", "x-content-type-options"),
@@ -41,25 +43,28 @@ SECURITY_HEADERS: t.Final = frozenset(
 _NO_HSTS: t.Final = re.compile(r"max-age\s*=\s*\"?0+\"?\s*(;|$)", re.IGNORECASE)
 
 
-class Pair(t.NamedTuple):
-    """One probe on both sides, and what the sides know of it."""
+class OutcomePair(t.NamedTuple):
+    """The outcomes of one probe on both sides.
 
-    old: Outcome
-    new: Outcome
-    #: What differs (normal.differences), noise left out.
+    Attributes:
+        found: the differences (`outcome_diff.differences`) without nondeterminism.
+        is_auth: tells the requests to upstreams that `auth_request` makes.
+        moved: another block answers; None where that is unknown.
+        added: the old configuration did not have the answering block; None where that is unknown.
+    """
+
+    old: ProbeOutcome
+    new: ProbeOutcome
     found: frozenset[str]
     old_peers: Peers
     new_peers: Peers
-    #: Whether a request to an upstream is one that `auth_request` makes.
-    is_auth: Callable[[Call], bool]
-    #: Whether another block answers; None where nobody can tell.
+    is_auth: Callable[[UpstreamCall], bool]
     moved: bool | None = None
-    #: Whether the answering block is one that the old configuration did not have.
     added: bool | None = None
 
 
-def classes_of(pair: Pair) -> set[str]:
-    """What a pair of outcomes stands for: one class for the outcome, and what is worth telling beside it."""
+def classes_of(pair: OutcomePair) -> set[str]:
+    """Return the class of a change of outcomes, and the classes that are told beside it."""
     found: set[str] = set()
     main = _main(pair)
     if main:
@@ -73,11 +78,11 @@ def classes_of(pair: Pair) -> set[str]:
     return found
 
 
-def _main(pair: Pair) -> str | None:
+def _main(pair: OutcomePair) -> str | None:
     old, new, found = pair.old, pair.new, pair.found
     if _failed(old, new) and found & {"status", "closed", "final"}:
         return "error-introduced"
-    if "chain" in found and new.get("chain") in _LOOPS and old.get("chain") not in _LOOPS:
+    if "chain" in found and new.chain in _LOOPS and old.chain not in _LOOPS:
         return "redirect-loop"
     if found & {"status", "closed"}:
         return _status(pair)
@@ -87,15 +92,15 @@ def _main(pair: Pair) -> str | None:
     if any(name.startswith("upstream ") for name in found):
         only_files = all(name.split()[-1] in FILE_PARAMS for name in found if name.startswith("upstream "))
         return "file-changed" if only_files else "upstream-headers-changed"
-    if "files" in found and old.get("status") in _REFUSED and _passes(pair):
+    if "files" in found and old.status in _REFUSED and _passes(pair):
         return "access-widened"
     if "files" in found or ("body" in found and not _is_redirect(new)):
         return "file-changed"
     return _lesser(pair)
 
 
-def _lesser(pair: Pair) -> str | None:
-    """The class where a client sees the same answer at first."""
+def _lesser(pair: OutcomePair) -> str | None:
+    """Return the class of a change that a client does not see in the first answer."""
     if "final" in pair.found and not _failing(pair.old):
         if final_status(pair.old) in _REFUSED and final_status(pair.new) in _SERVED:
             return "access-widened"
@@ -105,12 +110,12 @@ def _lesser(pair: Pair) -> str | None:
     return "served-by" if pair.moved else None
 
 
-def _status(pair: Pair) -> str | None:
-    """The class where the status, or whether there is one, is another."""
+def _status(pair: OutcomePair) -> str | None:
+    """Return the class of a change of the status, or of its presence."""
     old, new = pair.old, pair.new
-    before, after = old.get("status"), new.get("status")
-    if old.get("closed") == "timeout":
-        # No answer is no outcome to compare with: told as not verified.
+    before, after = old.status, new.status
+    if old.closed == "timeout":
+        # Without an answer there is nothing to compare with: the probe is reported as not verified.
         return None
     if after is None:
         if before is not None:
@@ -127,90 +132,90 @@ def _status(pair: Pair) -> str | None:
     return "status-changed"
 
 
-def _spoke(outcome: Outcome) -> bool:
-    """Whether nginx took a request and closed the connection itself (`return 444`)."""
-    return outcome.get("closed") == "closed"
+def _spoke(outcome: ProbeOutcome) -> bool:
+    """Return True if nginx took a request and closed the connection itself (`return 444`)."""
+    return outcome.closed == "closed"
 
 
-def _decided(outcome: Outcome) -> bool:
-    """Whether the configuration itself says 404: no file was looked for and no upstream asked."""
-    return not outcome["errors"] and not outcome["upstreams"]
+def _decided(outcome: ProbeOutcome) -> bool:
+    """Return True if the configuration itself answers: no file was missing and no upstream asked."""
+    return not outcome.errors and not outcome.upstreams
 
 
-def _is_redirect(outcome: Outcome) -> bool:
-    return outcome.get("status") in _REDIRECTS
+def _is_redirect(outcome: ProbeOutcome) -> bool:
+    return outcome.status in _REDIRECTS
 
 
-def _failing(outcome: Outcome) -> bool:
-    return (outcome.get("status") or 0) >= _ERROR or (final_status(outcome) or 0) >= _ERROR
+def _failing(outcome: ProbeOutcome) -> bool:
+    return (outcome.status or 0) >= _ERROR or (final_status(outcome) or 0) >= _ERROR
 
 
-def _failed(old: Outcome, new: Outcome) -> bool:
-    """Whether an error is introduced.
+def _failed(old: ProbeOutcome, new: ProbeOutcome) -> bool:
+    """Return True if the change introduces an error.
 
-    A 503 that a new listener is told to answer is none, and what an upstream that was told to fail makes of a request is
-    none where no upstream was asked for it before: the plain request shows where it goes now.
+    A 503 that the configuration of a new listener returns is none. Neither is the failure of a stub that was told to
+    fail, where no upstream was asked before: the plain probe shows where the request goes now.
     """
     if _failing(old) or not _failing(new) or (_upstream_failed(new) and not _upstream_failed(old)):
         return False
-    return old.get("status") is not None or bool(new["errors"]) or not _decided(new)
+    return old.status is not None or bool(new.errors) or not _decided(new)
 
 
-def _upstream_failed(outcome: Outcome) -> bool:
-    """Whether the last upstream that was asked failed, as stubs do only where the probe tells them to."""
-    last = outcome["upstreams"][-1] if outcome["upstreams"] else None
-    return last is not None and ((last.get("status") or 0) >= _ERROR or last.get("protocol") == "unknown")
+def _upstream_failed(outcome: ProbeOutcome) -> bool:
+    """Return True if the last upstream failed, as stubs do only where the probe tells them to."""
+    last = outcome.upstreams[-1] if outcome.upstreams else None
+    return last is not None and ((last.status or 0) >= _ERROR or last.protocol == "unknown")
 
 
-def _passes(pair: Pair) -> bool:
-    """Whether a request that was refused now comes through.
+def _passes(pair: OutcomePair) -> bool:
+    """Return True if a request that was refused is served now.
 
-    nginx checks access before it looks for content: a file searched in vain, or an upstream asked that was not, tells it.
+    nginx checks access before it looks for content. So a missing file, or an upstream that was not asked before, proves it.
     """
     old, new = pair.old, pair.new
-    if new.get("status") in _SERVED:
+    if new.status in _SERVED:
         return True
-    if new.get("status") in _REFUSED:
-        # Not refused by a rule any more: the folder has no index that could be shown.
-        return any(map(_lists, new["errors"])) and not any(map(_lists, old["errors"]))
-    asked = [call for call, _each in calls(old["upstreams"], pair.old_peers)]
-    content = (call for call, _each in calls(new["upstreams"], pair.new_peers) if not pair.is_auth(call))
+    if new.status in _REFUSED:
+        # No rule refuses it any more: the folder has no index that could be shown.
+        return any(map(_lists, new.errors)) and not any(map(_lists, old.errors))
+    asked = [call for call, _each in calls(old.upstreams, pair.old_peers)]
+    content = (call for call, _each in calls(new.upstreams, pair.new_peers) if not pair.is_auth(call))
     if any(not any(known.same_upstream(call, pair.old_peers, pair.new_peers) for known in asked) for call in content):
         return True
-    return bool(set(files(new)) - set(files(old)))
+    return bool(set(missing_files(new)) - set(missing_files(old)))
 
 
 def _lists(line: str) -> bool:
     return line.startswith("directory index of ")
 
 
-def _lost_authorisation(pair: Pair) -> bool:
-    """Whether an upstream was asked for authorisation before, and content comes without asking now."""
-    if (pair.new.get("status") or _ERROR) >= _BAD or "upstream" not in pair.found:
+def _lost_authorisation(pair: OutcomePair) -> bool:
+    """Return True if content comes without the authorisation request that was made before."""
+    if (pair.new.status or _ERROR) >= _BAD or "upstream" not in pair.found:
         return False
-    asked = [call for call, _each in calls(pair.old["upstreams"], pair.old_peers)]
-    asks = [call for call, _each in calls(pair.new["upstreams"], pair.new_peers)]
-    # As many as before: it is asked elsewhere now.
+    asked = [call for call, _each in calls(pair.old.upstreams, pair.old_peers)]
+    asks = [call for call, _each in calls(pair.new.upstreams, pair.new_peers)]
+    # As many as before: another service is asked for authorisation now.
     return len(asks) < len(asked) and any(map(pair.is_auth, asked)) and not any(map(pair.is_auth, asks))
 
 
-def _removed_headers(pair: Pair) -> Iterator[str]:
+def _removed_headers(pair: OutcomePair) -> Iterator[str]:
     old, new = pair.old, pair.new
     for name in sorted(SECURITY_HEADERS):
         if f"header {name}" in pair.found and _comparable(old, new, name):
-            before, after = header_values(old["headers"], name), header_values(new["headers"], name)
+            before, after = header_values(old.headers, name), header_values(new.headers, name)
             if _protects(name, before) and not _protects(name, after) and not _replaced(name, new):
                 yield name
 
 
-def removed_headers(pair: Pair) -> list[str]:
-    """The security headers that are gone, for the report."""
+def removed_headers(pair: OutcomePair) -> list[str]:
+    """Return the security headers that are gone."""
     return list(_removed_headers(pair))
 
 
-def _comparable(old: Outcome, new: Outcome, name: str) -> bool:
-    """Whether both answers should carry the header: without `always` nginx adds none to errors."""
-    before, after = old.get("status") or 0, new.get("status") or 0
+def _comparable(old: ProbeOutcome, new: ProbeOutcome, name: str) -> bool:
+    """Return True if both answers should carry the header: without `always` nginx adds none to errors."""
+    before, after = old.status or 0, new.status or 0
     if before == after or (before in _SERVED and after in _SERVED):
         return True
     return name == "strict-transport-security" and 0 < before < _BAD and 0 < after < _BAD
@@ -223,8 +228,8 @@ def _protects(name: str, values: list[str]) -> bool:
     return any(value.strip() for value in values)
 
 
-def _replaced(name: str, new: Outcome) -> bool:
-    """CSP's frame-ancestors takes the place of X-Frame-Options (CSP Level 3, 6.4.2)."""
+def _replaced(name: str, new: ProbeOutcome) -> bool:
+    """Return True if CSP's frame-ancestors replaces X-Frame-Options (CSP Level 3, 6.4.2)."""
     if name != "x-frame-options":
         return False
-    return any("frame-ancestors" in value.lower() for value in header_values(new["headers"], "content-security-policy"))
+    return any("frame-ancestors" in value.lower() for value in header_values(new.headers, "content-security-policy"))

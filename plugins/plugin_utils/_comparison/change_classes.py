@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The classes of change, worst first, and what a gate may name."""
+"""The classes of change, worst first, and the words that a gate may name them by."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ DEFAULT_FAIL_ON: t.Final[tuple[str, ...]] = ("critical",)
 
 
 def risk_of(name: str) -> Risk:
+    """Return the risk of a class."""
     return CLASSES[name][0]
 
 
 def worst(names: Iterable[str]) -> str:
-    """The first of these classes in the order of risk; there has to be one."""
+    """Return the first of these classes in the order of risk; there has to be one."""
     return min(names, key=ORDER.__getitem__)
 
 
 def guilty_classes(fail_on: Iterable[str]) -> frozenset[str]:
-    """The classes that a list of class names and risk words stands for.
+    """Return the classes that a list of class names and risk words stands for.
 
     A risk word stands for the classes of that risk only: `[critical, high]` names two. `none` is an empty list.
 

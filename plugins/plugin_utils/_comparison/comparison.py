@@ -1,0 +1,336 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The comparison of two configurations: changed requests, their causes, and what is not verified."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from collections import Counter
+from dataclasses import replace
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
+
+from .accept_list import AcceptEntry, AcceptList
+from .attribution import Attribution
+from .auth_requests import auth_requests
+from .cached_redirects import cached_loops
+from .classification import OutcomePair, classes_of, removed_headers
+from .coverage import ReachedBlocks, changed_not_verified, shown_limits, unused_changes
+from .grouping import ChangedRequest, Grouper
+from .nondeterminism import ANY, Nondeterminism
+from .outcome_diff import differences
+from .probe_requests import clean_url, host_of, is_scenario, path_of, url_of
+from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
+from .server_name_moves import find_moves
+from .sides import BlockLocator, ComparedSide
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import (
+        BlockTrace,
+        ProbeOutcome,
+        RedirectHop,
+    )
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
+
+    from .attribution import SemanticDiff
+    from .outcome_diff import UpstreamCall
+    from .sides import ServedBy
+
+_NOTHING: t.Final[frozenset[str]] = frozenset()
+
+
+class UserExpectations(t.Protocol):
+    """A user's expectations."""
+
+    @property
+    def accept(self) -> Iterable[AcceptEntry]: ...
+
+    def check(
+        self,
+        outcomes: Iterable[ProbeOutcome],
+        *,
+        config: Config | None = None,
+        markers: Mapping[str, Block] | None = None,
+        traced: Iterable[BlockTrace | ProbeOutcome] | None = None,
+    ) -> list[ExpectationResult]: ...
+
+
+@collector_paused()
+def compare(
+    probes: Sequence[Probe],
+    before: ComparedSide | Sequence[ProbeOutcome],
+    after: ComparedSide | Sequence[ProbeOutcome],
+    *,
+    diff: SemanticDiff | None = None,
+    expectations: UserExpectations | None = None,
+    accept: Iterable[AcceptEntry] = (),
+    today: dt.date | None = None,
+) -> RouteCheckReport:
+    """Compare the outcomes of the same probes with two configurations.
+
+    Args:
+        probes: the requests.
+        before: the outcomes of the old configuration, one per probe, and the configuration itself.
+        after: those of the new one.
+        diff: the semantic diff of the two, to find causes and to recognise blocks.
+        expectations: are checked against the new outcomes.
+        accept: accepted changes beside those of the expectations.
+        today: the day on which accepted changes have to be valid. Default: today, in UTC.
+
+    Raises:
+        RouteError: a side has not one outcome per probe.
+    """
+    old, new = (side if isinstance(side, ComparedSide) else ComparedSide(side) for side in (before, after))
+    for name, side in (("old", old), ("new", new)):
+        for outcomes in (side.outcomes, side.traced, side.again):
+            if outcomes is not None and len(outcomes) != len(probes):
+                wrong = f"{len(outcomes)} outcomes of the {name} configuration for {counted(len(probes), 'request')}"
+                raise RouteError(wrong)
+    entries = [*accept, *(expectations.accept if expectations else ())]
+    day = today or dt.datetime.now(tz=dt.UTC).date()
+    comparison = _Comparison(probes, old, new, diff, AcceptList(entries, day))
+    results = (
+        []
+        if expectations is None
+        else expectations.check(new.outcomes, config=new.config, markers=new.markers, traced=new.traced)
+    )
+    return comparison.report(results)
+
+
+class _Comparison:
+    def __init__(
+        self,
+        probes: Sequence[Probe],
+        old: ComparedSide,
+        new: ComparedSide,
+        diff: SemanticDiff | None,
+        accept: AcceptList,
+    ) -> None:
+        self.probes = probes
+        self.diff = diff
+        self.accept = accept
+        self.attribution = Attribution(diff)
+        self.old, self.new = BlockLocator(old), BlockLocator(new)
+        self.before = [self.old.served(index, probe) for index, probe in enumerate(probes)]
+        self.after = [self.new.served(index, probe) for index, probe in enumerate(probes)]
+        self._same: dict[tuple[Place, Place], bool] = {}
+        self._auth = auth_requests(old.config) | auth_requests(new.config)
+        self._nondeterminism = (Nondeterminism(old.config), Nondeterminism(new.config))
+        #: Field that is not compared -> number of probes, and the index of the first.
+        self._uncompared: Counter[str] = Counter()
+        self._first: dict[str, int] = {}
+        #: Indexes of the probes whose status differs from run to run.
+        self._unstable: set[int] = set()
+
+    def report(self, expectations: list[ExpectationResult]) -> RouteCheckReport:
+        items = [*self._joined_by_url(list(self._items())), *self._loops()]
+        moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self.same)
+        outcomes = (self.old.side.outcomes, self.new.side.outcomes)
+        grouper = Grouper(self.probes, outcomes, (self.before, self.after), moves, self.attribution)
+        changed = [item for item in items if item.accepted is None]
+        unstable = frozenset(self._unstable)
+        old, new = ReachedBlocks(self.old, unstable), ReachedBlocks(self.new, unstable)
+        return RouteCheckReport(
+            requests=len(self.probes),
+            changes=grouper.groups(changed),
+            accepted=grouper.groups([item for item in items if item.accepted is not None]),
+            changed_requests=len({item.index for item in changed}),
+            unverified=self._unverified(old, new),
+            coverage=new.coverage(self.probes),
+            verdicts=self._verdicts(old, new),
+            expectations=expectations,
+            unstable_fields=self._unstable_fields(),
+            accept_expired=self.accept.expired,
+            accept_unused=self.accept.unused,
+            config=None if self.diff is None else ConfigSummary.from_json(self.diff.summary),
+            unobserved=len(unused_changes(self.diff, {number for item in items for number in item.causes})),
+        )
+
+    def _items(self) -> Iterator[ChangedRequest]:
+        """Yield each request that changed, in each of its classes."""
+        old_side, new_side = self.old.side, self.new.side
+        old_peers, new_peers = self.old.peers, self.new.peers
+        for index, (old, new) in enumerate(zip(old_side.outcomes, new_side.outcomes, strict=True)):
+            found = differences(old, new, old_peers, new_peers)
+            varying = self._varying_fields(index)
+            if varying:
+                found = (found - varying) | self._other_status(index, varying)
+            before, after = self.before[index], self.after[index]
+            moved = self._moved(before, after)
+            if after.block is not None and after.block.place in self.new.counters:
+                found -= {"body"}
+            if not found and not moved:
+                continue
+            pair = OutcomePair(old, new, found, old_peers, new_peers, self._is_auth, moved, self._added(after))
+            items = [
+                self._item(index, name, found, removed_headers(pair) if name == "security-header-removed" else ())
+                for name in sorted(classes_of(pair))
+            ]
+            if self._is_nondeterministic(items, found):
+                self._leave_out(index, found)
+            else:
+                yield from items
+
+    def _is_nondeterministic(self, items: Sequence[ChangedRequest], found: frozenset[str]) -> bool:
+        """Return True if no change affects the request, and a nondeterministic directive does."""
+        if self.diff is None or any(item.causes for item in items):
+            return False
+        old, new = self._nondeterminism
+        varying = {field for item in items for field in (*old.fields(item.old.path), *new.fields(item.new.path))}
+        return ANY in varying or bool(found and found <= varying)
+
+    def _leave_out(self, index: int, names: Iterable[str]) -> None:
+        for name in names:
+            self._uncompared[name] += 1
+            self._first.setdefault(name, index)
+
+    def _joined_by_url(self, items: list[ChangedRequest]) -> Iterator[ChangedRequest]:
+        """Yield the changes; one at the end of redirects gets the causes of a request for the same URL."""
+        asked: dict[RedirectEnd, ChangedRequest] = {}
+        for item in items:
+            probe = self.probes[item.index]
+            if probe.method == "GET" and not is_scenario(probe) and not _only_later(item):
+                for key in _ends(item.name, url_of(probe), self.new.side.outcomes[item.index]):
+                    asked.setdefault(key, item)
+        for item in items:
+            hops = self.new.side.outcomes[item.index].hops if _only_later(item) else None
+            keys = _ends(item.name, hops[-1].url, hops[-1]) if hops else ()
+            same = next((asked[key] for key in keys if key in asked), None)
+            if same is None or same.accepted is not item.accepted:
+                yield item
+            else:
+                yield replace(item, old=same.old, new=same.new, causes=same.causes)
+
+    def _item(
+        self, index: int, name: str, found: frozenset[str], headers: Sequence[str], note: str = ""
+    ) -> ChangedRequest:
+        before, after, probe = self.before[index], self.after[index], self.probes[index]
+        shown = frozenset(f"header {header}" for header in headers) or found
+        hosts = {host_of(probe)} | {host for side in self._server_names(before, after) for host in side}
+        accepted = self.accept.find(name, hosts, {before.label, after.label})
+        causes = self.attribution.explain(name, before.path, after.path, path_of(probe))
+        notes = (note,) if note else ()
+        return ChangedRequest(index, name, before, after, shown, causes, notes, accepted)
+
+    def _server_names(self, before: ServedBy, after: ServedBy) -> Iterator[tuple[str, ...]]:
+        if before.server is not None:
+            yield self.old.server_names.get(before.server.place, ())
+        if after.server is not None:
+            yield self.new.server_names.get(after.server.place, ())
+
+    def _loops(self) -> Iterator[ChangedRequest]:
+        for loop in cached_loops(self.probes, self.old.side.outcomes, self.new.side.outcomes):
+            yield self._item(loop.probe, "cached-redirect-loop", _NOTHING, (), loop.text())
+
+    def _varying_fields(self, index: int) -> frozenset[str]:
+        """Return the differences between two runs of one configuration; they are not compared."""
+        fields = _NOTHING
+        for locator in (self.old, self.new):
+            again = locator.side.again
+            if again is not None:
+                fields |= differences(locator.side.outcomes[index], again[index], locator.peers, locator.peers)
+        self._leave_out(index, fields)
+        if fields & {"status", "closed"} or self._is_silent(index):
+            self._unstable.add(index)
+        return fields
+
+    def _is_silent(self, index: int) -> bool:
+        return any(side.outcomes[index].closed == "timeout" for side in (self.old.side, self.new.side))
+
+    def _other_status(self, index: int, varying: frozenset[str]) -> frozenset[str]:
+        """Return `status` if the new one is none of those that the old configuration varies between."""
+        again = self.old.side.again
+        if again is None or not varying & {"status", "closed"}:
+            return _NOTHING
+        known = {self.old.side.outcomes[index].status, again[index].status}
+        return frozenset({"status"}) if self.new.side.outcomes[index].status not in known else _NOTHING
+
+    def _unstable_fields(self) -> list[UnstableField]:
+        return [
+            UnstableField(name, number, self.probes[self._first[name]].id)
+            for name, number in sorted(self._uncompared.items())
+        ]
+
+    def same(self, old: Block, new: Block) -> bool:
+        """Return True if a block of the old configuration and one of the new are the same."""
+        key = (old.place, new.place)
+        if key not in self._same:
+            self._same[key] = old.text == new.text if self.diff is None else self.diff.same(*key)
+        return self._same[key]
+
+    def _moved(self, before: ServedBy, after: ServedBy) -> bool:
+        """Return True if another block answers, as far as traces show both."""
+        if not (before.sure and after.sure and before.block and after.block and before.server and after.server):
+            return False
+        return not (self.same(before.server, after.server) and self.same(before.block, after.block))
+
+    def _added(self, after: ServedBy) -> bool | None:
+        """Return True if the answering block is a new one, None where that is unknown."""
+        if after.block is None or not self.old.side.markers:
+            return None
+        if self.diff is None:
+            return after.block.text not in self._old_texts
+        place = after.block.place
+        return (place.file, place.line, place.column) not in self._survivors
+
+    @cached_property
+    def _survivors(self) -> frozenset[tuple[str, int, int]]:
+        """Return the places of the new configuration's blocks that the old one had."""
+        blocks = self.diff.blocks.values() if self.diff else ()
+        return frozenset(place for places in blocks for place in places)
+
+    @cached_property
+    def _old_texts(self) -> frozenset[str]:
+        return frozenset(block.text for block in self.old.side.markers.values())
+
+    def _is_auth(self, call: UpstreamCall) -> bool:
+        uri = call.uri.partition("?")[0]
+        return bool(self._auth & {(call.peer, uri), (call.peer, "*"), ("*", uri)})
+
+    def _unverified(self, old: ReachedBlocks, new: ReachedBlocks) -> list[Unverified]:
+        entries: list[Unverified] = []
+        if self.diff is not None:
+            entries += changed_not_verified(self.diff, old, new, self.probes)
+        for index in sorted(self._unstable):
+            probe = self.probes[index]
+            reason = "no answer in time" if self._is_silent(index) else "its status differs from one run to the next"
+            entries.append(Unverified("unstable", f"request {probe.id}", reason, probe.file, probe.line))
+        return list(dict.fromkeys([*entries, *shown_limits(old, new)]))
+
+    def _verdicts(self, old: ReachedBlocks, new: ReachedBlocks) -> dict[str, int]:
+        counts = {"verified": 0, "approx": 0, "not-verified": len(self._unstable)}
+        for index in range(len(self.probes)):
+            if index not in self._unstable:
+                counts["approx" if old.reasons(index) or new.reasons(index) else "verified"] += 1
+        return counts
+
+
+#: The end of a redirect chain in one class of change: its URL, or its host, status and error.
+RedirectEnd = tuple[str, str | None] | tuple[str, str, int | None, str]
+
+
+def _only_later(item: ChangedRequest) -> bool:
+    """Return True if only the end of the redirects changed, not the first answer."""
+    return "final" in item.found and not item.found & {"status", "closed", "location"}
+
+
+def _ends(name: str, url: str, outcome: ProbeOutcome | RedirectHop) -> Iterator[RedirectEnd]:
+    """Yield the keys that identify where a redirect chain ends: its URL, or host and error."""
+    clean = clean_url(url)
+    yield (name, clean)
+    if clean and outcome.errors:
+        yield (name, urlsplit(clean).netloc, outcome.status, outcome.errors[0])
