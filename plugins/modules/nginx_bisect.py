@@ -205,7 +205,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds
 
 
 def argument_spec() -> dict[str, t.Any]:
-    """The options, those that only the action plugin uses included."""
+    """Return the options, with those that only the action plugin uses."""
     return {
         **SIDES,
         "request": {"type": "dict"},
@@ -217,7 +217,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    """Arguments in, one call, one result."""
+    """Do one step of the search."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         job = host.unpack(module.params["_payload"])

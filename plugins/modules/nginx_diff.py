@@ -255,7 +255,7 @@ _RISKS = ["access-control", "tls", "routing", "upstream", "code", "headers", "ca
 
 
 def argument_spec() -> dict[str, t.Any]:
-    """The options, those that only the action plugin uses included."""
+    """Return the options, with those that only the action plugin uses."""
     return {
         "before": {"default": "live"},
         "after": {},
@@ -273,7 +273,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def read(params: dict[str, t.Any], specs: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What nginx reads of each configuration, packed, and what this reading could not do."""
+    """Return the output of `nginx -T` with each configuration, packed, and what this reading could not do."""
     instance = Instance(params["config_dir"], main=params["main"], binary=params["binary"], prefix=params["prefix"])
     trees = Trees(params["config_dir"], params["store"])
     dumps: dict[str, str] = {}

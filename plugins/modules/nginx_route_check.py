@@ -281,7 +281,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options impor
 
 
 def argument_spec() -> dict[str, t.Any]:
-    """The options, those that only the action plugin uses included."""
+    """Return the options, with those that only the action plugin uses."""
     reports = {name: {"type": "path"} for name in ("json", "markdown", "html", "junit")}
     return {
         **SIDES,
@@ -298,7 +298,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    """Arguments in, one call, one result."""
+    """Do one step of the route check."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         job = host.unpack(module.params["_payload"])

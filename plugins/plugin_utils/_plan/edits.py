@@ -7,9 +7,9 @@
 
 """The changes between two trees, statement by statement, so that any set of them can be applied to the first tree.
 
-A change is one directive or the header of one block. An added or removed block, or file, is a unit of many changes: it is
-tried as a whole first. A block or a file that only moved is one change. Differences of layout and comments are changes of
-their own that no search needs.
+A change is one directive or the header of one block. An added or removed block, or file, is a unit of many changes that is
+tried as a whole first. A block or a file that only moved is one change. Layout and comments are a change of their own,
+`LAYOUT`, that no search needs.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan.patch import 
 
 from .outline import Outline, Statement, outline
 
-#: The number of every difference that nginx does not see.
+#: The id of every difference that nginx ignores.
 LAYOUT: t.Final = 0
 
-#: How much of two blocks with other headers has to be the same for the header to be what changed.
+#: The least part that two blocks share if only the header changed.
 _ALIKE: t.Final = 0.5
 
 Kind = t.Literal["added", "removed", "changed", "moved"]
@@ -36,7 +36,15 @@ Kind = t.Literal["added", "removed", "changed", "moved"]
 
 @dataclass
 class SingleChange:
-    """One change. Lines are counted from 1, texts are the statement (of a block, its header) in one line."""
+    """One change.
+
+    Attributes:
+        line_before: counted from 1; None where the first tree lacks the statement.
+        line_after: the same in the second tree.
+        text_before: the statement (of a block, its header) in one line.
+        text_after: the same in the second tree.
+        parent: the change without which this one has no effect: the header of its added block.
+    """
 
     id: int
     file: str
@@ -45,11 +53,11 @@ class SingleChange:
     line_after: int | None = None
     text_before: str | None = None
     text_after: str | None = None
-    #: The change that has to be there for this one to have an effect: the header of its added block.
     parent: int | None = None
 
     @property
     def line(self) -> int:
+        """Return the line after the change; of a removed statement, the one before it."""
         return self.line_after or self.line_before or 1
 
 
@@ -62,7 +70,7 @@ class Edits:
     units: list[Unit] = field(default_factory=list)
 
     def apply(self, before: Mapping[str, bytes], ids: t.Container[int]) -> dict[str, bytes]:
-        """The first tree with these changes and no others."""
+        """Return the first tree with these changes and no others."""
         tree = dict(before)
         for file in self.files:
             content = apply(file, ids)
@@ -74,7 +82,7 @@ class Edits:
 
 
 def edits(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Edits:
-    """The changes from one tree to another: applying all and `LAYOUT` gives `after`, applying none `before`."""
+    """Return the changes from one tree to another: all of them and `LAYOUT` give `after`, none give `before`."""
     return _Differ(before, after).made
 
 
@@ -185,7 +193,7 @@ class _Differ:
         return parts, units
 
     def _whole(self, node: Statement, sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
-        """A statement that only one tree has, with everything in it."""
+        """Return the parts and units of a statement that only one tree has, with everything in it."""
         if node.digest in self._moved:
             return self._half_of_move(node, sign)
         change = self._change("added" if sign == "+" else "removed", parent)
@@ -196,10 +204,10 @@ class _Differ:
         parts = [["=", node.lead + node.head], *inner, ["=", node.tail]]
         return [[sign + "{", change.id, _merged(parts)]], [_group([_unit(change.id), *units])]
 
-    # What moved
+    # Moves
 
     def _find_moves(self) -> set[str]:
-        """Digests of blocks of which exactly one went and exactly one came, in any of the files."""
+        """Return digests of blocks that were removed once and added once, in any of the files."""
         went, came = (
             Counter(
                 node.digest
@@ -250,7 +258,7 @@ def _group(units: Sequence[Unit]) -> Unit:
 
 
 def _joined(units: Iterable[Unit]) -> list[Unit]:
-    """Units without a change twice: of a move both halves name the same one."""
+    """Return units without a change twice: both halves of a move name the same change."""
     seen: set[int] = set()
     return [pruned for unit in units if (pruned := _pruned(unit, seen))]
 
@@ -270,7 +278,7 @@ def _layout(old: str, new: str) -> list[Part]:
 
 
 def _merged(parts: Iterable[Part]) -> list[Part]:
-    """Neighbours of one kind as one part."""
+    """Join neighbours of one kind into one part."""
     merged: list[Part] = []
     for part in parts:
         if part[-1] and merged and part[:-1] == merged[-1][:-1] and not part[0].endswith("{"):
@@ -283,7 +291,7 @@ def _merged(parts: Iterable[Part]) -> list[Part]:
 def _renamed(
     names: Iterable[str], before: Mapping[str, bytes], after: Mapping[str, bytes]
 ) -> dict[str, tuple[str, str]]:
-    """Both names of every file that only has another name -> (old, new)."""
+    """Map both names of every file that only has another name to (old, new)."""
     went, came = defaultdict(list), defaultdict(list)
     for name in names:
         if name not in after:
@@ -294,13 +302,13 @@ def _renamed(
     return {name: pair for pair in pairs for name in pair}
 
 
-# Which statement of one tree is which of the other
+# Alignment of statements
 
 
 def _aligned(
     before: Sequence[Statement], after: Sequence[Statement]
 ) -> list[tuple[Statement | None, Statement | None]]:
-    """Pairs in an order that keeps both orders: equal ones first, then those with the same head, then with the same name."""
+    """Pair statements, keeping both orders: equal ones first, then those with the same head, then with the same name."""
     keys: list[Callable[[Statement], object]] = [
         lambda node: node.digest,
         _identity,

@@ -24,7 +24,7 @@ Outcome = t.TypeVar("Outcome", ProbeOutcome, BlockTrace)
 
 
 class OutcomeReader:
-    """Reads the lists of outcomes of one answer; texts and lists that are the same are one object."""
+    """Reads the lists of outcomes of one answer; equal texts and lists become one object."""
 
     def __init__(self) -> None:
         self._pairs: dict[tuple[str, str], list[str]] = {}
@@ -71,7 +71,7 @@ class OutcomeReader:
 
     def _headers(self, headers: list[list[str]]) -> list[list[str]]:
         pairs = [self._pairs.setdefault((pair[0], pair[1]), pair) for pair in headers]
-        # The pairs live as long as this object does, so that no other object gets the identity of one.
+        # self._pairs keeps the pairs alive, so that no other object gets the id of one.
         return self._lists.setdefault(tuple(map(id, pairs)), pairs)
 
     def _text(self, text: str) -> str:

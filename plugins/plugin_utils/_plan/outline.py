@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One file as statements with every byte of it: what stands before each, its head, its block."""
+"""The outline of a file: its statements with every byte of them, so that a part of them can be written again."""
 
 from __future__ import annotations
 
@@ -18,36 +18,41 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._lexer impo
 
 @dataclass(eq=False)
 class Statement:
-    """One statement. `lead + head`, then of a block its children and `tail`, are its bytes (as latin-1)."""
+    """One statement. Its bytes (as latin-1) are `lead + head`, then of a block its children and `tail`.
 
-    #: Whitespace and comments since the statement before.
+    Attributes:
+        lead: whitespace and comments since the statement before.
+        head: from the name to its `;` or `{`.
+        words: the name and the arguments, as nginx reads them.
+        children: None for a statement without a block.
+        tail: of a block, the text before its `}`, and the `}`.
+        digest: equal for statements that mean the same to nginx, whatever their layout.
+    """
+
     lead: str
-    #: From the name to its `;` or `{`.
     head: str
-    #: The name and the arguments, as nginx reads them.
     words: tuple[str, ...]
     line: int
     children: list[Statement] | None = None
-    #: Of a block, what stands before its `}`, and the `}`.
     tail: str = ""
-    #: The same for two statements that say the same to nginx, whatever their layout.
     digest: str = field(default="", init=False)
 
     @property
     def is_block(self) -> bool:
+        """Tell whether the statement has a block."""
         return self.children is not None
 
     def seal(self) -> None:
-        """Computes the digest; the children have theirs."""
+        """Compute the digest; the children have theirs."""
         inner = [] if self.children is None else ["{", *(child.digest for child in self.children)]
         self.digest = hashlib.sha256(repr((self.words, inner)).encode()).hexdigest()
 
     def text(self) -> str:
-        """All of its bytes."""
+        """Return all of its bytes."""
         return self.lead + self.head + "".join(child.text() for child in self.children or ()) + self.tail
 
     def walk(self) -> Iterator[Statement]:
-        """This statement and all in it."""
+        """Return this statement and all in it."""
         yield self
         for child in self.children or ():
             yield from child.walk()
@@ -55,7 +60,7 @@ class Statement:
 
 @dataclass
 class Outline:
-    """A file's statements, and what stands after the last one."""
+    """A file's statements, and the text after the last one."""
 
     nodes: list[Statement]
     rest: str
@@ -66,7 +71,7 @@ class _UnreadableError(Exception):
 
 
 def outline(content: bytes) -> Outline | None:
-    """The statements of a file, None where it is no nginx configuration (a key, a binary, broken syntax)."""
+    """Return the statements of a file, None for a file that is no nginx configuration (a key, a binary, broken syntax)."""
     try:
         return _Builder(content.decode("latin-1")).outline
     except _UnreadableError:
@@ -77,7 +82,7 @@ class _Builder:
     def __init__(self, text: str) -> None:
         self._text = text
         self._starts = [0, *(number + 1 for number, char in enumerate(text) if char == "\n")]
-        self._end = 0  # of what is in a node already
+        self._end = 0  # of the text that is in a statement already
         self._words: list[Token] = []
         self._open: list[Statement] = []
         self._siblings: list[list[Statement]] = [[]]

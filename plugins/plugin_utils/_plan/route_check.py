@@ -103,7 +103,7 @@ class RouteCheck:
             # Without traces the configuration alone says which block answers.
             return []
         if not set(marked) <= {*side.files, *side.elsewhere}:
-            # A file that was not read cannot be replaced, and half a trace would be a wrong one.
+            # A file that was not read cannot be replaced, and a part of a trace would mislead.
             self._markers[name] = {}
             return []
         return [FolderEntry(path, "file", None, encode_bytes(data)) for path, data in sorted(marked.items())]
@@ -211,7 +211,7 @@ def _notes(facts: WorldFacts | None, source: ConfigSource) -> list[str]:
         return []
     replaced = facts.certificates
     if replaced and not source.outside:
-        # The world looks into every file of the folder, nginx into those that are included: an unused snippet names files too.
+        # The world reads every file of the folder, nginx only included ones: an unused snippet may name files too.
         directives = (each for each in source.loaded.walk() if each.name.endswith(_FILES_OF_TLS))
         named = {f"/{path.lstrip('/')}" for each in directives for path in each.args}
         replaced = [path for path in replaced if path.endswith(tuple(named))]

@@ -106,7 +106,7 @@ def route_check(options: Mapping[str, t.Any], controller: Controller) -> Values:
     key = key_of("check", sides.plan.key, expected, *(options[name] for name in _DECIDING))
     with controller.cache.alone(key) as answer:
         if answer.value is None:
-            # Another host's own secrets do not mask what this one's are.
+            # Hosts that share the result do not know this host's secrets.
             answer.value = controller.redact({**task.result(), "asked_of": controller.host})
     result = t.cast("Values", answer.value)
     if result["asked_of"] == controller.host:
@@ -186,7 +186,7 @@ class _RouteCheckTask:
         try:
             found = search(wanted, self.sides, self.controller)
         except (*HOST_ERRORS, PlanError) as error:
-            # A host that vanishes now is refused all the same.
+            # The change is refused even if the host is lost now.
             return {}, [f"The guilty lines were not found: {error}"]
         values = found.to_json()
         result = {name: values[name] for name in ("culprits", "lines", "searches")}

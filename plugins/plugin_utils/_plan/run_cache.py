@@ -5,9 +5,9 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What hosts of one run share on the controller: what nginx read there, and answers that hold for all of them.
+"""The cache that the hosts of one run share on the controller: dumps of configurations, and results for all hosts alike.
 
-It lies in Ansible's temporary folder, which is private and lives as long as the run.
+It lies in Ansible's temporary folder, which is private and is deleted at the end of the run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RunCache:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
 
     def keep(self, data: bytes) -> str:
-        """Keeps content; its SHA-256 is what it is found by."""
+        """Store content; return its SHA-256, by which `kept` finds it."""
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         if not os.path.exists(path):
@@ -46,7 +46,7 @@ class RunCache:
         return digest
 
     def kept(self, digest: str | None) -> bytes | None:
-        """What was kept, None where it was not, or in another run."""
+        """Return stored content, None if this run did not store it."""
         if digest is None or not _DIGEST.fullmatch(digest):
             return None
         with contextlib.suppress(FileNotFoundError), open(self._path(digest), "rb") as file:
@@ -55,7 +55,7 @@ class RunCache:
 
     @contextlib.contextmanager
     def alone(self, key: str) -> Iterator[CachedAnswer]:
-        """Waits until no other host of the run works on this key; the answer of the one that did is in it."""
+        """Wait until no other host of the run works on this key, then give its answer, which the caller may set."""
         path = self._path(hashlib.sha256(key.encode()).hexdigest() + ".answer")
         with open(path + ".lock", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -71,7 +71,7 @@ class RunCache:
         return os.path.join(self._folder, name)
 
     def _write(self, path: str, data: bytes) -> None:
-        # Several hosts may write the same at once: each its own file, and a rename.
+        # Several hosts may write the same at once, so each writes a file of its own and renames it.
         handle, made = tempfile.mkstemp(dir=self._folder)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -79,12 +79,12 @@ class RunCache:
 
 
 class CachedAnswer:
-    """What is known for a key: None, or what `value` was set to by the first host."""
+    """The answer for a key: None until the first host sets `value`."""
 
     def __init__(self) -> None:
         self.value: t.Any = None
 
 
 def key_of(*parts: t.Any) -> str:
-    """One key for what decides an answer."""
+    """Return one key for values that decide an answer."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode("utf-8")).hexdigest()[:16]

@@ -34,10 +34,10 @@ _HOST_OPTIONS: t.Final = ("config_dir", "main", "store", "binary", "prefix", "ti
 
 @dataclass(frozen=True)
 class StagedPlan:
-    """What staging left for this run; all None without it.
+    """The plan that staging made in this run; all None without it.
 
     Attributes:
-        key: the same for hosts whose answers are the same.
+        key: equal for hosts that would get the same answers.
         before: digest of the dump of the live configuration, None where the host has none.
         after: digest of the dump of the candidate.
     """
@@ -130,7 +130,7 @@ def read_sides(options: SideOptions, controller: Controller, module: str, *, lim
     found = _read_on_host(found, options.config_dir, arguments, controller, module)
     sides = Sides(found.get("before"), found["after"])
     if controller.redact.values and sides.difference is not None:
-        # A secret that was changed is in no vault any more, and may hold elsewhere for a while.
+        # A replaced secret is in no vault any more, but may be valid elsewhere for a while.
         controller.learn(counterparts(sides.difference.changes, controller.redact.text))
     return sides
 

@@ -5,11 +5,11 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The two sides of a comparison: what nginx reads of each, and how the host gets the folder.
+"""The sources of both sides of a comparison: what nginx reads of each, and how the host gets the folder.
 
-A side is `live` or a release on the host, a folder, a file or the output of `nginx -T` on the controller, or a source that is
-rendered for the host. What lies on the host is read by the host's own nginx; its paths below the configuration folder are
-shown as the user knows them, relative.
+A source is `live` or a release on the host; a folder, a file or the output of `nginx -T` on the controller; or a source
+folder that is rendered for the host. The host's own nginx reads what lies on the host. Paths below the configuration folder
+are relative in all of them.
 """
 
 from __future__ import annotations
@@ -41,35 +41,46 @@ from .errors import PlanError
 
 LIVE: t.Final = "live"
 _RELEASE: t.Final = re.compile(r"r-[0-9a-f]{12}")
-#: More than any configuration has; a folder given by mistake ends here.
+#: More than any configuration has: a folder given by mistake is not read to its end.
 _MOST_BYTES: t.Final = 64 << 20
 _MOST_TOLD: t.Final = 3
 
 
 @dataclass(frozen=True)
 class ConfigSource:
-    """One side. `config` and `files` are None until the host was asked."""
+    """One side of a comparison.
+
+    Attributes:
+        label: the side as the user named it.
+        spec: how the host finds or makes the folder.
+        config: None until the host was asked.
+        files: the configuration files below the configuration folder, by relative path.
+        secrets: values that no output may show.
+        elsewhere: configuration files that nginx reads from outside the folder, by absolute path.
+        outside: `file:line: reason` of included files that `config` lacks, because they lie outside, as on the host.
+    """
 
     label: str
-    #: How the host finds or makes the folder, see module_utils/_plan/trees.py.
     spec: FolderSpec
     config: Config | None = None
-    #: The configuration files below the configuration folder, by relative path.
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    #: Those that nginx reads from elsewhere, by absolute path.
     elsewhere: Mapping[str, bytes] = field(default_factory=dict)
-    #: What `config` lacks, as file:line and why: files that are included and lie elsewhere, as on the host.
     outside: tuple[str, ...] = ()
 
     @property
     def loaded(self) -> Config:
+        """Return the configuration.
+
+        Raises:
+            PlanError: the host was not asked.
+        """
         if self.config is None:
             raise PlanError(f"{self.label} was not read")
         return self.config
 
     def advice(self, config_dir: str) -> str:
-        """What to do where nginx refuses this side, as far as the reason may be what it lacks."""
+        """Return what to do if nginx refuses this side because a file lies outside; empty where none does."""
         if not self.outside:
             return ""
         lacks = "; ".join(self.outside[:_MOST_TOLD])
@@ -79,10 +90,10 @@ class ConfigSource:
         )
 
     def with_dump(self, dump: bytes, config_dir: str) -> ConfigSource:
-        """This side as nginx read it.
+        """Return this side as nginx read it.
 
         Raises:
-            ConfigError: `dump` is none.
+            ConfigError: `dump` is no output of `nginx -T`.
         """
         files = split(dump)
         root = config_dir.rstrip("/") + "/"
@@ -92,10 +103,10 @@ class ConfigSource:
 
 
 def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> ConfigSource:
-    """The side that an option names: `live`, a release's id, or a path on the controller.
+    """Return the source that an option names: `live`, a release's id, or a path on the controller.
 
     Raises:
-        PlanError: there is no such file.
+        PlanError: there is no such file, or it cannot be the configuration.
         ConfigError: it cannot be loaded.
     """
     if name == LIVE:
@@ -126,7 +137,7 @@ def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclu
 
 
 def rendered(label: str, candidate: Candidate) -> ConfigSource:
-    """The side that a rendered source is, over what is not managed on the host."""
+    """Return a rendered source, which lies over what is not managed on the host."""
     entries = [
         FolderEntry(
             entry.path, entry.type, entry.mode, entry.target if entry.type == "link" else encode_bytes(entry.content)
@@ -137,7 +148,7 @@ def rendered(label: str, candidate: Candidate) -> ConfigSource:
 
 
 def relative(config: Config, root: str) -> Config:
-    """The same configuration with places below `root` (which ends in a slash) shown relative to it."""
+    """Return the configuration with places below `root` (which ends in a slash) relative to it."""
 
     def shown(path: str) -> str:
         return path.removeprefix(root)
@@ -197,14 +208,14 @@ def _folder(label: str, path: str, config_dir: str, main: str, exclude: tuple[st
 
 
 def _whole(load: t.Callable[..., Config], *, alone: bool = False) -> tuple[Config, tuple[str, ...]]:
-    """A configuration as far as it lies on the controller, and what it includes from elsewhere."""
+    """Return a configuration as far as it lies on the controller, and what it includes from outside."""
     config = load()
     missing = [
         problem for problem in config.problems if problem.elsewhere or (alone and problem.kind == "include-missing")
     ]
     if not missing or any(problem.kind == "include-missing" for problem in config.problems if problem not in missing):
         return config, ()
-    # Its includes stay what they are, names of files that the host has; what the folder itself lacks, nginx would refuse.
+    # Includes from outside are files that the host has. nginx would refuse what the folder itself lacks.
     config = load(partial=True)
     config.problems = [problem for problem in config.problems if not problem.elsewhere]
     return config, tuple(f"{problem.place}: {problem.message}" for problem in missing)

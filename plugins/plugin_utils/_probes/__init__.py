@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Requests for both configurations of a change: made from the configurations, traced back from what they read."""
+"""Probes for a change: requests made from both configurations, traced back from what they read."""
 
 from __future__ import annotations
 

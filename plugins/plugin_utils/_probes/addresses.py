@@ -28,10 +28,10 @@ _RANGE_PARTS: t.Final = 2
 
 
 def default_client(address: str) -> str:
-    """The source address of a probe that no rule asks for another.
+    """Return the client address of a probe for which no rule asks for another.
 
     Args:
-        address: the listening address. Nobody but the host itself reaches one on loopback.
+        address: the listening address. Only the host itself reaches one on loopback.
     """
     if is_loopback(address):
         return "::1" if is_v6(address) else "127.0.0.1"
@@ -39,17 +39,21 @@ def default_client(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a literal address is one of the host's own alone."""
+    """Tell whether a literal address is on the host's loopback."""
     return address.startswith("127.") or address == "::1"
 
 
 def is_v6(address: str) -> bool:
-    """Whether a literal address is of IPv6."""
+    """Tell whether a literal address is of IPv6."""
     return ":" in address and not address.startswith("unix:")
 
 
 def parse_network(text: str) -> Network | None:
-    """`192.0.2.0/24`, `192.0.2.1`, `2001:db8::/32` or a range `192.0.2.1-192.0.2.9`; None for anything else."""
+    """Read `192.0.2.0/24`, `192.0.2.1`, `2001:db8::/32` or a range `192.0.2.1-192.0.2.9`.
+
+    Returns:
+        The network, of a range its first one; None for anything else.
+    """
     first, dash, last = text.partition("-")
     try:
         if dash:
@@ -63,7 +67,7 @@ def parse_network(text: str) -> Network | None:
 
 
 def member_of(text: str) -> str | None:
-    """A client address inside an entry of an access list or of a geo block; None where it names no network."""
+    """Return a client address inside an entry of an access list or a geo block; None where it names no network."""
     if text == "all":
         return None
     network = parse_network(text)
@@ -80,13 +84,13 @@ def _can_be_client(address: Address) -> bool:
 
 
 def stranger_to(entries: t.Iterable[str], *, v6: bool) -> str | None:
-    """A client address in none of the networks; None when they leave none of those that are tried."""
+    """Return a client address in none of the networks; None if they hold all that are tried."""
     networks = [network for network in map(parse_network, entries) if network is not None]
     return next((text for text in _STRANGERS[6 if v6 else 4] if not _is_in(text, networks)), None)
 
 
 def neighbour_to(entries: t.Iterable[str]) -> str | None:
-    """A client address on loopback in none of the networks."""
+    """Return a client address on loopback in none of the networks."""
     networks = [network for network in map(parse_network, entries) if network is not None]
     return None if _is_in(NEIGHBOUR, networks) else NEIGHBOUR
 

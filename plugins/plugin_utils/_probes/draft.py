@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 Header = tuple[str, str]
 
-#: Left to the caller: the name of the server that the draft is for.
+#: Stands for the name of the server that the draft is for.
 OWN_HOST: t.Final = "\0own"
 NO_HOST: t.Final = "\0none"
 
@@ -50,7 +50,7 @@ class Draft(t.NamedTuple):
 
 
 def target_of(uri: str) -> str | None:
-    """The request target whose path nginx reads as `uri`; None when no target has that path.
+    """Return the request target whose path nginx reads as `uri`; None when no target has that path.
 
     ngx_http_parse_complex_uri() (src/http/ngx_http_parse.c) decodes, resolves dots and merges slashes.
     """
@@ -65,20 +65,20 @@ def target_of(uri: str) -> str | None:
 
 
 def is_target(target: str) -> bool:
-    """Whether a request line can carry a target in origin form."""
+    """Tell whether a request line can carry a target in origin form."""
     return target.startswith("/") and _TARGET.fullmatch(target) is not None and "#" not in target
 
 
 def is_method(method: str) -> bool:
-    """Whether a request line can carry a method (ngx_http_parse_request_line() takes capitals, `_` and `-`)."""
+    """Tell whether a request line can carry a method (ngx_http_parse_request_line() takes capitals, `_` and `-`)."""
     return _METHOD.fullmatch(method) is not None
 
 
 def is_header(name: str, value: str) -> bool:
-    """Whether a request can carry a header field, one line of printable ASCII."""
+    """Tell whether a request can carry a header field, one line of printable ASCII."""
     return _HEADER_NAME.fullmatch(name) is not None and _HEADER_VALUE.fullmatch(value) is not None
 
 
 def is_host(host: str) -> bool:
-    """Whether a Host header can carry a host."""
+    """Tell whether a Host header can carry a host."""
     return _HOST.fullmatch(host) is not None

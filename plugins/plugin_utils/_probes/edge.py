@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where a URL arrives: the socket that gets it, behind whatever ends TLS in front of nginx."""
+"""The edge: which socket gets a URL, behind a proxy that ends TLS in front of nginx."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ROTATED: t.Final = re.compile(r"(?:[.-]\d+)*(?:\.gz)?$")
 
 
 class Arrival(t.NamedTuple):
-    """The socket that a URL arrives at, and the headers that it has got on the way."""
+    """The socket that a URL arrives at, and the headers that the edge adds on the way."""
 
     listen: ListenSocket
     headers: tuple[tuple[str, str], ...] = ()
@@ -42,9 +42,9 @@ class Arrivals:
     """Finds the sockets of URLs in two configurations, the candidate's first.
 
     Args:
-        before: the configuration that runs now.
+        before: the live configuration.
         after: the candidate.
-        edge: what is declared to stand in front; empty for the automatic edge.
+        edge: the declared proxies in front; empty for the automatic edge.
     """
 
     def __init__(self, before: Config | None, after: Config | None, edge: Sequence[EdgeEntry] = ()) -> None:
@@ -55,13 +55,13 @@ class Arrivals:
             self.upstreams.update({} if config is None else upstreams_of(config))
 
     def of_url(self, scheme: str, host: str, port: int, *, v6: bool = False, address: str = "") -> Arrival:
-        """The socket for a URL; a made-up one where neither configuration has any, so that it is refused.
+        """Return the socket for a URL; a made-up one, which refuses the request, where neither configuration has any.
 
         Args:
             scheme: `http` or `https`.
             host: the URL's host.
             port: the URL's port.
-            v6: whether the client comes by IPv6.
+            v6: the client comes by IPv6.
             address: the socket's own address, where the name does not decide it.
         """
         tls = scheme == "https"
@@ -76,10 +76,10 @@ class Arrivals:
         return Arrival(_nowhere(port, address, tls=tls, v6=v6))
 
     def _entry(self, host: str) -> EdgeEntry | None:
-        """What stands in front of a name that no TLS socket has.
+        """Return the proxy in front of a name that no TLS socket has.
 
-        Where nobody declared anything: of a name that a plain socket has, or of any where there is no TLS at all.
-        Other names get what the default server of the TLS socket answers.
+        Without a declared edge it is the automatic one: for a name that a plain socket has, and for any name where no socket
+        has TLS. The default server of the TLS socket answers requests for other names.
         """
         listeners = [listener for router in self.routers for listener in router.listeners.values()]
         sockets = [listener for listener in listeners if listener.ssl and listener.socket.port == _HTTPS]
@@ -106,11 +106,11 @@ class Arrivals:
         return None
 
     def hosts_of_log(self, name: str, most: int) -> list[str]:
-        """The first names of the servers that write to a log of this file name; of any servers where none does.
+        """Return first names of the servers that write to a log of this file name, else of all servers.
 
         Args:
             name: the log's path, also one that logrotate has given a number or a date.
-            most: how many names at most.
+            most: the most names.
         """
         wanted = _log_name(name)
         everyone: dict[str, None] = {}
@@ -125,12 +125,12 @@ class Arrivals:
         return list(writers or everyone)[:most]
 
     def has_tls(self, host: str) -> bool:
-        """Whether a client that is not told otherwise reaches a name by TLS."""
+        """Tell whether a client reaches a name by TLS on port 443."""
         return self._find(host, 443, "", tls=True, v6=False) is not None
 
 
 def _log_name(path: str) -> str:
-    """`access.log` for `/var/log/nginx/access.log`, `access.log.2.gz` and `access.log-20260131`."""
+    """Return `access.log` for `/var/log/nginx/access.log`, `access.log.2.gz` and `access.log-20260131`."""
     return _ROTATED.sub("", path.rpartition("/")[2])
 
 

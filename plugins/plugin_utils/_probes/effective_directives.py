@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The directives of a block by name, and those that hold in it because an enclosing block has them."""
+"""The directives of a block by name, and those that it inherits from enclosing blocks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EffectiveDirectives:
         self._blocks: dict[int, dict[str, list[Directive]]] = {}
 
     def of(self, scope: Scope) -> dict[str, list[Directive]]:
-        """The block's own directives by name."""
+        """Return the block's own directives by name."""
         found = self._blocks.get(id(scope))
         if found is None:
             found = self._blocks[id(scope)] = {}
@@ -34,14 +34,14 @@ class EffectiveDirectives:
         return found
 
     def own(self, scope: Scope, *names: str) -> list[Directive]:
-        """The block's own directives with one of these names, in order of the names."""
+        """Return the block's own directives with one of these names, in the order of the names."""
         block = self.of(scope)
         if len(names) == 1:
             return block.get(names[0], _NONE)
         return [directive for name in names for directive in block.get(name, _NONE)]
 
     def effective(self, scope: Scope, *names: str) -> list[Directive]:
-        """The directives that hold here: the block's own, else those of the closest enclosing block with any."""
+        """Return the block's own directives with these names, else those of the closest enclosing block with any."""
         current: Scope | None = scope
         while current is not None:
             found = self.own(current, *names)
@@ -51,6 +51,6 @@ class EffectiveDirectives:
         return _NONE
 
     def is_on(self, scope: Scope, *names: str) -> bool:
-        """Whether the last of the effective directives is `on`."""
+        """Tell whether the last of the effective directives is `on`."""
         found = self.effective(scope, *names)
         return bool(found) and found[-1].args[:1] == ["on"]

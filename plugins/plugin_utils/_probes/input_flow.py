@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From a variable back to what a client controls: which requests make a `map`, `geo`, `set` or `if` decide otherwise."""
+"""The flow from a client's input to a variable: which requests make a `map`, `geo`, `set` or `if` decide otherwise."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
-#: Printable ASCII: what a header value may hold.
+#: Printable ASCII: characters of a header value.
 PRINTABLE: t.Final = frozenset(map(chr, range(0x20, 0x7F)))
 URI_VARIABLES: t.Final = frozenset({"uri", "document_uri", "request_uri"})
 _HOST_VARIABLES: t.Final = frozenset({"host", "http_host"})
 _MAP_WORDS: t.Final = frozenset({"default", "hostnames", "volatile", "include"})
 _GEO_WORDS: t.Final = frozenset({"default", "delete", "proxy", "proxy_recursive", "ranges", "include"})
-#: Entries of one map or geo that are asked for in each block that uses it, beside those that changed.
+#: Entries of one map or geo that are probed in each block that uses it, beside those that changed.
 _FEW: t.Final = 8
 #: The same for maps over URIs and hosts: lists of redirects and of tenants.
 _MANY: t.Final = 40
 _CHANGED: t.Final = 2000
-#: Choices of one table over all blocks that use it; beyond, each block gets those of few entries.
+#: Choices of one table over all blocks that use it; beyond, each block gets `_MANY`.
 _SPENT: t.Final = 20_000
 _DEPTH: t.Final = 6
 _COMPARISON: t.Final = 3
@@ -48,7 +48,7 @@ Sets = dict[str, list[str]]
 
 
 class Table:
-    """A `map` or `geo`: its source and, for each entry, texts of the source that select it."""
+    """A `map` or `geo`: its source variable and, for each entry, texts of the source that select it."""
 
     def __init__(self, directive: Directive) -> None:
         self.directive = directive
@@ -63,7 +63,7 @@ class Table:
         self._texts: dict[str, tuple[str, ...]] = {}
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Source texts that select an entry."""
+        """Return texts of the source that select an entry."""
         found = self._texts.get(key)
         if found is None:
             found = self._texts[key] = tuple(self._sample(key))
@@ -86,7 +86,7 @@ class Table:
             yield key.removeprefix("\\")
 
     def strangers(self) -> Iterator[str]:
-        """Source texts that no entry of a geo has."""
+        """Return texts of the source that no entry of a geo has."""
         for v6 in (False, True) if self.is_geo else ():
             outside = stranger_to(self.entries, v6=v6)
             if outside is not None:
@@ -116,11 +116,11 @@ class InputFlow:
         self._spent: dict[str, int] = {}
 
     def compare(self, other: InputFlow) -> None:
-        """Entries that differ from those of another configuration are asked for first."""
+        """Probe entries that differ from those of another configuration first."""
         self._other = other
 
     def keys(self, name: str) -> tuple[str, ...]:
-        """The entries of a table that are asked for: those that changed, then the first ones."""
+        """Return the entries of a table to probe: those that changed, then the first ones."""
         order = self._order.get(name)
         if order is None:
             table = self.tables[name]
@@ -133,7 +133,7 @@ class InputFlow:
         return order
 
     def choices(self, name: str, sets: Sets, depth: int = 0) -> Iterator[Choice]:
-        """What clients have to send for each thing that a variable may be."""
+        """Return what clients have to send for each value that a variable may have."""
         if depth > _DEPTH:
             return
         table = self.tables.get(name)
@@ -155,7 +155,7 @@ class InputFlow:
                     yield choice
 
     def _share(self, name: str, count: int) -> int:
-        """How many choices a block gets: all, until thousands of blocks that use a large table have had enough."""
+        """Return how many choices a block gets: all, until a large table has been used in very many blocks."""
         spent = self._spent[name] = self._spent.get(name, 0) + count
         return count if spent <= _SPENT else _MANY
 
@@ -168,7 +168,7 @@ class InputFlow:
         yield from self._of_values(table, sets, depth)
 
     def _of_values(self, table: Table, sets: Sets, depth: int) -> Iterator[Choice]:
-        """What the values of a map read themselves."""
+        """Return choices for the variables that the values of a map read."""
         for value in (table.default, *islice(table.entries.values(), _FEW)):
             if "$" in value:
                 for inner in sorted(variables_of(value)):
@@ -176,7 +176,7 @@ class InputFlow:
                         yield from self.choices(inner, sets, depth + 1)
 
     def bind(self, name: str, value: str, sets: Sets, depth: int = 0) -> Iterator[Choice]:
-        """What a client has to send for a variable to have a value; nothing where that is not in its hands."""
+        """Return what a client has to send for a variable to have a value; nothing where no client can decide it."""
         if depth > _DEPTH:
             return
         table = self.tables.get(name)
@@ -194,7 +194,7 @@ class InputFlow:
                 yield choice
 
     def solve(self, template: str, text: str, sets: Sets, depth: int = 0) -> Iterator[Choice]:
-        """What a client has to send for a string with variables to read as `text`."""
+        """Return what a client has to send for a string with variables to read as `text`."""
         parts = parse_template(template)
         if len(parts) == 1 and parts[0].variable:
             yield from self.bind(parts[0].variable, text, sets, depth)
@@ -211,7 +211,7 @@ class InputFlow:
             yield found
 
     def condition(self, directive: Directive, sets: Sets) -> Iterator[Choice]:
-        """What clients have to send for an `if` to hold."""
+        """Return what clients have to send for an `if` to hold."""
         args = condition_args(directive)
         if not args or not args[0].startswith("$"):
             return
@@ -237,7 +237,7 @@ def _operands(operator: str, operand: str, *, path: bool) -> Iterable[str]:
 
 @lru_cache(maxsize=4096)
 def _reader(template: str) -> re.Pattern[str]:
-    """Reads a filled-in string back into its variables, each as short as it can be."""
+    """Return a pattern that reads a filled-in string back into its variables, each as short as it can be."""
     parts = parse_template(template)
     source = "".join("(.*?)" if part.variable else re.escape(part.literal) for part in parts)
     return re.compile(source, re.DOTALL)

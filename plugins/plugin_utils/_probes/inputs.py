@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a client controls of a request, by the variable that shows it, and drafts with other values of it."""
+"""Inputs: what a client controls of a request, by the variable that shows it, and drafts with other values of it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _KINDS: t.Final = {
 }
 #: Request headers with a variable of their own (src/http/ngx_http_variables.c).
 _HEADERS: t.Final = {"content_type": "Content-Type"}
-#: Of the listener, the server or the connection: probes differ in these anyway.
+#: Variables of the listener, the server or the connection: probes differ in these anyway.
 _GIVEN: t.Final = frozenset(
     {"scheme", "https", "server_port", "server_name", "server_addr", "ssl_server_name", "remote_port", "nginx_version"}
 )
-#: Headers that say how the client came to the proxy in front.
+#: Headers in which the proxy in front tells the client's scheme.
 _SCHEMES: t.Final = frozenset(
     {"x_forwarded_proto", "x_forwarded_scheme", "x_scheme", "cloudfront_forwarded_proto", "x_forwarded_protocol"}
 )
@@ -49,7 +49,11 @@ _VALUE: t.Final = "x"
 
 
 def direct(name: str, value: str) -> Choice | None:
-    """The choice that gives a variable a value; empty where every probe decides it, None where no client can."""
+    """Return the choice that gives a variable a value.
+
+    Returns:
+        Empty where every probe decides the variable anyway; None where no client decides it.
+    """
     if name in _GIVEN:
         return ()
     if name == "is_args":
@@ -67,7 +71,7 @@ def direct(name: str, value: str) -> Choice | None:
 
 
 def default_values(name: str) -> tuple[str, ...]:
-    """Values worth sending where the configuration names none."""
+    """Return values worth sending for a variable for which the configuration names none."""
     if name.startswith("http_") and name[5:] in _SCHEMES:
         return ("http", "https")
     if name in ("args", "query_string", "is_args"):
@@ -78,7 +82,7 @@ def default_values(name: str) -> tuple[str, ...]:
 
 
 def join(one: Choice, other: Choice) -> Choice | None:
-    """Both choices at once; None where they contradict each other."""
+    """Return both choices at once; None where they contradict each other."""
     known = {(kind, name): value for kind, name, value in one}
     for kind, name, value in other:
         if known.setdefault((kind, name), value) != value:
@@ -87,7 +91,7 @@ def join(one: Choice, other: Choice) -> Choice | None:
 
 
 def apply(draft: Draft, choice: Choice) -> Draft | None:
-    """A draft with other inputs; None where no request can carry them."""
+    """Return a draft with other inputs; None where no request can carry them."""
     for kind, name, value in choice:
         changed = _APPLY[kind](draft, name, value)
         if changed is None:

@@ -48,16 +48,16 @@ def key_of(listen: ListenSocket) -> ListenKey:
 
 
 def is_literal(socket: Socket) -> bool:
-    """Whether a TCP socket's address is a wildcard or a number."""
+    """Tell whether a TCP socket's address is a wildcard or a number."""
     address = socket.address
     return socket.is_wildcard or socket.is_v6 or address.replace(".", "").isdigit()
 
 
 def speaks_http2(listener: Listener) -> bool:
-    """Whether a client may choose HTTP/2: by the parameter of `listen`, or by `http2 on` of the default server.
+    """Tell whether a client may choose HTTP/2: by the parameter of `listen`, or by `http2 on` of the default server.
 
-    The parameter is the socket's, whichever server gives it (ngx_http_add_addresses()); the directive, since nginx
-    1.25.1, is the default server's where names do not decide earlier.
+    The parameter belongs to the socket, whichever server gives it (ngx_http_add_addresses()). The directive (nginx 1.25.1
+    and newer) is that of the default server, unless a name decides earlier.
     """
     if demands_http2(listener):
         return True
@@ -66,7 +66,7 @@ def speaks_http2(listener: Listener) -> bool:
 
 
 def demands_http2(listener: Listener) -> bool:
-    """Whether `listen` has the parameter `http2`: without TLS, nginx before 1.25.1 speaks nothing else there."""
+    """Tell whether `listen` has the parameter `http2`: without TLS, nginx before 1.25.1 speaks nothing else there."""
     return any(
         listen.directive is not None and listen.socket == listener.socket and "http2" in listen.directive.args[1:]
         for server in listener.servers
@@ -82,10 +82,10 @@ def _closest(server: Server, name: str) -> Directive | None:
 
 
 def merge_listens(routers: t.Iterable[Router]) -> list[ListenSocket]:
-    """Every socket of several configurations once, in the order they appear.
+    """Return every socket of several configurations once, in the order they appear.
 
-    A socket that is plain in one and TLS in the other stands there twice: it is asked both ways. `names` are the
-    server names on it: https of a name that no TLS socket has ends in front of nginx.
+    A socket that is plain in one and TLS in the other is listed twice, because it is probed both ways. `names` are the
+    server names on it: TLS of a name that no TLS socket has ends in front of nginx.
     """
     merged: dict[ListenKey, ListenSocket] = {}
     names: dict[ListenKey, dict[str, None]] = {}
@@ -101,7 +101,7 @@ def merge_listens(routers: t.Iterable[Router]) -> list[ListenSocket]:
 
 
 def twins(listener: Listener) -> tuple[str | int, bool, bool]:
-    """What listeners of one server have in common when they differ by address only."""
+    """Return what the listeners of one server that differ by address only have in common."""
     if listener.socket.is_unix:
         return ("unix", listener.ssl, listener.proxy_protocol)
     return (listener.socket.port, listener.ssl, listener.proxy_protocol)

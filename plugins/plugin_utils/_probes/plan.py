@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The probes for a change: what either configuration suggests, what users expect and what clients asked for."""
+"""The probes for a change: from both configurations, from users' expectations and from an access log."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _NEVER: t.Final = "its server is never asked"
 
 
 class ProbeSource(t.Protocol):
-    """Probes that do not come out of the configurations: expectations, an access log."""
+    """A source of probes beside the configurations: expectations, an access log."""
 
     def probes(self, before: Config | None, after: Config | None) -> list[Probe]:
-        """Complete probes with ids of their own."""
+        """Return complete probes with ids of their own."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def probes_for(
     log: ProbeSource | None = None,
     limit: int | None = None,
 ) -> list[Probe]:
-    """The probes of `plan_probes`."""
+    """Return the probes of `plan_probes`."""
     return plan_probes(before, after, expectations=expectations, log=log, limit=limit).probes
 
 
 def listens_of(before: Config | None, after: Config | None) -> list[ListenSocket]:
-    """Every socket of both configurations, `address` a literal or `unix:/path`; without those given by host names."""
+    """Return every socket of both configurations, without those given by host names."""
     return merge_listens(Router(config) for config in (after, before) if config is not None)
 
 
@@ -96,18 +96,18 @@ def plan_probes(
     log: ProbeSource | None = None,
     limit: int | None = None,
 ) -> ProbePlan:
-    """Plans the probes for a change. The same input gives the same probes, ids and order.
+    """Plan the probes for a change. The same input gives the same probes, ids and order.
 
-    Probes share the objects below `listen`, `blocks` and `answers`: they are not for changing. Where requests of a client
-    are limited (`limit_req`), probes that ask for no client in particular come from many.
+    Probes share the objects in `listen`, `blocks` and `answers`: do not change these. Where requests of a client are limited
+    (`limit_req`), probes that need no particular client come from many.
 
     Args:
-        before: the configuration that runs now, None where there is none.
-        after: the candidate, None where everything goes.
+        before: the live configuration, None where there is none.
+        after: the candidate, None where everything is removed.
         expectations: what users wrote down; never left out.
-        log: what clients asked for.
-        limit: how many generated probes at most. Servers take turns, those that differ in the two configurations
-            before the others. None: all of them.
+        log: requests that clients sent.
+        limit: the most generated probes. Servers take turns, those that differ in the two configurations before the
+            others. None: no limit.
 
     Raises:
         RouteError: the limit is negative.
@@ -131,7 +131,7 @@ def plan_probes(
 
 
 def _sides(before: Config | None, after: Config | None) -> list[ProbedConfig]:
-    """The candidate first: where both suggest a request, its blocks name it."""
+    """Return both configurations, the candidate first: where both suggest a request, its blocks name it."""
     sides: list[ProbedConfig] = []
     if after is not None:
         sides.append(ProbedConfig("after", after))
@@ -140,7 +140,7 @@ def _sides(before: Config | None, after: Config | None) -> list[ProbedConfig]:
     if len(sides) > 1:
         sides[0].flow.compare(sides[1].flow)
         sides[1].flow.compare(sides[0].flow)
-        # An upstream answers as it is told to before and after, whoever its peers are.
+        # An upstream gives the same answers before and after, even if its peers change.
         upstreams = joined(*(side.scenarios.upstreams for side in sides))
         for side in sides:
             side.scenarios.upstreams = upstreams
@@ -153,7 +153,7 @@ def _given(
     entries: dict[Key, CollectedRequest],
     sources: Iterable[ProbeSource | None],
 ) -> Iterator[Probe]:
-    """The probes of expectations and logs; generated ones that ask the same are not asked again."""
+    """Return the probes of expectations and logs; generated ones that send the same are dropped."""
     for source in sources:
         for probe in source.probes(before, after) if source is not None else ():
             entry = entries.get(_key(probe))
@@ -179,7 +179,7 @@ def _key(probe: Probe) -> Key:
 
 
 def _take_turns(entries: list[CollectedRequest], sides: list[ProbedConfig], limit: int) -> list[CollectedRequest]:
-    """As many requests as allowed, one server after the other, in the order that they would have had."""
+    """Return as many requests as allowed, one server after the other, in their original order."""
     turns: dict[tuple[str, int] | None, list[CollectedRequest]] = {}
     for entry in entries:
         turns.setdefault(entry.turn, []).append(entry)
@@ -200,7 +200,7 @@ def _interleave(turns: list[list[CollectedRequest]]) -> Iterator[CollectedReques
 
 
 def _changed(sides: list[ProbedConfig]) -> set[tuple[str, int]]:
-    """The servers that only one configuration has in this form."""
+    """Return the servers that only one configuration has in this form."""
     forms = [{number: _form(server.directive) for number, server in enumerate(side.router.servers)} for side in sides]
     known = [set(each.values()) for each in forms]
     return {
@@ -212,7 +212,7 @@ def _changed(sides: list[ProbedConfig]) -> set[tuple[str, int]]:
 
 
 def _form(directive: Directive) -> int:
-    """A digest of a block that tells two contents apart, within this process."""
+    """Return a digest of a block that tells two contents apart, within this process."""
     inner = tuple(_form(child) for child in directive.children)
     return hash((directive.name, *directive.args, inner))
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Collecting requests from both configurations: each request once, with every block that it was made for."""
+"""One configuration read for probes, and the requests collected from both: each once, with all its blocks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CLIENTS_FOLLOW: t.Final = frozenset({"GET", "HEAD"})
 
 
 class CollectedRequest:
-    """One request, the blocks that it was made for, and the server whose turn it is part of."""
+    """One request, the blocks that it was made for, and the server in whose turn it comes."""
 
     __slots__ = ("blocks", "key", "sent", "turn")
 
@@ -78,7 +78,7 @@ class CollectedRequest:
 
 
 def one_line(text: str) -> str:
-    """A text from a configuration as a part of a message: printable, on one line, not endless."""
+    """Return a text from a configuration as a part of a message: printable, on one line, of limited length."""
     shown = text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
@@ -94,12 +94,12 @@ class ProbedConfig:
         self.sockets = SocketRequests(self.router)
         self.settings = EffectiveDirectives()
         self.scenarios = Scenarios(self.settings, upstreams_of(config))
-        #: By the identity of a directive: why nothing was made for it.
+        #: id() of a directive -> the reason why it has no probe.
         self.reasons: dict[int, str] = {}
         self._blocks: dict[int, ProbedBlock] = {}
 
     def collect(self, entries: dict[Key, CollectedRequest]) -> None:
-        """Adds every request that this configuration suggests."""
+        """Add every request that this configuration suggests."""
         for number, server in enumerate(self.router.servers):
             suggested = ServerProbes(server, self.flow, self.settings, self.scenarios)
             self.reasons.update(suggested.reasons)
@@ -134,7 +134,7 @@ class ProbedConfig:
         return "no host was found that selects it"
 
     def blocks(self) -> Iterator[tuple[Directive, Server]]:
-        """Every server and location, with the server that it is part of."""
+        """Return every server and location, with the server that it is part of."""
         for server in self.router.servers:
             yield server.directive, server
             for location in all_locations(server):

@@ -7,8 +7,8 @@
 
 """Many clients in place of one, where a configuration limits the requests of each.
 
-Probes come faster than any client may ask. From one address, `limit_req` would answer some of them with 503 or 429, and
-which ones would depend on the time.
+Probes come faster than any client may send them. From one address, `limit_req` would answer some of them with 503 or 429,
+depending on the time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
-#: Networks of documentation (RFC 5737, RFC 3849); the first of a family has the default client.
+#: Default client -> networks of documentation (RFC 5737, RFC 3849); the first one holds it.
 _NETWORKS: t.Final[dict[str, tuple[Network, ...]]] = {
     DEFAULT_V4: tuple(map(ipaddress.ip_network, ("198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24"))),
     DEFAULT_V6: (ipaddress.ip_network("2001:db8::/118"),),
@@ -34,10 +34,10 @@ _RULES: t.Final = frozenset({"allow", "deny", "set_real_ip_from"})
 
 
 class ClientPool:
-    """Gives every probe that is nobody's in particular a client of its own.
+    """Gives each probe that needs no particular client another one.
 
     Args:
-        configs: both configurations. Without `limit_req` in any of them everybody stays the default client.
+        configs: both configurations. Without `limit_req` in any of them the default client stays.
     """
 
     def __init__(self, configs: Iterable[Config]) -> None:
@@ -49,7 +49,7 @@ class ClientPool:
                 self._clients[default] = itertools.cycle(addresses)
 
     def settle(self, probes: Iterable[Probe]) -> None:
-        """Changes the client of the probes that have the default one."""
+        """Change the client of the probes that have the default one."""
         for probe in probes if self._clients else ():
             clients = self._clients.get(probe.client or "")
             if clients is not None:
@@ -57,7 +57,7 @@ class ClientPool:
 
 
 def _read(configs: Iterable[Config]) -> tuple[list[Network], bool]:
-    """The networks that rules name, and whether requests are limited."""
+    """Return the networks that rules name, and whether requests are limited."""
     texts: dict[str, None] = {}
     limited = False
     for directive in (directive for config in configs for directive in config.walk()):
@@ -71,7 +71,7 @@ def _read(configs: Iterable[Config]) -> tuple[list[Network], bool]:
 
 
 def _alike(networks: tuple[Network, ...], entries: list[Network]) -> Iterator[str]:
-    """Addresses that the same rules cover as the default client; none where rules tell some of its network apart."""
+    """Return addresses that the same rules cover as the default client; none where rules split its network."""
     first = _covering(networks[0], entries)
     for network in networks:
         if first is not None and _covering(network, entries) == first:

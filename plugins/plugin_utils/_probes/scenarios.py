@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Requests that need more than a URI: answers of upstreams, other methods, other clients."""
+"""Scenarios: requests that need more than a URI, such as answers of upstreams, other methods, other clients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 _FORM: t.Final = (("Content-Type", "application/x-www-form-urlencoded"),)
 _BODY: t.Final = "x=1"
-#: Statuses that nginx makes itself when an upstream cannot be used.
+#: Statuses that nginx itself sends when an upstream cannot be used.
 _GATEWAY: t.Final = frozenset({"500", "502", "503", "504"})
 _INTERCEPT: t.Final = ("proxy_intercept_errors", "fastcgi_intercept_errors", "uwsgi_intercept_errors")
 _MORE_INTERCEPT: t.Final = ("scgi_intercept_errors", "grpc_intercept_errors")
@@ -47,7 +47,7 @@ def answer(
 
 
 class Scenarios:
-    """Drafts for one configuration beside the plain ones.
+    """Makes drafts for one configuration beside the plain ones.
 
     Args:
         settings: directives by block.
@@ -59,7 +59,7 @@ class Scenarios:
         self.upstreams = upstreams
 
     def of_location(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
-        """Scenarios for a location, each a variation of a request that reaches it."""
+        """Return scenarios for a location, each a variation of a request that reaches it."""
         if location.internal:
             return
         handler = location.handler
@@ -77,14 +77,14 @@ class Scenarios:
     def _of_auth(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
         peers = self._backend(server, location)
         for status in (401, 403) if peers else ():
-            if status == 401 or self._pages(location) & {"403"}:  # noqa: PLR2004 -- what an authentication backend says
+            if status == 401 or self._pages(location) & {"403"}:  # noqa: PLR2004 -- a status of HTTP
                 answers = tuple(answer(peer, status) for peer in peers)
                 yield base._replace(
                     answers=answers, why=f"auth_request gets {status}, {base.why}", block=location.directive
                 )
 
     def _backend(self, server: Server, location: Scope) -> tuple[str, ...]:
-        """Who is asked by `auth_request` of a location; nobody where that is answered here."""
+        """Return the peers that `auth_request` of a location asks; none where nginx answers it itself."""
         found = self.settings.effective(location, "auth_request")
         uri = found[-1].args[0] if found and found[-1].args else "off"
         backend = server.locations.find(uri.partition("?")[0]).location if uri.startswith("/") else None
@@ -102,7 +102,7 @@ class Scenarios:
         headers: tuple[tuple[str, str], ...] = (),
         down: bool = False,
     ) -> tuple[StubAnswer, ...]:
-        """What the upstreams of a location answer, while the backend of its `auth_request` lets everybody in."""
+        """Return the answers of a location's upstreams, while the backend of its `auth_request` allows all requests."""
         backend = self._backend(server, location)
         passing = tuple(answer(peer) for peer in backend if peer != ANY)
         peers = peers_of(location.handler, self.upstreams) if backend and location.handler is not None else (ANY,)
@@ -132,7 +132,7 @@ class Scenarios:
                     yield base._replace(answers=failing, why=f"the upstream answers {code}, {base.why}", block=block)
 
     def _of_headers(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
-        """What nginx rewrites in an upstream's answer, where the configuration says how."""
+        """Return drafts for the header fields of upstreams that nginx rewrites, where the configuration says how."""
         if self.settings.effective(location, "proxy_redirect"):
             handler = t.cast("Directive", location.handler)
             target = handler.args[0] if handler.args and "$" not in handler.args[0] else "http://upstream.invalid"
@@ -148,7 +148,7 @@ class Scenarios:
     def of_internal(
         self, server: Server, location: Location, sender: Draft | None, origin: Location | None
     ) -> Iterator[Draft]:
-        """An upstream that sends requests on to an `internal` location by X-Accel-Redirect.
+        """Return a draft whose upstream sends the request on to an `internal` location, by X-Accel-Redirect.
 
         Args:
             server: the server.
@@ -168,7 +168,7 @@ class Scenarios:
                 return
 
     def of_clients(self, scope: Scope, base: Draft) -> Iterator[Draft]:
-        """Clients that the block's own access rules let in and keep out."""
+        """Return drafts of clients that the block's own access rules allow and deny."""
         rules = self.settings.own(scope, "allow", "deny")
         if self.settings.own(scope, "auth_basic"):
             credentials = (("Authorization", "Basic cHJvYmU6cHJvYmU="),)
@@ -184,7 +184,7 @@ class Scenarios:
         yield from self._of_real_ip(scope, base, [*inside, *outside[:1]])
 
     def _of_real_ip(self, scope: Scope, base: Draft, clients: list[str]) -> Iterator[Draft]:
-        """The same clients behind a proxy that ngx_http_realip_module trusts."""
+        """Return drafts of the same clients behind a proxy that ngx_http_realip_module trusts."""
         trusted = self.settings.effective(scope, "set_real_ip_from")
         found = self.settings.effective(scope, "real_ip_header")
         header = found[-1].args[0] if found and found[-1].args else "X-Real-IP"

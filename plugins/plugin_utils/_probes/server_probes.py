@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Every request that one server's blocks suggest, whichever of its sockets and names it is then sent to."""
+"""The drafts that one server's blocks suggest, for any of its sockets and names."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if t.TYPE_CHECKING:
     from .input_flow import Sets
     from .inputs import Choice
 
-#: Directives whose variables say where a request goes or what answers it.
+#: Directives whose variables decide where a request goes or what answers it.
 _ROUTING: t.Final = frozenset(
     {"return", "rewrite", "root", "alias", "try_files", "error_page", "add_header", "set", *UPSTREAM_PASS}
 )
-#: What nobody sees from outside, and blocks that are visited by themselves.
+#: Directives without an effect that clients see, and blocks that are visited by themselves.
 _UNSEEN: t.Final = frozenset(
     {
         *("location", "server", "access_log", "error_log", "limit_req", "limit_conn", "limit_rate", "proxy_cache_key"),
@@ -45,15 +45,20 @@ _UNSEEN: t.Final = frozenset(
     }
 )
 _REFUSED: t.Final = frozenset({"401", "403", "404", "405", "410"})
-#: Far more than any block has that was written by hand; a map of redirects that was replaced may have as many.
+#: More than any block written by hand has; a replaced map of redirects may have as many.
 _MOST_CHOICES: t.Final = 4000
 
 
 class ServerProbes:
-    """What the blocks of one server suggest.
+    """Makes the drafts of one server.
 
-    `drafts` are in a fixed order, `/` first. `reasons` says for blocks that nothing reaches why, by the identity of
-    their directive.
+    Attributes:
+        drafts: in a fixed order, `/` first.
+        reasons: id() of the directive of an unreached block -> the reason.
+        sender: the first request that is passed to an upstream.
+        origin: the location that passes it.
+        bases: id() of a location -> the first request that reaches it.
+        missing: id() of a location -> the last request that reaches it; for prefixes, a file that does not exist.
     """
 
     def __init__(self, server: Server, flow: InputFlow, settings: EffectiveDirectives, scenarios: Scenarios) -> None:
@@ -63,12 +68,9 @@ class ServerProbes:
         self.scenarios = scenarios
         self.sets: Sets = {}
         self.reasons: dict[int, str] = {}
-        #: The first request that is passed to an upstream.
         self.sender: Draft | None = None
         self.origin: Location | None = None
-        #: Locations with a request that reaches them, and that request.
         self.bases: dict[int, Draft] = {}
-        #: The last of these: for prefixes, a file that does not exist.
         self.missing: dict[int, Draft] = {}
         self._collect_sets(server.directive)
         self.drafts: list[Draft] = list(self._all())
@@ -143,7 +145,7 @@ class ServerProbes:
             self.reasons[id(location.directive)] = "no request was found that gets there: other locations come first"
 
     def _of_named(self, location: Location) -> Iterator[Draft]:
-        """Requests that `try_files` and error pages for what is missing send to a named location."""
+        """Return requests that `try_files` or an error page for a missing file sends to a named location."""
         for origin in all_locations(self.server):
             fallback = origin.try_files.args[-1] if origin.try_files is not None else ""
             base = self.missing.get(id(origin))
@@ -158,7 +160,7 @@ class ServerProbes:
             yield Draft("/x" + QUERY, "error_page of the server", location.directive)
 
     def _is_page(self, scope: Scope, name: str) -> bool:
-        """Whether a block sends what it cannot find, or refuses, to a named location."""
+        """Tell whether a block sends what it cannot find, or refuses, to a named location."""
         pages = self.settings.own(scope, "error_page")
         if any(page.args[-1:] == [name] and _REFUSED.intersection(page.args) for page in pages):
             return True
@@ -169,7 +171,7 @@ class ServerProbes:
     # -- inputs
 
     def _of_choices(self, scope: Scope, base: Draft, location: Location | None) -> Iterator[Draft]:
-        """The base request once for each thing that the block's variables may be, and once with several at a time."""
+        """Return the base request once for each value of the block's variables, and once with several values at a time."""
         found: dict[Choice, tuple[str, Directive]] = {}
         for choice, why, block in islice(self._choices(scope.directive), _MOST_CHOICES):
             found.setdefault(choice, (why, block))
@@ -183,7 +185,7 @@ class ServerProbes:
             yield from self._combined(base, kept, location)
 
     def _combined(self, base: Draft, choices: list[Choice], location: Location | None) -> Iterator[Draft]:
-        """Inputs that only matter together, such as the `set $a "${a}1"` idiom: the first of each at once."""
+        """Return a draft with the first of each input, for inputs that only matter together (`set $a "${a}1"`)."""
         together: Choice = ()
         names: set[tuple[str, str]] = set()
         for choice in choices:
@@ -230,7 +232,7 @@ def _decoded(target: str) -> str:
 
 
 def all_locations(scope: Scope) -> Iterator[Location]:
-    """Every location of a scope, the nested ones behind the one that they stand in."""
+    """Return every location of a scope, nested ones after the one that holds them."""
     for location in scope.locations.all:
         yield location
         yield from all_locations(location)

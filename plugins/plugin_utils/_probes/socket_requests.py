@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From a server's drafts to requests on its sockets: which names are asked for where, and how much of each."""
+"""Requests on sockets: a server's drafts with the names that are probed on each of its sockets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SocketRequest(t.NamedTuple):
 
     @property
     def key(self) -> Key:
-        """The fields that tell two requests apart."""
+        """Return the fields that tell two requests apart."""
         draft = self.draft
         return (
             *key_of(self.listen),
@@ -67,7 +67,7 @@ def answer_key(answer: StubAnswer) -> Key:
 
 
 class SocketRequests:
-    """The sockets of one configuration."""
+    """The sockets of one configuration, and the requests that are sent to them."""
 
     def __init__(self, router: Router) -> None:
         self.router = router
@@ -85,7 +85,7 @@ class SocketRequests:
         return facts
 
     def of_server(self, server: Server) -> list[list[Listener]]:
-        """A server's sockets, those together that differ by address only."""
+        """Return a server's sockets, those together that differ by address only."""
         groups: dict[tuple[str | int, bool, bool], dict[int, Listener]] = {}
         for each in server.listens:
             listener = self.router.listeners.get(each.socket) if not each.quic else None
@@ -94,7 +94,7 @@ class SocketRequests:
         return [list(group.values()) for group in groups.values()]
 
     def hosts(self, server: Server, listener: Listener) -> list[str]:
-        """Hosts that select a server on a socket, one for each of its names that can, in their order."""
+        """Return hosts that select a server on a socket, one for each of its names that can, in their order."""
         found: dict[str, None] = {}
         for name in server.names:
             for host in _candidates(name):
@@ -111,7 +111,7 @@ class SocketRequests:
         return list(found)
 
     def requests(self, server: Server, drafts: list[Draft]) -> Iterator[SocketRequest]:
-        """A server's drafts on its sockets: all for the first name, two for each further name and socket."""
+        """Return a server's drafts on its sockets: all for the first name, two for each further name and socket."""
         for number, group in enumerate(self.of_server(server)):
             full = number < _FULL
             families: set[bool] = set()
@@ -128,7 +128,7 @@ class SocketRequests:
                     families.add(v6)
 
     def strangers(self, listener: Listener) -> Iterator[SocketRequest]:
-        """Requests of clients that name no server of a socket, or speak another version."""
+        """Return requests of clients that name no server of a socket, or speak another version."""
         block = listener.default.directive
         for target in ("/", "/x?x=1"):
             draft = Draft(target, "a host that no server is named after", block, host=UNKNOWN_HOST)
@@ -164,7 +164,7 @@ class SocketRequests:
 
 
 def _can_connect(client: str, listener: Listener, address: str) -> bool:
-    """Whether a client with this address gets to a socket."""
+    """Tell whether a client with this address reaches a socket."""
     if listener.socket.is_unix or is_v6(client) is not listener.socket.is_v6:
         return False
     if is_loopback(client) is is_loopback(address):
@@ -173,7 +173,7 @@ def _can_connect(client: str, listener: Listener, address: str) -> bool:
 
 
 def _few(drafts: list[Draft]) -> list[Draft]:
-    """The two requests that an alias gets: the front page, and one that a location was made for."""
+    """Return the two requests that an alias gets: the front page, and one that a location was made for."""
     plain = [draft for draft in drafts if draft.method == "GET" and not draft.headers and not draft.answers]
     front = drafts[0]
     inner = next((each for each in plain if each.target not in (front.target, "/x?x=1")), None)
@@ -185,7 +185,7 @@ def _named_first(hosts: list[str]) -> list[str]:
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """Hosts that a server_name may stand for."""
+    """Return hosts that a server_name may stand for."""
     if not name:
         yield NO_HOST
     elif name.startswith("~"):
@@ -205,7 +205,7 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _names(listener: Listener, host: str) -> tuple[str | None, str | None]:
-    """The Host header and the TLS server name for a host: an address is no TLS name (RFC 6066)."""
+    """Return the Host header and the TLS server name for a host: an address is no TLS name (RFC 6066)."""
     if host == NO_HOST:
         return None, None
     port = listener.socket.port

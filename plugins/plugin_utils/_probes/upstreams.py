@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Whom a location passes requests to, as stubs and outcomes name it."""
+"""The upstreams that a location passes requests to, named as stubs and outcomes name them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Upstreams = t.Mapping[str, tuple[str, ...]]
 
 
 def upstreams_of(config: Config) -> dict[str, tuple[str, ...]]:
-    """The `upstream` blocks of a configuration and their peers, ports filled in."""
+    """Return the `upstream` blocks of a configuration and their peers, ports filled in."""
     found: dict[str, tuple[str, ...]] = {}
     for block in config.http():
         for directive in block.find("upstream"):
@@ -36,7 +36,10 @@ def upstreams_of(config: Config) -> dict[str, tuple[str, ...]]:
 
 
 def joined(*sides: Upstreams) -> dict[str, tuple[str, ...]]:
-    """The upstreams of several configurations, each with its peers in all of them; where it is no upstream it is a host."""
+    """Return the upstreams of several configurations, each with its peers in all of them.
+
+    In a configuration where a name is no upstream it is a host.
+    """
     names = dict.fromkeys(name for side in sides for name in side)
     hosts = {name: tuple(f"{name}:{port}" for port in dict.fromkeys(_PORTS.values())) for name in names}
     return {
@@ -51,7 +54,7 @@ def _peers(directive: Directive) -> Iterator[str]:
 
 
 def with_port(authority: str, default: int) -> str:
-    """`host:port` for an authority that may lack the port; unix sockets as `unix:/path`."""
+    """Return `host:port` for an authority that may lack the port; unix sockets as `unix:/path`."""
     if authority.startswith("unix:"):
         return authority.rstrip(":")
     host, colon, port = authority.rpartition(":")
@@ -63,7 +66,7 @@ def with_port(authority: str, default: int) -> str:
 
 
 def peers_of(handler: Directive, upstreams: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The peers that a `*_pass` directive may send a request to; `*` where the configuration does not name them."""
+    """Return the peers that a `*_pass` directive may send a request to; `*` where the configuration does not name them."""
     target = handler.args[0] if handler.args else ""
     if "$" in target or not target:
         return (ANY,)
@@ -80,5 +83,5 @@ def peers_of(handler: Directive, upstreams: Mapping[str, tuple[str, ...]]) -> tu
 
 
 def _socket_path(rest: str) -> str:
-    """The path of `unix:/path` or `unix:/path:/uri`."""
+    """Return the path of `unix:/path` or `unix:/path:/uri`."""
     return rest[len("unix:") :].partition(":")[0]

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""URIs for each block of a server: what reaches it, and what only just does not."""
+"""URIs for each block of a server: those that reach it, and those that just miss it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
 _FILLER: t.Final = "x"
-#: What few patterns for folders and files match in front of something.
+#: A prefix that few patterns for folders and files match.
 _FILLED: t.Final = "/x-0/X"
 _KEPT: t.Final = 2
-#: Added to a URI that nothing else is known about, so that arguments that get lost are seen.
+#: Added to a URI, so that lost arguments are seen.
 QUERY: t.Final = "?x=1"
 
 
 def reaches(server: Server, uri: str, scope: Scope) -> bool:
-    """Whether nginx runs this scope for a URI that comes from a client, as far as locations decide it."""
+    """Tell whether nginx runs this scope for a URI from a client, as far as locations decide it."""
     if target_of(uri) is None:
         return False
     if scope is server:
@@ -43,7 +43,7 @@ def reaches(server: Server, uri: str, scope: Scope) -> bool:
 
 
 def uris_of(server: Server, location: Location) -> Iterator[str]:
-    """URIs for a location, those that reach it and its close neighbours, in a fixed order."""
+    """Return URIs for a location, those that reach it and its close neighbours, in a fixed order."""
     if location.modifier == "@" or not location.name:
         return
     if location.is_regex:
@@ -64,7 +64,7 @@ def _of_prefix(server: Server, location: Location) -> Iterator[str]:
     else:
         yield name + _FILLER
     if not any(reaches(server, uri, location) for uri in (name, name + _FILLER)):
-        # Regexes take these: something that they may not match.
+        # Regexes take these URIs: try some that they may not match.
         for tail in ("/x/x", "x.x", "x-0", "/0", "X", "/x.bin"):
             uri = name.rstrip("/") + ("" if tail.startswith("/") else "/" if name.endswith("/") else "") + tail
             if reaches(server, uri, location):
@@ -89,14 +89,14 @@ def _of_regex(server: Server, location: Location) -> Iterator[str]:
 
 
 def _matching(pattern: str, scope: Scope, *, caseless: bool = False) -> Iterator[str]:
-    """URIs that match a pattern, also below the prefixes that the scope stands in."""
+    """Return URIs that match a pattern, also below the prefixes of the scope."""
     compiled = compile_pattern(pattern, caseless=caseless)
     if compiled is None:
         return
     samples = [sample.text for sample in sample_pattern(pattern, caseless=caseless)]
     yield from samples
     for sample in samples:
-        # Others may come first for the plain ones, and no client can ask for "/.".
+        # Other locations may take the plain samples, and no client can send "/.".
         for uri in (
             sample + _FILLER,
             f"/{_FILLER}{sample}",
@@ -114,7 +114,7 @@ def _matching(pattern: str, scope: Scope, *, caseless: bool = False) -> Iterator
 
 
 def _starts(scope: Scope) -> Iterator[str]:
-    """What URIs that reach a scope begin with, or samples of them."""
+    """Return prefixes, or samples of them, of URIs that reach a scope."""
     current: Scope | None = scope
     while current is not None:
         if isinstance(current, Location) and current.modifier != "@":
@@ -127,7 +127,7 @@ def _starts(scope: Scope) -> Iterator[str]:
 
 
 def rewritten_uris(server: Server, scope: Scope) -> Iterator[tuple[str, Directive]]:
-    """URIs that a scope's `rewrite` directives match, with the directive."""
+    """Return URIs that a scope's `rewrite` directives match, with the directive."""
     for directive in _rewrites(scope.program):
         kept = 0
         for uri in _matching(directive.args[0], scope):
