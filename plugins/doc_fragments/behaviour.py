@@ -15,10 +15,10 @@ options:
   before:
     description:
       - The configuration from before.
-      - V(live) is what lies in O(config_dir) on the host; the id of a release such as V(r-0f3c66d1a2b4) is that release in
-        O(store) on the host; anything else is a folder, a main file or the output of C(nginx -T) on the controller. A relative
+      - V(live) is the folder O(config_dir) on the host. The id of a release, such as V(r-0f3c66d1a2b4), is that release in
+        O(store) on the host. Anything else is a folder, a main file, or the output of C(nginx -T) on the controller. A relative
         path starts at the playbook's folder, then at the current one.
-      - A folder on the controller is all of the configuration, keys and password files included.
+      - A folder on the controller has to hold the whole configuration, keys and password files included.
     type: str
     default: live
   after:
@@ -28,35 +28,34 @@ options:
     type: str
   src:
     description:
-      - A source folder on the controller that is rendered with the host's variables, as M(failsafe.nginx.nginx_release) does
-        it, over what is not managed on the host.
+      - A source folder on the controller. It is rendered with the host's variables, as by M(failsafe.nginx.nginx_release), and
+        laid over the unmanaged files of the host.
     type: path
   exclude:
     description:
-      - Names in a folder that are left out, as shell patterns. The default is that of M(failsafe.nginx.nginx_release).
+      - Names in a folder to leave out, as shell patterns. The default is that of M(failsafe.nginx.nginx_release).
     type: list
     elements: str
   plan:
     description:
-      - What O(failsafe.nginx.nginx_release#module:state=staged) of the same run returned as RV(failsafe.nginx.nginx_release#module:plan).
-        Then the host is not asked again what nginx reads of O(before=live) and of the candidate; and hosts with the same
-        plan share one answer.
+      - The value RV(failsafe.nginx.nginx_release#module:plan) of O(failsafe.nginx.nginx_release#module:state=staged) in the same
+        run. It spares the host reading O(before=live) and the candidate again, and hosts with the same plan share one result.
     type: dict
   expect:
     description:
-      - A file on the controller that says what requests should get, see C(docs/expectations.md).
+      - A file on the controller with the expected outcomes of requests, see C(docs/expectations.md).
     type: path
   timeout:
     description:
-      - Seconds for everything that is run on the host.
+      - The most seconds for the private worlds of a comparison or a search.
     type: float
     default: 300
   fs:
     description:
-      - What nginx sees of the host's files in the private world. V(host) shows them read-only, V(empty) nothing of V(/var),
+      - The files of the host that nginx sees in the private world. V(host) shows them read-only; V(empty) hides V(/var),
         V(/srv), V(/home) and the like.
       - The default is V(empty) if both sides are files of the controller, else V(host).
-      - Nothing that nginx writes there stays, in either case.
+      - In either case, files that nginx writes there are discarded.
     type: str
     choices: [host, empty]
 """

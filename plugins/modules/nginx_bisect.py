@@ -11,14 +11,13 @@ module: nginx_bisect
 short_description: Find the lines of an nginx configuration that change what a request gets
 version_added: 0.1.0
 description:
-  - Takes two configurations and a request, and finds the smallest part of the change that makes the request get what it gets
-    from the configuration from after, by delta debugging. Every test is an nginx with a part of the change, in a private world
-    on the host.
-  - A change is one directive, or the head of one block. An added or removed block or file is tried as a whole first and taken
-    apart if it is guilty. Combinations that nginx refuses tell nothing and are stepped over.
-  - The result is the smallest in the sense that leaving out any single change of it makes the request behave again. Then it is
-    proven that everything but the guilty lines is fine.
-  - Nothing on the host changes, and nothing of the worlds stays.
+  - Takes two configurations and a request that they answer differently. Finds the smallest part of the change that causes the
+    new outcome, by delta debugging. Every test runs nginx with a part of the change, in a private world on the host.
+  - A change is one directive, or the head of one block. An added or removed block or file is tried as a whole first, and is
+    split if it is guilty. Combinations that nginx refuses decide nothing and are skipped.
+  - No single change can be left out of the result, or the request would have its old outcome again. The last test shows
+    whether the rest of the change is fine.
+  - Nothing on the host changes, and the worlds leave nothing behind.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 requirements:
@@ -34,29 +33,29 @@ options:
     description:
       - The request, with C(url), and C(method), C(headers), C(host), C(client), C(body), C(version), C(sni) and C(address) where
         they matter, as in a file of expectations.
-      - Exactly one of O(request), O(expect), O(failing) and O(checks) is needed. Of O(expect), the requests that fail with the
-        configuration from after are taken.
+      - Exactly one of O(request), O(expect), O(failing) and O(checks) is needed. Of O(expect), those requests count that fail
+        with the configuration from after.
     type: dict
   failing:
     description:
-      - What M(failsafe.nginx.nginx_route_check) returned as RV(failsafe.nginx.nginx_route_check#module:failing).
+      - The value RV(failsafe.nginx.nginx_route_check#module:failing) of M(failsafe.nginx.nginx_route_check).
     type: list
     elements: dict
   checks:
     description:
-      - Health checks that failed, as described in M(failsafe.nginx.nginx_health). Those with a C(url) are taken.
-      - Upstreams are stubs in the private world, so a check is said to be explained when its request gets something else from
-        the two configurations, such as another upstream, whatever the upstream itself is like.
+      - Health checks that failed, as described in M(failsafe.nginx.nginx_health). Those with a C(url) count.
+      - Upstreams are stubs in the private world. So a check is explained if the two configurations answer its request
+        differently, such as with another upstream. The state of the real upstream does not matter.
     type: list
     elements: dict
   failed:
     description:
-      - The names of the O(checks) to take. By default all of them.
+      - The names of the O(checks) that count. By default all of them.
     type: list
     elements: str
   limit:
     description:
-      - How many combinations are tried for a request at most.
+      - The most combinations that are tried for a request.
     type: int
     default: 300
   _step:
@@ -79,7 +78,7 @@ attributes:
     details: The worlds run where the task is delegated to. With C(connection=local) and two folders no server is needed.
   diff_mode:
     support: full
-    details: The smallest part of the change that is guilty.
+    details: The diff is the smallest guilty part of the change.
   idempotent:
     support: full
   platform:
@@ -91,7 +90,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which line of the last release makes this page fail?
+- name: Find the line of the last release that makes this page fail
   failsafe.nginx.nginx_bisect:
     before: r-0f3c66d1a2b4
     after: live
@@ -125,16 +124,16 @@ culprits:
       description: The file, below the configuration folder.
       type: str
     line:
-      description: The line in the configuration from after, or in the one from before where the guilty change removed it.
+      description: The line in the configuration from after; of a removed line, the one in the configuration from before.
       type: int
     kind:
       description: V(added), V(removed), V(changed) or V(moved).
       type: str
     text:
-      description: The statement as it is now, V(null) where it was removed.
+      description: The statement after the change, V(null) if it was removed.
       type: str
     before:
-      description: The statement as it was, V(null) where it was added.
+      description: The statement before the change, V(null) if it was added.
       type: str
   sample:
     - file: snippets/api.conf
@@ -143,12 +142,12 @@ culprits:
       text: "rewrite ^/api/profile /api/profile_list last;"
       before: null
 lines:
-  description: The same, each in one line for people.
+  description: The same lines as text, one string each.
   returned: always
   type: list
   elements: str
 searches:
-  description: What was found for each request.
+  description: The result for each request.
   returned: always
   type: list
   elements: dict
@@ -157,31 +156,31 @@ searches:
       description: The request in one line.
       type: str
     before:
-      description: What it got before.
+      description: The outcome with the configuration from before.
       type: str
     after:
-      description: What it gets now.
+      description: The outcome with the configuration from after.
       type: str
     aspect:
-      description: In what respect the two differ, V(null) where they do not. Then nothing was searched.
+      description: The aspect in which the two outcomes differ. V(null) if they do not; then nothing was searched.
       type: str
     causes:
-      description: Sets of lines, each of which is enough by itself.
+      description: Sets of lines, each of which suffices to cause the new outcome.
       type: list
       elements: dict
     complement:
-      description: What the request gets with everything but the guilty lines. V(pass) is what it got before; V(unresolved) means
-        that nginx refuses the rest, or does a third thing with it.
+      description: The outcome with the rest of the change, without the guilty lines. V(pass) is the old outcome, V(fail) the
+        new one. V(unresolved) means that nginx refuses the rest, or that the outcome is a third one.
       type: str
     worlds:
-      description: How many combinations were tried for it.
+      description: The number of combinations that were tried for it.
       type: int
 worlds:
-  description: How many private worlds were built.
+  description: The number of private worlds that were built.
   returned: always
   type: int
 changes:
-  description: How many single changes there are between the two configurations.
+  description: The number of single changes between the two configurations.
   returned: always
   type: int
 patch:

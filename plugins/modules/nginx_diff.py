@@ -8,16 +8,16 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: nginx_diff
-short_description: Tell what changes between two nginx configurations, as nginx would see it
+short_description: Show the changes between two nginx configurations, as nginx sees them
 version_added: 0.1.0
 description:
-  - Compares what two configurations mean. Comments, layout, the order of what has no order, and how files include each other
-    do not count. What has an order (rewrites, C(allow) and C(deny), regular expressions, default servers) does.
-  - Each change has its place in both configurations, a risk and one line that says it. A directive that hides inherited ones,
-    as one C(add_header) hides all of the server's, names them.
-  - A configuration is a folder, its main file or what C(nginx -T) printed on the controller, the live one of the host, a
-    release in its store, or a source folder as it would be deployed to it.
-  - What cannot be read as a whole fails with file and line. Nothing is changed anywhere.
+  - Compares the meaning of two configurations. Comments, layout, the order of directives without an order, and the way files
+    include each other do not count. The order of rewrites, C(allow) and C(deny), regular expressions and default servers does.
+  - Each change has its place in both configurations, a risk, and one line that describes it. If a directive hides inherited
+    ones, as one C(add_header) hides all of the server's, the change names them.
+  - A configuration is one of these. On the controller, a folder, its main file, or the output of C(nginx -T). On the host,
+    the live one, or a release in its store. Or a source folder as it would be deployed.
+  - A configuration that cannot be read as a whole fails the task with file and line. Nothing is changed.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 requirements:
@@ -39,7 +39,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Ansible shows the diff of changed tasks only. In diff mode the task is therefore reported as changed where the two
+      - Ansible shows the diff of changed tasks only. Therefore the task is reported as changed in diff mode, if the two
         configurations differ, and never otherwise.
   idempotent:
     support: full
@@ -51,9 +51,9 @@ attributes:
 options:
   before:
     description:
-      - The old configuration. V(live) is the folder O(config_dir) on the host, C(r-) and twelve hex digits a release in
-        O(store). Anything else is a path on the controller, of a folder, of a single file, or of a file with what C(nginx -T)
-        printed.
+      - The old configuration. V(live) is the folder O(config_dir) on the host; C(r-) and twelve hex digits are a release in
+        O(store). Anything else is a path on the controller. It names a folder, a single file, or a file with the output of
+        C(nginx -T).
       - A relative path starts at the playbook's folder, then at the current one.
     type: str
     default: live
@@ -64,18 +64,18 @@ options:
     type: str
   src:
     description:
-      - A source folder as M(failsafe.nginx.nginx_release) deploys it, templates rendered with the variables of the host. What
-        is compared is the whole folder as it would be, with the files that belong to others.
+      - A source folder as M(failsafe.nginx.nginx_release) deploys it, with templates rendered for the host. The whole folder is
+        compared as it would be after the deploy, unmanaged files included.
     type: path
   exclude:
     description:
-      - Patterns of names that are no part of O(src), or of a folder in O(before) and O(after). The default is that of
+      - Patterns of names to leave out of O(src), and of a folder in O(before) and O(after). The default is that of
         M(failsafe.nginx.nginx_release).
     type: list
     elements: str
   fail_on:
     description:
-      - Fail when there is a change of this risk or a worse one.
+      - Fail if there is a change of this risk or a worse one.
       - The risks from the worst on are V(access-control), V(tls), V(routing), V(upstream), V(code), V(headers), V(cache),
         V(logging), V(tuning) and V(cosmetic). With V(cosmetic) any difference fails, comments and layout included.
     type: str
@@ -83,12 +83,12 @@ options:
     default: never
   text_diff:
     description:
-      - Whether to return the difference of the files' texts, too.
+      - Return the difference of the files' texts, too.
     type: bool
     default: false
   _payload:
     description:
-      - What the action plugin sends, which configurations to read. Not for users.
+      - Set by the action plugin to the configurations that the host reads. Not for users.
     type: str
 seealso:
   - module: failsafe.nginx.nginx_release
@@ -96,19 +96,19 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What would deploying this change on the host
+- name: Show the changes that a deploy would make on the host
   failsafe.nginx.nginx_diff:
     src: files/nginx
   check_mode: true
   diff: true
 
-- name: What was changed since the last release
+- name: Show the changes since the last release
   failsafe.nginx.nginx_diff:
     before: r-0f3c66d1a2b4
     after: live
   register: drift
 
-- name: Compare two folders on the controller, and refuse what opens or closes doors
+- name: Compare two folders on the controller, and refuse changes of access
   failsafe.nginx.nginx_diff:
     before: build/main/nginx
     after: build/branch/nginx
@@ -117,34 +117,34 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What changed, the worst risk first, then by file and line.
+  description: The changes, the worst risk first, then by file and line.
   returned: when both configurations were read
   type: list
   elements: dict
   contains:
     kind:
-      description: One of V(added), V(removed), V(changed), V(moved), V(renamed) and V(reordered). A block that came or went
+      description: One of V(added), V(removed), V(changed), V(moved), V(renamed) and V(reordered). An added or removed block
         is one change.
       type: str
     risk:
-      description: What such a change may do, one of the choices of O(fail_on). A block has the worst risk of what is in it.
+      description: The risk, one of the choices of O(fail_on). A block has the worst risk of the directives in it.
       type: str
     before:
-      description: File and line in the old configuration, V(null) for what was added.
+      description: File and line in the old configuration, V(null) if it was added.
       type: dict
       contains:
         file:
-          description: The file, below the configuration folder where it lies there.
+          description: The file, relative to the configuration folder if it lies there.
           type: str
         line:
           description: The line, counted from 1.
           type: int
     after:
-      description: File and line in the new configuration, V(null) for what was removed.
+      description: File and line in the new configuration, V(null) if it was removed.
       type: dict
       contains:
         file:
-          description: The file, below the configuration folder where it lies there.
+          description: The file, relative to the configuration folder if it lies there.
           type: str
         line:
           description: The line, counted from 1.
@@ -153,11 +153,11 @@ changes:
       description: The blocks around it.
       type: str
     servers:
-      description: The names of the servers that it is in, empty where it may be about all of them.
+      description: The names of the servers that it concerns, empty if it may concern all of them.
       type: list
       elements: str
     line:
-      description: What changed, in one line.
+      description: The change in one line.
       type: str
     before_text:
       description: The old directive or block, without comments and in one layout.
@@ -166,7 +166,7 @@ changes:
       description: The new one.
       type: str
     lost:
-      description: Inherited directives that no longer hold where this change is.
+      description: Inherited directives that this change disables at its place.
       type: list
       elements: dict
       contains:
@@ -191,7 +191,7 @@ changes:
       after_text: proxy_pass http://b;
       lost: []
 summary:
-  description: How many changes there are.
+  description: The numbers of changes.
   returned: when both configurations were read
   type: dict
   contains:
@@ -199,13 +199,13 @@ summary:
       description: Added directives and blocks.
       type: int
     change:
-      description: Changed, renamed and reordered ones.
+      description: Changed, renamed and reordered directives and blocks.
       type: int
     remove:
-      description: Removed ones.
+      description: Removed directives and blocks.
       type: int
     move:
-      description: Moved ones.
+      description: Moved directives and blocks.
       type: int
     cosmetic_files:
       description: Files with another text and the same meaning.
@@ -214,7 +214,7 @@ summary:
       description: Changes by risk, the worst first.
       type: dict
     text:
-      description: All of it in words.
+      description: The numbers in words.
       type: str
       sample: 3 to add, 1 to change, 0 to remove (4 routing); 1 moved; 3 files cosmetic only
 cosmetic_files:
@@ -229,13 +229,13 @@ text_diff:
   elements: dict
 unread:
   description:
-    - What both configurations were compared without, as file, line and reason. Files that a folder or a file on the
-      controller includes and that lie outside of it, where no host was asked.
+    - Included files that were not compared, as file, line and reason. They lie outside of a folder or a file on the
+      controller, and no host was asked for them.
   returned: when both configurations were read
   type: list
   elements: str
 msg:
-  description: The summary in words. When the task fails, every change that made it fail.
+  description: The summary in words. If the task fails, also every change that made it fail.
   returned: always
   type: str
 """

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nginx_lint
-short_description: Find what is wrong with an nginx configuration before a host sees it
+short_description: Find faults of an nginx configuration before it is deployed
 version_added: 0.1.0
 description:
-  - Reads a whole nginx configuration and reports what would break traffic, which C(nginx -t) does not tell. Rewrite
-    cycles, C(try_files) cycles, redirect loops, servers that never answer, named locations that do not exist, and
-    everything that could not be read.
-  - A redirect or rewrite that some condition can stop, and that the configuration alone cannot decide, is never
-    reported.
-  - A finding is suppressed by the comment C(# failsafe:ignore RULE reason) on the line before it or at the end of its
-    line. The reason is mandatory, and a comment that suppresses nothing is a finding itself. O(suppressions) is for
-    what no comment can say.
-  - Runs on the controller. No connection to the host is made. The same rules run without Ansible as the command
-    C(failsafe-lint), see C(docs/linting.md).
+  - Reads a whole nginx configuration and reports faults that would break traffic, which C(nginx -t) does not find. Among them
+    are rewrite cycles, C(try_files) cycles, redirect loops, servers that never answer, named locations that do not exist,
+    and everything that could not be read.
+  - A loop is not reported if a condition can stop it that the configuration alone does not decide.
+  - The comment C(# failsafe:ignore RULE reason) on the line before a finding, or at the end of its line, suppresses it. The
+    reason is mandatory, and a comment that suppresses nothing is a finding itself. O(suppressions) names a file for
+    suppressions that are no comments.
+  - Runs on the controller, without a connection to the host. The command C(failsafe-lint) runs the same rules without
+    Ansible, see C(docs/linting.md).
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 requirements:
@@ -35,7 +34,7 @@ options:
     type: str
   dump:
     description:
-      - What C(nginx -T) printed. Places in findings are the absolute paths of the dump.
+      - The output of C(nginx -T). Findings name the absolute paths of the dump.
     type: raw
   src:
     description:
@@ -44,7 +43,7 @@ options:
     type: str
   exclude:
     description:
-      - Patterns of files in O(src) that are no part of the configuration. The default is that of
+      - Patterns of files in O(src) to leave out. The default is that of
         M(failsafe.nginx.nginx_release).
     type: list
     elements: str
@@ -60,14 +59,14 @@ options:
     type: str
   partial:
     description:
-      - Whether files that the configuration includes may be missing because they live on the host.
+      - Included files may be missing, because they lie on the host.
       - The default is V(true) with O(src) and V(false) with O(path). It does not matter with O(dump).
     type: bool
   fail_on:
     description:
-      - The lowest severity that fails the task. An V(error) will break traffic, a V(warning) is probably not what was
-        meant, V(advice) is hardening and style.
-      - What could not be read fails the task always.
+      - The lowest severity that fails the task. An V(error) breaks traffic, a V(warning) is probably a mistake, V(advice) is
+        hardening and style.
+      - Input that could not be read fails the task always.
     type: str
     choices: [error, warning, advice, never]
     default: error
@@ -79,18 +78,18 @@ options:
     default: []
   suppressions:
     description:
-      - A project file on the controller that says what is not reported. A relative path starts at the playbook's
-        folder, then at the current one.
+      - A project file on the controller with suppressions. A relative path starts at the playbook's folder, then at the
+        current one.
       - It holds the key C(suppressions), a list of entries with C(rule), C(path) (a pattern such as C(conf.d/*.conf),
         where C(**) stands for any number of folders), C(reason), and C(expires) (a date, the last day on which the
         entry holds).
-      - Entries that suppress nothing, that are past their date or that are wrong are findings.
+      - An entry that suppresses nothing, is past its date, or is wrong is a finding.
       - The default is C(.failsafe-lint.yml) in the folder of O(path) or O(src), if it is there.
     type: str
   nginx_version:
     description:
-      - The version of the nginx that the configuration is for, such as V(1.24.0). Rules about other versions are left
-        out. By default every rule applies.
+      - The version of nginx that runs the configuration, such as V(1.24.0). Rules about other versions are left out. By
+        default every rule applies.
     type: str
   modules:
     description:
@@ -99,16 +98,16 @@ options:
     elements: str
   fix:
     description:
-      - Whether to repair what can be repaired for certain, in the files below O(path), which has to be a folder.
-        Comments and layout stay as they are.
-      - The result of every repair is linted before it is written. One that would add an error or a warning is left
-        out, and nothing is repaired while something cannot be read.
-      - In check mode the repairs are shown as a diff and nothing is written.
+      - Repair findings that have a safe repair, in the files below O(path), which has to be a folder. Comments and layout stay
+        as they are.
+      - The result of every repair is linted before it is written. A repair that would add an error or a warning is left out.
+        Nothing is repaired if a part of the configuration cannot be read.
+      - In check mode the repairs are shown as a diff, and nothing is written.
     type: bool
     default: false
   report:
     description:
-      - A file on the controller that gets the findings in the format of another tool. It is written in check mode too.
+      - A file on the controller for the findings in the format of another tool. It is written in check mode too.
     type: dict
     suboptions:
       format:
@@ -120,12 +119,12 @@ options:
       path:
         description:
           - The file. A relative path starts at the playbook's folder. Paths in the report are relative to the current
-            folder, so that Ansible should be run from the top of the repository.
+            folder, so run Ansible from the top of the repository.
         type: str
         required: true
   explain:
     description:
-      - The id of a rule whose page is returned, instead of linting something.
+      - The id of a rule. Its page is returned, and nothing is linted.
     type: str
 extends_documentation_fragment:
   - failsafe.nginx.attributes
@@ -137,7 +136,7 @@ attributes:
     support: none
   delegation:
     support: partial
-    details: Nothing runs on the host, so delegation only changes which variables O(src) is rendered with.
+    details: Nothing runs on the host, so delegation only changes the variables that O(src) is rendered with.
   diff_mode:
     support: full
     details: With O(fix).
@@ -155,12 +154,12 @@ EXAMPLES = r"""
   failsafe.nginx.nginx_lint:
     path: files/nginx
 
-- name: Lint what this host would get, templates rendered with its variables
+- name: Lint a source folder rendered for this host
   failsafe.nginx.nginx_lint:
     src: nginx/
     fail_on: warning
 
-- name: Read what a host runs now
+- name: Read the running configuration
   ansible.builtin.command:
     cmd: nginx -T
   register: running
@@ -183,7 +182,7 @@ EXAMPLES = r"""
       format: sarif
       path: build/nginx.sarif
 
-- name: Repair what can be repaired for certain
+- name: Repair findings that have a safe repair
   failsafe.nginx.nginx_lint:
     path: files/nginx
     fix: true
@@ -195,7 +194,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: Everything found, sorted by file, line and rule.
+  description: The findings, sorted by file, line and rule.
   returned: always, unless the configuration as a whole could not be loaded
   type: list
   elements: dict
@@ -207,10 +206,10 @@ findings:
       description: V(error), V(warning) or V(advice).
       type: str
     message:
-      description: What happens, with the requests and redirects that show it.
+      description: The fault, with the requests and redirects that show it.
       type: str
     file:
-      description: The file, below the configuration folder, or absolute for a dump.
+      description: The file, relative to the configuration folder; absolute for a dump.
       type: str
     line:
       description: The line, counted from 1.
@@ -219,12 +218,12 @@ findings:
       description: The column, counted from 1.
       type: int
     related:
-      description: Every other line that has a part in it.
+      description: The other lines that the finding involves.
       type: list
       elements: dict
       contains:
         message:
-          description: What part.
+          description: The part that the line plays.
           type: str
         file:
           description: The file.
@@ -244,18 +243,18 @@ findings:
           file: conf.d/a.conf
           line: 9
 summary:
-  description: How many findings there are of each severity.
+  description: The number of findings of each severity.
   returned: always, unless the configuration as a whole could not be loaded
   type: dict
   sample: {error: 1, warning: 0, advice: 2}
 outcome:
-  description: How it ended. V(unreadable) when something was not read, so that nothing is known to be fine;
-    V(findings) when there are some of O(fail_on) or worse, with V(never) any; else V(clean).
+  description: V(unreadable) if a part was not read, so that the configuration is not known to be fine; V(findings) if there are
+    findings of O(fail_on) or worse, with V(never) any; else V(clean).
   returned: always, unless the configuration as a whole could not be loaded
   type: str
   sample: findings
 fixed:
-  description: The files that were repaired, or would be in check mode. RV(findings) are those after the repairs.
+  description: The repaired files; in check mode, the files to repair. RV(findings) are those after the repairs.
   returned: with O(fix)
   type: list
   elements: str
@@ -264,7 +263,7 @@ page:
   returned: with O(explain)
   type: str
 msg:
-  description: The counts in words. When the task fails, every finding that made it fail, with its lines.
+  description: The numbers in words. If the task fails, also every finding that made it fail, with its lines.
   returned: always
   type: str
 """

@@ -11,13 +11,13 @@ module: nginx_route_check
 short_description: Compare what requests get from two nginx configurations
 version_added: 0.1.0
 description:
-  - Starts both configurations for real, each in a private world on the host where nothing gets in or out, sends the same
-    requests to both, and compares what comes of them. Finds what C(nginx -t) cannot - a valid file with wrong behaviour.
-  - The requests are made from both configurations, O(expect) and O(access_log). Upstreams and DNS are stubs, so that no
-    request leaves the world, and an outcome names the upstream that would have been asked, and for what.
-  - Changes are put into classes and grouped by cause. The task fails if one of O(fail_on) is among them, or if something that
-    was expected does not hold; then it names the lines that are guilty.
-  - Nothing on the host changes, and nothing of the worlds stays.
+  - Starts both configurations in real nginx processes, each in an isolated private world on the host. Sends the same requests
+    to both, and compares the outcomes. This finds valid files with wrong behaviour, which C(nginx -t) accepts.
+  - The requests are made from both configurations, O(expect) and O(access_log). Upstreams and DNS are stubs, so no request
+    leaves the world. An outcome names the upstream that nginx chose, and the request that it got.
+  - Changes are classified and grouped by cause. The task fails if a class of O(fail_on) is among them, or if an expectation
+    fails. Then it names the guilty lines.
+  - Nothing on the host changes, and the worlds leave nothing behind.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 requirements:
@@ -31,7 +31,7 @@ extends_documentation_fragment:
 options:
   access_log:
     description:
-      - An access log on the controller whose requests are asked too. Only methods, hosts and paths of it are used.
+      - An access log on the controller whose requests are sent too. Only its methods, hosts and paths are used.
     type: path
   log_format:
     description:
@@ -40,7 +40,7 @@ options:
     type: str
   probe_limit:
     description:
-      - How many requests are made from the configurations at most. By default all.
+      - The most requests that are made from the configurations. By default there is no limit.
     type: int
   fail_on:
     description:
@@ -51,35 +51,35 @@ options:
     default: [critical]
   fail_on_unverified:
     description:
-      - Whether a changed block that no request verified fails the task.
+      - Fail if no request verified a changed block.
     type: bool
     default: false
   accept:
     description:
-      - Changes that are meant, beside those of O(expect), each with C(class), and C(server), C(location) and C(until).
+      - Intended changes, beside those of O(expect), each with C(class), and C(server), C(location) and C(until).
     type: list
     elements: dict
     default: []
   require:
     description:
-      - Whether the task fails where no private world can be built, such as in a container without the right to mount.
-      - If it does not, it warns, and RV(verified) says so.
+      - Fail if no private world can be built, such as in a container without the right to mount.
+      - With V(false) the task warns instead, and RV(verified) is V(false).
     type: bool
     default: true
   bisect:
     description:
-      - Whether the guilty lines are looked for when the task fails, as M(failsafe.nginx.nginx_bisect) does it.
+      - Search for the guilty lines if the task fails, as M(failsafe.nginx.nginx_bisect) does.
     type: bool
     default: true
   report:
     description:
-      - Files on the controller that get the report. Relative paths start at the playbook's folder. They are written in check
-        mode too.
+      - Files on the controller for the report. Relative paths start at the playbook's folder. They are written in check mode
+        too.
     type: dict
     suboptions:
       json:
         description:
-          - Everything, for programs.
+          - The whole report, for programs.
         type: path
       markdown:
         description:
@@ -87,7 +87,7 @@ options:
         type: path
       html:
         description:
-          - One file that needs no other.
+          - A page in one file.
         type: path
       junit:
         description:
@@ -113,7 +113,7 @@ attributes:
     details: The worlds run where the task is delegated to. With C(connection=local) and two folders no server is needed.
   diff_mode:
     support: full
-    details: What changes is the behaviour.
+    details: The diff lists the requests whose outcome changed.
   idempotent:
     support: full
   platform:
@@ -142,7 +142,7 @@ EXAMPLES = r"""
       junit: build/behaviour.xml
   delegate_to: localhost
 
-- name: Accept a change that is meant, until it is everywhere
+- name: Accept an intended change until it is deployed everywhere
   failsafe.nginx.nginx_route_check:
     after: r-0f3c66d1a2b4
     accept:
@@ -151,7 +151,7 @@ EXAMPLES = r"""
         until: 2026-12-31
   become: true
 
-- name: Ask what clients asked yesterday
+- name: Send the requests that clients sent yesterday
   failsafe.nginx.nginx_route_check:
     src: nginx/
     access_log: logs/access.log.1
@@ -161,16 +161,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verified:
-  description: Whether the two configurations were run. V(false) where no private world can be built; RV(reason) says why.
+  description: V(true) if the two configurations were run. V(false) if no private world can be built; see RV(reason).
   returned: always
   type: bool
 reason:
-  description: Why nothing was verified.
+  description: The reason why nothing was verified.
   returned: when RV(verified) is V(false)
   type: str
 refused:
-  description: Whether the change is refused - for what is in RV(guilty), or with O(require) because nothing was verified. The task
-    fails then. Where the two could not be compared at all it fails without this value.
+  description: V(true) if the change is refused and the task fails - because of RV(guilty), or with O(require) because nothing
+    was verified. If the two could not be compared at all, the task fails without this value.
   returned: when the two configurations were compared, or no private world can be built
   type: bool
 summary:
@@ -200,7 +200,7 @@ changes:
       description: The location that answers now.
       type: str
     requests:
-      description: How many requests.
+      description: The number of requests.
       type: int
     example:
       description: One of them, with C(request), C(before) and C(after).
@@ -215,22 +215,22 @@ accepted:
   type: list
   elements: dict
 expectations:
-  description: What came of O(expect), each with C(name), C(ok), C(expected), C(got), C(file) and C(line).
+  description: The results of O(expect), each with C(name), C(ok), C(expected), C(got), C(file) and C(line).
   returned: when RV(verified)
   type: list
   elements: dict
 unverified:
-  description: What this comparison does not vouch for, each with C(kind), C(what) and C(reason).
+  description: The parts that this comparison did not verify, each with C(kind), C(what) and C(reason).
   returned: when RV(verified)
   type: list
   elements: dict
 coverage:
-  description: Which blocks of the configuration from after the requests reached.
+  description: The blocks of the configuration from after that requests reached.
   returned: when RV(verified)
   type: dict
 difference:
-  description: What changed in the configuration, as M(failsafe.nginx.nginx_diff) finds it, with C(text) and C(changes). V(null)
-    where there is no configuration from before.
+  description: The changes of the configuration, as M(failsafe.nginx.nginx_diff) finds them, with C(text) and C(changes). V(null)
+    if there is no configuration from before.
   returned: always
   type: dict
 guilty:
@@ -239,17 +239,17 @@ guilty:
   type: list
   elements: dict
 culprits:
-  description: The lines that are guilty of it, as M(failsafe.nginx.nginx_bisect) returns them.
+  description: The guilty lines, as M(failsafe.nginx.nginx_bisect) returns them.
   returned: when the task failed and O(bisect)
   type: list
   elements: dict
 lines:
-  description: The same, each in one line for people.
+  description: The same lines as text, one string each.
   returned: when the task failed and O(bisect)
   type: list
   elements: str
 searches:
-  description: As M(failsafe.nginx.nginx_bisect) returns it.
+  description: The result for each request, as M(failsafe.nginx.nginx_bisect) returns it.
   returned: when the task failed and O(bisect)
   type: list
   elements: dict
@@ -259,15 +259,15 @@ failing:
   type: list
   elements: dict
 worlds:
-  description: For each world how long it took to start, in milliseconds, and what was replaced in it.
+  description: For each world the time until it started, in milliseconds, and the files that were replaced in it.
   returned: when RV(verified)
   type: dict
 asked_of:
-  description: The host on which the comparison was run, where another one with the same O(plan) did it.
+  description: The host with the same O(plan) on which the comparison was run.
   returned: when another host did it
   type: str
 msg:
-  description: The numbers in words. When the task fails, what changed and which lines are guilty.
+  description: The numbers in words. If the task fails, also the changes and the guilty lines.
   returned: always
   type: str
 """

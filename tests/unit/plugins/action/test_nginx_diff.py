@@ -33,7 +33,7 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, collections: Path) -> Run:
-    """Run one task for each set of options; `host` is where, a name that nobody has unless the test needs this machine."""
+    """Run one task for each set of options; `host` is where, an invalid name unless the test needs this machine."""
 
     def run_tasks(
         tasks: list[dict[str, t.Any]], *flags: str, host: str = "no.such.host.invalid", **variables: t.Any

@@ -111,7 +111,7 @@ def test_the_hosts_own_files_outside_of_the_folder_are_part_of_every_comparison(
 
 def test_folders_of_the_controller_say_what_was_not_read(site: Site) -> None:
     shutil.copytree(site.live, site.folder / "old", symlinks=True)
-    # A name that nobody resolves here, so that nginx -T reads neither: the world does.
+    # This name does not resolve here, so nginx -T cannot read the folders; the world resolves it.
     for name in ("old", "new"):
         path = site.folder / name / "conf.d" / "a.conf"
         path.write_text(path.read_text().replace("10.0.0.1", "app.internal"))
