@@ -13,11 +13,10 @@ import typing as t
 from functools import cached_property, wraps
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import Follower
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
 
-from .analysis.blocks import ConfigBlock, read_blocks
+from .analysis.blocks import BlockIndex, ConfigBlock
 from .analysis.taint import Taint
 from .fixes import Editor
 from .target import Target
@@ -31,7 +30,7 @@ if t.TYPE_CHECKING:
         Problem,
         ProblemKind,
     )
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Locations, Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
 
     from .suppression.project import Project
@@ -98,54 +97,26 @@ class Context:
         return Definitions(self.config)
 
     @cached_property
-    def blocks(self) -> list[ConfigBlock]:
-        """Every block, at whatever depth, with its directives by name."""
-        return read_blocks(self.config.root, partial=self.router.partial)
+    def blocks(self) -> BlockIndex:
+        """Every block, at whatever depth, and every directive with its block."""
+        return BlockIndex(self.config.root, partial=self.router.partial)
 
     def directives(self, *names: str) -> Iterator[tuple[ConfigBlock, Directive]]:
         """Yield every directive with one of these names, and the block in which it stands."""
         for name in names:
-            for block, directives in self._own.get(name, ()):
+            for block, directives in self.blocks.directives.get(name, ()):
                 for directive in directives:
                     yield block, directive
 
     def blocks_named(self, *names: str) -> Iterator[ConfigBlock]:
         """Yield every block with one of these names; the outermost one is called `main`."""
         for name in names:
-            yield from self._blocks.get(name, ())
-
-    @cached_property
-    def repeated(self) -> list[tuple[ConfigBlock, list[Directive]]]:
-        """The directives that stand more than once in one block."""
-        return [(block, directives) for same in self._own.values() for block, directives in same if len(directives) > 1]
-
-    @cached_property
-    def _own(self) -> dict[str, list[tuple[ConfigBlock, list[Directive]]]]:
-        found: dict[str, list[tuple[ConfigBlock, list[Directive]]]] = {}
-        for block in self.blocks:
-            for name, directives in block.own.items():
-                same = found.get(name)
-                if same is None:
-                    found[name] = [(block, directives)]
-                else:
-                    same.append((block, directives))
-        return found
-
-    @cached_property
-    def _blocks(self) -> dict[str, list[ConfigBlock]]:
-        found: dict[str, list[ConfigBlock]] = {}
-        for block in self.blocks:
-            found.setdefault(block.name, []).append(block)
-        return found
+            yield from self.blocks.blocks.get(name, ())
 
     @cached_property
     def taint(self) -> Taint:
         """The variables that a client controls."""
         return Taint(self.router, self.definitions)
-
-    @cached_property
-    def follower(self) -> Follower:
-        return Follower(self.router, self.definitions)
 
     @cached_property
     def by_name(self) -> dict[str, list[Directive]]:
@@ -154,16 +125,6 @@ class Context:
         for block in self.router.http:
             _index(block.block or (), found)
         return found
-
-    @cached_property
-    def _mentioned(self) -> frozenset[str]:
-        return frozenset(
-            name.partition("_by_lua")[0] + ("_by_lua" if "_by_lua" in name else "") for name in self.by_name
-        )
-
-    def mentions(self, name: str) -> bool:
-        """Whether a directive stands anywhere inside `http`; all those of one phase of Lua are `*_by_lua`."""
-        return name in self._mentioned
 
     def named(self, *names: str) -> list[Directive]:
         """The directives inside `http` with one of these names."""
@@ -180,6 +141,16 @@ class Context:
                 found[id(scope.directive)] = (server, scope)
                 todo += scope.locations.all
         return found
+
+    @cached_property
+    def locations(self) -> list[Location]:
+        """Every location, at whatever depth."""
+        return [t.cast("Location", scope) for server, scope in self.scopes.values() if scope is not server]
+
+    @cached_property
+    def location_levels(self) -> list[Locations]:
+        """The locations of every block that has some."""
+        return [scope.locations for _server, scope in self.scopes.values() if scope.locations.all]
 
 
 def _index(directives: Iterable[Directive], found: dict[str, list[Directive]]) -> None:

@@ -75,42 +75,53 @@ class ConfigBlock:
                 return
             block = block.parent
 
-    def inner(self) -> Iterator[ConfigBlock]:
-        """Yield this block and every block in it."""
-        yield self
+    def inner(self) -> list[ConfigBlock]:
+        """Return this block and every block in it, in the order of the configuration."""
+        found = [self]
         for block in self.blocks:
-            yield from block.inner()
+            found += block.inner() if block.blocks else (block,)
+        return found
 
 
-def read_blocks(root: Iterable[Directive], *, partial: bool) -> list[ConfigBlock]:
-    """Read every block in the order of the configuration, the main level first.
+class BlockIndex:
+    """Every block of a configuration, and every directive with its block, by name.
 
     Args:
         root: the directives of the main level, includes expanded.
         partial: True where an include may name files that are not at hand.
     """
-    main = ConfigBlock(None, None)
-    found = [main]
-    _fill(main, root, found, partial=partial)
-    return found
 
+    def __init__(self, root: Iterable[Directive], *, partial: bool) -> None:
+        self.main = ConfigBlock(None, None)
+        #: In the order of the configuration.
+        self.blocks: dict[str, list[ConfigBlock]] = {self.main.name: [self.main]}
+        #: The directives of one name in one block, and that block.
+        self.directives: dict[str, list[tuple[ConfigBlock, list[Directive]]]] = {}
+        #: Those that a block has more than once.
+        self.repeated: list[tuple[ConfigBlock, list[Directive]]] = []
+        self._partial = partial
+        self._fill(self.main, root)
 
-def _fill(block: ConfigBlock, directives: Iterable[Directive], found: list[ConfigBlock], *, partial: bool) -> None:
-    own = block.own
-    for child in directives:
-        if child.include is not None:
-            if child.include:
-                _fill(block, child.include, found, partial=partial)
-            elif partial:
-                block.complete = False
-            continue
-        same = own.get(child.name)
-        if same is None:
-            own[child.name] = [child]
-        else:
-            same.append(child)
-        if child.block is not None and child.name not in _DATA:
-            inner = ConfigBlock(child, block)
-            block.blocks.append(inner)
-            found.append(inner)
-            _fill(inner, child.block, found, partial=partial)
+    def _fill(self, block: ConfigBlock, directives: Iterable[Directive]) -> None:
+        own = block.own
+        for child in directives:
+            name = child.name
+            if child.include is not None:
+                if child.include:
+                    self._fill(block, child.include)
+                elif self._partial:
+                    block.complete = False
+                continue
+            same = own.get(name)
+            if same is None:
+                own[name] = same = [child]
+                self.directives.setdefault(name, []).append((block, same))
+            else:
+                same.append(child)
+                if len(same) == 2:  # noqa: PLR2004 - told once, when it is repeated first
+                    self.repeated.append((block, same))
+            if child.block is not None and name not in _DATA:
+                inner = ConfigBlock(child, block)
+                block.blocks.append(inner)
+                self.blocks.setdefault(name, []).append(inner)
+                self._fill(inner, child.block)

@@ -54,11 +54,10 @@ def conditions_in_locations(context: Context) -> list[LocationCondition]:
     """Return the `if` blocks of all locations, but for those that send every request away."""
     return [
         found
-        for server, scope in context.scopes.values()
-        if scope is not server
-        for block in scope.program
+        for location in context.locations
+        for block in location.program
         if block.name == "if"
-        for found in _read(block, t.cast("Location", scope))
+        for found in _read(block, location)
     ]
 
 

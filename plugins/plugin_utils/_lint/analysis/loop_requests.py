@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context, shared
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import asks_for_switch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.program import REDIRECTS
@@ -24,7 +25,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Scope
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import UriSample
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
@@ -68,13 +68,20 @@ def _requests_of(context: Context, listener: Listener, server: Server, switched:
     hosts = sample_hosts(server, context.definitions, default=listener.default is server)
     if not uses_host(server, context.definitions):
         hosts = hosts[:1]
-    diverting = [name for name in _DIVERTING if context.mentions(name)]
+    diverting = _diverting(context)
     samples = sample_uris(server, context.definitions)
     uris = [sample for sample in samples if not _ends_here(server, sample, diverting)]
     for switches in (None, True, False) if id(server.directive) in switched else (None,):
         for host in hosts:
             for sample in uris:
                 yield Request(listener, host, sample.uri, sample.args, sample.missing, switches=switches)
+
+
+@shared
+def _diverting(context: Context) -> list[str]:
+    """Return which of `_DIVERTING` stand anywhere inside `http`; all directives of one phase of Lua are one."""
+    names = {name.partition("_by_lua")[0] + ("_by_lua" if "_by_lua" in name else "") for name in context.by_name}
+    return [name for name in _DIVERTING if name in names]
 
 
 def _switched(context: Context) -> set[int]:

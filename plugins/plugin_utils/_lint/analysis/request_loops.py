@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context, shared
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Related, related
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import Follower
 
 from .loop_requests import loop_requests
 
@@ -53,8 +54,9 @@ def request_loops(context: Context) -> list[RequestLoop]:
     """Simulate requests for every server on every socket, and follow their redirects."""
     cycles = _Cycles()
     loops: dict[Lines, RequestLoop] = {}
+    follower = Follower(context.router, context.definitions)
     for request in loop_requests(context):
-        chain = context.follower.follow(request)
+        chain = follower.follow(request)
         for hop in chain.hops:
             cycles.add(hop)
         if chain.loops:

@@ -28,7 +28,7 @@ RULE: t.Final = Rule("duplicate-directive", "error", "A directive stands twice i
 
 def check(context: Context) -> Iterator[Finding]:
     """Check what stands more than once in a block; the same line twice can go, because it says the same as once."""
-    for block, directives in context.repeated:
+    for block, directives in context.blocks.repeated:
         first = directives[0]
         if block.name not in ONCE.get(first.name, ()):
             continue

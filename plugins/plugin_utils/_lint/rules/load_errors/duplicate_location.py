@@ -28,11 +28,11 @@ RULE: t.Final = Rule("duplicate-location", "error", "Two locations of one name: 
 
 def check(context: Context) -> Iterator[Finding]:
     """Compare the prefix and exact locations of each level."""
-    for _server, scope in context.scopes.values():
-        for location in scope.locations.all:
+    for level in context.location_levels:
+        for location in level.all:
             if location.modifier not in ("", "^~", "="):
                 continue
-            first = (scope.locations.exact if location.modifier == "=" else scope.locations.prefix)[location.name]
+            first = (level.exact if location.modifier == "=" else level.prefix)[location.name]
             if first is location:
                 continue
             message = (

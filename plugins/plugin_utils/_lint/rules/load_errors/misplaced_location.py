@@ -29,10 +29,9 @@ RULE: t.Final = Rule("misplaced-location", "error", "A location inside one that 
 
 def check(context: Context) -> Iterator[Finding]:
     """Check every location inside another one."""
-    for _server, scope in context.scopes.values():
-        for outer in scope.locations.all:
-            for inner in outer.locations.all:
-                yield from _check_pair(inner, outer)
+    for outer in context.locations:
+        for inner in outer.locations.all:
+            yield from _check_pair(inner, outer)
 
 
 def _check_pair(inner: Location, outer: Location) -> Iterator[Finding]:

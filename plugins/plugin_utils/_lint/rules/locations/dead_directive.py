@@ -34,7 +34,8 @@ RULE: t.Final = Rule("dead-directive", "warning", "A directive behind the one th
 def check(context: Context) -> Iterator[Finding]:
     """Check the rewrite directives of every server and location, and those of every `if`."""
     for _server, scope in context.scopes.values():
-        yield from _check_scope(scope)
+        if scope.program:
+            yield from _check_scope(scope)
     for block in context.named("if"):
         program = [child for child in block.children if child.name in ("set", "rewrite", "return", "break")]
         for end, rest in dead_directives([each for each in program if len(each.args) > (each.name == "rewrite")]):

@@ -36,9 +36,9 @@ _SHOWN: t.Final = 4
 
 def check(context: Context) -> Iterator[Finding]:
     """Compare the regexes of each level with the ones above them and with its `^~` prefixes."""
-    for _server, scope in context.scopes.values():
-        if scope.locations.regexes:
-            yield from _check_level(scope.locations)
+    for level in context.location_levels:
+        if level.regexes:
+            yield from _check_level(level)
 
 
 def _check_level(locations: Locations) -> Iterator[Finding]:

@@ -23,7 +23,6 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
 
 RULE: t.Final = Rule("unmatchable-location", "warning", "A prefix or exact location that no path matches")
 
@@ -32,23 +31,16 @@ _REGEX_SIGNS: t.Final = re.compile(r"^\^|\$$|\\[.dwsDWS/\-_]|\.[*+]|\*|\([^()]*\
 
 def check(context: Context) -> Iterator[Finding]:
     """Check the name of every prefix and exact location."""
-    for _server, scope in context.scopes.values():
-        for location in scope.locations.all:
-            yield from _check_location(location)
-
-
-def _check_location(location: Location) -> Iterator[Finding]:
-    name = location.name
-    if location.is_regex or location.modifier == "@":
-        return
-    if not name.startswith("/") and not name.startswith("^"):
-        reason, advice = "every path begins with a slash", f'write "/{name}"'
-    elif _REGEX_SIGNS.search(name):
-        reason, advice = (
-            "without ~ it is compared letter by letter, regex signs and all",
-            "write `location ~`, or the path",
-        )
-    else:
-        return
-    message = f"{location_text(location)} gets no request: {reason}; {advice}"
-    yield RULE.at(location.directive.place, message)
+    for location in context.locations:
+        name = location.name
+        if location.is_regex or location.modifier == "@":
+            continue
+        if not name.startswith(("/", "^")):
+            reason, advice = "every path begins with a slash", f'write "/{name}"'
+        elif _REGEX_SIGNS.search(name):
+            reason = "without ~ it is compared letter by letter, regex signs and all"
+            advice = "write `location ~`, or the path"
+        else:
+            continue
+        message = f"{location_text(location)} gets no request: {reason}; {advice}"
+        yield RULE.at(location.directive.place, message)

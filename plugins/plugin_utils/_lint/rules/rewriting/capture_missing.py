@@ -40,9 +40,9 @@ def check(context: Context) -> Iterator[Finding]:
     for directive in context.named("rewrite"):
         if len(directive.args) > 1:
             yield from _missing(directive, directive.args[0], [directive.args[1]])
-    for server, scope in context.scopes.values():
-        if scope is not server:
-            yield from _of_location(t.cast("Location", scope), context)
+    for location in context.locations:
+        if location.is_regex or location.program:
+            yield from _of_location(location, context)
 
 
 def _missing(

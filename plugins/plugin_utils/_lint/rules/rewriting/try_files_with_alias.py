@@ -22,18 +22,16 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
 
 RULE: t.Final = Rule("try-files-with-alias", "warning", "try_files $uri below an alias with captures looks for no file")
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Check every regex location with try_files and an alias."""
-    for server, scope in context.scopes.values():
-        location = t.cast("Location", scope)
-        if scope is server or location.try_files is None or not location.is_regex:
-            continue
+    for location in context.locations:
         files = location.try_files
+        if files is None or not location.is_regex:
+            continue
         alias = next((each for each in location.directive.children if each.name == "alias" and each.args), None)
         if alias is None or highest_capture(*alias.args) < 1:
             continue
