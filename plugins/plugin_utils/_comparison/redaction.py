@@ -5,7 +5,10 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Nothing secret leaves in a report: values that authenticate are named, never shown."""
+"""Redaction by name and pattern: values in requests and answers that authenticate are replaced.
+
+The values are not known beforehand, unlike those that `module_utils/_common/redaction` masks.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ import re
 import typing as t
 
 HIDDEN: t.Final = "(not shown)"
-#: What is shown of one text, in characters.
+#: The most characters of a text that are shown.
 LONGEST: t.Final = 300
 
 _TELLING: t.Final = r"auth|cookie|token|secret|passw|passwd|api-?_?key|credential|signature|session|jwt|bearer"
 _SECRET_NAME: t.Final = re.compile(rf"{_TELLING}|^x-amz-security|^http_x_api_key$", re.IGNORECASE)
-#: Names that look like secrets and are none.
+#: Names that match and have no secret value.
 _PUBLIC: t.Final = frozenset({"www-authenticate", "proxy-authenticate", ":authority"})
 _QUERY: t.Final = re.compile(
     rf"(?P<head>[?&;](?:[^=&;\s\"']*(?:{_TELLING})[^=&;\s\"']*|key|sig|hmac|code|state|sid)=)[^&;\s\"'#]+",
@@ -32,20 +35,20 @@ _COOKIE: t.Final = re.compile(r"^(?P<name>[^=;]*)=[^;]*")
 
 
 def is_secret(name: str) -> bool:
-    """Whether the value of a header or parameter of this name is kept back."""
+    """Return True if the value of a header or parameter of this name is a secret."""
     name = name.lower()
     return name not in _PUBLIC and _SECRET_NAME.search(name) is not None
 
 
 def header(name: str, value: str) -> str:
-    """A header's value as it may be shown: of a cookie that is set, its name and attributes."""
+    """Return a header's value without secrets; of a cookie that is set, name and attributes stay."""
     if name.lower() == "set-cookie":
         return text(_COOKIE.sub(lambda match: f"{match['name']}={HIDDEN}", value))
     return HIDDEN if is_secret(name) and value else text(value)
 
 
 def text(value: str) -> str:
-    """Any text of a request, an answer or a log line: short, printable, without the values of secret parameters."""
+    """Return a text of a request, an answer or a log line, short, printable and without secrets."""
     clean = _QUERY.sub(lambda match: match["head"] + HIDDEN, value)
     clean = _USERINFO.sub(lambda match: f"{match['head']}{HIDDEN}@", clean)
     clean = _SCHEME.sub(lambda match: match["head"] + HIDDEN, clean)

@@ -192,7 +192,7 @@ class UnstableField:
 
 @dataclass(frozen=True)
 class CoverageCount:
-    """How many blocks of a kind there are, and how many of them requests reached."""
+    """The number of blocks of a kind, and of those that requests reached."""
 
     covered: int = 0
     total: int = 0

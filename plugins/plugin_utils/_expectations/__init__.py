@@ -5,11 +5,11 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What users write down about their routes, and what their clients ask for."""
+"""Expectations of users (`routes.yml`) and requests of clients (access logs), as probes and judgements."""
 
 from __future__ import annotations
 
-from .accesslog import AccessLog, read_access_log
+from .access_log import AccessLog, read_access_log
 from .expectations import Expectations
 
 __all__ = ["AccessLog", "Expectations", "read_access_log"]

@@ -5,12 +5,13 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One case of `routes.yml`: the requests that it stands for, and what each of them should get."""
+"""The cases of `routes.yml`: requests and their expected outcomes."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe, StubAnswer
@@ -37,7 +38,7 @@ _FOLLOWED: t.Final = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True)
 class ExpectedUpstream:
-    """A request that an upstream should get; what is None may be anything."""
+    """An expected request to an upstream; a field that is None may be anything."""
 
     target: Text | None = None
     uri: Text | None = None
@@ -49,7 +50,7 @@ class ExpectedUpstream:
 
 @dataclass(frozen=True)
 class ExpectedHop:
-    """What one request of a redirect chain should get."""
+    """The expected outcome of one request of a redirect chain."""
 
     status: Statuses | None = None
     url: Text | None = None
@@ -58,15 +59,16 @@ class ExpectedHop:
 
 
 @dataclass(frozen=True)
-class ExpectedEnd(ExpectedHop):
-    """What the last request of a redirect chain should get, and how many redirects may lead there."""
+class ExpectedEnd:
+    """The expected end of a redirect chain, and the most redirects that may lead there."""
 
+    hop: ExpectedHop
     max_hops: int | None = None
 
 
 @dataclass(frozen=True)
 class ExpectedOutcome:
-    """What an outcome should be; what is None may be anything. An empty `upstream` stands for "none is asked"."""
+    """An expected outcome; a field that is None may be anything. An empty `upstream` means that none is asked."""
 
     status: Statuses | None = None
     closed: tuple[str, ...] | None = None
@@ -83,7 +85,10 @@ class ExpectedOutcome:
 
 @dataclass(frozen=True)
 class RouteRequest:
-    """One request as it is written, placeholders filled in. `host` None is the URL's, `sni` None the host's."""
+    """One request, placeholders filled in. `host` None is the URL's, `sni` None the host's.
+
+    `values` has the texts of placeholders in the expected outcome.
+    """
 
     scheme: str
     authority: str
@@ -97,17 +102,16 @@ class RouteRequest:
     sni: str | None = None
     address: str = ""
     follow: bool | None = None
-    #: What placeholders stand for.
     values: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def url(self) -> str:
-        """The URL that a client asks for."""
+        """Return the URL that a client asks for."""
         return f"{self.scheme}://{self.authority}{self.target}"
 
     @property
     def line(self) -> str:
-        """The request in one line, for people."""
+        """Return the request in one line, for people."""
         return f"{self.method} {self.url}" + (f" from {self.client}" if self.client else "")
 
     def probe(self, probe_id: str, arrivals: Arrivals, origin: str) -> Probe:
@@ -143,7 +147,7 @@ class RouteRequest:
 
 @dataclass(frozen=True)
 class Case:
-    """One entry of `expect`: requests, what stubs answer meanwhile, and what is expected of each request."""
+    """One entry of `expect`: requests, the answers of stubs meanwhile, and the expected outcome of each request."""
 
     name: str
     place: Place
@@ -153,50 +157,98 @@ class Case:
 
 
 def split_authority(authority: str, default: int) -> tuple[str, int]:
-    """Host and port of `host`, `host:port` or `[v6]:port`."""
+    """Split `host`, `host:port` or `[v6]:port` into host and port."""
     host, colon, port = authority.rpartition(":")
     if colon and port.isdigit() and not (":" in host and not host.endswith("]")):
         return host, int(port)
     return authority, default
 
 
-def make_request(fields: dict[str, t.Any], values: dict[str, str]) -> RouteRequest:
-    """A request out of its fields as written.
+@dataclass(frozen=True)
+class WrittenRequest:
+    """A request as it is written, with placeholders; a field that is left out is None.
+
+    It has a `url`, or a host with `scheme`, `port` and `path`.
+    """
+
+    url: str | None = None
+    scheme: str | None = None
+    host: str | None = None
+    port: str | None = None
+    path: str | None = None
+    method: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    client: str | None = None
+    body: str | None = None
+    version: str | None = None
+    sni: str | None = None
+    address: str | None = None
+    follow: bool | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> WrittenRequest:
+        """Read the `request` of a task; unknown keys are left alone."""
+        texts = {
+            each.name: str(data[each.name])
+            for each in fields(cls)
+            if each.name not in ("headers", "follow") and data.get(each.name) is not None
+        }
+        headers, follow = data.get("headers"), data.get("follow")
+        pairs = headers.items() if isinstance(headers, Mapping) else ()
+        return cls(
+            headers=tuple((str(name), str(value)) for name, value in pairs),
+            follow=None if follow is None else bool(follow),
+            **texts,
+        )
+
+    def filled(self, values: Mapping[str, str]) -> WrittenRequest:
+        """Fill in placeholders.
+
+        Raises:
+            RouteError: a placeholder has no value.
+        """
+        texts = {
+            each.name: fill(text, values) for each in fields(self) if isinstance(text := getattr(self, each.name), str)
+        }
+        for text in texts.values():
+            for name in placeholders(text):
+                raise RouteError(f"{{{name}}} stands for nothing: each has {', '.join(values) or 'no names'}")
+        headers = tuple((fill(name, values), fill(value, values)) for name, value in self.headers)
+        return WrittenRequest(headers=headers, follow=self.follow, **texts)
+
+
+def make_request(written: WrittenRequest, values: dict[str, str]) -> RouteRequest:
+    """Make a request that a client can send.
 
     Args:
-        fields: `url`, or `scheme`, `host`, `port` and `path`; and the others of `RouteRequest`.
-        values: what placeholders stand for.
+        written: the request as it is written.
+        values: the texts of its placeholders.
 
     Raises:
         RouteError: no client could send it; the message has no place yet.
     """
-    filled: dict[str, t.Any] = {
-        key: fill(value, values) if isinstance(value, str) else value for key, value in fields.items()
-    }
-    for text in filled.values():
-        for name in placeholders(text) if isinstance(text, str) else ():
-            raise RouteError(f"{{{name}}} stands for nothing: each has {', '.join(values) or 'no names'}")
-    if "url" in filled:
-        scheme, authority, target = split_url(filled["url"])
-        host = filled.get("host")
+    filled = written.filled(values)
+    if filled.url is not None:
+        scheme, authority, target = split_url(filled.url)
+        host = filled.host
     else:
-        scheme, host, target = filled.get("scheme", "https"), None, filled.get("path", "/")
+        scheme, host, target = filled.scheme or "https", None, "/" if filled.path is None else filled.path
         if scheme not in PORTS:
             raise RouteError(f'scheme has to be http or https, not "{scheme}"')
-        authority = filled.get("host", "")
-        authority += f":{filled['port']}" if "port" in filled else ""
-    headers = tuple((fill(key, values), fill(value, values)) for key, value in filled.get("headers", {}).items())
+        authority = (filled.host or "") + (f":{filled.port}" if filled.port is not None else "")
     request = RouteRequest(
         scheme,
         authority,
         target,
+        method="GET" if filled.method is None else filled.method,
         host=host,
-        headers=headers,
-        **{
-            key: filled[key]
-            for key in ("method", "client", "body", "version", "sni", "address", "follow")
-            if key in filled
-        },
+        headers=filled.headers,
+        client=filled.client or "",
+        body=filled.body or "",
+        version="1.1" if filled.version is None else filled.version,
+        sni=filled.sni,
+        address=filled.address or "",
+        follow=filled.follow,
     )
     _refuse_unsendable(request)
     return _with_values(request, values)
@@ -224,7 +276,7 @@ def _refuse_unsendable(request: RouteRequest) -> None:
 
 
 def _with_values(request: RouteRequest, values: dict[str, str]) -> RouteRequest:
-    """What placeholders in `then` stand for: nginx's words for the parts of a request, and the case's own names."""
+    """Add the texts of placeholders in `then`: nginx's words for the parts of a request, and the case's own names."""
     path, _mark, query = request.target.partition("?")
     host, port = split_authority(request.authority, PORTS[request.scheme])
     request.values.update(
@@ -248,7 +300,7 @@ BUILT_IN: t.Final = ("url", "scheme", "host", "port", "method", "request_uri", "
 
 
 def split_url(url: str) -> tuple[str, str, str]:
-    """Scheme, authority and request target of a URL.
+    """Split a URL into scheme, authority and request target.
 
     Raises:
         RouteError: it is no URL of http or https.

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""`routes.yml`: what users expect of their routes, as probes, and the judgement of what came of them."""
+"""`routes.yml`: expectations of users as probes, and the judgement of their outcomes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.upstreams import upstreams_of, with_port
 
-from .documents import Document
-from .judging import Judge, ServedBlocks
-from .schema import Reader
+from .judgement import Judge, ServedBlocks
+from .schema import RoutesFileReader
+from .yaml_document import Document
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,30 +36,32 @@ _UNKNOWN: t.Final[ServedBlocks] = (None, None)
 class Expectations:
     """One file of expectations.
 
-    `cases` are the cases in order, `accept` the accepted changes as `{class, server, location, until, reason, file,
-    line}` with one class each, `edge` the proxies in front.
+    Attributes:
+        cases: in order.
+        accept: the accepted changes.
+        edge: the proxies in front of the servers.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: RoutesFileReader) -> None:
         self.cases: list[Case] = reader.cases
         self.accept: list[AcceptEntry] = reader.accept
         self.edge: list[EdgeEntry] = reader.edge
 
     @classmethod
     def load(cls, text: str | bytes, name: str) -> Expectations:
-        """Reads expectations.
+        """Read expectations.
 
         Args:
             text: the file's content.
-            name: its path, as messages and reports shall name it.
+            name: its path for messages and reports.
 
         Raises:
             RouteError: every fault as `file:line: what is wrong`, one per line.
         """
-        return cls(Reader(Document(text, name)))
+        return cls(RoutesFileReader(Document(text, name)))
 
     def probes(self, before: Config | None = None, after: Config | None = None) -> list[Probe]:
-        """One probe for each request of each case, in order, with ids `e<case>.<request>`.
+        """Make a probe for each request of each case, in order, with ids `e<case>.<request>`.
 
         Args:
             before: the configuration that runs now.
@@ -97,7 +99,7 @@ class Expectations:
         Args:
             outcomes: of the probes of `probes()`; others may be among them.
             config: the candidate, so that upstreams can be expected by name.
-            markers: what the marks in traces stand for.
+            markers: id in a trace -> the block that it stands for.
             traced: outcomes of the instrumented run, where `outcomes` have no traces.
         """
         found = {outcome.id: outcome for outcome in outcomes}
@@ -151,7 +153,7 @@ def _served(trace: Iterable[str], markers: Mapping[str, Block] | None) -> Served
 
 
 def _for_peers(answer: StubAnswer, upstreams: Mapping[str, tuple[str, ...]]) -> Iterator[StubAnswer]:
-    """An answer for each peer of the upstream block that it names, else for the address that it names."""
+    """Yield the answer for each peer of the upstream block that it names, else for the address that it names."""
     name = answer.upstream
     if name == "*":
         yield answer

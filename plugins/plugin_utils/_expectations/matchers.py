@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What an outcome's values are compared with: statuses, texts, headers."""
+"""Expected values of an outcome: statuses, texts, headers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LOWEST: t.Final = 100
-HIGHEST: t.Final = 599
 _RANGE: t.Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?|([1-5])xx", re.ASCII)
 _PLACEHOLDER: t.Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CLOSED: t.Final = 444
@@ -27,20 +25,20 @@ Values = t.Mapping[str, str]
 
 @dataclass(frozen=True)
 class Statuses:
-    """Statuses that are fine, as `301`, `200-399`, `2xx` or several of these."""
+    """Expected statuses: `301`, `200-399`, `2xx` or several of these."""
 
     ranges: tuple[tuple[int, int], ...]
     text: str
 
     def fits(self, status: int | None, closed: str | None) -> bool:
-        """Whether an answer has one of these; nginx's own 444 is a closed connection."""
+        """Return True if an outcome has one of these; nginx's own 444 is a closed connection."""
         if status is None:
             return closed in ("closed", "reset") and any(low == high == _CLOSED for low, high in self.ranges)
         return any(low <= status <= high for low, high in self.ranges)
 
 
 def parse_statuses(texts: Iterable[str]) -> Statuses | None:
-    """Statuses from their texts; None where one is none."""
+    """Read statuses; return None if a text is invalid."""
     ranges: list[tuple[int, int]] = []
     words = list(texts)
     for text in words:
@@ -57,13 +55,13 @@ def parse_statuses(texts: Iterable[str]) -> Statuses | None:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that is fine: equal to, containing, or matching `value`. An empty one stands for "absent or empty"."""
+    """An expected text: equal to, containing, or matching `value`. An empty value means "absent or empty"."""
 
     value: str
     how: t.Literal["is", "contains", "matches"] = "is"
 
     def fits(self, got: str | None, values: Values) -> bool:
-        """Whether a value is fine, with placeholders filled in."""
+        """Return True if a value is the expected one, with placeholders filled in."""
         if self.how == "is":
             return (got or "") == fill(self.value, values)
         if got is None:
@@ -73,23 +71,23 @@ class Text:
         return re.search(fill(self.value, {name: re.escape(text) for name, text in values.items()}), got) is not None
 
     def shown(self, values: Values) -> str:
-        """For people, with placeholders filled in."""
+        """Write it for people, with placeholders filled in."""
         text = fill(self.value, values)
         return (text or "(none)") if self.how == "is" else f"{self.how} {text}"
 
 
 def placeholders(text: str) -> list[str]:
-    """The names in braces in a text."""
+    """Return the names in braces in a text."""
     return _PLACEHOLDER.findall(text)
 
 
 def fill(text: str, values: Values) -> str:
-    """A text with its placeholders filled in; unknown ones stay."""
+    """Fill in the placeholders of a text; unknown ones stay."""
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
 
 
 def is_regex(text: str) -> bool:
-    """Whether a text can be matched against."""
+    """Return True for a valid regular expression."""
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError):
@@ -97,19 +95,19 @@ def is_regex(text: str) -> bool:
     return True
 
 
-def header_values(headers: Iterable[Iterable[str]], name: str) -> list[str]:
-    """The values of a header, in order."""
+def values_of_header(headers: Iterable[Iterable[str]], name: str) -> list[str]:
+    """Return the values of a header, in order."""
     return [value for key, value in headers if key.lower() == name.lower()]
 
 
 def failing_headers(
     wanted: Mapping[str, Text], headers: Iterable[Iterable[str]], values: Values
 ) -> dict[str, str | None]:
-    """The headers that are not as they should be, and what they are."""
+    """Return the headers that are not as expected, and their values (None: absent)."""
     pairs = [(str(name), str(value)) for name, value in headers]
     failing: dict[str, str | None] = {}
     for name, text in wanted.items():
-        got = header_values(pairs, name)
+        got = values_of_header(pairs, name)
         fine = any(text.fits(value, values) for value in got) if got else text.fits(None, values)
         if text.how == "is" and not text.value:
             fine = not any(got)

@@ -5,10 +5,10 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What of a request line may be kept: paths whose segments say what is asked for, and not by or about whom.
+"""Paths of requests without personal data and secrets.
 
-A segment that looks like a secret or a person becomes a stand-in of the same kind and length, always the same one, so
-that a regular expression about it still matches. Nothing can be learnt from a stand-in but the kind.
+A segment that looks like a secret or a person is replaced by a constant of the same kind and length. Regular expressions
+still match it, and it tells only the kind of the segment.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WORDS: t.Final = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
 _DIGITS: t.Final = "1234567890"
 _MOST: t.Final = 1000
 
-#: What may not be kept, the most telling first; the name of the group that matches says what stands in.
+#: Texts that are replaced, the most specific first; the name of the matching group is the kind.
 _SECRET: t.Final = re.compile(
     r"(?P<email>[^@/\s]{1,64}@[^@/\s]{1,200}\.[A-Za-z]{2,24})"
     r"|(?P<jwt>(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"
@@ -37,7 +37,7 @@ _SECRET: t.Final = re.compile(
 _FIXED: t.Final = {"email": "user@example.com", "uuid": "00000000-0000-4000-8000-000000000000", "address": "192.0.2.1"}
 _LONG_NUMBER: t.Final = re.compile(r"\d{9,}")
 _NAMED: t.Final = re.compile(r"(?<=[A-Za-z0-9_-])=[^;&,]*")
-#: What follows these is for one person.
+#: Segments in front of one that belongs to a person.
 _PERSONAL: t.Final = frozenset(
     {
         *("token", "tokens", "reset", "reset-password", "password-reset", "verify", "confirm", "activate"),
@@ -48,12 +48,12 @@ _PERSONAL: t.Final = frozenset(
 _SHORTEST: t.Final = 6
 _SEPARATORS: t.Final = re.compile(r"[-_+=]")
 _WORDY: t.Final = re.compile(r"[A-Za-z]{0,40}[0-9]{0,4}")
-#: More consonants in a row than most languages have.
+#: More consonants in a row than words have.
 _MUMBLE: t.Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{7}", re.IGNORECASE)
 
 
 def clean_path(path: str) -> str | None:
-    """A request path that may be kept, percent-encoded; None where there is none.
+    """Return a request path without personal data, percent-encoded; None for an invalid one.
 
     Args:
         path: the path as the client wrote it, without arguments.
@@ -75,7 +75,7 @@ def _clean_segment(segment: str, *, personal: bool) -> str:
     try:
         text = unquote(segment, errors="strict")
     except UnicodeDecodeError:
-        # Bytes that are no text say nothing to anybody.
+        # Bytes that are no text route nothing: only the length is kept.
         return "x" * min(len(segment), 16)
     if personal and len(text) >= _SHORTEST and (any(map(str.isdigit, text)) or not _is_wordy(text)):
         return _opaque(text)
@@ -107,14 +107,14 @@ def _like(characters: str, length: int) -> str:
 
 
 def _is_opaque(text: str) -> bool:
-    """Whether a long word is drawn by lot, most of it: slugs and names of languages and programmers are not."""
+    """Return True if most of a long word is random: slugs and identifiers are not."""
     parts = [part for part in _SEPARATORS.split(text) if part]
     strange = sum(len(part) for part in parts if not _is_wordy(part))
     return strange >= _SHORTEST and strange * 2 >= len(text)
 
 
 def _is_wordy(part: str) -> bool:
-    """`configure`, `getUserById`, `V2`, `2024`: letters that could be said, and few capitals."""
+    """Return True for a pronounceable word with few capitals: `configure`, `getUserById`, `V2`, `2024`."""
     if _WORDY.fullmatch(part) is None:
         return False
     letters = sum(map(str.isalpha, part))

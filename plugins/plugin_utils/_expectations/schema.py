@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The fields of `routes.yml`, read strictly: what is not known is refused, with its line and the nearest known name."""
+"""The schema of `routes.yml`: its keys, read into cases, accepted changes and the edge."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES, AcceptEntry
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from .cases import BUILT_IN, Case, RouteRequest, make_request
-from .results import read_then
+from .cases import BUILT_IN, Case, RouteRequest, WrittenRequest, make_request
+from .then_section import read_then
 
 if t.TYPE_CHECKING:
     import yaml
 
-    from .documents import Document
+    from .yaml_document import Document
 
 TOP: t.Final = ("edge", "expect", "accept")
 CASE: t.Final = ("name", "request", "each", "answers", "then")
@@ -36,7 +36,7 @@ REQUEST: t.Final = (
 ANSWER: t.Final = ("upstream", "status", "headers", "body", "delay", "down")
 EDGE: t.Final = ("names", "tls", "to", "headers")
 ACCEPT: t.Final = ("class", "server", "location", "until", "reason")
-#: Lists of these are products.
+#: Fields that may be lists: a case has a request for each combination.
 _LISTS: t.Final = ("url", "scheme", "host", "port", "path", "method", "client", "body", "version", "sni", "address")
 _VERSIONS: t.Final = ("1.0", "1.1", "2")
 _MOST: t.Final = 10_000
@@ -60,8 +60,8 @@ REQUEST_HINTS: t.Final = {
 }
 
 
-class Reader:
-    """Reads one document into cases, accepted changes and the edge."""
+class RoutesFileReader:
+    """Read one document into cases, accepted changes and the edge."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -116,17 +116,15 @@ class Reader:
         for field in ("scheme", "port", "path") if "url" in known else ():
             if field in known:
                 document.fault(known[field], f"{field} is a part of the url: write one of them")
-        fields: dict[str, list[t.Any]] = {name: self._values(known[name], name) for name in _LISTS if name in known}
-        if "headers" in known:
-            fields["headers"] = [self._headers(known["headers"], "headers")]
-        if "follow" in known:
-            fields["follow"] = [document.flag(known["follow"], "follow")]
+        fields: dict[str, list[str]] = {name: self._values(known[name], name) for name in _LISTS if name in known}
+        headers = self._headers(known["headers"], "headers") if "headers" in known else {}
+        follow = document.flag(known["follow"], "follow") if "follow" in known else None
         if document.faults:
             return []
-        return self._product(node, fields, each)
+        return self._product(node, WrittenRequest(headers=tuple(headers.items()), follow=follow), fields, each)
 
     def _product(
-        self, node: yaml.Node, fields: dict[str, list[t.Any]], each: dict[str, list[str]]
+        self, node: yaml.Node, common: WrittenRequest, fields: dict[str, list[str]], each: dict[str, list[str]]
     ) -> list[RouteRequest]:
         document = self.document
         self._count += math.prod(len(values) for values in (*fields.values(), *each.values()))
@@ -134,9 +132,11 @@ class Reader:
             raise RouteError(f"{document.place(node)}: that makes more than {_MOST} requests in all")
         found: dict[RouteRequest, None] = {}
         for chosen in itertools.product(*fields.values()):
+            texts = dict(zip(fields, chosen, strict=True))
+            written = WrittenRequest(headers=common.headers, follow=common.follow, **texts)
             for values in itertools.product(*each.values()):
                 try:
-                    request = make_request(dict(zip(fields, chosen, strict=True)), dict(zip(each, values, strict=True)))
+                    request = make_request(written, dict(zip(each, values, strict=True)))
                 except RouteError as error:
                     document.fault(node, str(error))
                     return []

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import make_request
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import WrittenRequest, make_request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 
 from .sources import ConfigSource
@@ -34,7 +34,9 @@ def request_of(
         RouteError: no client could send it.
     """
     arrivals = Arrivals(before.loaded, after.loaded)
-    return replace(make_request(dict(fields), {}).probe(probe_id, arrivals, "expect"), why="asked for")
+    return replace(
+        make_request(WrittenRequest.from_json(fields), {}).probe(probe_id, arrivals, "expect"), why="asked for"
+    )
 
 
 def request_of_check(
@@ -49,7 +51,7 @@ def request_of_check(
         return None
     url = str(check["url"]).partition("#")[0]
     method = check.get("method") or "GET"
-    request = make_request({"url": url, "method": method}, {})
+    request = make_request(WrittenRequest(url=url, method=str(method)), {})
     port = str(check.get("address") or "").rpartition(":")[2]
     if port.isdigit():
         name, _colon, given = request.authority.rpartition(":")

@@ -16,7 +16,7 @@ from datetime import datetime
 from .errors import ReportError
 from .json_fields import JsonFields
 
-#: The meaning of an event for a reader who looks for trouble.
+#: The meaning of an event for a reader in search of trouble.
 Tone = t.Literal["good", "bad", "plain"]
 
 _NO_REASON: t.Final = "no reason was recorded"

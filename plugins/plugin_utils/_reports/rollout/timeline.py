@@ -147,7 +147,7 @@ def serving_periods(events: Iterable[HostEvent]) -> list[ServingPeriod]:
 
 @dataclass(frozen=True)
 class RolloutRisk:
-    """How much of the fleet served an unconfirmed release.
+    """The part of the fleet that served an unconfirmed release.
 
     Attributes:
         hosts: how many did at all.

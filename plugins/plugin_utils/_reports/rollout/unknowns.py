@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""What the data of a rollout does not tell."""
+"""Facts that the data of a rollout does not have."""
 
 from __future__ import annotations
 

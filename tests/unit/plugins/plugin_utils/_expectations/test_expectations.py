@@ -18,7 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes impo
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import ExpectationResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, Place, load_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations, results, schema
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations, schema, then_section
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import BUILT_IN
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import plan_probes, probes_for
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
@@ -569,12 +569,12 @@ def test_the_guide_s_example_is_read() -> None:
 def test_the_guide_has_every_field() -> None:
     fields = {*schema.TOP, *schema.CASE, *schema.REQUEST, *schema.ANSWER, *schema.EDGE, *schema.ACCEPT}
     fields |= {
-        *results.THEN,
-        *results.UPSTREAM,
-        *results.FINAL,
-        *results.TEXT,
-        *results.CLOSED,
-        *results.CHAINS,
+        *then_section.THEN,
+        *then_section.UPSTREAM,
+        *then_section.FINAL,
+        *then_section.TEXT,
+        *then_section.CLOSED,
+        *then_section.CHAINS,
         *BUILT_IN,
     }
     documented = set(re.findall(r"`\{?([a-z_0-9-]+)\}?`", GUIDE)) | set(

@@ -201,7 +201,7 @@ class Judge:
         elif chain in ("loop", "too-long") and accepted != chain:
             words = {"loop": "the redirects go in circles", "too-long": "the redirects never end"}
             yield JudgedField("final", "an answer", words[chain], ok=False)
-        yield from self._hop("final", final, last)
+        yield from self._hop("final", final.hop, last)
 
     def _hop(self, field: str, wanted: ExpectedHop, hop: RedirectHop) -> Iterator[JudgedField]:
         if wanted.status is not None:

@@ -5,22 +5,22 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The part `then` of a case: what is expected."""
+"""The section `then` of a case: the expected outcome."""
 
 from __future__ import annotations
 
 import typing as t
 
 from .cases import ExpectedEnd, ExpectedHop, ExpectedOutcome, ExpectedUpstream
-from .documents import is_null
 from .matchers import Statuses, Text, is_regex, parse_statuses, placeholders
+from .yaml_document import is_null
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     import yaml
 
-    from .documents import Document
+    from .yaml_document import Document
 
 THEN: t.Final = (
     *("status", "closed", "location", "headers", "upstream", "location_block", "server", "errors", "hops", "final"),
@@ -49,7 +49,7 @@ HINTS: t.Final = {
 }
 
 
-class _Results:
+class _ThenReader:
     def __init__(self, document: Document, names: Sequence[str]) -> None:
         self.document = document
         self.names = names
@@ -138,19 +138,19 @@ class _Results:
             calls.append(ExpectedUpstream(**texts, headers=headers, params=params))
         return tuple(calls)
 
-    def hop(self, known: dict[str, yaml.Node]) -> dict[str, t.Any]:
-        return {
-            "status": self.statuses(known.get("status")),
-            "url": self.text(known.get("url"), "url"),
-            "location": self.text(known.get("location"), "location"),
-            "upstream": self.upstream(known.get("upstream")),
-        }
+    def hop(self, known: dict[str, yaml.Node]) -> ExpectedHop:
+        return ExpectedHop(
+            self.statuses(known.get("status")),
+            self.text(known.get("url"), "url"),
+            self.text(known.get("location"), "location"),
+            self.upstream(known.get("upstream")),
+        )
 
     def hops(self, node: yaml.Node | None) -> tuple[ExpectedHop, ...] | None:
         if node is None:
             return None
         items = self.document.items(node, "hops")
-        return tuple(ExpectedHop(**self.hop(self.document.mapping(item, "a hop", HOP, HINTS))) for item in items)
+        return tuple(self.hop(self.document.mapping(item, "a hop", HOP, HINTS)) for item in items)
 
     def final(self, node: yaml.Node | None) -> ExpectedEnd | None:
         if node is None:
@@ -158,15 +158,15 @@ class _Results:
         document = self.document
         known = document.mapping(node, "final", FINAL, HINTS)
         most = document.number(known["max_hops"], "max_hops", 0, _MOST_HOPS) if "max_hops" in known else None
-        return ExpectedEnd(**self.hop(known), max_hops=most)
+        return ExpectedEnd(self.hop(known), most)
 
 
 def read_then(document: Document, node: yaml.Node, names: Sequence[str]) -> ExpectedOutcome:
-    """What a case expects; faults are noted in the document.
+    """Read the expected outcome of a case; faults are noted in the document.
 
     Args:
         document: the document that the node is of.
         node: the value of `then`.
-        names: what may stand in braces.
+        names: the placeholders that texts may have.
     """
-    return _Results(document, names).then(node)
+    return _ThenReader(document, names).then(node)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""`log_format`: reading the few values of a log line that probes are made of, in one pass from left to right."""
+"""`log_format`: read the few values of a log line that probes are made of, in one pass from left to right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template i
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
-#: The variables that are kept; everything else in a line is skipped unread.
+#: The variables that are kept; the rest of a line is skipped.
 WANTED: t.Final = frozenset(
     {
         *("request", "request_method", "request_uri", "uri", "document_uri", "host", "http_host", "server_name"),
@@ -26,7 +26,7 @@ WANTED: t.Final = frozenset(
 )
 _COMMON: t.Final = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _COMBINED: t.Final = f'{_COMMON} "$http_referer" "$http_user_agent"'
-#: Formats that need no `log_format`: nginx's own, that of Apache, and those that distributions' configurations have.
+#: Formats that need no `log_format`: that of nginx, that of Apache, and those of distributions' configurations.
 FORMATS: t.Final[dict[str, str]] = {
     "main": f'{_COMBINED} "$http_x_forwarded_for"',
     "vhost_combined": f"$host:$server_port {_COMBINED}",
@@ -41,14 +41,14 @@ class LogFormat:
     """One format, ready to read lines.
 
     Args:
-        name: what it is called.
+        name: its name.
         text: the format as `log_format` takes it, its strings joined.
     """
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.head = ""
-        #: Variable or "", and the text behind it.
+        #: Variable ("" for one that is not kept), and the text behind it.
         self.fields: list[tuple[str, str]] = []
         for part in parse_template(text):
             if part.literal and self.fields:
@@ -60,13 +60,13 @@ class LogFormat:
 
     @property
     def is_useful(self) -> bool:
-        """Whether a line has a path, and can be split: two variables without anything between them cannot."""
+        """Return True if a line has a path and can be split: two adjacent variables cannot."""
         names = {name for name, _behind in self.fields}
         split = all(behind for _name, behind in self.fields[:-1])
         return split and bool(names & {"request", "request_uri", "uri", "document_uri"})
 
     def read(self, line: str) -> dict[str, str] | None:
-        """The wanted values of a line; None for a line of another format."""
+        """Return the wanted values of a line; None for a line of another format."""
         if not line.startswith(self.head):
             return None
         position = len(self.head)
@@ -82,7 +82,7 @@ class LogFormat:
 
 
 def unescape(value: str) -> str:
-    """A value without the escapes that ngx_http_log_module and JSON write."""
+    """Decode the escapes that ngx_http_log_module and JSON write."""
     return _ESCAPE.sub(_unescaped, value) if "\\" in value else value
 
 
@@ -92,14 +92,14 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def format_of(directive: Directive) -> LogFormat | None:
-    """The format that a `log_format` directive defines; None where no probe can be made of its lines."""
+    """Return the format that a `log_format` directive defines; None if no probe can be made of its lines."""
     args = [arg for arg in directive.args[1:] if not arg.startswith("escape=")]
     found = LogFormat(directive.args[0], "".join(args)) if args else None
     return found if found is not None and found.is_useful else None
 
 
 def formats_of(config: Config | None) -> list[LogFormat]:
-    """The formats that a configuration defines, in order."""
+    """Return the formats that a configuration defines, in order."""
     blocks = () if config is None else config.http()
     found = (format_of(directive) for block in blocks for directive in block.find("log_format"))
     return [each for each in found if each is not None]

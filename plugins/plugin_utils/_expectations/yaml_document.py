@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""YAML with the place of every value: nothing is converted, and what the schema does not know is a fault."""
+"""YAML with the place of every value. No value is converted, and an unknown key is a fault."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 LARGEST: t.Final = 4_000_000
-#: Nodes that are visited: far above what anybody writes, far below what aliases of aliases can stand for.
+#: The most nodes that are visited: more than people write, fewer than aliases of aliases make.
 _MOST_NODES: t.Final = 200_000
 _FAULTS: t.Final = 20
 _TRUE: t.Final = frozenset({"true", "yes", "on"})
@@ -30,18 +30,18 @@ _CORE: t.Final = "tag:yaml.org,2002:"
 _TAGS: t.Final = frozenset({"str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"})
 _MERGE: t.Final = "tag:yaml.org,2002:merge"
 
-Mapping_ = dict[str, yaml.Node]
+NodesByKey = dict[str, yaml.Node]
 
 
 class Document:
-    """One file: its nodes, read by the kind that is wanted, and what is wrong with them.
+    """One file: its nodes, read by the expected kind, and the faults in them.
 
     Args:
         data: the file's content.
-        name: its path, as messages shall name it.
+        name: its path for messages.
 
     Raises:
-        RouteError: it is no UTF-8, no YAML, empty or far too large.
+        RouteError: it is no UTF-8, no YAML, empty or too large.
     """
 
     def __init__(self, data: bytes | str, name: str) -> None:
@@ -77,15 +77,15 @@ class Document:
             raise RouteError(f"{self.name}:{line}: this is no UTF-8 text") from None
 
     def place(self, node: yaml.Node) -> Place:
-        """Where a node stands."""
+        """Return the place of a node."""
         return Place(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def fault(self, node: yaml.Node, message: str) -> None:
-        """Notes what is wrong with a node."""
+        """Note a fault of a node."""
         self.faults.append((self.place(node), message))
 
     def refuse_faults(self) -> None:
-        """Ends the reading where anything was wrong.
+        """Stop if a fault was noted.
 
         Raises:
             RouteError: every fault with its place, one per line.
@@ -105,17 +105,17 @@ class Document:
 
     # -- by kind
 
-    def mapping(self, node: yaml.Node, what: str, known: Iterable[str], hints: Mapping[str, str]) -> Mapping_:
-        """The known keys of a mapping and their values.
+    def mapping(self, node: yaml.Node, what: str, known: Iterable[str], hints: Mapping[str, str]) -> NodesByKey:
+        """Read a mapping: return its known keys with their values.
 
         Args:
             node: what should be a mapping.
             what: what it is, for messages.
             known: the keys that it may have.
-            hints: keys of other tools and what is written here instead.
+            hints: key of another tool -> what to write here.
         """
         names = tuple(known)
-        found: Mapping_ = {}
+        found: NodesByKey = {}
         for key, value in self._pairs(node, f"{what} has to have keys and values: {', '.join(names)}"):
             if key.value not in names:
                 self.fault(key, f'{what} has no "{key.value}"{_nearest(key.value, names, hints)}')
@@ -123,8 +123,8 @@ class Document:
                 found[key.value] = value
         return found
 
-    def table(self, node: yaml.Node, what: str) -> Mapping_:
-        """A mapping with any keys."""
+    def table(self, node: yaml.Node, what: str) -> NodesByKey:
+        """Read a mapping with any keys."""
         return {key.value: value for key, value in self._pairs(node, f"{what} has to have names and values")}
 
     def _pairs(self, node: yaml.Node, message: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
@@ -155,7 +155,7 @@ class Document:
         return list(own.values())
 
     def items(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        """A list's items, or the single value that stands in for a list of one."""
+        """Read a list's items, or a single value as a list of one."""
         self._visit(node)
         if not isinstance(node, yaml.SequenceNode):
             return [node]
@@ -166,7 +166,7 @@ class Document:
         return list(node.value)
 
     def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        """A list's items."""
+        """Read a list's items."""
         self._visit(node)
         if isinstance(node, yaml.SequenceNode):
             return list(node.value)
@@ -175,7 +175,7 @@ class Document:
         return []
 
     def text(self, node: yaml.Node, what: str) -> str:
-        """One value as it is written; `""` has to be written out."""
+        """Read one value as it is written; an empty one needs quotes."""
         self._visit(node)
         if not isinstance(node, yaml.ScalarNode):
             self.fault(node, f"{what} has to be one value")
@@ -186,7 +186,7 @@ class Document:
         return ""
 
     def number(self, node: yaml.Node, what: str, low: int, high: int) -> int:
-        """A whole number within limits."""
+        """Read a whole number within limits."""
         text = self.text(node, what)
         if text.isascii() and text.isdigit() and low <= int(text[:12]) <= high:
             return int(text)
@@ -194,7 +194,7 @@ class Document:
         return low
 
     def flag(self, node: yaml.Node, what: str) -> bool:
-        """`true` or `false`, in any of YAML 1.1's spellings."""
+        """Read `true` or `false`, in any of YAML 1.1's spellings."""
         text = self.text(node, what).lower()
         if text not in _TRUE | _FALSE:
             self.fault(node, f'{what} has to be true or false, not "{text}"')
@@ -202,7 +202,7 @@ class Document:
 
 
 def is_null(node: yaml.Node) -> bool:
-    """Whether nothing is written, or `null`."""
+    """Return True if the value is missing or `null`."""
     return isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("", "~", "null", "Null", "NULL")
 
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""An access log as a sample of what clients ask for: hosts, methods and paths, counted; nothing else is kept."""
+"""Requests of clients: an access log becomes probes, the most frequent requests first."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from functools import lru_cache
 from itertools import chain, islice
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import is_target
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.edge import Arrivals
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from .cases import RouteRequest
-from .formats import FORMATS, LogFormat, formats_of, unescape
+from .log_format import FORMATS, LogFormat, formats_of, unescape
 from .privacy import clean_path
 
 if t.TYPE_CHECKING:
@@ -36,10 +37,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
 
 
-#: Groups that are kept at most while a log is read, and probes that are made of them.
+#: The most groups that are kept while a log is read, and the most probes that are made of them.
 GROUPS: t.Final = 20_000
 PROBES: t.Final = 2_000
-#: Lines that are read at most: the rest of a huge log asks for little that is new.
+#: The most lines that are read; the rest of a huge log has few new requests.
 LINES: t.Final = 1_000_000
 _LINE: t.Final = 65_536
 _TRIED: t.Final = 200
@@ -51,8 +52,8 @@ _HOST: t.Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]
 _ABSOLUTE: t.Final = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
 
 
-class Asked(t.NamedTuple):
-    """What one line says: `scheme` and `host` are empty where the format has neither."""
+class LoggedRequest(t.NamedTuple):
+    """The request of one line; `scheme` and `host` are empty where the format has neither."""
 
     method: str
     scheme: str
@@ -61,40 +62,38 @@ class Asked(t.NamedTuple):
 
 
 class AccessLog:
-    """The requests of one or several logs, grouped by what routing can depend on.
+    """The requests of one or several logs, grouped by what routing depends on.
 
-    Paths that differ by numbers only are one group, for which the first of them stands.
+    Paths that differ only in numbers are one group, and the first of them is its example.
+
+    Attributes:
+        weights: group -> number of requests.
+        examples: group -> its first request and line.
+        format: the name of the format of its lines.
+        lines: how many were read, `broken` how many of them could not be.
+        forgotten: how many requests were dropped to save memory.
+        notes: sentences about parts that were not read.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.weights: Counter[Asked] = Counter()
-        self.examples: dict[Asked, tuple[Asked, int]] = {}
+        self.weights: Counter[LoggedRequest] = Counter()
+        self.examples: dict[LoggedRequest, tuple[LoggedRequest, int]] = {}
         self.format = ""
         self.lines = 0
         self.broken = 0
         self.forgotten = 0
         self.notes: list[str] = []
 
-    @property
-    def facts(self) -> dict[str, t.Any]:
-        """How much was read: `lines`, those that were `broken`, `groups`, and requests `forgotten` to save memory."""
-        return {
-            "log": self.name,
-            "format": self.format,
-            "lines": self.lines,
-            "broken": self.broken,
-            "groups": len(self.weights),
-            "forgotten": self.forgotten,
-            "notes": list(self.notes),
-        }
-
     def add(self, lines: Iterable[bytes], formats: Sequence[LogFormat]) -> None:
-        """Counts the requests of a log.
+        """Count the requests of a log.
 
         Args:
             lines: the log's lines.
-            formats: the formats that its lines may have; the one that most of the first lines have is taken.
+            formats: the formats that its lines may have; that of most of the first lines is taken.
+
+        Raises:
+            RouteError: `formats` is empty.
         """
         source = iter(lines)
         first = list(islice(source, _TRIED))
@@ -113,7 +112,7 @@ class AccessLog:
         if next(every, None) is not None:
             self.notes.append(f"only the first {LINES} lines were read")
 
-    def _count(self, asked: Asked) -> None:
+    def _count(self, asked: LoggedRequest) -> None:
         group = asked._replace(path=_NUMBER.sub("0", asked.path))
         if group not in self.examples:
             if len(self.examples) >= GROUPS:
@@ -122,14 +121,14 @@ class AccessLog:
         self.weights[group] += 1
 
     def _forget(self) -> None:
-        """Drops the half that was asked for least."""
+        """Drop the rarer half of the groups."""
         kept = dict(self.weights.most_common(GROUPS // 2))
         self.forgotten += sum(self.weights.values()) - sum(kept.values())
         self.weights = Counter(kept)
         self.examples = {group: self.examples[group] for group in kept}
 
     def probes(self, before: Config | None = None, after: Config | None = None) -> list[Probe]:
-        """A probe for each group, what is asked for most first, with ids `l<number>` and their `weight`."""
+        """Make a probe for each group, the most frequent first, with ids `l<number>` and their `weight`."""
         arrivals = Arrivals(before, after)
         hosts = arrivals.hosts_of_log(self.name, _SERVERS)
         found: dict[RouteRequest, tuple[int, int]] = {}
@@ -143,7 +142,7 @@ class AccessLog:
         return [
             replace(
                 request.probe(f"l{number}", arrivals, "log"),
-                why=f"asked for {weight} times",
+                why=f"asked for {counted(weight, 'time')}",
                 file=self.name,
                 line=line,
                 weight=weight,
@@ -152,13 +151,13 @@ class AccessLog:
         ]
 
 
-def _request(asked: Asked, host: str, arrivals: Arrivals) -> RouteRequest:
+def _request(asked: LoggedRequest, host: str, arrivals: Arrivals) -> RouteRequest:
     scheme = asked.scheme or ("https" if arrivals.has_tls(host) else "http")
     return RouteRequest(scheme, host, asked.path, method=asked.method)
 
 
-def _asked(line: bytes, layout: LogFormat) -> Asked | None:
-    """What a line says; None where it is broken, of another format, or no request that a client meant."""
+def _asked(line: bytes, layout: LogFormat) -> LoggedRequest | None:
+    """Read a line; return None if it is broken, of another format, or not the request of a real client."""
     if len(line) > _LINE:
         return None
     try:
@@ -169,7 +168,7 @@ def _asked(line: bytes, layout: LogFormat) -> Asked | None:
 
 
 @lru_cache(maxsize=65_536)
-def _meant(items: tuple[tuple[str, str], ...]) -> Asked | None:
+def _meant(items: tuple[tuple[str, str], ...]) -> LoggedRequest | None:
     values = dict(items)
     method, target = values.get("request_method", "GET"), values.get("request_uri", "")
     if "request" in values:
@@ -185,7 +184,7 @@ def _meant(items: tuple[tuple[str, str], ...]) -> Asked | None:
         scheme, target = absolute[1].lower(), absolute[3] or "/"
         host = host or _valid(absolute[2].rpartition("@")[2])
     path = clean_path(re.split("[?#]", target, maxsplit=1)[0]) if method in _METHODS else None
-    return Asked(method, scheme, host, path) if path is not None and is_target(path) else None
+    return LoggedRequest(method, scheme, host, path) if path is not None and is_target(path) else None
 
 
 def _scheme(values: dict[str, str]) -> str:
@@ -202,22 +201,22 @@ def _host(values: dict[str, str]) -> str:
 
 
 def _valid(text: str) -> str:
-    """A host name in lower case, without its port; empty for everything else, as what scanners send."""
+    """Return a host name in lower case, without its port; "" for an invalid one, such as scanners send."""
     host = text.lower().partition(":")[0].removesuffix(".")
     known = host.strip("_-") and len(host) <= 253 and _HOST.fullmatch(host)  # noqa: PLR2004 -- RFC 1035
     return host if known else ""
 
 
 def read_access_log(path: str, *, configs: Iterable[Config | None] = (), log_format: str | None = None) -> AccessLog:
-    """The requests of an access log.
+    """Read an access log.
 
     Args:
         path: a log, plain or compressed with gzip.
-        configs: configurations whose `log_format` directives its lines may follow.
-        log_format: the name of the format, or a format itself. Default: the one that most of the first lines have.
+        configs: configurations with the `log_format` directives that its lines may follow.
+        log_format: the name of the format, or a format itself. Default: the format of most of the first lines.
 
     Raises:
-        RouteError: it cannot be read, or the format is not known or has no path in it.
+        RouteError: the log cannot be read, or the format is unknown or has no path in it.
     """
     log = AccessLog(path)
     formats = _formats(configs, log_format)
@@ -227,7 +226,8 @@ def read_access_log(path: str, *, configs: Iterable[Config | None] = (), log_for
     except OSError as error:
         raise RouteError(f"the access log {path} cannot be read: {error.strerror or error}") from error
     if log.lines and not log.weights:
-        raise RouteError(f"{path}: none of its {log.lines} lines has the format {log.format}: name its log_format")
+        read = counted(log.lines, "line")
+        raise RouteError(f"{path}: {read} read, none has the format {log.format}: name its log_format")
     return log
 
 
@@ -256,7 +256,7 @@ def _open(path: str) -> t.BinaryIO:
 
 
 def _lines(file: t.BinaryIO, log: AccessLog) -> Iterator[bytes]:
-    """Lines of a log, cut where they are endless; what is behind damaged compression is noted and left out."""
+    """Yield the lines of a log, the beginnings of endless ones; stop with a note where compression is damaged."""
     source: t.BinaryIO = file
     if file.read(2) == _GZIP:
         file.seek(0)
