@@ -199,8 +199,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import BisectError
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import ReadJob
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import hunt
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.reading import read
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import search_worlds
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -218,12 +221,16 @@ def argument_spec() -> dict[str, t.Any]:
 def main() -> None:
     """Do one step of the search."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    options, payload = host.HostOptions.of(module.params), module.params["_payload"]
+    answer: object
     try:
-        job = host.unpack(module.params["_payload"])
-        answer = host.read(module.params, job) if module.params["_step"] == "read" else hunt(module.params, job)
+        if module.params["_step"] == "read":
+            answer = read(options, host.unpack_job(ReadJob, payload))
+        else:
+            answer = search_worlds(options, host.unpack_job(SearchJob, payload))
     except (BisectError, *host.ERRORS) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, _answer=host.pack(answer))
+    module.exit_json(changed=False, _answer=host.pack_answer(answer))
 
 
 if __name__ == "__main__":

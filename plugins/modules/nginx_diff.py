@@ -240,15 +240,15 @@ msg:
   type: str
 """
 
-import base64
-import json
 import typing as t
-import zlib
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import PackingError, pack_bytes, unpack
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderSpec
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import TreeError, Trees
 
 _RISKS = ["access-control", "tls", "routing", "upstream", "code", "headers", "cache", "logging", "tuning", "cosmetic"]
@@ -272,7 +272,7 @@ def argument_spec() -> dict[str, t.Any]:
     }
 
 
-def read(params: dict[str, t.Any], specs: dict[str, t.Any]) -> dict[str, t.Any]:
+def read(params: dict[str, t.Any], specs: dict[str, FolderSpec]) -> dict[str, t.Any]:
     """Return the output of `nginx -T` with each configuration, packed, and what this reading could not do."""
     instance = Instance(params["config_dir"], main=params["main"], binary=params["binary"], prefix=params["prefix"])
     trees = Trees(params["config_dir"], params["store"])
@@ -284,7 +284,7 @@ def read(params: dict[str, t.Any], specs: dict[str, t.Any]) -> dict[str, t.Any]:
             if found.dump is None:
                 place = f"{found.file}:{found.line}: " if found.file else ""
                 raise NginxError(f"nginx cannot read the configuration {name!r}: {place}{found.message}")
-            dumps[name] = base64.b64encode(zlib.compress(found.dump)).decode("ascii")
+            dumps[name] = pack_bytes(found.dump)
             limits.update(dict.fromkeys(found.limits))
     finally:
         trees.close()
@@ -297,9 +297,9 @@ def main() -> None:
     if not module.params["_payload"]:
         module.fail_json(msg="nothing says what to read: run this module by its action plugin, as a task")
     try:
-        specs = json.loads(zlib.decompress(base64.b64decode(module.params["_payload"])).decode("utf-8"))
-        result = read(module.params, specs)
-    except (ValueError, zlib.error) as error:
+        specs = unpack(module.params["_payload"])
+        result = read(module.params, {name: decode(FolderSpec, spec) for name, spec in specs.items()})
+    except (PackingError, FieldError) as error:
         module.fail_json(msg=f"what the controller sent cannot be read: {error}")
     except (TreeError, NginxError) as error:
         module.fail_json(msg=str(error))

@@ -277,7 +277,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import ReadJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckJob
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.reading import read
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.route_check import run
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -300,12 +304,16 @@ def argument_spec() -> dict[str, t.Any]:
 def main() -> None:
     """Do one step of the route check."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    options, payload = host.HostOptions.of(module.params), module.params["_payload"]
+    answer: object
     try:
-        job = host.unpack(module.params["_payload"])
-        answer = host.read(module.params, job) if module.params["_step"] == "read" else host.run(module.params, job)
+        if module.params["_step"] == "read":
+            answer = read(options, host.unpack_job(ReadJob, payload))
+        else:
+            answer = run(options, host.unpack_job(RouteCheckJob, payload))
     except host.ERRORS as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, _answer=host.pack(answer))
+    module.exit_json(changed=False, _answer=host.pack_answer(answer))
 
 
 if __name__ == "__main__":

@@ -56,12 +56,11 @@ def _tree(count: int, changed: int) -> dict[str, bytes]:
 def _host() -> int:
     """What the module does on the host, in a process of its own: the job from standard input, the answer to standard output."""
     from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckJob  # noqa: PLC0415
+    from ansible_collections.failsafe.nginx.plugins.module_utils._plan.route_check import run  # noqa: PLC0415
 
-    params = {
-        "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",
-        "timeout": 300.0, "fs": None,
-    }  # fmt: skip
-    sys.stdout.write(host.pack(host.run(params, host.unpack(sys.stdin.read()))))
+    options = host.HostOptions("/etc/nginx", store="/nowhere")
+    sys.stdout.write(host.pack_answer(run(options, host.unpack_job(RouteCheckJob, sys.stdin.read()))))
     return 0
 
 
@@ -69,10 +68,7 @@ def _check(count: int) -> tuple[float, int]:
     """Seconds for the whole of it, and requests."""
     from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode  # noqa: PLC0415
     from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack, unpack  # noqa: PLC0415
-    from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (  # noqa: PLC0415
-        FolderEntry,
-        FolderSpec,
-    )
+    from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry, FolderSpec  # noqa: PLC0415
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files  # noqa: PLC0415
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import (  # noqa: PLC0415
         RouteCheck,

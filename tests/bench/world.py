@@ -15,7 +15,6 @@ import resource
 import sys
 import tempfile
 import time
-import typing as t
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
@@ -24,14 +23,15 @@ importlib.import_module("conftest")  # makes the collection importable
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance  # noqa: E402
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World  # noqa: E402
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe  # noqa: E402
 
 SERVERS, LARGE = 10, 1000
 ROUNDS, BATCHES = 5, 3
 PROBES = 2000
 #: Milliseconds until the world is up, without nginx's own start; probes per second; MB of the large one.
 UP_MS, RATE, MEMORY_MB = 300.0, 2000.0, 200.0
-HTTP = {"address": "0.0.0.0", "port": 80, "ssl": False}
-TLS = {"address": "0.0.0.0", "port": 443, "ssl": True, "http2": True}
+HTTP = ListenSocket("0.0.0.0", 80)
+TLS = ListenSocket("0.0.0.0", 443, ssl=True, http2=True)
 SERVER = """
 server {{
     listen 80; listen [::]:80; listen 443 ssl http2;
@@ -57,19 +57,11 @@ def write(folder: Path, servers: int) -> None:
     folder.joinpath("nginx.conf").write_text(head + "server_names_hash_max_size 8192;\n" + text + "}\n")
 
 
-def probe(target: str, listen: dict[str, t.Any], number: int = 1, version: str = "1.1") -> dict[str, t.Any]:
+def probe(target: str, listen: ListenSocket, number: int = 1, version: str = "1.1") -> Probe:
     """A probe of one server."""
     name = f"s{number}.example.com"
-    sni = name if listen["ssl"] else None
-    return {
-        "id": target,
-        "listen": listen,
-        "method": "GET",
-        "target": target,
-        "host": name,
-        "sni": sni,
-        "version": version,
-    }
+    sni = name if listen.ssl else None
+    return Probe(target, listen, target=target, host=name, sni=sni, version=version)
 
 
 def report(what: str, value: float, limit: float, unit: str, *, most: bool) -> bool:
@@ -86,8 +78,8 @@ def up(folder: Path) -> tuple[float, float]:
     for _unused in range(ROUNDS):
         with World(Instance("/etc/nginx"), str(folder)) as world:
             facts.append(world.facts)
-    best = min(facts, key=lambda fact: fact["boot_ms"])
-    return best["boot_ms"], best["nginx_ms"]
+    best = min(facts, key=lambda fact: fact.boot_ms)
+    return best.boot_ms, best.nginx_ms
 
 
 def rates(folder: Path, servers: int, count: int) -> dict[str, float]:
@@ -114,7 +106,7 @@ def rates(folder: Path, servers: int, count: int) -> dict[str, float]:
                 began = time.monotonic()
                 outcomes = world.probe(batch)
                 found[kind] = max(found.get(kind, 0.0), count / (time.monotonic() - began))
-                if any(outcome["closed"] or outcome["status"] >= 500 for outcome in outcomes):
+                if any(outcome.closed or (outcome.status or 500) >= 500 for outcome in outcomes):
                     sys.exit(f"{kind}: a probe failed, the figure means nothing")
     return found
 

@@ -15,20 +15,8 @@ import signal
 import subprocess
 import typing as t
 
+from .errors import SandboxError
 from .namespaces import Namespaces
-
-
-class SandboxError(Exception):
-    """A private world or mount namespace could not be made. The message names the step and the system's reason.
-
-    Attributes:
-        kind: `unavailable` (the system denies it), `refused` (nginx did not start with this tree; the message is nginx's
-            own) or `failed` (the world broke or took too long; nothing is known about the tree).
-    """
-
-    def __init__(self, message: str, kind: str = "unavailable") -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 class Completed(t.NamedTuple):

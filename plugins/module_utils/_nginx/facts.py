@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a proof needs from an `nginx -T` dump: logs, pid file, processes, addresses. Nothing is judged here."""
+"""Facts of an `nginx -T` dump that the proof of a reload needs: logs, pid file, processes, addresses."""
 
 from __future__ import annotations
 
@@ -13,28 +13,16 @@ import os
 import re
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.nginx_tokens import directives
+
 if t.TYPE_CHECKING:
     from .instance import Build
 
 _FILE = re.compile(rb"^# configuration file (.*):$", re.MULTILINE)
-#: Between tokens: space and comments.
-_GAP = re.compile(rb"(?:[ \t\r\n]+|#[^\n]*)*")
-#: A `{` right after `$` belongs to the word, `${name}`; a backslash protects the byte behind it.
-_WORD = re.compile(rb"((?:\\.|\$\{?|[^\\$ \t\r\n;{])+)", re.DOTALL)
-_QUOTED = {
-    b'"': re.compile(rb'"((?:\\.|[^\\"])*)"', re.DOTALL),
-    b"'": re.compile(rb"'((?:\\.|[^\\'])*)'", re.DOTALL),
-}
-_ESCAPE = re.compile(rb"\\([trn\"'\\])")
-_ESCAPES = {b"t": b"\t", b"r": b"\r", b"n": b"\n"}
-#: What matters in Lua source: comments, strings and long brackets may hold braces that do not count.
-_LUA = re.compile(
-    rb"--\[(=*)\[.*?\]\1\]|--[^\n]*|\[(=*)\[.*?\]\2\]|\"(?:\\.|[^\\\"\n])*\"|'(?:\\.|[^\\'\n])*'|[{}]", re.DOTALL
-)
 
 
 class RuntimeFacts(t.NamedTuple):
-    """What nginx will do with this configuration, as far as the proof of a reload needs it."""
+    """Logs, processes and addresses of a configuration, as far as the proof of a reload needs them."""
 
     error_logs: t.Tuple[str, ...]  # absolute paths, in the order of the dump
     untailable: t.Tuple[str, ...]  # "stderr", "syslog:...", "memory:..."
@@ -45,26 +33,19 @@ class RuntimeFacts(t.NamedTuple):
     listen: t.Tuple[str, ...]
 
 
-class Directive(t.NamedTuple):
-    """One directive: its arguments, the first is its name, and how many blocks of its file it stands in."""
-
-    args: t.Tuple[bytes, ...]
-    depth: int
-
-
 def scan(
     dump: bytes, build: Build, *, prefix: t.Optional[str] = None, globals_: t.Optional[str] = None
 ) -> RuntimeFacts:
-    """What the dump says about logs and processes.
+    """Return what a dump says about logs and processes.
 
     Args:
         dump: standard output of `nginx -T`, or the text of configuration files one after the other.
         build: the defaults.
-        prefix: what `-p` is given, else the build's prefix: relative paths of `error_log` and `pid` start there
+        prefix: the argument of `-p`, else the build's prefix: relative paths of `error_log` and `pid` start there
             (ngx_conf_full_name in src/core/ngx_conf_file.c).
-        globals_: what `-g` is given: nginx reads it like a main file.
+        globals_: the argument of `-g`: nginx reads it like a main file.
 
-    A dump that is broken (which `nginx -T` never prints) gives what could be read up to there; this never raises.
+    A broken dump, which `nginx -T` never prints, gives the facts up to the broken place; this never raises.
     """
     base = prefix or build.prefix
     extra = os.fsencode(globals_ or "") + b"\n"
@@ -103,7 +84,7 @@ def _names_main_log(dump: bytes) -> bool:
 
 
 def _log_targets(logs: t.Iterable[bytes], base: str) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
-    # Which words are no file: ngx_log_set_log in src/core/ngx_log.c.
+    # Words that are no file: ngx_log_set_log in src/core/ngx_log.c.
     tailable: t.List[str] = []
     untailable: t.List[str] = []
     for log in logs:
@@ -117,58 +98,3 @@ def _log_targets(logs: t.Iterable[bytes], base: str) -> t.Tuple[t.Tuple[str, ...
 
 def _worker_processes(value: bytes) -> t.Optional[int]:
     return int(value) if re.match(rb"\d{1,9}$", value) else None
-
-
-def dumped_files(dump: bytes) -> t.List[str]:
-    """The files that nginx read, in its order, from a dump's headings."""
-    return [os.fsdecode(name) for name in _FILE.findall(dump)]
-
-
-def directives(text: bytes) -> t.Iterator[Directive]:
-    """Splits configuration text by nginx's lexical rules (ngx_conf_read_token in src/core/ngx_conf_file.c).
-
-    Lua blocks are skipped as a whole. Text that ends within a directive ends the iteration.
-    """
-    depth = 0
-    args: t.List[bytes] = []
-    position = 0
-    while True:
-        position, token, quoted = _token(text, position)
-        if token is None:
-            return
-        if not quoted and token in (b";", b"{", b"}"):
-            if args and token != b"}":
-                yield Directive(tuple(args), depth)
-            if token == b"{" and args and args[0].endswith(b"_by_lua_block"):
-                position = _lua_end(text, position)
-            elif token != b";":
-                depth = depth + 1 if token == b"{" else max(depth - 1, 0)
-            args = []
-        else:
-            args.append(token)
-
-
-def _token(text: bytes, start: int) -> t.Tuple[int, t.Optional[bytes], bool]:
-    # The next token at or after `start`: (where to go on, token or None at the end, whether it was quoted).
-    gap = _GAP.match(text, start)
-    start = gap.end() if gap else start
-    first = text[start : start + 1]
-    if first in (b";", b"{", b"}"):
-        return start + 1, first, False
-    match = _QUOTED.get(first, _WORD).match(text, start)
-    if not match:
-        return len(text), None, False
-    return (
-        match.end(),
-        _ESCAPE.sub(lambda found: _ESCAPES.get(found.group(1), found.group(1)), match.group(1)),
-        first in _QUOTED,
-    )
-
-
-def _lua_end(text: bytes, position: int) -> int:
-    depth = 1
-    for match in _LUA.finditer(text, position):
-        depth += {b"{": 1, b"}": -1}.get(match.group(), 0)
-        if not depth:
-            return match.end()
-    return len(text)

@@ -14,7 +14,8 @@ import re
 import time
 import typing as t
 
-from .facts import scan
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.nginx_tokens import directives
+
 from .instance import Build, Instance, NginxError, read_build
 
 # The titles that nginx gives its processes: src/os/unix/ngx_process_cycle.c. A worker carries its own only once its
@@ -22,13 +23,13 @@ from .instance import Build, Instance, NginxError, read_build
 _MASTER = "nginx: master process"
 _WORKER = "nginx: worker process"
 _SHUTTING_DOWN = "nginx: worker process is"  # cut short where the command line left no more room
-_OPTIONS = "cpg"  # those of nginx's options that we ask for
+_OPTIONS = "cpg"  # the options of nginx that matter here
 _TITLED = 0.1  # seconds until a started master has its title, at most
 _FLAG = re.compile(r"-[a-zA-Z?]")
 
 
 class Options(t.NamedTuple):
-    """What a master was started with; a field is None where the option was not given."""
+    """The options of a master's command line; None for one that was not given."""
 
     conf: t.Optional[str] = None
     prefix: t.Optional[str] = None
@@ -69,7 +70,7 @@ class Master:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Reads the workers again. False: this master is gone (then it has no workers)."""
+        """Read the workers again; return False where this master is gone (then it has no workers)."""
         self.workers, self.shutting_down, self.untitled = {}, {}, {}
         now = _read(self.pid)
         if not now or now.start_time != self.start_time or now.state in "ZX":
@@ -87,36 +88,36 @@ class Master:
         return True
 
     def instance(self, instance: Instance) -> Instance:
-        """`instance` as this master runs it: with its binary, prefix and globals."""
+        """Return `instance` as this master runs it: with its binary, prefix and globals."""
         binary = self.binary or instance.binary
         if self.exe_deleted:
-            # The running code is what a reload uses; the kernel keeps it reachable here.
+            # A reload uses the running code, which the kernel keeps reachable here.
             binary = f"/proc/{self.pid}/exe"
         prefix = _absolute(self.pid, self.options.prefix)
         return instance.at(binary=binary, prefix=prefix, globals_=self.options.globals_)
 
 
 def find_master(instance: Instance, pid_file: t.Optional[str] = None) -> t.Optional[Master]:
-    """The master that runs `instance`, or None.
+    """Return the master that runs `instance`, or None.
 
-    A master is ours when its configuration file (`-c`, else the compiled-in one, below `-p` or the compiled-in prefix)
-    is ours and its root is our root: a container's nginx is seen from its host too. Mount namespaces are not compared,
+    It has the same configuration file (`-c`, else the compiled-in one, below `-p` or the compiled-in prefix) and the
+    same root folder as this process: a container's nginx is seen from its host too. Mount namespaces are not compared,
     since systemd gives services of this very host their own (PrivateTmp=). Where a title was cut short for want of
     room, the process in the pid file is taken.
 
     Args:
-        instance: which nginx.
+        instance: the nginx to look for.
         pid_file: its pid file; else the one that the main file names, else the compiled-in one.
 
     Raises:
         NginxError: several masters run it, or it runs without a master process.
     """
     masters = [process for process in _titled() if process.title.startswith(_MASTER) and _same_root(process.pid)]
-    ours = [process for process in masters if process.state not in "ZX" and _runs(process, instance)]
-    pids = {process.pid for process in ours}
-    roots = [process for process in ours if process.parent not in pids]
+    running = [process for process in masters if process.state not in "ZX" and _runs(process, instance)]
+    pids = {process.pid for process in running}
+    roots = [process for process in running if process.parent not in pids]
     # A child that looks like its master is a worker being born, unless it has workers itself.
-    roots += [process for process in ours if process.parent in pids and _children(process.pid)]
+    roots += [process for process in running if process.parent in pids and _children(process.pid)]
     if len(roots) > 1:
         found = ", ".join(str(process.pid) for process in roots)
         raise NginxError(
@@ -159,11 +160,15 @@ def _pid_path(instance: Instance) -> str:
             text = file.read()
     except OSError:
         text = b""
-    return scan(text, instance.build(), prefix=instance.prefix, globals_=instance.globals_).pid_path
+    build = instance.build()
+    text = os.fsencode(instance.globals_ or "") + b"\n" + text
+    named = (args[1] for args, _depth in directives(text) if args[0] == b"pid" and len(args) > 1)
+    path = os.fsdecode(next(named, os.fsencode(build.pid_path)))
+    return os.path.normpath(os.path.join(instance.prefix or build.prefix, path))
 
 
 def parse_options(title: str) -> Options:
-    """The options out of a master's title, in which nginx joined its arguments by spaces.
+    """Read the options in a master's title, in which nginx joined its arguments by spaces.
 
     A value goes on to the next word that looks like an option; both `-c file` and `-cfile` are nginx's syntax
     (ngx_get_options in src/core/nginx.c).
@@ -182,7 +187,7 @@ def parse_options(title: str) -> Options:
 
 
 def open_logs(master: Master) -> t.List[str]:
-    """The regular files that the master keeps open for appending: its logs. Empty where that may not be read."""
+    """List the regular files that the master has open for appending, its logs; [] where they may not be read."""
     folder = f"/proc/{master.pid}"
     logs = []
     try:
@@ -240,8 +245,8 @@ def _same_root(pid: int) -> bool:
     except OSError:
         # Another user's process: it cannot be signalled either, but a container's is not even of this machine.
         return not _in_container(pid)
-    ours = os.stat("/")
-    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+    own = os.stat("/")
+    return (theirs.st_dev, theirs.st_ino) == (own.st_dev, own.st_ino)
 
 
 def _in_container(pid: int) -> bool:

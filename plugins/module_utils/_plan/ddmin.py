@@ -5,23 +5,24 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which of many changes break a test: delta debugging, as in Zeller and Hildebrandt, "Simplifying and Isolating
-Failure-Inducing Input", IEEE Transactions on Software Engineering 28 (2002), section 3.
+"""Delta debugging: the smallest set of changes that breaks a test.
+
+As in Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE Transactions on Software
+Engineering 28 (2002), section 3.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-#: What a test says of a set of changes: it passes with them, fails with them, or cannot be told (they do not load).
+#: Results of a test with a set of changes: it passes, it fails, or that cannot be told (they do not load).
 PASS, FAIL, UNRESOLVED = "pass", "fail", "unresolved"
 
-T = t.TypeVar("T")
 Test = t.Callable[[t.FrozenSet[int]], str]
 
 
 class BisectError(Exception):
-    """The search cannot be started or ended: nothing fails, or it fails without any change."""
+    """The search cannot be started: nothing fails with all changes, or a configuration does not load."""
 
 
 class Unit(t.NamedTuple):
@@ -31,26 +32,26 @@ class Unit(t.NamedTuple):
     children: t.Tuple[Unit, ...] = ()
 
 
-class Found(t.NamedTuple):
-    """What a search found. `complete` is False where the number of tests was used up before it was minimal."""
+class MinimalSet(t.NamedTuple):
+    """The result of a search; `complete` is False where the tests were used up before it was minimal."""
 
     ids: t.List[int]
     complete: bool
 
 
 class Counted:
-    """A test whose answers are kept, and of which at most `limit` are asked."""
+    """A test that runs once for each set of changes, and at most `limit` times in all."""
 
     def __init__(self, test: Test, limit: t.Optional[int] = None) -> None:
         self._test = test
         self._limit = limit
         self._known: t.Dict[t.FrozenSet[int], str] = {}
         self.asked = 0
-        #: Whether a test was not asked because of the limit.
+        #: A test was left out because of the limit.
         self.exhausted = False
 
     def __call__(self, ids: t.FrozenSet[int]) -> str:
-        """The answer for these changes; `unresolved` once the limit is reached."""
+        """Return the result with these changes; `unresolved` once the limit is reached."""
         if ids not in self._known:
             if self._limit is not None and self.asked >= self._limit:
                 self.exhausted = True
@@ -60,30 +61,16 @@ class Counted:
         return self._known[ids]
 
 
-def ddmin(changes: t.Sequence[T], test: t.Callable[[t.List[T]], str]) -> t.List[T]:
-    """The changes, in their order, without any that is not needed for the test to fail.
+def search(units: t.Sequence[Unit], test: Test, *, limit: t.Optional[int] = None) -> MinimalSet:
+    """Return the changes without any that the test does not need to fail.
 
-    The result is 1-minimal: without any single one of its changes the test does not fail any more. With n changes and one
-    that is guilty by itself this takes at most 2 * log2(n) + 2 tests, in the worst case n * n + 3 * n.
-
-    Args:
-        changes: what may be left out.
-        test: gets a part of `changes` in their order and says `pass`, `fail` or `unresolved`; asked at most once for each.
-
-    Raises:
-        BisectError: the test does not fail with all changes.
-    """
-    units = [Unit(frozenset([number])) for number in range(len(changes))]
-    found = search(units, lambda ids: test([changes[number] for number in sorted(ids)]))
-    return [changes[number] for number in found.ids]
-
-
-def search(units: t.Sequence[Unit], test: Test, *, limit: t.Optional[int] = None) -> Found:
-    """As `ddmin`, over units: one that turns out to be needed is replaced by its children, down to single changes.
+    The result is 1-minimal: without any single one of its changes the test does not fail any more. With n changes, one of
+    which is the cause by itself, this takes at most 2 * log2(n) + 2 tests, in the worst case n * n + 3 * n. A unit that is
+    needed is replaced by its children, down to single changes.
 
     Args:
         units: disjoint sets of changes.
-        test: asked at most once for each set of changes.
+        test: called at most once for each set of changes.
         limit: of tests; then the smallest failing set so far is returned as incomplete.
 
     Raises:
@@ -95,7 +82,7 @@ def search(units: t.Sequence[Unit], test: Test, *, limit: t.Optional[int] = None
     left = _minimal(list(units), counted)
     while any(unit.children for unit in left):
         left = _minimal([part for unit in left for part in unit.children or (unit,)], counted)
-    return Found(sorted(_ids(left)), not counted.exhausted)
+    return MinimalSet(sorted(_ids(left)), not counted.exhausted)
 
 
 def _minimal(units: t.List[Unit], test: Test) -> t.List[Unit]:

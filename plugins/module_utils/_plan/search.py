@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The search on the host: every test is one private world with one combination of the changes."""
+"""The search for the changes behind changed outcomes: delta debugging over a folder that becomes any combination."""
 
 from __future__ import annotations
 
@@ -15,101 +15,104 @@ import stat
 import tempfile
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+
 from .ddmin import FAIL, PASS, UNRESOLVED, BisectError, Counted, Unit, search
-from .oracle import ASPECTS, Outcome, differing, judge
-from .patch import File, apply
+from .oracle import differing, verdict
+from .patch import apply
+from .search_jobs import FoundCause, FoundCauses, PatchedFile, SearchAnswer, SearchRequest
 from .trees import inside, remove, special
 
-#: Shows a folder in place of the configuration and asks the probes: their outcomes, or None where nginx refuses it.
-Ask = t.Callable[[str, t.List[t.Dict[str, t.Any]]], t.Optional[t.List[Outcome]]]
+#: Shows a folder in place of the configuration and sends probes; returns their outcomes, None where nginx refuses it.
+SendProbes = t.Callable[[str, t.List[Probe]], t.Optional[t.List[ProbeOutcome]]]
 
-#: How many sets of changes are looked for that break a request independently of each other.
+#: Sets of changes that break one request independently of each other, at most.
 _CAUSES = 3
 
 
-class Request(t.NamedTuple):
-    """A probe whose outcome changed, and in which respects that matters."""
+class SearchInput(t.NamedTuple):
+    """A search job with its folders on this host.
 
-    probe: t.Dict[str, t.Any]
-    aspects: t.Tuple[str, ...] = ASPECTS
-
-
-class Job(t.NamedTuple):
-    """What to search: `files` and `units` as the controller computed them, folders on this host.
-
-    `before` is copied; what is in `after` and not in `files` (keys, pages, password files) is told from `before` here.
+    Attributes:
+        before: is copied, and never changed.
+        after: keys, pages and password files that are in it and not in `files` are told from `before` here; or None.
+        files: the files that differ, as the controller computed them.
+        units: the changes.
+        requests: the requests whose outcomes changed.
+        limit: of tests for one request; None: any number.
     """
 
     before: str
     after: t.Optional[str]
-    files: t.List[File]
+    files: t.List[PatchedFile]
     units: t.List[Unit]
-    requests: t.List[Request]
+    requests: t.List[SearchRequest]
     limit: t.Optional[int] = None
 
 
-class Hunt:
-    """One search, in a working copy of the folder `before` below `work`.
+class ChangeSearch:
+    """One search, in a working copy of the folder `before`.
 
     Args:
-        job: what to search.
-        ask: the private world.
-        work: a folder of our own.
+        wanted: what to search.
+        send: sends probes in a private world.
+        work: a private folder for the copy.
     """
 
-    def __init__(self, job: Job, ask: Ask, work: str) -> None:
-        self._job = job
-        self._ask = ask
-        self._probes = [request.probe for request in job.requests]
-        self._tree = _Tree(job, tempfile.mkdtemp(dir=work))
-        self.units = list(job.units) + [Unit(frozenset([number])) for number in sorted(self._tree.others)]
-        self._outcomes: t.Dict[t.FrozenSet[int], t.Optional[t.List[Outcome]]] = {}
+    def __init__(self, wanted: SearchInput, send: SendProbes, work: str) -> None:
+        self._wanted = wanted
+        self._send = send
+        self._probes = [request.probe for request in wanted.requests]
+        self._tree = _Tree(wanted, tempfile.mkdtemp(dir=work))
+        self._units = list(wanted.units) + [Unit(frozenset([number])) for number in sorted(self._tree.others)]
+        self._outcomes: t.Dict[t.FrozenSet[int], t.Optional[t.List[ProbeOutcome]]] = {}
 
-    def run(self) -> t.Dict[str, t.Any]:
-        """Every request's result, and what all of them share.
+    def run(self) -> SearchAnswer:
+        """Search the causes of every request.
 
         Raises:
             BisectError: nginx refuses the configuration from before or the one from after.
         """
-        everything = frozenset(number for unit in self.units for number in unit.ids)
-        before = self._asked(frozenset())
-        again = self._ask(self._tree.path, self._probes)
+        everything = frozenset(number for unit in self._units for number in unit.ids)
+        before = self._outcomes_with(frozenset())
+        again = self._send(self._tree.path, self._probes)
         if before is None or again is None:
             raise BisectError("nginx does not start with the configuration from before")
-        after = self._asked(everything)
+        after = self._outcomes_with(everything)
         if after is None:
             raise BisectError("nginx does not start with all of the changes")
         results = [
             self._one(number, before[number], again[number], after[number]) for number in range(len(self._probes))
         ]
         others = {str(number): path for number, path in self._tree.others.items()}
-        return {"results": results, "others": others, "worlds": len(self._outcomes) + 1}
+        return SearchAnswer(results, others, len(self._outcomes) + 1)
 
-    def _one(self, number: int, before: Outcome, again: Outcome, after: Outcome) -> t.Dict[str, t.Any]:
-        aspect = differing(self._job.requests[number].aspects, before, again, after)
-        result: t.Dict[str, t.Any] = {"aspect": aspect, "before": before, "after": after, "causes": []}
+    def _one(self, number: int, before: ProbeOutcome, again: ProbeOutcome, after: ProbeOutcome) -> FoundCauses:
+        aspect = differing(self._wanted.requests[number].aspects, before, again, after)
+        result = FoundCauses(aspect, before, after)
         if aspect is None:
             return result
 
         def test(ids: t.FrozenSet[int]) -> str:
-            outcomes = self._asked(ids)
-            return UNRESOLVED if outcomes is None else judge(aspect or "", before, after, outcomes[number])
+            outcomes = self._outcomes_with(ids)
+            return UNRESOLVED if outcomes is None else verdict(aspect or "", before, after, outcomes[number])
 
-        counted = Counted(test, self._job.limit)
-        left, complement = self.units, FAIL
-        # Several changes may each break it; each round takes one cause away and looks whether it still fails.
-        while complement == FAIL and len(result["causes"]) < _CAUSES:
+        counted = Counted(test, self._wanted.limit)
+        left, complement = self._units, FAIL
+        # Several changes may each break it; each round takes one cause away and tests whether it still fails.
+        while complement == FAIL and len(result.causes) < _CAUSES:
             found = search(left, counted)
-            result["causes"].append({"changes": found.ids, "complete": found.complete})
+            result.causes.append(FoundCause(found.ids, found.complete))
             left = _without(left, frozenset(found.ids))
             complement = counted(frozenset(number for unit in left for number in unit.ids)) if left else PASS
-        result["complement"], result["tests"] = complement, counted.asked
+        result.complement, result.tests = complement, counted.asked
         return result
 
-    def _asked(self, ids: t.FrozenSet[int]) -> t.Optional[t.List[Outcome]]:
+    def _outcomes_with(self, ids: t.FrozenSet[int]) -> t.Optional[t.List[ProbeOutcome]]:
         if ids not in self._outcomes:
             self._tree.become(ids)
-            self._outcomes[ids] = self._ask(self._tree.path, self._probes)
+            self._outcomes[ids] = self._send(self._tree.path, self._probes)
         return self._outcomes[ids]
 
 
@@ -126,14 +129,14 @@ def _without(units: t.Iterable[Unit], ids: t.FrozenSet[int]) -> t.List[Unit]:
 class _Tree:
     """A copy of the folder from before that becomes any combination of the changes."""
 
-    def __init__(self, job: Job, path: str) -> None:
+    def __init__(self, job: SearchInput, path: str) -> None:
         self.path = os.path.join(path, "tree")
         shutil.copytree(job.before, self.path, symlinks=True, ignore=special)
         self._before, self._after = job.before, job.after
         self._files = job.files
         self._state: t.Dict[str, t.Optional[bytes]] = {}
         first = 1 + max((number for unit in job.units for number in unit.ids), default=0)
-        known = {file["path"] for file in job.files}
+        known = {file.path for file in job.files}
         differ = _differing(job.before, job.after, known) if job.after else []
         #: Changes that are whole files of another kind: number -> path.
         self.others = {first + number: path for number, path in enumerate(differ)}
@@ -141,7 +144,7 @@ class _Tree:
     def become(self, ids: t.FrozenSet[int]) -> None:
         for file in self._files:
             content = apply(file, ids)
-            path = file["path"]
+            path = file.path
             if path not in self._state or self._state[path] != content:
                 self._state[path] = content
                 _replace(inside(self.path, path), content)

@@ -5,51 +5,81 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The entry point of nginx_bisect on the host: a job in, the search in private worlds, the result out."""
+"""The host's half of nginx_bisect: a search for the changes behind changed outcomes, in private worlds."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import available
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 
 from .ddmin import Unit
-from .host import Asker
-from .oracle import Outcome, as_one
-from .search import Hunt, Job, Request
+from .host import HostOptions, find_instance, view_of
+from .oracle import join_peers
+from .search import ChangeSearch, SearchInput
+from .search_jobs import SearchAnswer, SearchJob
 from .trees import Trees
 
 
-def hunt(params: t.Mapping[str, t.Any], job: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
-    """The search of `Hunt.run`, or `unavailable` with the reason where no world can be built.
+class FolderProber:
+    """Send probes with one folder after another, each in a world of its own."""
 
-    Args:
-        params: the module's options.
-        job: `sources` (specs of `before` and `after`), `files`, `units` (nested: a number, or a list of units),
-            `requests` (each `probe` and `aspects`), `listens`, `edge`, `peers` as of `judge.as_one`.
+    def __init__(self, options: HostOptions, job: SearchJob) -> None:
+        self._instance = find_instance(options, job.sources)
+        self._job = job
+        self._fs = view_of(options, job.sources)
+        self._end = time.monotonic() + options.timeout
+
+    def __call__(self, folder: str, probes: t.List[Probe]) -> t.Optional[t.List[ProbeOutcome]]:
+        """Return the outcomes, None where nginx does not start with this folder.
+
+        Raises:
+            SandboxError: no world came about, or the time is up.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise SandboxError("the time for the search is up", "failed")
+        try:
+            with World(
+                self._instance, folder, listens=self._job.listens, edge=self._job.edge, deadline=left, fs=self._fs
+            ) as world:
+                if self._job.create:
+                    world.create_files(self._job.create)
+                return world.probe(probes)
+        except SandboxError as error:
+            if error.kind == "refused":
+                return None
+            raise
+
+
+def search_worlds(options: HostOptions, job: SearchJob) -> SearchAnswer:
+    """Search the changes of a job; `unavailable` has the reason where no world can be built.
 
     Raises:
         BisectError: one of the two configurations does not start.
         TreeError: a source is not there.
-        NginxError: nginx cannot be asked.
+        NginxError: nginx cannot be run.
         SandboxError: a world broke.
     """
     reason = available()
     if reason:
-        return {"unavailable": reason}
-    with contextlib.closing(Trees(params["config_dir"], params["store"])) as trees:
-        before, after = (trees.folder(job["sources"][name]) for name in ("before", "after"))
-        requests = [Request(each["probe"], tuple(each["aspects"])) for each in job["requests"]]
-        units = [_unit(unit) for unit in job["units"]]
-        work = Job(before, after, job["files"], units, requests, params["limit"])
-        asker, peers = Asker(params, job), job.get("peers") or {}
+        return SearchAnswer(unavailable=reason)
+    with contextlib.closing(Trees(options.config_dir, options.store)) as trees:
+        before, after = (trees.folder(job.sources[name]) for name in ("before", "after"))
+        units = [_unit(unit) for unit in job.units]
+        wanted = SearchInput(before, after, job.files, units, job.requests, options.limit)
+        prober = FolderProber(options, job)
 
-        def ask(folder: str, probes: t.List[t.Dict[str, t.Any]]) -> t.Optional[t.List[Outcome]]:
-            outcomes = asker(folder, probes)
-            return None if outcomes is None else [as_one(outcome, peers) for outcome in outcomes]
+        def probe(folder: str, probes: t.List[Probe]) -> t.Optional[t.List[ProbeOutcome]]:
+            outcomes = prober(folder, probes)
+            return None if outcomes is None else [join_peers(outcome, job.peers) for outcome in outcomes]
 
-        return Hunt(work, ask, trees.work).run()
+        return ChangeSearch(wanted, probe, trees.work).run()
 
 
 def _unit(unit: t.Any) -> Unit:

@@ -5,17 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The two configurations of a comparison as folders on this host: the live one, a release, or what the controller sent.
-
-A *spec* says which: `{"kind": "live"}`; `{"kind": "release", "id": "r-…"}`; or `{"kind": "files", "entries": [...],
-"over": None | "live" | "owned"}`, where an entry is `[path, type, mode, content]` (content as base64, of a link its target).
-With `over` the entries lie over a copy of the live folder; `owned` takes away first what the confirmed release manages.
-"""
+"""The configurations of a comparison as folders on this host: the live one, a release, or the controller's files."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import re
@@ -24,7 +17,9 @@ import stat
 import tempfile
 import typing as t
 
-Spec = t.Dict[str, t.Any]
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import PackingError, decode_bytes
+
+from .folders import FolderEntry, FolderSpec
 
 _RELEASE = re.compile(r"r-[0-9a-f]{12}")
 _TREE = re.compile(r"tree-[0-9a-f]{12}")
@@ -35,7 +30,7 @@ class TreeError(Exception):
 
 
 class Trees:
-    """Folders for worlds; what is made lies below one private folder that `close` deletes.
+    """Folders for worlds; those that are made lie below one private folder that `close` deletes.
 
     Args:
         config_dir: the live configuration folder.
@@ -45,30 +40,30 @@ class Trees:
     def __init__(self, config_dir: str, store: str) -> None:
         self._config_dir = config_dir
         self._store = store
-        #: A folder of our own, mode 0700.
+        #: The private folder, mode 0700.
         self.work = tempfile.mkdtemp(prefix="failsafe-nginx-")
 
     def close(self) -> None:
-        """Deletes all that was made."""
+        """Delete all that was made."""
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def folder(self, spec: Spec) -> str:
-        """The folder of a spec.
+    def folder(self, spec: FolderSpec) -> str:
+        """Return the folder of a spec; make it where it is none of this host's.
 
         Raises:
             TreeError: there is none, or it cannot be made.
         """
         try:
-            if spec["kind"] == "live":
+            if spec.kind == "live":
                 return self._live()
-            if spec["kind"] == "release":
-                return self._release(spec["id"])
+            if spec.kind == "release":
+                return self._release(spec.id)
             return self._made(spec)
         except (OSError, shutil.Error) as error:
             raise TreeError(f"the configuration cannot be made into a folder of its own: {error}") from error
 
     def copy(self, folder: str) -> str:
-        """A copy of a folder that may be changed; sockets, pipes and devices stay behind."""
+        """Copy a folder, so that it may be changed; sockets, pipes and devices are left out."""
         path = os.path.join(tempfile.mkdtemp(dir=self.work), "tree")
         try:
             shutil.copytree(folder, path, symlinks=True, ignore=special)
@@ -81,25 +76,26 @@ class Trees:
             raise TreeError(f"there is no folder {self._config_dir}: this host has no live configuration there")
         return self._config_dir
 
-    def _release(self, release: str) -> str:
-        return os.path.join(self._store, "releases", release, _matching(_TREE, self._manifest(release).get("folder")))
+    def _release(self, release: t.Optional[str]) -> str:
+        name = _matching(_RELEASE, release)
+        return os.path.join(self._store, "releases", name, _matching(_TREE, self._manifest(name).get("folder")))
 
     def _manifest(self, release: str) -> t.Dict[str, t.Any]:
-        path = os.path.join(self._store, "releases", _matching(_RELEASE, release), "manifest.json")
+        path = os.path.join(self._store, "releases", release, "manifest.json")
         if not os.path.exists(path):
             raise TreeError(f"there is no release {release} in {self._store}")
         return _json(path)
 
-    def _made(self, spec: Spec) -> str:
-        if spec["over"] is None:
+    def _made(self, spec: FolderSpec) -> str:
+        if spec.over is None:
             path = os.path.join(tempfile.mkdtemp(dir=self.work), "tree")
             os.mkdir(path)
         else:
             path = self.copy(self._live())
-        if spec["over"] == "owned":
+        if spec.over == "owned":
             for name in self._owned():
                 remove(inside(path, name))
-        write(path, spec["entries"])
+        write(path, spec.entries or [])
         return path
 
     def _owned(self) -> t.List[str]:
@@ -107,29 +103,30 @@ class Trees:
         confirmed = _json(state).get("confirmed") if os.path.exists(state) else None
         if confirmed is None:
             return []
-        return [row["path"] for row in self._manifest(confirmed)["tree"] if row["managed"]]
+        tree = self._manifest(_matching(_RELEASE, confirmed))["tree"]
+        return [row["path"] for row in tree if row["managed"]]
 
 
-def write(folder: str, entries: t.Iterable[t.Sequence[t.Any]]) -> None:
-    """Puts entries into a folder of ours, over what is there.
+def write(folder: str, entries: t.Iterable[FolderEntry]) -> None:
+    """Write entries into a private folder, over the files there.
 
     Raises:
-        TreeError: an entry's name or content is none, or it would be written outside.
+        TreeError: an entry has no valid path or content, or would be written outside.
     """
     for path, kind, mode, content in entries:
         target = inside(folder, path)
         remove(target)
         os.makedirs(target if kind == "directory" else os.path.dirname(target), exist_ok=True)
         if kind == "link":
-            os.symlink(content, target)
+            os.symlink(content or "", target)
         elif kind == "file":
             handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o644)
             with os.fdopen(handle, "wb") as file:
-                file.write(_bytes(content))
+                file.write(_bytes(content or ""))
 
 
 def inside(folder: str, path: str) -> str:
-    """Where a relative path is in a folder; never through a link out of it, which could lead to live files.
+    """Return a relative path's place in a folder; never through a link out of it, which could lead to live files.
 
     Raises:
         TreeError: it is elsewhere.
@@ -143,21 +140,21 @@ def inside(folder: str, path: str) -> str:
 
 
 def remove(path: str) -> None:
-    """Deletes a file or a link; a folder stays."""
+    """Delete a file or a link; a folder stays."""
     if os.path.lexists(path) and not (os.path.isdir(path) and not os.path.islink(path)):
         os.unlink(path)
 
 
 def special(folder: str, names: t.List[str]) -> t.List[str]:
-    """Those of the names that are no file, folder or link: reading a pipe never ends. For `shutil.copytree`."""
+    """List the names that are no file, folder or link, for `shutil.copytree`: reading a pipe never ends."""
     kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
     return [name for name in names if not any(kind(os.lstat(os.path.join(folder, name)).st_mode) for kind in kinds)]
 
 
 def _bytes(content: str) -> bytes:
     try:
-        return base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return decode_bytes(content)
+    except PackingError as error:
         raise TreeError(f"what the controller sent cannot be read: {error}") from error
 
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The client of a world: writes a probe's request byte by byte as it says, and reads what comes back."""
+"""The client of a world: it writes the request of a probe byte by byte, and reads the answer."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import ssl
 import struct
 import time
 import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 
 from . import http2, networks
 from .event_loop import EventLoop
@@ -28,11 +30,14 @@ PATIENCE = 10.0
 _IDLE = 4  # connections kept for the next probe
 _RESET = struct.pack("ii", 1, 0)
 _BIND_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT: the port is chosen by connect, so that they do not run out
-Probe = t.Mapping[str, t.Any]
+
+
+#: Address, port, server name, client, TLS, PROXY line and ALPN: what two probes on one connection have in common.
+_Key = t.Tuple[str, int, t.Optional[str], t.Optional[str], bool, bool, str]
 
 
 class ConnectError(Exception):
-    """No answer: the words of an outcome's `closed`."""
+    """No answer came; the message is the word for an outcome's `closed`."""
 
 
 class Http1Answer:
@@ -42,7 +47,7 @@ class Http1Answer:
         status: None until its line is there.
         headers: as received.
         body: without its framing.
-        keep: whether the connection can carry another request.
+        keep: the connection can carry another request.
         closed: the word for what ended it early.
     """
 
@@ -58,7 +63,7 @@ class Http1Answer:
         self._chunked = False
 
     def feed(self, data: bytes) -> bool:
-        """Takes what was received; True once the answer is complete.
+        """Take received bytes; return True once the answer is complete.
 
         Raises:
             UnreadableError: this is not HTTP/1.
@@ -86,7 +91,7 @@ class Http1Answer:
         return False
 
     def ended(self) -> bool:
-        """Whether the end of the connection is the end of the answer."""
+        """Tell whether the end of the connection is the end of the answer."""
         self.keep = False
         return self.status is not None and self._length is None and not self._chunked
 
@@ -119,84 +124,75 @@ def _unchunked(data: bytes) -> bytes:
 
 
 def request_bytes(probe: Probe) -> bytes:
-    """The HTTP/1 request of a probe."""
-    version = "1.0" if probe.get("version") == "1.0" else "1.1"
-    lines = [f"{probe['method']} {probe['target']} HTTP/{version}"]
-    if probe.get("host") is not None:
-        lines.append(f"Host: {probe['host']}")
-    lines += [f"{name}: {value}" for name, value in probe.get("headers") or ()]
-    body = (probe.get("body") or "").encode("latin-1", "replace")
-    names = {str(name).lower() for name, _value in probe.get("headers") or ()}
+    """Write the HTTP/1 request of a probe."""
+    version = "1.0" if probe.version == "1.0" else "1.1"
+    lines = [f"{probe.method} {probe.target} HTTP/{version}"]
+    if probe.host is not None:
+        lines.append(f"Host: {probe.host}")
+    lines += [f"{name}: {value}" for name, value in probe.headers]
+    body = probe.body.encode("latin-1", "replace")
+    names = {name.lower() for name, _value in probe.headers}
     if body and not names & {"content-length", "transfer-encoding"}:
         lines.append(f"Content-Length: {len(body)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + body
 
 
 def digest(body: bytes) -> str:
-    """The twelve hex digits that stand for a body."""
+    """Return the first twelve hex digits of a body's SHA-256."""
     return hashlib.sha256(body).hexdigest()[:12]
 
 
 class Client:
-    """Opens connections to nginx from any address, and keeps some of them.
+    """Connections to nginx from any address, some of which are kept.
 
     Args:
-        networks: where sockets are made.
+        networks: the networks in which sockets are made.
     """
 
     def __init__(self, networks: networks.Networks) -> None:
         self._networks = networks
-        self._kept: t.Dict[t.Any, socket.socket] = {}
+        self._kept: t.Dict[_Key, socket.socket] = {}
         self._contexts = {name: _tls(name) for name in ("http/1.1", "h2")}
 
-    def connect(self, probe: Probe, *, alpn: str = "http/1.1") -> t.Tuple[t.Any, socket.socket, bool]:
-        """A connection for a probe: a key for `keep`, the socket, whether it was used before.
+    def connect(self, probe: Probe, *, alpn: str = "http/1.1") -> t.Tuple[_Key, socket.socket, bool]:
+        """Return a connection for a probe: a key for `keep`, the socket, and whether it was used before.
 
         Raises:
             ConnectError: nginx does not take it.
         """
-        listen = probe["listen"]
-        address, port = str(listen["address"]), int(listen.get("port") or 0)
-        key = (
-            address,
-            port,
-            probe.get("sni"),
-            probe.get("client"),
-            listen.get("ssl"),
-            listen.get("proxy_protocol"),
-            alpn,
-        )
+        listen = probe.listen
+        key = (listen.address, listen.port, probe.sni, probe.client, listen.ssl, listen.proxy_protocol, alpn)
         kept = self._kept.pop(key, None)
         if kept is not None:
             return key, kept, True
-        sock = self._open(address, port, probe.get("client"))
+        sock = self._open(listen.address, listen.port, probe.client)
         try:
-            if listen.get("proxy_protocol"):
+            if listen.proxy_protocol:
                 sock.sendall(_proxy_line(sock, probe))
-            if listen.get("ssl"):
-                sock = self._contexts[alpn].wrap_socket(sock, server_hostname=probe.get("sni") or None)
+            if listen.ssl:
+                sock = self._contexts[alpn].wrap_socket(sock, server_hostname=probe.sni or None)
         except ssl.SSLError as error:
             sock.close()
             raise ConnectError(f"tls: {error.reason or error.args[-1]}".replace("_", " ").lower()) from error
         except (OSError, ValueError) as error:
             sock.close()
-            raise ConnectError(_word(error, secure=bool(listen.get("ssl")))) from error
+            raise ConnectError(_word(error, secure=listen.ssl)) from error
         return key, sock, False
 
-    def keep(self, key: t.Any, sock: socket.socket) -> None:
-        """Keeps a connection on which an answer was read to its end."""
+    def keep(self, key: _Key, sock: socket.socket) -> None:
+        """Keep a connection on which an answer was read to its end."""
         while len(self._kept) >= _IDLE:
             self.drop(self._kept.pop(next(iter(self._kept))))
         self._kept[key] = sock
 
     def forget(self) -> None:
-        """Closes the kept connections."""
+        """Close the kept connections."""
         while self._kept:
             self.drop(self._kept.popitem()[1])
 
     @staticmethod
     def drop(sock: socket.socket) -> None:
-        """Closes a connection and leaves nothing of it behind, no TIME_WAIT either."""
+        """Close a connection and leave nothing of it behind, not even TIME_WAIT."""
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         sock.close()
@@ -226,7 +222,7 @@ class Client:
         return sock
 
     def _ends(self, address: str, client: t.Optional[str]) -> t.Tuple[str, str, bool]:
-        # Where to, where from, and whether inside nginx's own network.
+        # The address to connect to, the client's own, and whether both are inside nginx's network.
         v6 = ":" in address
         goal = networks.INNER[v6] if address in {"0.0.0.0", "::", "*"} else address  # noqa: S104
         source = client if client and (":" in client) == v6 else (CLIENT6 if v6 else CLIENT)
@@ -248,7 +244,7 @@ def _tls(alpn: str) -> ssl.SSLContext:
 
 def _proxy_line(sock: socket.socket, probe: Probe) -> bytes:
     # https://www.haproxy.org/download/1.8/doc/proxy-protocol.txt, version 1
-    client = probe.get("client") or CLIENT
+    client = probe.client or CLIENT
     port = 40000
     goal = "::1" if ":" in client else "127.0.0.1"
     if sock.family != socket.AF_UNIX:
@@ -257,7 +253,7 @@ def _proxy_line(sock: socket.socket, probe: Probe) -> bytes:
     if (":" in client) != (":" in goal):
         goal = networks.INNER[":" in client]
     kind = "TCP6" if ":" in client else "TCP4"
-    return f"PROXY {kind} {client} {goal} {port} {int(probe['listen'].get('port') or 80)}\r\n".encode()
+    return f"PROXY {kind} {client} {goal} {port} {probe.listen.port or 80}\r\n".encode()
 
 
 def _word(error: Exception, *, secure: bool) -> str:
@@ -273,7 +269,7 @@ def _word(error: Exception, *, secure: bool) -> str:
 def read(
     sock: socket.socket, answer: t.Union[Http1Answer, http2.Http2Answer], loop: EventLoop, deadline: float
 ) -> t.Optional[str]:
-    """Reads an answer while the stubs do their part; None, or the word for what ended it early.
+    """Read an answer while the stubs do their part; return None, or the word for what ended it early.
 
     Args:
         sock: non-blocking.

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A DNS server that knows every name: each gets an address of its own and is remembered by it."""
+"""A DNS server that knows every name: each gets an address of its own, from which the name can be told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typing as t
 
 _A, _AAAA, _ANY = 1, 28, 255
 _IP_PKTINFO, _IPV6_RECVPKTINFO, _IPV6_PKTINFO = 8, 49, 50  # <linux/in.h>, <linux/in6.h>
-#: Where names live (RFC 2544's range for tests), and what is beside it for names that are asked for IPv6 only.
+#: The addresses of names (RFC 2544's range for tests), and of names that are asked for IPv6 only.
 _NETWORK = int(ipaddress.IPv4Address("198.18.0.0"))
 _NETWORK6 = int(ipaddress.IPv6Address("fd66:6169:6c73:d::"))
 
@@ -34,9 +34,9 @@ class DnsNames:
         self._has_a: t.Set[str] = set()
 
     def resolve(self, name: str, kind: int) -> t.Optional[str]:
-        """The address of a name; None where it has none of that kind.
+        """Return the address of a name; None where it has none of that kind.
 
-        Who asks for both kinds asks for A first (glibc, ngx_resolver_send_query) and gets IPv4 alone: one peer per name.
+        Clients that ask for both kinds ask for A first (glibc, ngx_resolver_send_query) and get IPv4 alone: one peer per name.
         """
         number = self._numbers.setdefault(name, len(self._numbers) + 1)
         if kind in {_A, _ANY}:
@@ -50,7 +50,7 @@ class DnsNames:
         return address
 
     def reply(self, query: bytes) -> t.Optional[bytes]:
-        """The answer to a DNS query (RFC 1035); None for what is none."""
+        """Return the answer to a DNS query (RFC 1035); None where the bytes are no query."""
         if len(query) < 17 or query[2] & 0x80 or struct.unpack_from(">H", query, 4)[0] != 1:  # noqa: PLR2004
             return None
         labels, offset = [], 12
@@ -73,7 +73,7 @@ class DnsNames:
 
 
 def listen(sock: socket.socket, port: int, *, device: bytes = b"") -> None:
-    """Binds a UDP socket to every address of a port, so that `answer` can tell at which one it was asked."""
+    """Bind a UDP socket to every address of a port, so that `answer` can tell at which one it was asked."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
@@ -87,7 +87,7 @@ def listen(sock: socket.socket, port: int, *, device: bytes = b"") -> None:
 
 
 def answer(sock: socket.socket, names: DnsNames) -> None:
-    """Answers one query, from the address it was sent to: nginx drops an answer from another one."""
+    """Answer one query, from the address it was sent to: nginx drops an answer from another one."""
     try:
         query, ancillary, _flags, sender = sock.recvmsg(4096, 256)
         reply = names.reply(query)
@@ -100,6 +100,6 @@ def answer(sock: socket.socket, names: DnsNames) -> None:
 def _source(entry: t.Tuple[int, int, bytes]) -> t.Tuple[int, int, bytes]:
     level, kind, data = entry
     if level == socket.IPPROTO_IP:
-        # struct in_pktinfo: interface, the local address, the header's destination. The second is what we send from.
+        # struct in_pktinfo: interface, the local address, the header's destination. The second is the address to send from.
         return level, kind, struct.pack("=i4s4x", 0, data[8:12])
     return level, _IPV6_PKTINFO, data[:16] + struct.pack("=i", 0)

@@ -5,14 +5,16 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""HTTP/2 as far as one request at a time needs it: frames (RFC 9113) and header compression (RFC 7541); no sockets."""
+"""HTTP/2 for one request at a time: frames (RFC 9113) and header compression (RFC 7541), without sockets."""
 
 from __future__ import annotations
 
 import struct
 import typing as t
 
-from .protocols import Headers, StubRequest, UnreadableError, with_type
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Headers, Probe
+
+from .protocols import StubRequest, UnreadableError, with_type
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
@@ -114,7 +116,7 @@ _CODES: t.Dict[t.Tuple[int, int], int] = {}
 
 
 def unhuffman(data: bytes) -> bytes:
-    """The text that a Huffman-coded string stands for."""
+    """Decode a Huffman-coded string."""
     if not _CODES:
         _CODES.update(_codes())
     text, code, length = bytearray(), 0, 0
@@ -136,7 +138,7 @@ class Decoder:
         self._limit = 4096
 
     def decode(self, data: bytes) -> Headers:
-        """The fields of a header block.
+        """Return the fields of a header block.
 
         Raises:
             IndexError: the block is broken.
@@ -194,7 +196,7 @@ def _string(data: bytes, offset: int) -> t.Tuple[str, int]:
 
 
 def encode(fields: t.Iterable[t.Sequence[str]]) -> bytes:
-    """A header block of literals that nobody indexes."""
+    """Write a header block of literals that are never indexed."""
     block = b""
     for field in fields:
         block += b"\0"
@@ -235,7 +237,7 @@ def _body(stream: int, body: bytes, *, last: bool) -> bytes:
 
 
 class _Frames:
-    # Frames out of bytes as they arrive; what concerns the connection is answered here.
+    # Splits bytes into frames as they arrive, and answers those that concern the connection.
     def __init__(self) -> None:
         self.out = b""
         self._data = b""
@@ -244,7 +246,7 @@ class _Frames:
         self._decoder = Decoder()
 
     def take(self, data: bytes) -> t.Iterator[t.Tuple[int, int, int, bytes]]:
-        """Kind, flags, stream and payload; a header block arrives whole, as HEADERS."""
+        """Yield kind, flags, stream and payload; a header block arrives whole, as HEADERS."""
         self._data += data
         while len(self._data) >= 9:  # noqa: PLR2004
             size = struct.unpack(">I", b"\0" + self._data[:3])[0]
@@ -272,14 +274,14 @@ class _Frames:
         return self._decoder.decode(block)
 
 
-def request_bytes(probe: t.Mapping[str, t.Any]) -> bytes:
-    """The bytes of a connection with a probe's request as its only one."""
-    fields = [[":method", probe["method"]], [":scheme", "https" if probe["listen"].get("ssl") else "http"]]
-    fields.append([":path", probe["target"]])
-    if probe.get("host") is not None:
-        fields.append([":authority", probe["host"]])
-    fields += [[n.lower(), str(v)] for n, v in probe.get("headers") or () if n.lower() not in _SINGULAR]
-    body = (probe.get("body") or "").encode("latin-1", "replace")
+def request_bytes(probe: Probe) -> bytes:
+    """Write the bytes of a connection with the request of a probe as its only one."""
+    fields = [[":method", probe.method], [":scheme", "https" if probe.listen.ssl else "http"]]
+    fields.append([":path", probe.target])
+    if probe.host is not None:
+        fields.append([":authority", probe.host])
+    fields += [[name.lower(), value] for name, value in probe.headers if name.lower() not in _SINGULAR]
+    body = probe.body.encode("latin-1", "replace")
     if body and not any(field[0] == "content-length" for field in fields):
         fields.append(["content-length", str(len(body))])
     hello = PREFACE + _frame(_SETTINGS, 0, 0, _HELLO[0]) + _frame(_WINDOW_UPDATE, 0, 0, _HELLO[1])
@@ -299,7 +301,7 @@ class Http2Answer:
         self._frames = _Frames()
 
     def feed(self, data: bytes) -> bool:
-        """Takes what was received; True once the answer is complete or the server reset it (then `closed` says so).
+        """Take received bytes; return True once the answer is complete, or the server reset it (see `closed`).
 
         Raises:
             UnreadableError: this is not HTTP/2.
@@ -321,7 +323,7 @@ class Http2Answer:
         return False
 
     def ended(self) -> bool:
-        """The end of the connection is never the end of an answer."""
+        """Return False: the end of the connection is never the end of an answer."""
         return False
 
     def _fields(self, fields: Headers) -> None:
@@ -332,7 +334,7 @@ class Http2Answer:
 
 
 class Http2Service:
-    """The stub's side of a connection. `out` is what is to be sent."""
+    """The stub's side of a connection; `out` are the bytes to send."""
 
     def __init__(self) -> None:
         self.out = _frame(_SETTINGS, 0, 0, _HELLO[0]) + _frame(_WINDOW_UPDATE, 0, 0, _HELLO[1])
@@ -340,7 +342,7 @@ class Http2Service:
         self._open: t.Dict[int, Headers] = {}
 
     def feed(self, data: bytes) -> t.List[StubRequest]:
-        """Takes what was received (without the preface) and returns the requests that are complete."""
+        """Take received bytes (without the preface); return the requests that are complete."""
         done = []
         for kind, flags, stream, payload in self._frames.take(data):
             if kind == _HEADERS and stream not in self._open:
@@ -352,7 +354,7 @@ class Http2Service:
         return done
 
     def answer(self, request: StubRequest, status: int, headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:
-        """An answer: for gRPC an empty message and its status after it, else a body."""
+        """Write an answer: for gRPC an empty message with its status after it, else a body."""
         fields = [[":status", str(status)], *([n.lower(), v] for n, v in headers if n.lower() not in _SINGULAR)]
         if request.protocol != "grpc":
             silent = request.method == "HEAD" or not body

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the processes of a world do: one unshares and waits, the other is its first process and serves the caller."""
+"""The processes of a world: one unshares and waits, the other is its first process and serves the caller."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import StepError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, environment
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts
 
 from . import key_pair, nginx_process
+from .channel import Channel, WorldReply, WorldRequest
 from .dns import DnsNames
 from .event_loop import EventLoop
 from .networks import Networks, is_literal
@@ -45,15 +48,15 @@ _ATTEMPT, _LATE = 30, 10  # seconds
 
 
 class WorldPlan:
-    """What a world is made of, worked out by the caller's process. Arguments: as those of `World`."""
+    """All that a world is made of, worked out in the caller's process. Arguments: as those of `World`."""
 
     def __init__(
         self,
         instance: Instance,
         tree: str,
         *,
-        listens: t.Sequence[t.Dict[str, t.Any]],
-        edge: t.Sequence[t.Dict[str, t.Any]],
+        listens: t.Sequence[ListenSocket],
+        edge: t.Sequence[EdgeEntry],
         seconds: float,
         empty: bool,
         trace: bool,
@@ -70,11 +73,9 @@ class WorldPlan:
         self.prefix = instance.prefix or build.prefix
         self.conf_dir = os.path.dirname(instance.conf)
         self.addresses = {
-            address
-            for address in [*self.scan.listens, *(str(listen["address"]) for listen in listens)]
-            if is_literal(address)
+            address for address in [*self.scan.listens, *(listen.address for listen in listens)] if is_literal(address)
         }
-        own = [str(listen["address"])[5:] for listen in listens if str(listen["address"]).startswith("unix:")]
+        own = [listen.address[5:] for listen in listens if listen.address.startswith("unix:")]
         own += [address[5:] for address in self.scan.listens if address.startswith("unix:")]
         self.unix = [path for path in self.scan.unix if path not in own and "$" not in path]
         self.error_logs = [self._full(path) for path in self.scan.paths("error_log") if not _LOOSE.match(path)]
@@ -131,7 +132,7 @@ class WorldPlan:
 
 
 def attempt(*, user: bool) -> str:
-    """Tries the steps that systems deny, in a forked child: "ok" or the reason."""
+    """Try the steps that systems deny, in a forked child; return "ok" or the reason."""
     try:
         die_with_parent(os.getppid())
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -170,17 +171,11 @@ def _attempt_first(root_fs: RootFs) -> str:
     return "ok"
 
 
-def build(
-    channel: socket.socket,
-    plan: WorldPlan,
-    parent: int,
-    send: t.Callable[[t.Mapping[str, t.Any]], None],
-    receive: t.Callable[[], t.Optional[t.Dict[str, t.Any]]],
-) -> None:
-    """Builds the world and serves it: the life of the forked child.
+def build(channel: Channel, plan: WorldPlan, parent: int) -> None:
+    """Build the world and serve it: all that the forked child does.
 
     Raises:
-        Exception: it could not be built; SandboxError where the reason is known.
+        SandboxError: it could not be built.
     """
     deadline = time.monotonic() + plan.seconds
     _detach(channel, parent)
@@ -199,13 +194,13 @@ def build(
         return
     die_with_parent(0)
     try:
-        _serve(plan, networks, deadline, send, receive)
+        _serve(channel, plan, networks, deadline)
     except StepError as error:
         raise SandboxError(str(error)) from error
 
 
-def _detach(channel: socket.socket, parent: int) -> None:
-    # Nothing of the caller's is kept open; its files and sockets stay its own.
+def _detach(channel: Channel, parent: int) -> None:
+    # None of the caller's files and sockets is kept open.
     die_with_parent(parent)
     for number in range(1, signal.NSIG):
         with contextlib.suppress(OSError, ValueError):
@@ -223,7 +218,7 @@ def _detach(channel: socket.socket, parent: int) -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Makes the kernel kill this process when its parent ends, and ends it if that happened already."""
+    """Make the kernel kill this process when its parent ends; end it if that happened already."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_DUMPABLE, 1, 0, 0, 0)  # else /proc/self is root's, where a process has changed its id
@@ -231,13 +226,7 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)  # it died before
 
 
-def _serve(
-    plan: WorldPlan,
-    networks: Networks,
-    deadline: float,
-    send: t.Callable[[t.Mapping[str, t.Any]], None],
-    receive: t.Callable[[], t.Optional[t.Dict[str, t.Any]]],
-) -> None:
+def _serve(channel: Channel, plan: WorldPlan, networks: Networks, deadline: float) -> None:
     nginx_process.raise_limits()
     plan.root_fs.mount_proc(first=True)
     for address in sorted(plan.addresses):
@@ -277,15 +266,16 @@ def _serve(
         deadline=deadline,
         seconds=plan.seconds,
     )
-    send({"nginx_ms": round(server.milliseconds, 1), "certificates": server.certificates, "notes": _notes(networks)})
+    facts = WorldFacts(round(server.milliseconds, 1), certificates=server.certificates, notes=_notes(networks))
+    channel.send(WorldReply(facts=facts))
     while True:
-        message = receive()
-        if message is None:
+        request = channel.receive(WorldRequest)
+        if request is None:
             return
-        if "create" in message:
-            send({"failed": [path for path in message["create"] if not _create(plan.root_fs, path)]})
+        if request.create is not None:
+            channel.send(WorldReply(failed=[path for path in request.create if not _create(plan.root_fs, path)]))
         else:
-            send({"outcomes": prober.run(message["probe"]), "notes": prober.notes})
+            channel.send(WorldReply(outcomes=prober.run(request.probes or []), notes=prober.notes))
 
 
 def _notes(networks: Networks) -> t.List[str]:

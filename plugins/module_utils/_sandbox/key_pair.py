@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A key pair for servers whose own is not on this machine, and for stubs that are spoken TLS to.
+"""A key pair for servers whose own is not on this machine, and for stubs that speak TLS.
 
 It is public: it is in every copy of this collection and protects nothing.
 """

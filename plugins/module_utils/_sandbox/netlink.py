@@ -27,7 +27,7 @@ TABLE_MAIN, TABLE_LOCAL = 254, 255
 
 
 def family(address: str) -> socket.AddressFamily:
-    """AF_INET or AF_INET6 of a literal address."""
+    """Return AF_INET or AF_INET6 for a literal address."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
@@ -44,7 +44,7 @@ def _number(value: int) -> bytes:
 
 
 class Netlink:
-    """Configures the network namespace in which this object was made.
+    """A socket to the kernel that configures the network namespace in which it was made.
 
     Every method raises OSError with the kernel's reason.
     """
@@ -54,7 +54,7 @@ class Netlink:
         self._socket.bind((0, 0))
 
     def close(self) -> None:
-        """Closes the socket."""
+        """Close the socket."""
         self._socket.close()
 
     def _ask(self, kind: int, body: bytes, flags: int = _CREATE | _EXCL) -> None:
@@ -67,7 +67,7 @@ class Netlink:
                 raise OSError(number, os.strerror(number))
 
     def veth(self, name: str, mac: bytes, peer: str, peer_mac: bytes, peer_namespace: int) -> None:
-        """Makes two interfaces joined by a wire; the peer is in the namespace behind the descriptor."""
+        """Make two interfaces joined by a wire; the peer is in the namespace behind the descriptor."""
         link = struct.pack("=BBHiII", 0, 0, 0, 0, 0, 0)
         other = link + _attribute(_IFLA_IFNAME, peer.encode() + b"\0") + _attribute(_IFLA_ADDRESS, peer_mac)
         other += _attribute(_IFLA_NET_NS_FD, _number(peer_namespace))
@@ -76,11 +76,11 @@ class Netlink:
         self._ask(_NEWLINK, link + names + _attribute(_IFLA_LINKINFO | _NESTED, info))
 
     def up(self, index: int) -> None:
-        """Sets an interface up."""
+        """Set an interface up."""
         self._ask(_NEWLINK, struct.pack("=BBHiII", 0, 0, 0, index, _IFF_UP, _IFF_UP), 0)
 
     def address(self, index: int, address: str, bits: t.Optional[int] = None) -> bool:
-        """Adds an address (without the 2 s of duplicate detection); False if it was there."""
+        """Add an address, without the 2 s of duplicate detection; return False if it was there."""
         packed = _packed(address)
         size = len(packed) * 8 if bits is None else bits
         head = struct.pack("=BBBBi", family(address), size, _IFA_F_NODAD, 0, index)
@@ -93,16 +93,16 @@ class Netlink:
         return True
 
     def neighbour(self, index: int, address: str, mac: bytes) -> None:
-        """Tells once and for all who has an address: nobody needs to ask on the wire."""
+        """Add a permanent neighbour entry, so that no question for the address goes over the wire."""
         head = struct.pack("=BBHiHBB", family(address), 0, 0, index, _NUD_PERMANENT, 0, 0)
         self._ask(_NEWNEIGH, head + _attribute(1, _packed(address)) + _attribute(2, mac))  # NDA_DST, NDA_LLADDR
 
     def route(self, to: str, bits: int, index: int, *, via: t.Optional[str] = None) -> None:
-        """Routes `to`/`bits` out of an interface; a route that exists already is fine."""
+        """Route `to`/`bits` out of an interface; a route that exists already is fine."""
         self._route(to, bits, index, _UNICAST, 0, TABLE_MAIN, via)
 
     def local(self, to: str, bits: int, index: int) -> None:
-        """Makes every address of `to`/`bits` one of this namespace's own."""
+        """Make every address of `to`/`bits` one of this namespace's own."""
         self._route(to, bits, index, _LOCAL, _SCOPE_HOST, TABLE_LOCAL, None)
 
     def _route(self, to: str, bits: int, index: int, kind: int, scope: int, table: int, via: t.Optional[str]) -> None:  # noqa: PLR0917
@@ -120,11 +120,11 @@ class Netlink:
                 raise
 
     def rule(self, kind: socket.AddressFamily, priority: int, table: int, *, to: t.Optional[str] = None) -> None:
-        """Adds a rule: look up `table`, for the destination `to` only where it is given."""
+        """Add a rule: look up `table`, for the destination `to` only where it is given."""
         self._rule(_NEWRULE, kind, priority, table, to)
 
     def remove_rule(self, kind: socket.AddressFamily, priority: int, table: int) -> None:
-        """Removes such a rule."""
+        """Remove such a rule."""
         self._rule(_DELRULE, kind, priority, table, None)
 
     def _rule(self, message: int, kind: int, priority: int, table: int, to: t.Optional[str]) -> None:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Two network namespaces joined by a wire: nginx's own, and the world around it, where every address is a stub's."""
+"""Two network namespaces joined by a wire: nginx's own, and the one around it, where every address is a stub's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLONE_NEWNET = 0x40000000
 #: The two ends of the wire, addresses that no configuration is likely to use. Probes of a wildcard listener go to INNER.
 OUTER = ("198.19.255.253", "fd66:6169:6c73:6166::1")
 INNER = ("198.19.255.254", "fd66:6169:6c73:6166::2")
-#: Where resolv.conf in the world points to.
+#: The name server of resolv.conf in the world.
 NAMESERVER = "198.19.255.1"
 _OUTER_MAC, _INNER_MAC = b"\x02\x66\x73\x00\x00\x01", b"\x02\x66\x73\x00\x00\x02"
 _BITS = {socket.AF_INET: (30, 32), socket.AF_INET6: (126, 128)}
@@ -44,11 +44,11 @@ _SYSCTLS = (
 
 
 class Networks:
-    """Both namespaces. Made in a process that may configure them; it is in the outer one afterwards.
+    """Both namespaces, made in a process that may configure them; it is in the outer one afterwards.
 
     Attributes:
         local: the addresses that nginx has, beside loopback.
-        ipv6: whether the kernel has it.
+        ipv6: the kernel has it.
 
     Raises:
         OSError: the kernel denies a step.
@@ -93,11 +93,11 @@ class Networks:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
     def enter_inner(self) -> None:
-        """Moves this process into nginx's namespace for good."""
+        """Move this process into nginx's namespace for good."""
         self._into(self._inner)
 
     def run_inside(self, call: t.Callable[[], _T]) -> _T:
-        """Calls something in nginx's namespace."""
+        """Call something in nginx's namespace."""
         self._into(self._inner)
         try:
             return call()
@@ -105,12 +105,12 @@ class Networks:
             self._into(self._outer)
 
     def socket_inside(self, kind: int, sort: int = socket.SOCK_STREAM) -> socket.socket:
-        """A socket of nginx's own namespace."""
+        """Make a socket in nginx's own namespace."""
         return self.run_inside(lambda: socket.socket(kind, sort | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK))
 
     @staticmethod
     def _sysctl() -> None:
-        # A container may show /proc/sys read-only; what then fails for lack of them says so itself.
+        # A container may show /proc/sys read-only; the step that needs one of them then fails with its own reason.
         for name, value in _SYSCTLS:
             with contextlib.suppress(OSError), open("/proc/sys/" + name, "w", encoding="ascii") as file:
                 file.write(value)
@@ -134,7 +134,7 @@ class Networks:
         self.local.add(INNER[number])
 
     def settle(self) -> None:
-        """Waits until every IPv6 address can be used: the kernel makes them ready a moment later."""
+        """Wait until every IPv6 address can be used: the kernel makes them ready a moment later."""
         limit = time.monotonic() + _SETTLED
         while self.ipv6 and time.monotonic() < limit:
             if not (_tentative() or self.run_inside(_tentative)):
@@ -142,7 +142,7 @@ class Networks:
             time.sleep(0.001)
 
     def add(self, address: str) -> None:
-        """Gives nginx an address of its own, as a literal listen address needs it; loopback and wildcards are there."""
+        """Give nginx an address of its own, as a literal listen address needs it; loopback and wildcards are there."""
         kind = family(address)
         if address in self.local or address in {"0.0.0.0", "::"} or is_loopback(address):  # noqa: S104
             return
@@ -161,12 +161,12 @@ def _tentative() -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a literal address is one of this machine's loopback addresses."""
+    """Tell whether a literal address is a loopback address."""
     return address == "::1" or address.startswith("127.")
 
 
 def is_literal(address: str) -> bool:
-    """Whether this is an IPv4 or IPv6 address and no name, wildcard sign, port or path."""
+    """Tell whether this is an IPv4 or IPv6 address, and no name, wildcard sign, port or path."""
     try:
         socket.inet_pton(family(address), address)
     except (OSError, ValueError):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The nginx of a world: started as it is on the host, watched, and what it writes to its error logs."""
+"""The nginx of a world: started as on the host, watched, and read by its error logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
 
 from . import key_pair
 from .networks import Networks
@@ -44,7 +44,7 @@ _RARELY = 20  # times as long as a look at the listening sockets took, until the
 
 
 class NginxProcess:
-    """nginx in the world.
+    """The nginx of a world.
 
     Args:
         argv: its command line.
@@ -52,12 +52,12 @@ class NginxProcess:
         networks: it lives in the inner one.
         root_fs: its file system.
         pairs: certificate -> key, as the configuration names them.
-        freeze: stop all workers but one, so that every request meets the same worker's state.
+        freeze: stop all workers but one, so that every request meets the state of the same worker.
         foreground: the configuration says `daemon off`.
         turn: lets the stubs work for at most that many seconds.
 
     Attributes:
-        certificates: what was replaced by a self-signed pair.
+        certificates: paths that were replaced by a self-signed pair.
         milliseconds: that the last start took.
     """
 
@@ -88,7 +88,7 @@ class NginxProcess:
         self._rest = b""
 
     def start(self, deadline: float) -> None:
-        """Starts it.
+        """Start it.
 
         Raises:
             SandboxError: nginx refuses the tree (its words), or it is not up in time.
@@ -142,8 +142,8 @@ class NginxProcess:
                 start_new_session=True,
                 preexec_fn=self._enter,  # noqa: PLW1509
             )
-        # It ends when the daemon is up. With `daemon off` it stays, and what it listens on tells. Reading that takes the kernel
-        # milliseconds in which nobody answers the names that nginx asks for, so it is done now and then.
+        # The process ends when the daemon is up. With `daemon off` it stays: then its listening sockets tell. Reading them
+        # takes the kernel milliseconds in which no name is resolved for nginx, so it is done now and then.
         listening, look = 0.0, began + (0 if self._foreground else _DAEMON)
         while process.poll() is None:
             now = time.monotonic()
@@ -209,7 +209,7 @@ class NginxProcess:
                 self._turn(_POLL)
 
     def alive(self) -> bool:
-        """Whether the master still runs."""
+        """Tell whether the master still runs."""
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -220,7 +220,7 @@ class NginxProcess:
             return False
 
     def restart(self, deadline: float) -> None:
-        """Starts it anew: nothing of what it knew of peers, limits and connections is left.
+        """Start it anew: all that it knew of peers, limits and connections is gone.
 
         Raises:
             SandboxError: it does not come up again.
@@ -240,7 +240,7 @@ class NginxProcess:
         self._await_worker(deadline)
 
     def drain(self) -> str:
-        """What was written to the error logs since the last call, whole lines."""
+        """Return the whole lines that were written to the error logs since the last call."""
         data = os.read(self._log, 1 << 20)
         if not data:
             return ""
@@ -278,7 +278,7 @@ def _processes() -> t.Dict[int, t.Tuple[int, str]]:
 
 
 def errors_of(text: str) -> t.List[str]:
-    """The lines at [error] and worse, without time, process, connection and what only describes the request."""
+    """Return the lines at [error] and worse, without time, process, connection and the description of the request."""
     found = []
     for line in dict.fromkeys(text.splitlines()):  # a line can be in two logs
         match = _LINE.match(line)
@@ -288,7 +288,7 @@ def errors_of(text: str) -> t.List[str]:
 
 
 def raise_limits() -> None:
-    """As many open files as this process may have."""
+    """Allow this process as many open files as it may have."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

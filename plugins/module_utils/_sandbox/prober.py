@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Sends probes to the nginx of a world and tells what came of them."""
+"""Probes of a world, one after the other, and their outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ import re
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome, RedirectHop
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 
 from . import client, http2, redirects
 from .client import Client, ConnectError, Http1Answer
@@ -25,8 +28,7 @@ from .protocols import UnreadableError
 from .root_fs import TRACE
 from .stub import Stub
 
-Dict = t.Dict[str, t.Any]
-#: What must not be left of one probe when the next is sent.
+#: nginx took a peer out of its rotation: its state would show in the next probe.
 _DISABLED = re.compile(
     r"temporarily disabled|no live upstreams|\(111: Connection refused\) while connecting to upstream"
 )
@@ -38,15 +40,15 @@ _LIMITED = re.compile(r"limiting (?:requests|connections)|delaying request")
 _UNSERVED = re.compile(r'connect\(\) failed \(111.*upstream: "[a-z]+://(\[[0-9a-f:.]+\]|[\d.]+):(\d+)')
 _RESTARTING = 0.3  # of the deadline may be spent on it
 _SETTLE = 0.02  # seconds in which a trace line, or the rest of a background request, must have come
-_BACKGROUND = 0.5  # seconds in which an upstream that nginx connected to beside the answer is asked
+_BACKGROUND = 0.5  # seconds in which an upstream that nginx connected to beside the answer gets its request
 _REPEATS = 3
 
 
 class Prober:
-    """Runs probes one after the other.
+    """A client that sends probes one after the other.
 
     Args:
-        listens, edge, names: for `redirects.next_probe`.
+        listens, edge, names: see `redirects.next_probe`.
         several: an upstream has several servers.
         trace: read the ids that an instrumented tree logs.
         deadline: as of `time.monotonic`.
@@ -59,8 +61,8 @@ class Prober:
         networks: Networks,
         stub: Stub,
         *,
-        listens: t.Sequence[Dict],
-        edge: t.Sequence[Dict],
+        listens: t.Sequence[ListenSocket],
+        edge: t.Sequence[EdgeEntry],
         names: t.Iterable[str],
         several: bool,
         trace: bool,
@@ -81,25 +83,25 @@ class Prober:
         self._dirty = False
         self._several = several
         self._served: t.Set[t.Tuple[str, int]] = set()
-        self._memo: t.Dict[str, Dict] = {}
+        self._memo: t.Dict[str, ProbeOutcome] = {}
 
-    def run(self, probes: t.Sequence[Dict]) -> t.List[Dict]:
-        """The outcomes of probes, in their order.
+    def run(self, probes: t.Sequence[Probe]) -> t.List[ProbeOutcome]:
+        """Return the outcomes of probes, in their order.
 
         Raises:
             SandboxError: the world broke or its time is over.
         """
-        self._names.update(str(probe["host"]).partition(":")[0].lower() for probe in probes if probe.get("host"))
+        self._names.update(probe.host.partition(":")[0].lower() for probe in probes if probe.host)
         self._memo.clear()
         outcomes = []
         for probe in probes:
             outcome = self._one(probe)
-            if probe.get("follow") and outcome["location"]:
+            if probe.follow and outcome.location:
                 self._follow(probe, outcome)
             outcomes.append(outcome)
         return outcomes
 
-    def _follow(self, probe: Dict, outcome: Dict) -> None:
+    def _follow(self, probe: Probe, outcome: ProbeOutcome) -> None:
         hop, result = probe, outcome
         hops = [_hop(probe, outcome)]
         met = {_identity(probe)}
@@ -123,10 +125,10 @@ class Prober:
             result = self._memo[identity] = known or self._one(following)
             hop = following
             hops.append(_hop(hop, result))
-        outcome["chain"] = chain
-        outcome["hops"] = hops if len(hops) > 1 else []
+        outcome.chain = chain
+        outcome.hops = hops if len(hops) > 1 else []
 
-    def _one(self, probe: Dict) -> Dict:
+    def _one(self, probe: Probe) -> ProbeOutcome:
         for attempt in range(_REPEATS):
             if time.monotonic() > self._deadline:
                 raise SandboxError("the world's time is over before all probes were sent", "failed")
@@ -140,11 +142,11 @@ class Prober:
                 continue
             if not last and _LIMITED.search(log) and self._restart():
                 continue
-            unseen = outcome["status"] in {502, 504} and not outcome["upstreams"]
-            if not last and unseen and (not outcome["errors"] or "no live upstreams" in log):
-                continue  # nginx blames an upstream that was never asked: the world's fault, not the configuration's
-            if outcome["closed"] in {"refused", "reset", "closed", "timeout"} and not self._server.alive():
-                raise SandboxError("nginx ended while it was probed: " + "; ".join(outcome["errors"]), "failed")
+            unseen = outcome.status in {502, 504} and not outcome.upstreams
+            if not last and unseen and (not outcome.errors or "no live upstreams" in log):
+                continue  # nginx blames an upstream that got no request: the world's fault, not the configuration's
+            if outcome.closed in {"refused", "reset", "closed", "timeout"} and not self._server.alive():
+                raise SandboxError("nginx ended while it was probed: " + "; ".join(outcome.errors), "failed")
             return outcome
         raise SandboxError("unreachable", "failed")
 
@@ -162,7 +164,7 @@ class Prober:
         return True
 
     def _serve_more(self, log: str) -> bool:
-        # An upstream's port that no stub serves yet, because it is not written in the configuration as such.
+        # An upstream's port without a stub so far, because the configuration does not spell it out.
         more = False
         for address, port in _UNSERVED.findall(log):
             place = (address.strip("[]"), int(port))
@@ -171,34 +173,30 @@ class Prober:
                 more = self._stub.serve_at(self._networks, *place) or more
         return more
 
-    def _ask(self, probe: Dict) -> t.Tuple[Dict, str]:
+    def _ask(self, probe: Probe) -> t.Tuple[ProbeOutcome, str]:
         self._stub.seen = []
-        self._stub.answers = probe.get("answers") or ()
-        outcome: Dict = {"id": probe.get("id"), "status": None, "closed": None, "location": None, "headers": []}
+        self._stub.answers = probe.answers
+        outcome = ProbeOutcome(probe.id)
         body = b""
         try:
             answer = self._exchange(probe)
         except ConnectError as failure:
-            outcome["closed"] = str(failure)
+            outcome.closed = str(failure)
         else:
-            outcome.update(status=answer.status, headers=answer.headers, closed=answer.closed)
-            outcome["location"] = next((v for n, v in answer.headers if n.lower() == "location"), None)
+            outcome.status, outcome.headers, outcome.closed = answer.status, answer.headers, answer.closed
+            outcome.location = next((v for n, v in answer.headers if n.lower() == "location"), None)
             body = answer.body
         self._finish()
         log = self._server.drain()
-        outcome.update(
-            body_length=len(body),
-            body_digest=client.digest(body),
-            upstreams=self._stub.seen,
-            errors=errors_of(log) if log else [],
-            hops=[],
-            chain=None,
-            trace=self._read_trace() if self._trace is not None else [],
-        )
+        outcome.body_length = len(body)
+        outcome.body_digest = client.digest(body)
+        outcome.upstreams = self._stub.seen
+        outcome.errors = errors_of(log) if log else []
+        outcome.trace = self._read_trace() if self._trace is not None else []
         return outcome, log
 
     def _finish(self) -> None:
-        # What nginx asks beside the answer, such as a mirror, belongs to this probe too.
+        # Requests that nginx sends beside the answer, such as a mirror, belong to this probe too.
         while self._stub.loop.turn(0):
             pass
         if self._stub.busy:
@@ -206,17 +204,15 @@ class Prober:
             while self._stub.busy and time.monotonic() < limit:
                 self._stub.loop.turn(_SETTLE)
 
-    def _exchange(self, probe: Dict) -> t.Union[Http1Answer, http2.Http2Answer]:
-        wait = client.PATIENCE + max([float(entry.get("delay") or 0) for entry in self._stub.answers] or [0.0])
-        listen = probe["listen"]
+    def _exchange(self, probe: Probe) -> t.Union[Http1Answer, http2.Http2Answer]:
+        wait = client.PATIENCE + max((entry.delay for entry in probe.answers), default=0.0)
+        listen = probe.listen
         # A listener with http2 and without TLS speaks nothing else before nginx 1.25.1.
-        h2 = probe.get("version") == "2" or bool(listen.get("http2") and not listen.get("ssl"))
+        h2 = probe.version == "2" or (listen.http2 and not listen.ssl)
         data = http2.request_bytes(probe) if h2 else client.request_bytes(probe)
         while True:
             key, sock, used = self._client.connect(probe, alpn="h2" if h2 else "http/1.1")
-            answer: t.Union[Http1Answer, http2.Http2Answer] = (
-                http2.Http2Answer() if h2 else Http1Answer(probe["method"])
-            )
+            answer: t.Union[Http1Answer, http2.Http2Answer] = http2.Http2Answer() if h2 else Http1Answer(probe.method)
             try:
                 sock.sendall(data)
                 sock.setblocking(False)
@@ -252,14 +248,20 @@ class Prober:
         return found
 
 
-def _identity(probe: t.Mapping[str, t.Any]) -> str:
-    headers = sorted((str(name).lower(), str(value)) for name, value in probe.get("headers") or ())
-    keys = ("method", "host", "target", "sni", "client", "version", "answers")
-    return json.dumps(
-        [probe["listen"].get(key) for key in ("port", "ssl")] + [probe.get(key) for key in keys] + [headers]
+def _identity(probe: Probe) -> str:
+    # Two requests with the same one get the same answer.
+    fields = (probe.method, probe.host, probe.target, probe.sni, probe.client, probe.version)
+    answers = [encode(answer) for answer in probe.answers]
+    headers = sorted((name.lower(), value) for name, value in probe.headers)
+    return json.dumps([probe.listen.port, probe.listen.ssl, *fields, answers, headers])
+
+
+def _hop(probe: Probe, outcome: ProbeOutcome) -> RedirectHop:
+    return RedirectHop(
+        url=redirects.url_of(probe),
+        status=outcome.status,
+        location=outcome.location,
+        upstreams=outcome.upstreams,
+        errors=outcome.errors,
+        closed=outcome.closed,
     )
-
-
-def _hop(probe: Dict, outcome: Dict) -> Dict:
-    keys = ("status", "location", "upstreams", "errors")
-    return {"url": redirects.url_of(probe), **{key: outcome[key] for key in keys}, "closed": outcome["closed"]}

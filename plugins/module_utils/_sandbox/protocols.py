@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What upstreams speak: requests read from bytes, answers written as bytes; no sockets."""
+"""The protocols of upstreams: requests read from bytes, answers written as bytes, without sockets."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ import http.client
 import struct
 import typing as t
 
-#: Tells that more bytes are needed.
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Headers
+
+#: More bytes are needed.
 INCOMPLETE = None
 _HTTP_METHOD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FCGI_BEGIN, _FCGI_END, _FCGI_PARAMS, _FCGI_STDIN, _FCGI_STDOUT = 1, 3, 4, 5, 6
 _BODILESS = (204, 304)
-Headers = t.List[t.List[str]]
 
 
 class StubRequest(t.NamedTuple):
-    """One request as an upstream got it; `used` bytes of the buffer were its own."""
+    """One request as an upstream got it; it took `used` bytes of the buffer."""
 
     protocol: str
     method: str
@@ -40,7 +41,7 @@ class UnreadableError(Exception):
 
 
 def sniff(head: bytes) -> t.Optional[str]:
-    """The protocol by the first bytes; None when more are needed to tell."""
+    """Name the protocol by its first bytes; None when more are needed to tell."""
     first = head[:1]
     if first == b"\x16":
         return "tls"
@@ -60,7 +61,7 @@ def sniff(head: bytes) -> t.Optional[str]:
 
 
 def read_http(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
-    """An HTTP/1 request with its body (RFC 9112); without `whole` its head is enough."""
+    """Read an HTTP/1 request with its body (RFC 9112); without `whole` its head is enough."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return INCOMPLETE
@@ -85,7 +86,7 @@ def read_http(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
 
 
 def chunks_end(data: bytes, start: int) -> t.Optional[int]:
-    """Where a chunked body that begins at `start` ends, trailers included; None while it is incomplete."""
+    """Return the end of a chunked body that begins at `start`, trailers included; None while it is incomplete."""
     while True:
         line = data.find(b"\r\n", start)
         if line < 0:
@@ -105,7 +106,7 @@ def chunks_end(data: bytes, start: int) -> t.Optional[int]:
 
 
 def read_fastcgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:  # noqa: ARG001 - STDIN always ends
-    """A FastCGI request: BEGIN_REQUEST, PARAMS and STDIN until both ended (FastCGI 1.0, section 3.3)."""
+    """Read a FastCGI request: BEGIN_REQUEST, PARAMS and STDIN until both ended (FastCGI 1.0, section 3.3)."""
     offset, params, keep, number = 0, b"", False, 1
     while len(data) >= offset + 8:
         _version, kind, request, length, padding = struct.unpack_from(">BBHHB", data, offset)
@@ -141,7 +142,7 @@ def _fastcgi_pairs(data: bytes) -> t.Dict[str, str]:
 
 
 def read_uwsgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
-    """A uwsgi packet and, with `whole`, the body after it (uwsgi protocol: modifier1, size, modifier2, then pairs)."""
+    """Read a uwsgi packet and, with `whole`, the body after it (uwsgi protocol: modifier1, size, modifier2, then pairs)."""
     if len(data) < 4:  # noqa: PLR2004
         return INCOMPLETE
     size = struct.unpack_from("<H", data, 1)[0]
@@ -159,7 +160,7 @@ def read_uwsgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
 
 
 def read_scgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
-    """An SCGI request: a netstring of headers and, with `whole`, the body after it."""
+    """Read an SCGI request: a netstring of headers and, with `whole`, the body after it."""
     size, colon, _rest = data.partition(b":")
     if not colon:
         return INCOMPLETE
@@ -189,7 +190,7 @@ def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int,
 
 
 def read_memcached(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:  # noqa: ARG001 - it has no body
-    """A `get` of the memcached text protocol, the only command that nginx has."""
+    """Read a `get` of the memcached text protocol, the only command that nginx has."""
     end = data.find(b"\r\n")
     if end < 0:
         return INCOMPLETE
@@ -207,7 +208,7 @@ READERS: t.Dict[str, t.Callable[..., t.Optional[StubRequest]]] = {
 
 
 def answer(request: StubRequest, status: int, headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:
-    """An answer to a request in its protocol; a body only where the request takes one."""
+    """Write an answer to a request in its protocol; a body only where the request takes one."""
     if request.protocol == "memcached":
         key = request.uri.encode("latin-1")
         return b"END\r\n" if status >= 400 else b"VALUE %b 0 %d\r\n%b\r\nEND\r\n" % (key, len(body), body)  # noqa: PLR2004
@@ -232,7 +233,7 @@ def answer(request: StubRequest, status: int, headers: t.Sequence[t.Sequence[str
 
 
 def with_type(fields: Headers, kind: str = "text/plain") -> Headers:
-    """The fields with a Content-Type, if there is none."""
+    """Return the fields with a Content-Type added, if there is none."""
     return fields if any(field[0].lower() == "content-type" for field in fields) else [*fields, ["content-type", kind]]
 
 

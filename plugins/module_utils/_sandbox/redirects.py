@@ -5,62 +5,66 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which request a client sends next when it is redirected, and whether that one is still ours to answer. No I/O."""
+"""The request that a client sends next when it is redirected, if it stays with these servers. No I/O."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import typing as t
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
-Probe = t.Dict[str, t.Any]
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Headers, ListenSocket, Probe
+
 _REDIRECTS = {301, 302, 303, 307, 308}
 _FORWARDED = "x-forwarded-proto"
 _PORTS = {"http": 80, "https": 443}
+#: The edge where none is declared.
+_AUTOMATIC = EdgeEntry(names=["*"], to=80, headers=[["X-Forwarded-Proto", "https"]])
 #: A redirect chain longer than this is given up, as clients do (browsers after 20).
 MOST_HOPS = 20
 
 
-def url_of(probe: t.Mapping[str, t.Any]) -> str:
-    """The URL as the client knows it: behind an edge that ends TLS, X-Forwarded-Proto tells its scheme."""
-    listen = probe["listen"]
-    forwarded = [value for name, value in probe.get("headers") or () if name.lower() == _FORWARDED]
-    scheme = "https" if listen.get("ssl") else "http"
-    port = int(listen.get("port") or 80)
-    if not listen.get("ssl") and forwarded and forwarded[0] in _PORTS:
+def url_of(probe: Probe) -> str:
+    """Return the URL as the client knows it: behind an edge that ends TLS, X-Forwarded-Proto has its scheme."""
+    listen = probe.listen
+    forwarded = [value for name, value in probe.headers if name.lower() == _FORWARDED]
+    scheme = "https" if listen.ssl else "http"
+    port = listen.port or 80
+    if not listen.ssl and forwarded and forwarded[0] in _PORTS:
         port = _PORTS[forwarded[0]] if port == _PORTS[scheme] or forwarded[0] != scheme else port
         scheme = forwarded[0]
-    host = probe.get("host") or probe.get("sni") or "localhost"
+    host = probe.host or probe.sni or "localhost"
     if port != _PORTS[scheme] and not re.search(r":\d+$", host):
         host += f":{port}"
-    target = str(probe["target"])
-    return f"{scheme}://{host}{target}" if target.startswith("/") else f"{scheme}://{host}/"
+    return f"{scheme}://{host}{probe.target}" if probe.target.startswith("/") else f"{scheme}://{host}/"
 
 
 def next_probe(
     probe: Probe,
-    outcome: t.Mapping[str, t.Any],
-    listens: t.Sequence[t.Mapping[str, t.Any]],
-    edge: t.Sequence[t.Mapping[str, t.Any]],
+    outcome: ProbeOutcome,
+    listens: t.Sequence[ListenSocket],
+    edge: t.Sequence[EdgeEntry],
     names: t.Optional[ServerNames] = None,
 ) -> t.Union[Probe, str, None]:
-    """What follows on an outcome.
+    """Return the probe that follows a redirect.
 
     Args:
-        probe: the request.
+        probe: the request that was redirected.
         outcome: what came of it.
-        listens: the listeners of both configurations.
-        edge: where https of a name without a TLS listener goes; an automatic entry holds when there is none.
-        names: those of the servers; hosts beyond them and the edge's are somebody else's. None: all are ours.
+        listens: the sockets of both configurations.
+        edge: proxies that https of a name without a TLS socket goes to; an automatic entry holds when there is none.
+        names: of the servers; hosts beyond them and the edge's are external. None: no host is external.
 
     Returns:
-        The next probe, "external" when it leaves these servers, None when the outcome is no redirect.
+        The next probe, "external" when it leaves these servers, None when the answer is no redirect.
     """
-    if outcome.get("status") not in _REDIRECTS or not outcome.get("location"):
+    if outcome.status not in _REDIRECTS or not outcome.location:
         return None
     try:
-        parts = urlsplit(urljoin(url_of(probe), str(outcome["location"]).replace(" ", "%20")))
+        parts = urlsplit(urljoin(url_of(probe), outcome.location.replace(" ", "%20")))
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return "external"
@@ -68,43 +72,53 @@ def next_probe(
         return "external"
     port = port or _PORTS[parts.scheme]
     same = host == (urlsplit(url_of(probe)).hostname or "")
-    ours = names is None or host in names or any(is_named(host, entry["names"]) for entry in edge)
-    if not same and not ours:
+    served = names is None or host in names or any(is_named(host, entry.names) for entry in edge)
+    arrival = _arrival(probe, host, port, listens, edge, secure=parts.scheme == "https") if same or served else None
+    if arrival is None:
         return "external"
-    secure = parts.scheme == "https"
-    listen = _listener(probe["listen"], listens, port, secure=secure, host=host)
-    headers = [pair for pair in probe.get("headers") or () if pair[0].lower() not in {_FORWARDED, "host"}]
+    listen, headers = arrival
+    again = outcome.status in {307, 308} or probe.method in {"GET", "HEAD"}
+    return replace(
+        probe,
+        listen=listen,
+        sni=host if listen.ssl else None,
+        host=host if port == _PORTS[parts.scheme] else f"{host}:{port}",
+        target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        headers=headers,
+        method=probe.method if again else "GET",
+        body=probe.body if again else "",
+    )
+
+
+def _arrival(
+    probe: Probe,
+    host: str,
+    port: int,
+    listens: t.Sequence[ListenSocket],
+    edge: t.Sequence[EdgeEntry],
+    *,
+    secure: bool,
+) -> t.Optional[t.Tuple[ListenSocket, Headers]]:
+    # The socket that gets the next request, and its header fields.
+    listen = _listener(probe.listen, listens, port, secure=secure, host=host)
+    headers = [pair for pair in probe.headers if pair[0].lower() not in {_FORWARDED, "host"}]
     if listen is None and secure:
-        entry = next((entry for entry in edge if is_named(host, entry["names"])), None)
+        entry = next((entry for entry in edge if is_named(host, entry.names)), None)
         if entry is None and edge:
-            return "external"
-        entry = entry or {"to": 80, "headers": [["X-Forwarded-Proto", "https"]]}
-        listen = _listener(probe["listen"], listens, int(entry["to"]), secure=False, host=host)
-        set_here = {str(name).lower() for name, _value in entry.get("headers") or ()}
-        headers = [pair for pair in headers if pair[0].lower() not in set_here]
-        headers += [list(pair) for pair in entry.get("headers") or ()]
-    elif not secure and len(headers) < len(probe.get("headers") or ()):
+            return None
+        entry = entry or _AUTOMATIC
+        listen = _listener(probe.listen, listens, entry.to, secure=False, host=host)
+        set_here = {name.lower() for name, _value in entry.headers}
+        headers = [pair for pair in headers if pair[0].lower() not in set_here] + [list(pair) for pair in entry.headers]
+    elif not secure and len(headers) < len(probe.headers):
         headers.append(["X-Forwarded-Proto", "http"])
-    if listen is None:
-        return "external"
-    again = outcome["status"] in {307, 308} or probe["method"] in {"GET", "HEAD"}
-    netloc = host if port == _PORTS[parts.scheme] else f"{host}:{port}"
-    return {
-        **probe,
-        "listen": dict(listen),
-        "sni": host if listen.get("ssl") else None,
-        "host": netloc,
-        "target": (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-        "headers": headers,
-        "method": probe["method"] if again else "GET",
-        "body": probe.get("body") or "" if again else "",
-    }
+    return None if listen is None else (listen, headers)
 
 
 class ServerNames:
-    """Names as in `server_name`; whether a host is one of them takes the same time for ten and for ten thousand.
+    """Names as in `server_name`; a look-up takes the same time for ten and for ten thousand of them.
 
-    Exact, `*.x`, `.x`, `x.*` or `~regex` (ngx_http_server_names). A regular expression that Python cannot read has no host.
+    Exact, `*.x`, `.x`, `x.*` or `~regex` (ngx_http_server_names). A regular expression that Python cannot read matches no host.
     """
 
     def __init__(self, names: t.Iterable[str] = ()) -> None:
@@ -115,7 +129,7 @@ class ServerNames:
         self.update(names)
 
     def update(self, names: t.Iterable[str]) -> None:
-        """Adds names."""
+        """Add names."""
         for name in names:
             lower = name.lower()
             if lower.startswith("~"):
@@ -141,26 +155,26 @@ class ServerNames:
 
 
 def is_named(host: str, names: t.Iterable[str]) -> bool:
-    """Whether a host is one of some server names."""
+    """Tell whether a host is one of some server names."""
     return host in ServerNames(names)
 
 
 def _listener(
-    now: t.Mapping[str, t.Any], listens: t.Iterable[t.Mapping[str, t.Any]], port: int, *, secure: bool, host: str
-) -> t.Optional[t.Mapping[str, t.Any]]:
+    now: ListenSocket, listens: t.Iterable[ListenSocket], port: int, *, secure: bool, host: str
+) -> t.Optional[ListenSocket]:
     # The one where this client would arrive: at its address if it listens there, else one of the same family.
     found = [
         listen
         for listen in listens
-        if int(listen.get("port") or 0) == port
-        and bool(listen.get("ssl")) == secure
-        and not str(listen["address"]).startswith("unix:")
-        and (not secure or not listen.get("names") or is_named(host, listen["names"]))
+        if listen.port == port
+        and listen.ssl == secure
+        and not listen.address.startswith("unix:")
+        and (not secure or not listen.names or is_named(host, listen.names))
     ]
-    v6 = ":" in str(now["address"])
+    v6 = ":" in now.address
 
-    def rank(listen: t.Mapping[str, t.Any]) -> t.Tuple[bool, bool, bool]:
-        address = str(listen["address"])
-        return address != now["address"], (":" in address) != v6, address not in {"0.0.0.0", "::"}  # noqa: S104
+    def rank(listen: ListenSocket) -> t.Tuple[bool, bool, bool]:
+        address = listen.address
+        return address != now.address, (":" in address) != v6, address not in {"0.0.0.0", "::"}  # noqa: S104
 
     return min(found, key=rank, default=None)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a world needs to know of a configuration before nginx starts: found by its shape, not by parsing.
+"""Addresses, ports and paths that a world needs before nginx starts: found by their shape, not by parsing.
 
 A guess too many costs a socket or an empty folder; nothing here decides an outcome.
 """
@@ -18,7 +18,7 @@ import typing as t
 
 _LARGEST = 4 << 20  # bytes of one configuration file
 _COMMENT = re.compile(r"(?m)(?:^|(?<=[\s;{}]))#.*$")
-# Each begins with what is literal in it: that is what makes a search through megabytes quick.
+# Each begins with literal text: that makes a search through megabytes quick.
 _PORT = re.compile(r":(\d{1,5})\b")
 _LISTEN = re.compile(r"listen\s+[\"']?(\[[0-9a-fA-F:.]+\]|[\d.]+|unix:[^\s;\"']+)(?::\d+)?[\"']?[\s;]")
 _RESOLVER = re.compile(r"resolver\s+([^;]+);")
@@ -50,13 +50,13 @@ class Scan:
         tree: the folder.
 
     Attributes:
-        ports: those that an upstream may have.
+        ports: numbers that an upstream may have.
         listens: literal listen addresses, `unix:` ones with the prefix.
         resolvers: addresses and ports of DNS servers.
         unix: paths of unix sockets, upstreams' and nginx's own; with variables in them, as written.
         files: directive (or its end) -> its paths as written, in the order of the files and lines.
-        names: what `server_name` names.
-        words: what else was found: "reuseport", "daemon off".
+        names: of `server_name`.
+        words: "reuseport" and "daemon off", where they occur.
         several: an upstream has several servers.
         user: the accounts named by `user`.
     """
@@ -85,7 +85,7 @@ class Scan:
         self.user = [name for names in _USER.findall(text) for name in names if name]
 
     def paths(self, *endings: str) -> t.List[str]:
-        """The literal paths of the directives that end so."""
+        """Return the literal paths of the directives with these endings."""
         return [
             path
             for directive, paths in self.files.items()

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The stub upstreams: one epoll loop that answers every connection that nginx opens, and remembers what it was asked."""
+"""The stub upstreams: they answer every connection that nginx opens, and record its requests."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ import socket
 import ssl
 import struct
 import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import UpstreamRequest
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import StubAnswer
 
 from . import dns, http2
 from .event_loop import EventLoop
@@ -28,7 +31,7 @@ _EVERYWHERE = ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SO
 _RESET = struct.pack("ii", 1, 0)  # struct linger: close with RST
 _BACKLOG = 512
 _BODY = b"ok\n"
-_NOTHING: t.Mapping[str, t.Any] = {}
+_USUAL = StubAnswer(status=200)
 _BODY_WAIT = 0.1  # seconds for a body that the head announces
 #: Makes nginx keep the answer out of its caches, and is not passed on: ngx_http_upstream.c, hidden headers.
 _UNCACHED = ["X-Accel-Expires", "0"]
@@ -38,13 +41,13 @@ class Stub:
     """All stub upstreams of one world.
 
     Args:
-        loop: what calls it.
+        loop: the loop that calls it.
         names: the DNS stub's memory.
         context: for connections that begin with a TLS handshake.
 
     Attributes:
         seen: the requests since it was last emptied, as in an outcome's `upstreams`.
-        answers: those of the probe that is under way.
+        answers: of the probe that is under way.
         busy: connections that are in the middle of a request.
     """
 
@@ -52,14 +55,14 @@ class Stub:
         self.loop = loop
         self.names = names
         self.context = context
-        self.seen: t.List[t.Dict[str, t.Any]] = []
-        self.answers: t.Sequence[t.Mapping[str, t.Any]] = ()
+        self.seen: t.List[UpstreamRequest] = []
+        self.answers: t.Sequence[StubAnswer] = ()
         self.busy: t.Set[_Connection] = set()
         self.connections = 0
         self._listeners: t.Dict[t.Any, socket.socket] = {}
 
     def listen(self, sock: socket.socket, address: t.Any, *, device: bytes = b"") -> bool:
-        """Serves an address; False where something else does."""
+        """Serve an address; return False where something else does."""
         try:
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,20 +81,20 @@ class Stub:
         return True
 
     def serve_at(self, networks: Networks, address: str, port: int) -> bool:
-        """Serves a port that nginx connected to: everywhere in the world, or at one address of nginx's own network."""
+        """Serve a port that nginx connected to: everywhere in the world, or at one address of nginx's own network."""
         if address not in networks.local and not is_loopback(address):
             return self.listen(socket.socket(*_EVERYWHERE[networks.ipv6]), (_ANY[networks.ipv6], port))
         return self.listen(networks.socket_inside(family(address)), (address, port), device=b"lo")
 
     def serve_inside(self, networks: Networks, port: int) -> None:
-        """Serves a port of nginx's own network for nginx alone, where it does not listen itself."""
+        """Serve a port of nginx's own network for nginx alone, where it does not listen itself."""
         kind, everywhere = _EVERYWHERE[networks.ipv6][0], _ANY[networks.ipv6]
         if not self.listen(networks.socket_inside(kind), (everywhere, port), device=b"lo"):
             for address in ("127.0.0.1", "::1")[: 1 + networks.ipv6]:
                 self.serve_at(networks, address, port)
 
     def serve_names(self, sock: socket.socket, port: int, *, device: bytes = b"") -> bool:
-        """Serves DNS at a port."""
+        """Serve DNS at a port."""
         try:
             dns.listen(sock, port, device=device)
         except OSError:
@@ -114,23 +117,23 @@ class Stub:
                 address = address[7:] if address.startswith("::ffff:") else address
             _Connection(self, sock, address, port)
 
-    def choose(self, host: str, address: str, port: int, authority: str) -> t.Mapping[str, t.Any]:
-        """What the probe wants this upstream to answer: an answer for it, else one for `*`, else nothing special."""
+    def choose(self, host: str, address: str, port: int, authority: str) -> StubAnswer:
+        """Return the probe's answer for this upstream, else its answer for `*`, else the usual one."""
         if not self.answers:
-            return _NOTHING
+            return _USUAL
         names = {address, f"{address}:{port}", host, f"{host}:{port}", authority}
-        general: t.Mapping[str, t.Any] = {}
+        general = None
         for entry in self.answers:
-            wanted = str(entry.get("upstream", "*")).rpartition("://")[2]
+            wanted = entry.upstream.rpartition("://")[2]
             if wanted in names:
                 return entry
             if wanted == "*":
                 general = general or entry
-        return general
+        return general or _USUAL
 
 
 class _Connection:
-    # One connection of nginx's.
+    # One connection that nginx opened.
 
     def __init__(self, stub: Stub, sock: socket.socket, address: str, port: int) -> None:
         self._stub = stub
@@ -148,8 +151,8 @@ class _Connection:
         self._closing = False
         self._number = sock.fileno()
         self._registered = False
-        stub.busy.add(self)  # it connected: it will ask
-        if stub.choose(self._host, address, port, "").get("down"):
+        stub.busy.add(self)  # it connected: a request will come
+        if stub.choose(self._host, address, port, "").down:
             self._refuse()
             return
         self._ready()  # the request may be there already
@@ -165,7 +168,7 @@ class _Connection:
         self.close()
 
     def close(self) -> None:
-        """Ends the connection."""
+        """End the connection."""
         self._stub.busy.discard(self)
         self._stub.loop.closing(self._number)
         self._sock.close()
@@ -220,7 +223,7 @@ class _Connection:
         return plain
 
     def _go_on(self, waiting: bytes) -> None:
-        # The body that a subrequest announces never comes: what it asks is in its head.
+        # The body that a subrequest announces never comes: its request is in its head.
         if self._data is waiting and self._sock.fileno() >= 0:
             self._serve(impatient=True)
 
@@ -235,7 +238,7 @@ class _Connection:
                 return
             reader = READERS.get(self._protocol)
             if reader is None:
-                # Nothing that a stub speaks: what counts is that nginx connected.
+                # No stub speaks this: what counts is that nginx connected.
                 self._record("unknown", None, None)
                 self.close()
                 return
@@ -262,24 +265,24 @@ class _Connection:
     def _respond(self, request: StubRequest) -> None:
         authority = next((value for name, value in request.headers if name.lower() == "host"), "")
         wanted = self._stub.choose(self._host, self._address, self._port, authority)
-        status = int(wanted.get("status") or 200)
+        status = wanted.status
         protocol = "https" if self._secure and request.protocol == "http" else request.protocol
-        if wanted.get("down"):
+        if wanted.down:
             self._refuse()
             return
         self._record(protocol, request, status)
-        headers = [list(map(str, pair)) for pair in wanted.get("headers") or ()]
+        headers = list(wanted.headers)
         if not any(name.lower() == _UNCACHED[0].lower() for name, _value in headers):
             headers.append(_UNCACHED)
-        body = str(wanted["body"]).encode("utf-8") if wanted.get("body") else _BODY
+        body = wanted.body.encode("utf-8") or _BODY
         data = (self._h2.answer if self._h2 else answer)(request, status, headers, body)
 
         def send() -> None:
             self._closing = not request.keep
             self._send(data)
 
-        if wanted.get("delay"):
-            self._stub.loop.later(float(wanted["delay"]), send)
+        if wanted.delay:
+            self._stub.loop.later(wanted.delay, send)
         else:
             send()
 
@@ -288,16 +291,16 @@ class _Connection:
         place = self._address if unix else f"{self._address}:{self._port}"
         host = f"[{self._host}]" if ":" in self._host and not unix else self._host
         self._stub.seen.append(
-            {
-                "target": f"{protocol}://{host}" + ("" if unix else f":{self._port}"),
-                "protocol": protocol,
-                "address": place if unix or ":" not in self._address else f"[{self._address}]:{self._port}",
-                "method": request.method if request else "",
-                "uri": request.uri if request else "",
-                "headers": request.headers if request else [],
-                "params": request.params if request else {},
-                "status": status,
-            }
+            UpstreamRequest(
+                target=f"{protocol}://{host}" + ("" if unix else f":{self._port}"),
+                protocol=protocol,
+                address=place if unix or ":" not in self._address else f"[{self._address}]:{self._port}",
+                method=request.method if request else "",
+                uri=request.uri if request else "",
+                headers=request.headers if request else [],
+                params=request.params if request else {},
+                status=status,
+            )
         )
 
     def _send(self, data: bytes) -> None:

@@ -16,14 +16,13 @@ from difflib import unified_diff
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import Unit
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.oracle import ASPECTS
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import (
     FoundCauses,
-    PatchedFile,
     SearchAnswer,
     SearchJob,
     SearchRequest,
 )
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.oracle import ASPECTS
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.formatting import outcome_line, request_line
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.redaction import text as redacted
@@ -206,7 +205,7 @@ class Search:
         """Return the message for the host."""
         return SearchJob(
             sources={"before": self.before.spec, "after": self.after.spec},
-            files=[decode(PatchedFile, file) for file in self.edits.files],
+            files=self.edits.files,
             units=[_nested(unit) for unit in self.edits.units],
             requests=[SearchRequest(each.probe, each.aspects) for each in self.wanted],
             listens=listens_of(self.before.loaded, self.after.loaded),

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import SearchAnswer
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchAnswer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import Unit
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.patch import File, Part, apply
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.patch import apply
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import Part, PatchedFile
 
 from .outline import Outline, Statement, outline
 
@@ -66,7 +67,7 @@ class Edits:
     """All changes between two trees. `files` holds the files that differ, as `patch` reads them."""
 
     changes: dict[int, SingleChange] = field(default_factory=dict)
-    files: list[File] = field(default_factory=list)
+    files: list[PatchedFile] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
 
     def apply(self, before: Mapping[str, bytes], ids: t.Container[int]) -> dict[str, bytes]:
@@ -75,9 +76,9 @@ class Edits:
         for file in self.files:
             content = apply(file, ids)
             if content is None:
-                tree.pop(file["path"], None)
+                tree.pop(file.path, None)
             else:
-                tree[file["path"]] = content
+                tree[file.path] = content
         return tree
 
 
@@ -145,7 +146,7 @@ class _Differ:
         self._add_file(new, ["+", change.id], [["=", after[new].decode("latin-1")]], [_unit(change.id)])
 
     def _add_file(self, path: str, only: list[t.Any] | None, parts: list[Part], units: list[Unit]) -> None:
-        self.made.files.append({"path": path, "only": only, "parts": _merged(parts)})
+        self.made.files.append(PatchedFile(path, only, _merged(parts)))
         self.made.units.extend(units)
 
     # Statements

@@ -15,11 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import (
-    FolderEntry,
-    RouteCheckAnswer,
-    RouteCheckJob,
-)
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckAnswer, RouteCheckJob
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldResult

@@ -18,7 +18,7 @@ from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import unpack_bytes
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import Dump, ReadAnswer, ReadJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import Dump, ReadAnswer, ReadJob
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff.secrets import counterparts
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations

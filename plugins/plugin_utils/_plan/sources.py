@@ -24,7 +24,7 @@ from fnmatch import fnmatch
 from functools import partial
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry, FolderSpec
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
     Config,
     ConfigError,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.facts import directives, dumped_files, scan
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.nginx_tokens import directives
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.facts import scan
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import parse_build
 
 BUILD = parse_build("nginx", "nginx version: nginx/1.22.1\nconfigure arguments: --prefix=/p --pid-path=/run/nginx.pid")
@@ -103,10 +104,6 @@ def test_auto_and_a_single_process() -> None:
     facts = scan(b"worker_processes auto; master_process off;", BUILD)
     assert facts.worker_processes is None
     assert not facts.master_process
-
-
-def test_dumped_files() -> None:
-    assert dumped_files(b"# configuration file /a b:\nx;\n# configuration file /c:\n") == ["/a b", "/c"]
 
 
 @given(st.binary(max_size=300))

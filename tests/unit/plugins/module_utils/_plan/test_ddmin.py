@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -21,13 +21,19 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import 
     BisectError,
     Counted,
     Unit,
-    ddmin,
     search,
 )
 
 Test = Callable[[list[int]], str]
 
 SIZES = st.integers(1, 40)
+
+
+def ddmin(changes: Sequence[int], test: Test) -> list[int]:
+    """Search over units of one change each."""
+    units = [Unit(frozenset([number])) for number in range(len(changes))]
+    found = search(units, lambda ids: test([changes[number] for number in sorted(ids)]))
+    return [changes[number] for number in found.ids]
 
 
 @st.composite

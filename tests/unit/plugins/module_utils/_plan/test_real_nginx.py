@@ -15,8 +15,10 @@ import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import BisectError
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec, SearchAnswer
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import hunt
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry, FolderSpec
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.host import HostOptions
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchAnswer, SearchJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import search_worlds
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import FailingRequest, Search
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.requests import request_of
@@ -52,11 +54,9 @@ def search(before: Files, after: Files, *urls: str) -> dict[str, t.Any]:
     one, other = side(before), side(after)
     wanted = [FailingRequest(request_of({"url": url}, one, other)) for url in urls]
     made = Search(one, other, wanted)
-    params = {
-        "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",
-        "timeout": 120, "fs": None, "limit": 300,
-    }  # fmt: skip
-    return made.result(decode(SearchAnswer, hunt(params, encode(made.job())))).to_json()
+    options = HostOptions("/etc/nginx", store="/nowhere", timeout=120, limit=300)
+    job = decode(SearchJob, encode(made.job()))
+    return made.result(decode(SearchAnswer, encode(search_worlds(options, job)))).to_json()
 
 
 def guilty(number: int, text: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry, FolderSpec
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.trees import TreeError, Trees, write
 
 ID, TREE = "r-0123456789ab", "tree-0123456789ab"
@@ -37,8 +38,8 @@ def trees(tmp_path: Path) -> Iterator[Trees]:
     assert not os.path.exists(made.work)
 
 
-def entry(path: str, text: str = "x", kind: str = "file") -> list[t.Any]:
-    return [path, kind, None, base64.b64encode(text.encode()).decode() if kind == "file" else text]
+def entry(path: str, text: str = "x", kind: str = "file") -> FolderEntry:
+    return FolderEntry(path, kind, None, base64.b64encode(text.encode()).decode() if kind == "file" else text)
 
 
 def read(folder: str) -> dict[str, str]:
@@ -46,13 +47,13 @@ def read(folder: str) -> dict[str, str]:
 
 
 def test_live_and_a_release_are_shown_in_place(trees: Trees, tmp_path: Path) -> None:
-    assert trees.folder({"kind": "live"}) == str(tmp_path / "live")
-    assert trees.folder({"kind": "release", "id": ID}) == str(tmp_path / "store" / "releases" / ID / TREE)
+    assert trees.folder(FolderSpec("live")) == str(tmp_path / "live")
+    assert trees.folder(FolderSpec("release", ID)) == str(tmp_path / "store" / "releases" / ID / TREE)
 
 
 @pytest.mark.parametrize("over", [None, "live", "owned"])
 def test_files_lie_over_what_they_should(trees: Trees, over: str | None, tmp_path: Path) -> None:
-    made = read(trees.folder({"kind": "files", "entries": [entry("new.conf")], "over": over}))
+    made = read(trees.folder(FolderSpec("files", entries=[entry("new.conf")], over=over)))
     there = {"conf.d/mine.conf": "mine", "conf.d/theirs.conf": "theirs"}
     kept = {None: {}, "live": there, "owned": {"conf.d/theirs.conf": "theirs"}}[over]
     assert made == {"new.conf": "x", **kept}
@@ -62,14 +63,14 @@ def test_files_lie_over_what_they_should(trees: Trees, over: str | None, tmp_pat
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "", "a//b", "./x", "conf.d/.."])
 def test_a_path_that_leaves_the_folder_is_refused(trees: Trees, path: str) -> None:
     with pytest.raises(TreeError):
-        trees.folder({"kind": "files", "entries": [entry(path)], "over": None})
+        trees.folder(FolderSpec("files", entries=[entry(path)], over=None))
 
 
 def test_nothing_is_written_through_a_link(trees: Trees, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     with pytest.raises(TreeError, match="leaves the configuration folder"):
-        trees.folder({"kind": "files", "entries": [entry("l", str(outside), "link"), entry("l/x")], "over": None})
+        trees.folder(FolderSpec("files", entries=[entry("l", str(outside), "link"), entry("l/x")], over=None))
     assert list(outside.iterdir()) == []
 
 
@@ -85,23 +86,23 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("release", ["r-", "../../etc", "r-0123456789ab/..", "r-ffffffffffff", None, 7])
 def test_a_release_that_is_none_is_refused(trees: Trees, release: t.Any) -> None:
     with pytest.raises(TreeError):
-        trees.folder({"kind": "release", "id": release})
+        trees.folder(FolderSpec("release", release))
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"folder": "../../../live"}'])
 def test_a_damaged_manifest_is_said(trees: Trees, tmp_path: Path, manifest: str) -> None:
     (tmp_path / "store" / "releases" / ID / "manifest.json").write_text(manifest)
     with pytest.raises(TreeError):
-        trees.folder({"kind": "release", "id": ID})
+        trees.folder(FolderSpec("release", ID))
 
 
 def test_without_a_live_folder_there_is_nothing_to_compare(tmp_path: Path) -> None:
     with contextlib.closing(Trees(str(tmp_path / "gone"), str(tmp_path))) as made:
         with pytest.raises(TreeError, match="no live configuration"):
-            made.folder({"kind": "live"})
+            made.folder(FolderSpec("live"))
         assert os.stat(made.work).st_mode & 0o777 == 0o700
 
 
 def test_a_broken_payload_is_said(trees: Trees) -> None:
     with pytest.raises(TreeError, match="cannot be read"):
-        trees.folder({"kind": "files", "entries": [["a", "file", None, "!!"]], "over": None})
+        trees.folder(FolderSpec("files", entries=[["a", "file", None, "!!"]], over=None))

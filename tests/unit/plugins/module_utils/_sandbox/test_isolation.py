@@ -23,8 +23,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 
 pytestmark = [pytest.mark.root, pytest.mark.nginx]
 ROOT = Path(__file__).resolve().parents[5]
@@ -32,22 +34,26 @@ SETUP = f"""
 import sys; sys.path[:0] = [{str(ROOT / "tests/unit")!r}]; import conftest, json, os
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 job = json.loads(sys.argv[1])
+probes = [decode(Probe, each) for each in job["probes"]]
 """
 RUN = (
     SETUP
-    + "with World(Instance(**job['instance']), user=job['user']) as w: print(json.dumps(w.probe(job['probes'])))\n"
+    + "with World(Instance(**job['instance']), user=job['user']) as w:\n"
+    + "    print(json.dumps([encode(each) for each in w.probe(probes)]))\n"
 )
 SEVERAL = SETUP + (
-    "from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import run_worlds\n"
+    "from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.worlds import WorldSettings, WorldSpec, run_worlds\n"
     "print(os.getpid(), flush=True)\n"
-    "job.update(worlds=[{'name': 'a'}, {'name': 'b'}], probes=job['probes'] * 200000)\n"
-    "run_worlds(job)\n"
+    "settings = WorldSettings(user=job['user'])\n"
+    "run_worlds(Instance(**job['instance']), [WorldSpec('a'), WorldSpec('b')], probes * 200000, settings)\n"
 )
 HANG = SETUP + (
     "world = World(Instance(**job['instance']), user=job['user'])\n"
     "print(open(f'/proc/{world._child}/task/{world._child}/children').read().strip(), flush=True)\n"
-    "world.probe(job['probes'] * 200000)\n"
+    "world.probe(probes * 200000)\n"
 )
 WAYS = {"root": {}, "nobody": {"user": 65534, "group": 65534, "extra_groups": []}, "user namespace": {}}
 
@@ -279,7 +285,7 @@ def test_nothing_can_be_reached_from_outside(folder: Path) -> None:
         number = free.getsockname()[1]
     write(folder / "etc", f"server {{ listen {number}; listen unix:{folder}/n.sock; return 204; }}")
     with World(Instance(str(folder / "etc"))) as world:
-        assert world.probe([probe(number=number)])[0]["status"] == 204
+        assert world.probe([decode(Probe, probe(number=number))])[0].status == 204
         assert not listening(number)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", number), 1)
@@ -340,7 +346,7 @@ def test_folders_at_the_top_are_the_worlds_own(folder: Path, how: str) -> None:
     assert answer["errors"] == ['open() "/failsafe-docroot/x" failed (2: No such file or directory)']
     with World(Instance(str(folder / "etc")), user=how != "root") as world:
         assert world.create_files(["/failsafe-docroot/x"]) == []
-        assert world.probe([probe("/x")])[0]["status"] == 200
+        assert world.probe([decode(Probe, probe("/x"))])[0].status == 200
     assert sorted(os.listdir("/")) == before
 
 

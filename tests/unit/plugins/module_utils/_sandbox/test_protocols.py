@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox import http2, protocols
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.client import Http1Answer
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.protocols import UnreadableError
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
 
 
 def fastcgi(kind: int, content: bytes, padding: int = 0) -> bytes:
@@ -161,11 +162,8 @@ def test_what_is_encoded_can_be_decoded(fields: list[tuple[str, str]]) -> None:
 
 
 def test_large_requests_and_bodies_are_split_into_frames() -> None:
-    listen = {"ssl": False}
-    headers = [["X-A", "v" * 40000]]
-    data = http2.request_bytes(
-        {"method": "POST", "target": "/", "host": "x", "listen": listen, "headers": headers, "body": "b" * 40000}
-    )
+    probe = Probe("p", ListenSocket("::"), method="POST", host="x", headers=[["X-A", "v" * 40000]], body="b" * 40000)
+    data = http2.request_bytes(probe)
     service = http2.Http2Service()
     (request,) = service.feed(data[len(http2.PREFACE) :])
     assert ["x-a", "v" * 40000] in request.headers

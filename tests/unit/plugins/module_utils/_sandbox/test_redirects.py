@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 
@@ -14,27 +15,31 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.redirects 
     next_probe,
     url_of,
 )
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 
-HTTP = {"address": "0.0.0.0", "port": 80, "ssl": False}
-HTTP6 = {"address": "::", "port": 80, "ssl": False}
-TLS = {"address": "0.0.0.0", "port": 443, "ssl": True}
-OTHER = {"address": "192.0.2.10", "port": 8080, "ssl": False}
-
-
-def probe(**other: t.Any) -> dict[str, t.Any]:
-    base = {"listen": HTTP, "sni": None, "method": "GET", "target": "/a/b?x", "host": "www.example.com", "headers": []}
-    return {**base, "body": "", **other}
+HTTP = ListenSocket("0.0.0.0", 80)
+HTTP6 = ListenSocket("::", 80)
+TLS = ListenSocket("0.0.0.0", 443, ssl=True)
+OTHER = ListenSocket("192.0.2.10", 8080)
 
 
-def step(location: str | None, listens: list[t.Any], status: int = 301, edge: t.Any = (), **other: t.Any) -> t.Any:
+def probe(**other: t.Any) -> Probe:
+    base = Probe("p", HTTP, target="/a/b?x", host="www.example.com")
+    return replace(base, **other)
+
+
+def step(
+    location: str | None, listens: list[ListenSocket], status: int = 301, edge: t.Any = (), **other: t.Any
+) -> t.Any:
     names = other.pop("names", None)
     known = None if names is None else ServerNames(names)
-    return next_probe(probe(**other), {"status": status, "location": location}, listens, edge, known)
+    return next_probe(probe(**other), ProbeOutcome("p", status, location=location), listens, edge, known)
 
 
 @pytest.mark.parametrize(("status", "location"), [(200, "/x"), (301, None), (304, "/x"), (401, "/x"), (None, None)])
 def test_what_is_no_redirect(status: int | None, location: str | None) -> None:
-    assert next_probe(probe(), {"status": status, "location": location}, [HTTP], []) is None
+    assert next_probe(probe(), ProbeOutcome("p", status, location=location), [HTTP], []) is None
 
 
 @pytest.mark.parametrize(
@@ -80,20 +85,20 @@ def test_names_beyond_ours_are_external() -> None:
 
 def test_tls_ended_in_front() -> None:
     automatic = step("https://www.example.com/x", [HTTP])
-    assert automatic["listen"] == HTTP
-    assert automatic["headers"] == [["X-Forwarded-Proto", "https"]]
+    assert automatic.listen == HTTP
+    assert automatic.headers == [["X-Forwarded-Proto", "https"]]
     assert url_of(automatic) == "https://www.example.com/x"
-    edge = [{"names": ["*.example.com"], "to": 8080, "headers": [["X-Scheme", "https"]]}]
-    assert step("https://www.example.com/x", [HTTP, OTHER], edge=edge)["headers"] == [["X-Scheme", "https"]]
-    assert step("https://www.example.com/x", [HTTP, OTHER], edge=edge)["listen"] == OTHER
+    edge = [EdgeEntry(["*.example.com"], 8080, [["X-Scheme", "https"]])]
+    assert step("https://www.example.com/x", [HTTP, OTHER], edge=edge).headers == [["X-Scheme", "https"]]
+    assert step("https://www.example.com/x", [HTTP, OTHER], edge=edge).listen == OTHER
     assert step("https://other.test/x", [HTTP, OTHER], edge=edge) == "external"
     direct = step("https://www.example.com/x", [HTTP, TLS], headers=[["X-Forwarded-Proto", "https"], ["Accept", "a"]])
-    assert (direct["sni"], direct["headers"]) == ("www.example.com", [["Accept", "a"]])
+    assert (direct.sni, direct.headers) == ("www.example.com", [["Accept", "a"]])
 
 
 def test_back_to_http_through_the_same_edge() -> None:
     back = step("http://www.example.com/x", [HTTP], headers=[["X-Forwarded-Proto", "https"]])
-    assert back["headers"] == [["X-Forwarded-Proto", "http"]]
+    assert back.headers == [["X-Forwarded-Proto", "http"]]
 
 
 @pytest.mark.parametrize(
@@ -108,14 +113,14 @@ def test_back_to_http_through_the_same_edge() -> None:
 )
 def test_methods_after_a_redirect(status: int, method: str, after: str, body: str) -> None:
     following = step("/x", [HTTP], status=status, method=method, body="k")
-    assert (following["method"], following["body"]) == (after, body)
+    assert (following.method, following.body) == (after, body)
 
 
 def test_listeners_where_the_client_would_arrive() -> None:
-    own = {**OTHER, "port": 80}
-    assert step("/x", [HTTP6, HTTP, own], listen=own)["listen"] == own
-    assert step("/x", [HTTP6, HTTP, own])["listen"] == HTTP
-    assert step("/x", [HTTP, HTTP6], listen=HTTP6)["listen"] == HTTP6
+    own = replace(OTHER, port=80)
+    assert step("/x", [HTTP6, HTTP, own], listen=own).listen == own
+    assert step("/x", [HTTP6, HTTP, own]).listen == HTTP
+    assert step("/x", [HTTP, HTTP6], listen=HTTP6).listen == HTTP6
     assert step("http://www.example.com:81/", [HTTP]) == "external"
-    named = {**TLS, "names": ["other.test"]}
-    assert step("https://www.example.com/", [HTTP, named])["listen"] == HTTP
+    named = replace(TLS, names=["other.test"])
+    assert step("https://www.example.com/", [HTTP, named]).listen == HTTP

@@ -27,19 +27,19 @@ def test_answers_of_nginx_itself(site: Site) -> None:
     hello, gone, closed, file, old, loop, head, own = site.run(
         *map(probe, ["/", "/gone", "/closed", "/file", "/old", "/loop"]), probe("/", method="HEAD"), probe("/h")
     )
-    assert (hello["status"], hello["closed"], hello["body_length"], hello["errors"]) == (200, None, 6, [])
-    assert hello["body_digest"] == "5891b5b522d5"
-    assert gone["status"] == 410
-    assert (closed["status"], closed["closed"]) == (None, "closed")
-    assert (file["status"], file["errors"]) == (
+    assert (hello.status, hello.closed, hello.body_length, hello.errors) == (200, None, 6, [])
+    assert hello.body_digest == "5891b5b522d5"
+    assert gone.status == 410
+    assert (closed.status, closed.closed) == (None, "closed")
+    assert (file.status, file.errors) == (
         404,
         ['open() "/nonexistent/file" failed (2: No such file or directory)'],
     )
-    assert (old["status"], old["location"], old["chain"]) == (302, "http://www.example.com/new", None)
-    assert loop["status"] == 500
-    assert loop["errors"] == ['rewrite or internal redirection cycle while processing "/loop/x"']
-    assert (head["status"], head["body_length"]) == (200, 0)
-    assert ["X-A", "b"] in own["headers"]
+    assert (old.status, old.location, old.chain) == (302, "http://www.example.com/new", None)
+    assert loop.status == 500
+    assert loop.errors == ['rewrite or internal redirection cycle while processing "/loop/x"']
+    assert (head.status, head.body_length) == (200, 0)
+    assert ["X-A", "b"] in own.headers
 
 
 def test_requests_are_sent_as_they_are(site: Site) -> None:
@@ -54,9 +54,9 @@ def test_requests_are_sent_as_they_are(site: Site) -> None:
         probe("/raw", version="1.0"),
     )
     assert upstream(posted) == ("http://10.1.2.3:80", "http", "POST", "/a%2Fb?x=1&y=%20", 200)
-    headers = dict(posted["upstreams"][0]["headers"])
+    headers = dict(posted.upstreams[0].headers)
     assert (headers["X-Saw"], headers["Content-Length"], headers["Host"]) == ("https", "3", "10.1.2.3")
-    assert (hostless["status"], hostless["body_length"]) == (200, len("default []"))
+    assert (hostless.status, hostless.body_length) == (200, len("default []"))
     assert upstream(old)[3] == "/raw"
 
 
@@ -82,20 +82,20 @@ def test_every_kind_of_upstream(site: Site) -> None:
         text = (site.config / "nginx.conf").read_text()
         (site.config / "nginx.conf").write_text(text.replace(" ipv4=off ipv6=on", ""))
     got = dict(zip(kinds, site.run(*(probe(f"/{kind}?q") for kind in kinds)), strict=True))
-    assert {kind: outcome["status"] for kind, outcome in got.items() if kind != "self"} == dict.fromkeys(
+    assert {kind: outcome.status for kind, outcome in got.items() if kind != "self"} == dict.fromkeys(
         [kind for kind in kinds if kind != "self"], 200
     )
     assert upstream(got["http"])[:4] == ("http://users.internal:8080", "http", "GET", "/v1?q")
     assert upstream(got["peers"])[0] == "http://app1.internal:8080"
     assert upstream(got["https"])[:2] == ("https://secure.internal:443", "https")
     assert upstream(got["fastcgi"])[:4] == ("fastcgi://unix:/run/php/php.sock", "fastcgi", "GET", "/fastcgi?q")
-    assert got["fastcgi"]["upstreams"][0]["params"]["QUERY_STRING"] == "q"
-    assert got["fastcgi"]["upstreams"][0]["address"] == "unix:/run/php/php.sock"
+    assert got["fastcgi"].upstreams[0].params["QUERY_STRING"] == "q"
+    assert got["fastcgi"].upstreams[0].address == "unix:/run/php/php.sock"
     assert upstream(got["uwsgi"])[:2] == ("uwsgi://127.0.0.1:9001", "uwsgi")
     assert upstream(got["scgi"])[:2] == ("scgi://[2001:db8:9::9]:9002", "scgi")
     assert upstream(got["memcached"])[:4] == ("memcached://cache.internal:11211", "memcached", "get", "k1")
     assert upstream(got["resolved"])[0] == "http://dyn.example:81"
-    assert (got["self"]["status"], got["self"]["upstreams"]) == (204, [])
+    assert (got["self"].status, got["self"].upstreams) == (204, [])
     assert upstream(got["keep"])[0] == "http://10.0.0.1:8085"
 
 
@@ -119,14 +119,14 @@ def test_what_upstreams_answer(site: Site) -> None:
         ),
         probe("/accel", answers=[{"upstream": "*", "body": "12345"}]),
     )
-    assert (denied["status"], [seen["status"] for seen in denied["upstreams"]]) == (401, [401])
-    assert (passed["status"], [seen["status"] for seen in passed["upstreams"]]) == (503, [200, 503])
-    assert (caught["status"], caught["body_length"]) == (200, 4)
-    assert slow["status"] == 504
-    assert slow["errors"][0].startswith("upstream timed out")
-    assert (accel["status"], accel["body_length"]) == (200, 5)
-    assert teapot["status"] == 418
-    assert body["body_length"] == 5
+    assert (denied.status, [seen.status for seen in denied.upstreams]) == (401, [401])
+    assert (passed.status, [seen.status for seen in passed.upstreams]) == (503, [200, 503])
+    assert (caught.status, caught.body_length) == (200, 4)
+    assert slow.status == 504
+    assert slow.errors[0].startswith("upstream timed out")
+    assert (accel.status, accel.body_length) == (200, 5)
+    assert teapot.status == 418
+    assert body.body_length == 5
 
 
 def test_a_peer_that_was_down_is_up_for_the_next_probe(site: Site) -> None:
@@ -139,10 +139,10 @@ def test_a_peer_that_was_down_is_up_for_the_next_probe(site: Site) -> None:
     outcomes = site.run(
         probe(), probe(answers=down), probe(), probe(), probe(answers=down), probe(), probe(answers=one), probe()
     )
-    assert [outcome["status"] for outcome in outcomes] == [200, 502, 200, 200, 502, 200, 200, 200]
-    assert [seen["status"] for seen in outcomes[6]["upstreams"]] in ([None, 200], [200])
-    assert len(outcomes[1]["upstreams"]) == 2
-    assert not outcomes[2]["errors"]
+    assert [outcome.status for outcome in outcomes] == [200, 502, 200, 200, 502, 200, 200, 200]
+    assert [seen.status for seen in outcomes[6].upstreams] in ([None, 200], [200])
+    assert len(outcomes[1].upstreams) == 2
+    assert not outcomes[2].errors
 
 
 def test_a_peer_that_failed_where_warnings_are_not_logged(site: Site) -> None:
@@ -152,7 +152,7 @@ def test_a_peer_that_failed_where_warnings_are_not_logged(site: Site) -> None:
     )
     one = [{"upstream": "a.internal", "down": True}]
     failed, after = site.run(probe(answers=one), probe())
-    assert [seen["status"] for seen in failed["upstreams"]] == [None, 200]
+    assert [seen.status for seen in failed.upstreams] == [None, 200]
     assert upstream(after)[0] == "http://a.internal:1"
 
 
@@ -162,7 +162,7 @@ def test_limits_do_not_reach_the_next_probe(site: Site) -> None:
         "server { listen 80; location / { limit_req zone=one; root /nonexistent; error_page 404 =200 /ok; }"
         ' location = /ok { return 200 "ok"; } }'
     )
-    assert [outcome["status"] for outcome in site.run(*[probe("/x")] * 4)] == [200] * 4
+    assert [outcome.status for outcome in site.run(*[probe("/x")] * 4)] == [200] * 4
 
 
 def test_a_posted_body_and_the_subrequest_before_it(site: Site) -> None:
@@ -173,8 +173,8 @@ def test_a_posted_body_and_the_subrequest_before_it(site: Site) -> None:
         " location = /scgi-auth { include scgi_params; scgi_pass auth.internal:9; } }"
     )
     for outcome in site.run(probe(method="POST", body="k=v"), probe("/scgi", method="POST", body="k=v")):
-        assert outcome["status"] == 200
-        assert [seen["target"].partition("://")[2] for seen in outcome["upstreams"]][1] == "app.internal:80"
+        assert outcome.status == 200
+        assert [seen.target.partition("://")[2] for seen in outcome.upstreams][1] == "app.internal:80"
 
 
 def test_an_upstream_whose_port_no_file_names(site: Site) -> None:
@@ -185,7 +185,7 @@ def test_an_upstream_whose_port_no_file_names(site: Site) -> None:
     )
     named, inside = site.run(probe("/?p=a&q=0"), probe("/in?p=a&q=2"))
     assert upstream(named)[0] == "http://app.internal:9001"
-    assert (upstream(inside)[0], inside["errors"]) == ("http://127.0.0.1:9021", [])
+    assert (upstream(inside)[0], inside.errors) == ("http://127.0.0.1:9021", [])
 
 
 def test_background_requests_belong_to_their_probe(site: Site) -> None:
@@ -194,7 +194,7 @@ def test_background_requests_belong_to_their_probe(site: Site) -> None:
         " location /m { internal; proxy_pass http://copy.internal; } }"
     )
     for outcome in site.run(*[probe("/x")] * 20):
-        assert sorted(seen["target"] for seen in outcome["upstreams"]) == [
+        assert sorted(seen.target for seen in outcome.upstreams) == [
             "http://app.internal:80",
             "http://copy.internal:80",
         ]
@@ -213,4 +213,4 @@ def test_one_of_many_workers_answers_all(site: Site) -> None:
 def test_the_options_of_a_running_master(site: Site) -> None:
     site.write("server { listen 80; return 204; }")
     instance = {"config_dir": str(site.config), "globals_": "daemon off; worker_rlimit_nofile 4096"}
-    assert site.run(probe(), instance=instance)[0]["status"] == 204
+    assert site.run(probe(), instance=instance)[0].status == 204

@@ -6,62 +6,59 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import shutil
 import subprocess
 import tempfile
-import zlib
 from pathlib import Path
 
 import pytest
-from world_site import HTTP, ROOT, Site, probe
+from world_site import HTTP, ROOT, Site, outcomes_of, probe, run_job
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import unpack
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import (
-    SandboxError,
-    World,
-    available,
-    missing_files,
-    run_worlds,
-)
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.worlds import missing_files
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFailure
 
 pytestmark = [pytest.mark.root, pytest.mark.nginx]
 
 
 def test_a_refused_tree_is_an_error_in_nginx_words(site: Site) -> None:
     site.write("server { listen 80; nonsense on; }")
-    error = site.result(probe())["error"]
-    assert error == {"kind": "refused", "message": f'unknown directive "nonsense" in {site.config}/nginx.conf:8'}
+    error = site.result(probe()).error
+    assert error == WorldFailure("refused", f'unknown directive "nonsense" in {site.config}/nginx.conf:8')
     site.write("server { listen 80; ssl_certificate nginx.conf; ssl_certificate_key nginx.conf; listen 443 ssl; }")
-    error = site.result(probe())["error"]
-    assert error["kind"] == "refused"
-    assert error["message"].startswith("cannot load certificate")
+    error = site.result(probe()).error
+    assert error is not None
+    assert error.kind == "refused"
+    assert error.message.startswith("cannot load certificate")
 
 
 def test_workers_that_die_at_their_start_are_a_refusal(site: Site) -> None:
     site.write("server { listen 80; }", top="worker_rlimit_core 1; working_directory /nonexistent;")
-    error = site.result(probe())["error"]
-    assert error["kind"] == "refused"
-    assert 'chdir("/nonexistent") failed (2: No such file or directory)' in error["message"]
+    error = site.result(probe()).error
+    assert error is not None
+    assert error.kind == "refused"
+    assert 'chdir("/nonexistent") failed (2: No such file or directory)' in error.message
 
 
 def test_daemon_off_and_a_single_process(site: Site) -> None:
     site.write("server { listen 80; return 204; }", top="daemon off;")
-    assert site.run(probe())[0]["status"] == 204
+    assert site.run(probe())[0].status == 204
     site.write("server { listen 80; return 204; }", top="daemon off; master_process off;")
-    assert site.run(probe())[0]["status"] == 204
+    assert site.run(probe())[0].status == 204
     site.write("server { listen 80; return 204; }", top="worker_processes 4;")
-    assert [outcome["status"] for outcome in site.run(*[probe()] * 20)] == [204] * 20
+    assert [outcome.status for outcome in site.run(*[probe()] * 20)] == [204] * 20
 
 
 def test_files_of_the_second_world(site: Site) -> None:
     site.write(f"server {{ listen 80; root {site.folder}/www; location /x {{ expires 1h; }} }}")
     first = site.run(probe("/x/page.html"), world={"second": True})
-    assert first[0]["status"] == 404
+    assert first[0].status == 404
     assert missing_files(first) == [f"{site.folder}/www/x/page.html"]
-    assert (site.second[0]["status"], dict(site.second[0]["headers"])["Cache-Control"]) == (200, "max-age=3600")
+    assert (site.second[0].status, dict(site.second[0].headers)["Cache-Control"]) == (200, "max-age=3600")
     assert not (site.folder / "www").exists()
 
 
@@ -69,19 +66,17 @@ def test_files_that_are_replaced_in_the_world_only(site: Site) -> None:
     outside = site.folder / "outside.conf"
     outside.write_text("return 200 host;")
     site.write(f"server {{ listen 80; include {outside}; }}")
-    content = base64.b64encode(b"return 201 world;").decode()
-    assert site.run(probe(), world={"replaced": {str(outside): content}})[0]["status"] == 201
-    assert (site.run(probe())[0]["status"], outside.read_text()) == (200, "return 200 host;")
+    assert site.run(probe(), world={"replaced": {str(outside): "return 201 world;"}})[0].status == 201
+    assert (site.run(probe())[0].status, outside.read_text()) == (200, "return 200 host;")
 
 
-def test_outcomes_of_some_fields_and_packed(site: Site) -> None:
+def test_traces_are_kept_alone_and_redirects_are_not_followed_for_them(site: Site) -> None:
     site.write(f"server {{ listen 80; root {site.folder}/www; location /r {{ return 301 /s; }} }}")
     asked = [probe("/r", follow=True), probe("/x")]
-    job = site.job(asked, packed=True, world={"fields": ["id", "status"], "second": True})
-    world = run_worlds(job)["worlds"]["x"]
-    found = [json.loads(zlib.decompress(base64.b64decode(part))) for part in (*world["outcomes"], *world["second"])]
-    assert found == [[{"id": "/r", "status": 301}, {"id": "/x", "status": 404}], [{"id": "/x", "status": 200}]]
-    assert world["asked_again"] == [1]
+    world = run_job(site.job(asked, world={"traced": True, "second": True}))["x"]
+    found = [unpack(part) for part in [*(world.outcomes or []), *(world.second or [])]]
+    assert found == [[{"id": "/r", "trace": []}, {"id": "/x", "trace": []}], [{"id": "/x", "trace": []}]]
+    assert world.asked_again == [1]
 
 
 def test_an_empty_file_system(site: Site) -> None:
@@ -92,7 +87,7 @@ def test_an_empty_file_system(site: Site) -> None:
         f"server {{ listen 80; root {site.folder}/www; access_log /var/log/of-mine/access.log; }}",
         top="error_log /var/log/of-mine/error.log; pid /run/of-mine/nginx.pid;".replace("pid", "lock_file", 1),
     )
-    assert site.run(probe("/x"), fs="empty")[0]["status"] == 404
+    assert site.run(probe("/x"), fs="empty")[0].status == 404
 
 
 def test_errors_of_all_levels_and_places(site: Site) -> None:
@@ -102,7 +97,7 @@ def test_errors_of_all_levels_and_places(site: Site) -> None:
         top="error_log /dev/null crit;".replace("error_log", "error_log", 1),
     )
     for outcome in site.run(probe("/x"), probe("/x", listen={**HTTP, "port": 81})):
-        assert outcome["errors"] == ['open() "/nonexistent/x" failed (2: No such file or directory)']
+        assert outcome.errors == ['open() "/nonexistent/x" failed (2: No such file or directory)']
 
 
 def test_the_trace_of_an_instrumented_tree(site: Site) -> None:
@@ -115,8 +110,8 @@ def test_the_trace_of_an_instrumented_tree(site: Site) -> None:
         ' location @two { set $failsafe_trace "${failsafe_trace}l2,"; access_log /run/failsafe-trace.log failsafe_two;'
         ' return 200 ""; } }'
     )
-    for outcome in site.run(probe("/a"), probe("/b"), world={"trace": True}):
-        assert outcome["trace"] == ["s1", "l1", "s1", "l2"] or outcome["trace"] == ["s1", "l1", "l2"]
+    for outcome in site.run(probe("/a"), probe("/b"), world={"traced": True}):
+        assert outcome.trace in (["s1", "l1", "s1", "l2"], ["s1", "l1", "l2"])
 
 
 def test_many_worlds_at_once_and_the_same_every_time(site: Site) -> None:
@@ -126,11 +121,11 @@ def test_many_worlds_at_once_and_the_same_every_time(site: Site) -> None:
     )
     job = site.job([probe("/"), probe("/f")] * 20)
     job["worlds"] = [{"name": str(number), "tree": str(site.config)} for number in range(4)]
-    results = [run_worlds(job)["worlds"] for _unused in range(2)]
-    outcomes = [result["outcomes"] for worlds in results for result in worlds.values()]
+    results = [run_job(job) for _unused in range(2)]
+    outcomes = [outcomes_of(result.outcomes or []) for worlds in results for result in worlds.values()]
     for outcome in outcomes:
         for each in outcome:
-            each["headers"] = [pair for pair in each["headers"] if pair[0] != "Date"]
+            each.headers = [pair for pair in each.headers if pair[0] != "Date"]
     assert all(outcome == outcomes[0] for outcome in outcomes)
 
 
@@ -186,7 +181,7 @@ def test_a_candidate_in_a_folder_that_only_its_owner_may_enter(site: Site) -> No
     (private / "tree").chmod(0o700)
     (outcome,) = site.run(probe(headers=[["Authorization", "Basic bWU6eA=="]]), world={"tree": str(private / "tree")})
     shutil.rmtree(private)
-    assert (outcome["status"], outcome["errors"]) == (
+    assert (outcome.status, outcome.errors) == (
         404,
         [f'"{_prefix()}/tree/index.html" is not found (2: No such file or directory)'],
     )

@@ -37,13 +37,13 @@ def test_addresses_and_clients(site: Site) -> None:
         probe(listen={**HTTP, "port": 81}),
         probe(listen={**own, "port": 80}),
     )
-    headers = [dict(outcome["headers"]) for outcome in outcomes]
-    assert [outcome["status"] for outcome in outcomes] == [403, 200, 403, 200, 403, 200, 403, 200, 200, None, 403]
+    headers = [dict(outcome.headers) for outcome in outcomes]
+    assert [outcome.status for outcome in outcomes] == [403, 200, 403, 200, 403, 200, 403, 200, 200, None, 403]
     assert (headers[1]["X-Zone"], headers[1]["X-Client"]) == ("office", "203.0.113.7")
     assert (headers[3]["X-Zone"], headers[3]["X-Client"]) == ("six", "2001:db8:7::1")
     assert (headers[7]["X-At"], headers[8]["X-At"]) == ("10.20.30.40", "2001:db8:20::40")
-    assert outcomes[9]["closed"] == "refused"
-    assert outcomes[0]["errors"] == ["access forbidden by rule"]
+    assert outcomes[9].closed == "refused"
+    assert outcomes[0].errors == ["access forbidden by rule"]
 
 
 def test_tls_with_names_and_missing_certificates(site: Site) -> None:
@@ -61,12 +61,12 @@ def test_tls_with_names_and_missing_certificates(site: Site) -> None:
         probe(listen=TLS, sni="no.example.com", host="no.example.com"),
         probe(listen={**TLS, "ssl": False}, sni=None),
     )
-    assert (named["status"], named["body_length"], dict(named["headers"])["X-Name"]) == (200, 3, "www.example.com")
-    assert (other["status"], other["body_length"]) == (200, 1)
-    assert rejected["closed"] == "tls: tlsv1 unrecognized name"
-    assert plain["status"] == 400
+    assert (named.status, named.body_length, dict(named.headers)["X-Name"]) == (200, 3, "www.example.com")
+    assert (other.status, other.body_length) == (200, 1)
+    assert rejected.closed == "tls: tlsv1 unrecognized name"
+    assert plain.status == 400
     names = {str(site.config / "tls" / name) for name in ("default.pem", "default.key", "www.pem", "w.key")}
-    assert set(site.facts["certificates"]) == names
+    assert set(site.facts.certificates) == names
 
 
 def test_a_certificate_whose_key_is_missing_and_one_from_an_include_elsewhere(site: Site) -> None:
@@ -94,8 +94,8 @@ def test_a_certificate_whose_key_is_missing_and_one_from_an_include_elsewhere(si
         "server { listen 444 ssl; ssl_certificate c.pem; ssl_certificate_key gone.key; return 204; }"
     )
     got = site.run(probe(listen=TLS), probe(listen={**TLS, "port": 444}))
-    assert [outcome["status"] for outcome in got] == [204, 204]
-    assert {Path(path).name for path in site.facts["certificates"]} == {"c.pem", "gone.key", "o.pem", "o.key", "dh.pem"}
+    assert [outcome.status for outcome in got] == [204, 204]
+    assert {Path(path).name for path in site.facts.certificates} == {"c.pem", "gone.key", "o.pem", "o.key", "dh.pem"}
 
 
 def test_proxy_protocol_and_unix_listeners(site: Site) -> None:
@@ -107,11 +107,11 @@ def test_proxy_protocol_and_unix_listeners(site: Site) -> None:
     proxied, secure, local = site.run(
         probe(listen={**HTTP, "proxy_protocol": True}, client="203.0.113.7"),
         probe(listen={**TLS, "proxy_protocol": True}),
-        probe(listen={**HTTP, "address": f"unix:{site.folder}/n.sock", "port": None}),
+        probe(listen={**HTTP, "address": f"unix:{site.folder}/n.sock", "port": 0}),
     )
-    assert dict(proxied["headers"])["X-Client"] == "203.0.113.7"
-    assert secure["status"] == 204
-    assert dict(local["headers"])["X-At"] == f"unix:{site.folder}/n.sock"
+    assert dict(proxied.headers)["X-Client"] == "203.0.113.7"
+    assert secure.status == 204
+    assert dict(local.headers)["X-At"] == f"unix:{site.folder}/n.sock"
 
 
 def test_redirects_are_followed_in_the_world(site: Site) -> None:
@@ -127,15 +127,15 @@ def test_redirects_are_followed_in_the_world(site: Site) -> None:
         probe("/1", host="long.example.com", follow=True),
         listens=listens,
     )
-    assert (home["status"], home["chain"]) == (301, "final")
-    assert [(step["url"], step["status"]) for step in home["hops"]] == [
+    assert (home.status, home.chain) == (301, "final")
+    assert [(step.url, step.status) for step in home.hops] == [
         ("http://www.example.com/", 301),
         ("https://www.example.com/", 200),
     ]
-    assert [step["status"] for step in hop["hops"]] == [301, 302, 301, 200]
-    assert out["chain"] == "external"
-    assert again["chain"] == "loop"
-    assert endless["chain"] == "too-long"
+    assert [step.status for step in hop.hops] == [301, 302, 301, 200]
+    assert out.chain == "external"
+    assert again.chain == "loop"
+    assert endless.chain == "too-long"
 
 
 def test_http2(site: Site) -> None:
@@ -156,14 +156,14 @@ def test_http2(site: Site) -> None:
         probe(listen={**TLS, "port": 8443}, version="2"),
         probe(listen=tls),
     )
-    assert (moved["status"], moved["location"]) == (301, "https://www.example.com/new")
-    assert ["x-p", "HTTP/2.0 " + "b" * 300 + " www.example.com"] in moved["headers"]
-    assert (posted["status"], posted["body_length"], upstream(posted)[2:4]) == (200, 3, ("POST", "/p?x"))
-    assert (head["status"], head["body_length"]) == (200, 0)
-    assert (closed["status"], closed["closed"]) in {(None, "reset"), (None, "closed")}
-    assert (clear["status"], clear["body_length"], ["x-p", "HTTP/2.0"] in clear["headers"]) == (200, 3, True)
-    assert not_offered["closed"]
-    assert ["X-P", "HTTP/1.1  www.example.com"] in old["headers"]
+    assert (moved.status, moved.location) == (301, "https://www.example.com/new")
+    assert ["x-p", "HTTP/2.0 " + "b" * 300 + " www.example.com"] in moved.headers
+    assert (posted.status, posted.body_length, upstream(posted)[2:4]) == (200, 3, ("POST", "/p?x"))
+    assert (head.status, head.body_length) == (200, 0)
+    assert (closed.status, closed.closed) in {(None, "reset"), (None, "closed")}
+    assert (clear.status, clear.body_length, ["x-p", "HTTP/2.0"] in clear.headers) == (200, 3, True)
+    assert not_offered.closed
+    assert ["X-P", "HTTP/1.1  www.example.com"] in old.headers
 
 
 def test_grpc(site: Site) -> None:
@@ -184,7 +184,7 @@ def test_grpc(site: Site) -> None:
         probe("/s/Get", listen={**TLS, "http2": True}, version="2", method="POST", body="\0" * 5, headers=headers),
         probe("/x", listen={**TLS, "http2": True}, answers=[{"upstream": "users.internal", "status": 503}]),
     )
-    assert (plain["status"], plain["body_length"]) == (200, 5)
+    assert (plain.status, plain.body_length) == (200, 5)
     assert upstream(plain) == ("grpc://users.internal:50051", "grpc", "POST", "/users.Users/Get", 200)
     assert upstream(secure)[:2] == ("grpc://secure.internal:443", "grpc")
-    assert down["status"] == 503
+    assert down.status == 503

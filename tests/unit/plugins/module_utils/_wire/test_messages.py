@@ -15,24 +15,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan import jobs
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan import folders, jobs, search_jobs
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire import outcomes, probes, worlds
 
 MESSAGES = [
     kind
-    for module in (probes, outcomes, worlds, jobs)
+    for module in (probes, outcomes, worlds, folders, jobs, search_jobs)
     for kind in vars(module).values()
     if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__
 ]
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> jobs.FolderEntry:
+def entries(draw: st.DrawFn) -> folders.FolderEntry:
     kind = draw(st.sampled_from(["file", "directory", "link"]))
-    return jobs.FolderEntry(draw(st.text()), kind, draw(st.none() | st.integers()), draw(st.none() | st.text()))
+    return folders.FolderEntry(draw(st.text()), kind, draw(st.none() | st.integers()), draw(st.none() | st.text()))
 
 
-st.register_type_strategy(jobs.FolderEntry, entries())
+st.register_type_strategy(folders.FolderEntry, entries())
 st.register_type_strategy(object, st.integers() | st.text())
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 
@@ -88,6 +88,6 @@ def test_a_generated_probe_is_written_as_hosts_know_it() -> None:
 )
 def test_a_wrong_entry_of_a_folder_is_refused(entry: t.Any, words: str) -> None:
     with pytest.raises(FieldError) as caught:
-        decode(jobs.FolderSpec, {"kind": "files", "entries": [["x", "directory", None, None], entry]})
+        decode(folders.FolderSpec, {"kind": "files", "entries": [["x", "directory", None, None], entry]})
     assert caught.value.path == "entries[1]"
     assert words in caught.value.reason

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
@@ -100,9 +99,13 @@ class Check:
         self.runs += 1
         folder = tree(self.folder / str(self.runs), files)
         with World(
-            self.instance, folder, listens=[encode(listen) for listen in plan.listens], fs="empty", trace=trace
+            self.instance,
+            folder,
+            listens=plan.listens,
+            fs="empty",
+            trace=trace,
         ) as world:
-            return [decode(ProbeOutcome, each) for each in world.probe([encode(probe) for probe in plan.probes])]
+            return world.probe(plan.probes)
 
 
 @pytest.fixture

@@ -20,9 +20,11 @@ from ansible.template import Templar
 from ansible.utils.vars import combine_vars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import run_worlds
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import unpack
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.worlds import WorldSettings, WorldSpec, run_worlds
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
@@ -90,20 +92,19 @@ def run(
     shutil.copytree(config_dir, traced)
     for name, data in marked.items():
         (traced / name).write_bytes(data)
-    job = {
-        "instance": {"config_dir": str(config_dir), **instance},
-        "worlds": [{"name": "plain", "tree": str(config_dir)}, {"name": "traced", "tree": str(traced), "trace": True}],
-        "probes": [encode(probe) for probe in plan.probes],
-        "listens": [encode(listen) for listen in plan.listens],
-        "deadline": 120.0,
-    }
-    worlds = run_worlds(job)["worlds"]
-    assert "error" not in worlds["plain"], worlds
-    assert "error" not in worlds["traced"], worlds
-    plain, instrumented = (
-        [decode(ProbeOutcome, each) for each in worlds[name]["outcomes"]] for name in ("plain", "traced")
+    worlds = run_worlds(
+        Instance(str(config_dir), **instance),
+        [WorldSpec("plain", str(config_dir)), WorldSpec("traced", str(traced), traced=True)],
+        plan.probes,
+        WorldSettings(listens=plan.listens, deadline=120.0),
     )
-    return plain, instrumented, markers
+    assert worlds["plain"].error is None, worlds
+    assert worlds["traced"].error is None, worlds
+    plain, traces = (
+        [decode(kind, each) for part in worlds[name].outcomes or () for each in unpack(part)]
+        for name, kind in (("plain", ProbeOutcome), ("traced", BlockTrace))
+    )
+    return plain, traces, markers
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import typing as t
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderSpec, SearchAnswer
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderSpec
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchAnswer
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import (

@@ -19,7 +19,9 @@ import pytest
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack, unpack
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry, FolderSpec
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.route_check import run
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import RouteCheckReport
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
@@ -30,10 +32,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 TESTS = Path(__file__).resolve().parents[3]
-PARAMS = {
-    "config_dir": "/etc/nginx", "main": "nginx.conf", "binary": None, "prefix": None, "store": "/nowhere",
-    "timeout": 120.0, "fs": None,
-}  # fmt: skip
+OPTIONS = host.HostOptions("/etc/nginx", store="/nowhere", timeout=120.0)
 
 
 def side(http: str, **more: str) -> ConfigSource:
@@ -45,7 +44,8 @@ def side(http: str, **more: str) -> ConfigSource:
 
 def check(before: str, after: str, **more: str) -> RouteCheckReport:
     one = RouteCheck(side(before, **more), side(after, **more))
-    return one.judge(read_answer(unpack(host.pack(host.run(PARAMS, host.unpack(pack(encode(one.job()))))))))
+    job = host.unpack_job(RouteCheckJob, pack(encode(one.job())))
+    return one.judge(read_answer(unpack(host.pack_answer(run(OPTIONS, job)))))
 
 
 BALANCED = """

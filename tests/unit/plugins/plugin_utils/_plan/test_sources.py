@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import FolderEntry, FolderSpec
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry, FolderSpec
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.errors import PlanError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import rendered, source

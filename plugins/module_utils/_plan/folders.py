@@ -1,0 +1,95 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Messages about configuration folders: which ones the host has or makes, and what nginx reads of them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT, FieldError
+
+_ENTRY = 4
+
+
+class FolderEntry(t.NamedTuple):
+    """A file, a folder or a link below a configuration folder; its JSON is a list.
+
+    Attributes:
+        path: relative to the configuration folder; absolute for a file that is replaced elsewhere.
+        kind: `file`, `directory` or `link`.
+        mode: permission bits of a file; None for 0644.
+        content: base64 of a file, the target of a link.
+    """
+
+    path: str
+    kind: str
+    mode: t.Optional[int]
+    content: t.Optional[str]
+
+    @classmethod
+    def from_json(cls, data: object) -> FolderEntry:
+        """Read it.
+
+        Raises:
+            FieldError: it is no entry.
+        """
+        if not isinstance(data, list) or len(data) != _ENTRY:
+            raise FieldError("", "an entry is a list of path, type, mode and content")
+        path, kind, mode, content = data
+        if not isinstance(path, str) or kind not in {"file", "directory", "link"}:
+            raise FieldError("", f"{path!r} is no file, directory or link")
+        if not (mode is None or type(mode) is int) or not (content is None or isinstance(content, str)):
+            raise FieldError("", f"{path!r} has a mode that is no number, or a content that is no text")
+        return cls(path, kind, mode, content)
+
+    def to_json(self) -> t.List[object]:
+        """Write it."""
+        return list(self)
+
+
+@dataclass
+class FolderSpec:
+    """A configuration folder that the host has or makes.
+
+    Attributes:
+        kind: `live`, `release` (with `id`) or `files` (with `entries`).
+        id: of the release.
+        entries: what is in the folder.
+        over: `live`: the entries lie over a copy of the live folder; `owned`: what the confirmed release manages is
+            taken out of that copy first; None: the folder holds nothing else.
+    """
+
+    kind: str
+    id: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    entries: t.Optional[t.List[FolderEntry]] = field(default=None, metadata=LEFT_OUT)
+    over: t.Optional[str] = None
+
+
+@dataclass
+class ReadJob:
+    """Ask the host for the output of `nginx -T` with each folder."""
+
+    sources: t.Dict[str, FolderSpec]
+
+
+@dataclass
+class Dump:
+    """The output of `nginx -T`, packed without JSON, or nginx's reason to refuse the folder."""
+
+    dump: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    refused: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass
+class ReadAnswer:
+    """The dumps by the names of the job's sources, and the nginx that made them."""
+
+    dumps: t.Dict[str, Dump]
+    nginx_version: str
+    modules: t.List[str]

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The host's half of nginx_route_check: the same probes with both configurations, in private worlds."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import decode_bytes
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import available
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.worlds import WorldSettings, WorldSpec, run_worlds
+
+from .host import HostOptions, find_instance, view_of
+from .jobs import RouteCheckAnswer, RouteCheckJob
+from .trees import Trees, write
+
+
+def run(options: HostOptions, job: RouteCheckJob) -> RouteCheckAnswer:
+    """Send the same probes with each source, in worlds that run at the same time.
+
+    Raises:
+        TreeError: a source is not there.
+        NginxError: nginx cannot be run.
+    """
+    instance = find_instance(options, job.sources)
+    reason = available()
+    if reason:
+        return RouteCheckAnswer({}, unavailable=reason)
+    settings = WorldSettings(job.listens, job.edge, options.timeout, view_of(options, job.sources))
+    with contextlib.closing(Trees(options.config_dir, options.store)) as trees:
+        return RouteCheckAnswer(run_worlds(instance, _worlds(job, trees), job.probes, settings))
+
+
+def _worlds(job: RouteCheckJob, trees: Trees) -> t.List[WorldSpec]:
+    worlds = []
+    for name, spec in job.sources.items():
+        folder = trees.folder(spec)
+        worlds.append(WorldSpec(name, folder, second=True))
+        if job.again and name == "before":
+            worlds.append(WorldSpec("again", folder))
+        entries = job.traced.get(name)
+        if entries:
+            copy = trees.copy(folder)
+            write(copy, [entry for entry in entries if not entry.path.startswith("/")])
+            elsewhere = {
+                entry.path: decode_bytes(entry.content or "") for entry in entries if entry.path.startswith("/")
+            }
+            worlds.append(WorldSpec(name + "-traced", copy, second=True, traced=True, replaced=elsewhere))
+    return worlds

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Messages of a search for the changes behind changed outcomes: the job for the host, and its answer."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
+
+from .folders import FolderSpec
+
+#: A list that begins with a sign, see `patch`; or a sign and a change.
+Part = t.List[t.Any]
+
+
+@dataclass
+class SearchRequest:
+    """A probe whose outcome changed, and the aspects of `oracle.ASPECTS` that matter, the weightiest first."""
+
+    probe: Probe
+    aspects: t.List[str]
+
+
+@dataclass
+class PatchedFile:
+    """Two versions of a file in one, see `patch`.
+
+    Attributes:
+        path: below the configuration folder.
+        only: None, or `["+", change]` for a file that exists with the change only, `["-", change]` without it only.
+        parts: of the file, as `patch.apply` reads them.
+    """
+
+    path: str
+    only: t.Optional[t.List[object]]
+    parts: t.List[t.List[object]]
+
+
+@dataclass
+class SearchJob:
+    """Ask the host which changes are behind the changed outcomes of requests.
+
+    Attributes:
+        sources: `before` and `after`.
+        files: the files that differ.
+        units: the changes, nested.
+        listens: sockets of both configurations, for redirects.
+        edge: proxies in front of the servers, for redirects.
+        create: files that every world has.
+        peers: a peer of an upstream -> the name that stands for all peers of it.
+    """
+
+    sources: t.Dict[str, FolderSpec]
+    files: t.List[PatchedFile]
+    units: t.List[object]
+    requests: t.List[SearchRequest]
+    listens: t.List[ListenSocket]
+    edge: t.List[EdgeEntry] = field(default_factory=list)
+    create: t.List[str] = field(default_factory=list)
+    peers: t.Dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class FoundCause:
+    """Changes that break a request together; `complete` is False where fewer of them may do."""
+
+    changes: t.List[int]
+    complete: bool
+
+
+@dataclass
+class FoundCauses:
+    """The result for one request.
+
+    Attributes:
+        aspect: the first in which the outcomes differ; None where they do not.
+        before: the outcome without the changes.
+        after: the outcome with all of them.
+        causes: sets of changes that break it independently of each other.
+        complement: `pass`, `fail` or `unresolved`: the request with the rest of the changes.
+        tests: sets of changes that were tried.
+    """
+
+    aspect: t.Optional[str]
+    before: ProbeOutcome
+    after: ProbeOutcome
+    causes: t.List[FoundCause] = field(default_factory=list)
+    complement: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    tests: t.Optional[int] = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass
+class SearchAnswer:
+    """The results in the order of the job's requests.
+
+    Attributes:
+        others: number (as text) of a change that is a whole file -> its path.
+        worlds: how many were run.
+        unavailable: the reason why this host cannot build any.
+    """
+
+    results: t.List[FoundCauses] = field(default_factory=list)
+    others: t.Dict[str, str] = field(default_factory=dict)
+    worlds: int = 0
+    unavailable: t.Optional[str] = field(default=None, metadata=LEFT_OUT)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Messages between a world's caller and its first process, over a pair of sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldFailure
+
+T = t.TypeVar("T")
+_HEAD = struct.Struct("=I")
+
+
+@dataclass
+class WorldRequest:
+    """Ask the first process to send probes, or to make empty files; one of the two is None."""
+
+    probes: t.Optional[t.List[Probe]] = field(default=None, metadata=LEFT_OUT)
+    create: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass
+class WorldReply:
+    """The answer of the first process.
+
+    Attributes:
+        error: the reason why there is no other answer.
+        facts: of the world, in the first reply, which comes unasked.
+        outcomes: of the probes.
+        notes: sentences about what the probes had to do without.
+        failed: files that could not be made.
+    """
+
+    error: t.Optional[WorldFailure] = field(default=None, metadata=LEFT_OUT)
+    facts: t.Optional[WorldFacts] = field(default=None, metadata=LEFT_OUT)
+    outcomes: t.Optional[t.List[ProbeOutcome]] = field(default=None, metadata=LEFT_OUT)
+    notes: t.List[str] = field(default_factory=list)
+    failed: t.List[str] = field(default_factory=list)
+
+
+class Channel:
+    """One end of the pair."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        """Close this end."""
+        self._sock.close()
+
+    def settimeout(self, seconds: float) -> None:
+        """Let `send` and `receive` raise `socket.timeout` after that time."""
+        self._sock.settimeout(seconds)
+
+    def send(self, message: t.Union[WorldRequest, WorldReply]) -> None:
+        """Write one message."""
+        data = json.dumps(encode(message)).encode("utf-8", "surrogatepass")
+        self._sock.sendall(_HEAD.pack(len(data)) + data)
+
+    def receive(self, kind: t.Type[T]) -> t.Optional[T]:
+        """Read one message; return None at the end.
+
+        Raises:
+            FieldError: it is no message of this kind.
+        """
+        head = self._exactly(_HEAD.size)
+        data = head and self._exactly(_HEAD.unpack(head)[0])
+        return decode(kind, json.loads(data.decode("utf-8", "surrogatepass"))) if data else None
+
+    def _exactly(self, size: int) -> bytes:
+        parts, left = [], size
+        while left:
+            part = self._sock.recv(min(left, 1 << 20))
+            if not part:
+                return b""
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)

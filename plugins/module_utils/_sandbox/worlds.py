@@ -1,0 +1,178 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Several worlds at the same time, each in a process of its own, which are sent the same probes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFailure, WorldResult
+
+from .init import die_with_parent
+from .world import BATCH, World
+
+_MISSING = re.compile(r'^open\(\) "(/[^"]+)" failed \(2: |^"(/[^"]+)" is not found \(2: ')
+
+
+@dataclass
+class WorldSpec:
+    """One of several worlds.
+
+    Attributes:
+        name: the key of its result.
+        tree: the folder shown at the instance's configuration folder; None shows the live one.
+        second: send those probes again that missed a file, with all such files made.
+        traced: the tree is instrumented: outcomes are kept as `BlockTrace`, and redirects are not followed.
+        replaced: absolute path -> content of files that nginx finds there in this world.
+    """
+
+    name: str
+    tree: t.Optional[str] = None
+    second: bool = False
+    traced: bool = False
+    replaced: t.Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class WorldSettings:
+    """The arguments of `World` that several worlds have in common."""
+
+    listens: t.Sequence[ListenSocket] = ()
+    edge: t.Sequence[EdgeEntry] = ()
+    deadline: float = 300.0
+    fs: str = "host"
+    user: t.Optional[bool] = None
+
+
+def run_worlds(
+    instance: Instance,
+    worlds: t.Sequence[WorldSpec],
+    probes: t.Sequence[Probe],
+    settings: t.Optional[WorldSettings] = None,
+) -> t.Dict[str, WorldResult]:
+    """Run the same probes in several worlds at the same time; return their results by the worlds' names.
+
+    A world that does not start, or breaks, has a result with `error`: this never raises for one.
+    """
+    settings = settings or WorldSettings()
+    children = []
+    parent = os.getpid()
+    for spec in worlds:
+        receiver, sender = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                die_with_parent(parent)
+                os.close(receiver)
+                data = json.dumps(encode(_run(instance, spec, probes, settings))).encode("utf-8", "surrogatepass")
+                with open(sender, "wb") as file:
+                    file.write(data)
+            finally:
+                os._exit(0)
+        os.close(sender)
+        children.append((spec.name, child, receiver))
+    results = _gather({receiver: name for name, _child, receiver in children})
+    for _name, child, _receiver in children:
+        os.waitpid(child, 0)
+    return results
+
+
+def missing_files(outcomes: t.Iterable[ProbeOutcome]) -> t.List[str]:
+    """List the files that nginx reported missing in some outcomes, in order: what `create_files` takes."""
+    found: t.Dict[str, None] = {}
+    for outcome in outcomes:
+        for line in outcome.errors:
+            match = _MISSING.match(line)
+            if match:
+                found[match.group(1) or match.group(2)] = None
+    return list(found)
+
+
+def _gather(receivers: t.Dict[int, str]) -> t.Dict[str, WorldResult]:
+    parts: t.Dict[str, t.List[bytes]] = {name: [] for name in receivers.values()}
+    waiting = dict(receivers)
+    while waiting:
+        for handle in select.select(list(waiting), [], [])[0]:
+            data = os.read(handle, 1 << 20)
+            if data:
+                parts[waiting[handle]].append(data)
+            else:
+                os.close(handle)
+                del waiting[handle]
+    return {name: _result(b"".join(chunks)) for name, chunks in parts.items()}
+
+
+def _result(data: bytes) -> WorldResult:
+    if not data:
+        return WorldResult(error=WorldFailure("failed", "the process of this world died"))
+    return decode(WorldResult, json.loads(data.decode("utf-8", "surrogatepass")))
+
+
+def _run(instance: Instance, spec: WorldSpec, probes: t.Sequence[Probe], settings: WorldSettings) -> WorldResult:
+    try:
+        with World(
+            instance,
+            spec.tree,
+            listens=settings.listens,
+            edge=settings.edge,
+            deadline=settings.deadline,
+            fs=settings.fs,
+            user=settings.user,
+            trace=spec.traced,
+            replaced=spec.replaced,
+        ) as world:
+            result = _send(world, probes, spec)
+            result.facts = world.facts
+            return result
+    except SandboxError as error:
+        return WorldResult(error=WorldFailure(error.kind, str(error)))
+    except Exception as error:  # noqa: BLE001 - this process ends here: its caller has to know why
+        return WorldResult(error=WorldFailure("failed", f"{type(error).__name__}: {error}"))
+
+
+def _send(world: World, probes: t.Sequence[Probe], spec: WorldSpec) -> WorldResult:
+    missing: t.Dict[str, None] = {}
+    positions: t.List[int] = []
+    outcomes: t.List[str] = []
+    for start in range(0, len(probes), BATCH):
+        found = world.probe(_sent(probes[start : start + BATCH], spec))
+        for position, outcome in enumerate(found if spec.second else (), start):
+            paths = missing_files([outcome])
+            missing.update(dict.fromkeys(paths))
+            positions += [position] if paths else []
+        outcomes.append(_packed(found, spec))
+    if not positions:
+        return WorldResult(outcomes=outcomes)
+    world.create_files(list(missing))
+    # Only the probes that missed a file get another answer now.
+    second = [
+        _packed(world.probe(_sent([probes[at] for at in positions[start : start + BATCH]], spec)), spec)
+        for start in range(0, len(positions), BATCH)
+    ]
+    return WorldResult(outcomes=outcomes, asked_again=positions, second=second)
+
+
+def _sent(probes: t.Sequence[Probe], spec: WorldSpec) -> t.Sequence[Probe]:
+    return [replace(probe, follow=False) for probe in probes] if spec.traced else probes
+
+
+def _packed(outcomes: t.Iterable[ProbeOutcome], spec: WorldSpec) -> str:
+    if spec.traced:
+        return pack([encode(BlockTrace(outcome.id, outcome.trace)) for outcome in outcomes], level=1)
+    return pack([encode(outcome) for outcome in outcomes], level=1)
