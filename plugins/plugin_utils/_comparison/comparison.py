@@ -112,6 +112,8 @@ def compare(
 
 
 class _Comparison:
+    """The comparison of two sides."""
+
     def __init__(
         self,
         probes: Sequence[Probe],
