@@ -31,7 +31,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.source impo
     find_source,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import progress
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import launch
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import Launch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.default_probes import default_probes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -190,7 +190,7 @@ def _timed(result: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _with_launch(metadata: t.Any, variables: dict[str, t.Any]) -> t.Any:
     """What the journal says of the run, and by whom and from where AWX launched it."""
-    told = launch(variables)
+    told = Launch.from_variables(variables).to_json()
     if not told or not isinstance(metadata or {}, t.Mapping):
         return metadata
     who = {"who": told["user"]} if "user" in told else {}

@@ -40,7 +40,7 @@ from collections.abc import Callable
 from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import view
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import progress_lines
 
 _OURS: t.Final = "failsafe.nginx."
 _COLORS: t.Final = {"good": C.COLOR_OK, "bad": C.COLOR_ERROR}
@@ -75,11 +75,11 @@ class CallbackModule(CallbackBase):
         self._failed: set[str] = set()
         self._ended = False
 
-    def _show(self, mood: view.Mood, text: str) -> None:
-        clock = view.elapsed(time.monotonic() - self._began)
-        self._display.display(f"{clock}  {text}", color=_COLORS.get(mood))
+    def _show(self, tone: progress_lines.Tone, text: str) -> None:
+        clock = progress_lines.elapsed(time.monotonic() - self._began)
+        self._display.display(f"{clock}  {text}", color=_COLORS.get(tone))
 
-    def _of(self, host: str, line: view.Line | None) -> None:
+    def _of(self, host: str, line: progress_lines.Line | None) -> None:
         if line:
             if line[0] == "bad":
                 self._failed.add(host)
@@ -132,16 +132,16 @@ class CallbackModule(CallbackBase):
             self._said(action, host, data)
             return False
         if action == f"{_OURS}nginx_rollout_record":
-            lines = [] if data.get("failed") else view.run(str(task.args.get("event")), data)
+            lines = [] if data.get("failed") else progress_lines.run_lines(str(task.args.get("event")), data)
             for line in lines:
                 self._show(*line)
             self._ended = self._ended or (task.args.get("event") == "finished" and bool(lines))
             return bool(lines)
         if action == f"{_OURS}nginx_release":
             reload = str(task.args.get("reload", True)).lower() not in ("false", "no")
-            self._of(host, view.release(str(task.args.get("state")), reload=reload, result=data))
+            self._of(host, progress_lines.release_line(str(task.args.get("state")), data, reload=reload))
             return True
         if action == f"{_OURS}nginx_route_check":
-            self._of(host, view.route_check(data))
+            self._of(host, progress_lines.route_check_line(data))
             return True
         return False

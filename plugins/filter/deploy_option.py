@@ -46,23 +46,23 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 from jinja2 import Undefined
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
 
 
 def deploy_option(value: t.Any, name: str) -> t.Any:
-    """The value of a variable, see `entry.read`."""
+    """Return the value that a variable was meant to have."""
     try:
-        read = entry.read(name, None if isinstance(value, Undefined) else value)
+        read = variables.read(name, None if isinstance(value, Undefined) else value)
     except RolloutError as error:
         raise AnsibleFilterError(str(error)) from None
-    # What was taken out of a text is no more to be trusted than the text.
+    # The items of a text are no more to be trusted than the text.
     return read if read is value else wrap_var(read)
 
 
 class FilterModule:
-    """The filter under its name."""
+    """The collection of this file's filter, as Ansible asks for it."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
-        """Filter names and their functions."""
+        """Return the filter by its name."""
         return {"deploy_option": deploy_option}

@@ -60,17 +60,17 @@ _value:
 import typing as t
 from collections.abc import Callable, Mapping
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.plan import deploy_plan as plan_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import plan
 
 
-def deploy_plan(hostvars: Mapping[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
-    """The plan over these hosts."""
-    return plan_of(hosts, hostvars)
+def deploy_plan(hostvars: Mapping[str, t.Any], hosts: list[str]) -> dict[str, object]:
+    """Return the plan over these hosts."""
+    return plan.deploy_plan(hosts, hostvars).to_json()
 
 
 class FilterModule:
-    """The filter under its name."""
+    """The collection of this file's filter, as Ansible asks for it."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
-        """Filter names and their functions."""
+        """Return the filter by its name."""
         return {"deploy_plan": deploy_plan}

@@ -71,22 +71,22 @@ from collections.abc import Callable, Mapping
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import drift
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
 
 
 def drift_report(
     hostvars: Mapping[str, t.Any], hosts: list[str], *, policy: str = "fail", diff: bool = False
-) -> dict[str, t.Any]:
-    """The report about these hosts, see `drift.report`."""
+) -> dict[str, object]:
+    """Return the report about these hosts."""
     try:
-        return drift.report(hosts, hostvars, policy=policy, diff=diff)
+        return drift.drift_report(hosts, hostvars, policy=policy, diff=diff).to_json()
     except RolloutError as error:
         raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:
-    """The filter under its name."""
+    """The collection of this file's filter, as Ansible asks for it."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
-        """Filter names and their functions."""
+        """Return the filter by its name."""
         return {"drift_report": drift_report}

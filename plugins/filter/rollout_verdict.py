@@ -88,23 +88,24 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet
 
 
 def rollout_verdict(
     hostvars: Mapping[str, t.Any], hosts: list[str], *, preflight_only: bool = False, max_failures: int | str = 0
-) -> dict[str, t.Any]:
-    """The verdict over these hosts, see `judge_fleet`."""
+) -> dict[str, object]:
+    """Return the verdict over these hosts."""
     try:
-        return judge_fleet(hosts, hostvars, preflight_only=preflight_only, max_failures=max_failures)
+        verdict = judge_fleet(hosts, hostvars, preflight_only=preflight_only, max_failures=max_failures)
     except RolloutError as error:
         raise AnsibleFilterError(str(error)) from None
+    return verdict.to_json()
 
 
 class FilterModule:
-    """The filter under its name."""
+    """The collection of this file's filter, as Ansible asks for it."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
-        """Filter names and their functions."""
+        """Return the filter by its name."""
         return {"rollout_verdict": rollout_verdict}

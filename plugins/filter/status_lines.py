@@ -42,17 +42,17 @@ _value:
 import typing as t
 from collections.abc import Callable, Mapping
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.status import status_lines as lines
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import host_status
 
 
 def status_lines(hostvars: Mapping[str, t.Any], hosts: list[str]) -> list[str]:
-    """The lines for these hosts."""
-    return lines(hosts, hostvars)
+    """Return a line for each of these hosts."""
+    return host_status.status_lines(hosts, hostvars)
 
 
 class FilterModule:
-    """The filter under its name."""
+    """The collection of this file's filter, as Ansible asks for it."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
-        """Filter names and their functions."""
+        """Return the filter by its name."""
         return {"status_lines": status_lines}

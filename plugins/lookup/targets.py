@@ -44,8 +44,8 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.values import is_empty
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.normalisation import is_empty
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.variables import read
 
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Files that are whole at any moment, and for their owner's eyes only."""
+"""Replacing files as a whole, readable by their owner only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def replace(path: Path, text: str) -> None:
-    """Replace the file as a whole, mode 0600, or leave it as it was; folders that are missing are made, mode 0700.
+    """Replace a file as a whole, mode 0600, or leave it as it was. Missing folders are made, mode 0700.
 
     Raises:
         OSError: it cannot be written.

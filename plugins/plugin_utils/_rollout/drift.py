@@ -4,82 +4,98 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""What was changed by hand over a fleet, told from what each host registered. Plain data in, plain data out."""
+"""Changes by hand over a fleet, from what the role registered on each host."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from .options import RolloutError
+from .errors import RolloutError
+from .host_status import DriftedFile, HostStatus, adoption
+from .plain_json import JsonObject
+from .results import Hostvars, registered
 
 #: What a run does about drift.
 POLICIES: t.Final = ("fail", "warn", "adopt")
 
-_STATUS: t.Final = "__nginx_deploy_status"
-_ADOPTED: t.Final = "__nginx_deploy_adopted"
+
+@dataclass(frozen=True)
+class DriftReport:
+    """Hosts whose live files differ from their confirmed release.
+
+    Attributes:
+        ok: whether the policy fails no host, and there are hosts.
+        hosts: host -> `clean`, `drifted`, `adopted` or `unknown`.
+        failed: hosts that the policy fails.
+        text: a summary, a line for each host that is not clean, and its diffs where they were asked for.
+    """
+
+    ok: bool
+    hosts: Mapping[str, str]
+    failed: tuple[str, ...]
+    text: tuple[str, ...]
+
+    def to_json(self) -> JsonObject:
+        """Write it for Ansible."""
+        return {"ok": self.ok, "hosts": dict(self.hosts), "failed": list(self.failed), "text": list(self.text)}
 
 
-def report(
-    hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]], *, policy: str = "fail", diff: bool = False
-) -> dict[str, t.Any]:
-    """Where live files differ from the confirmed release.
+def drift_report(hosts: Iterable[str], hostvars: Hostvars, *, policy: str = "fail", diff: bool = False) -> DriftReport:
+    """Report the drift of hosts.
 
-    Returns:
-        A dictionary with `ok` (bool), `hosts` (host -> `clean`, `drifted`, `adopted` or `unknown`), `failed` (names of
-        hosts that the policy fails) and `text` (a line per host that is not clean, its diffs with `diff`).
+    Args:
+        hosts: their names.
+        hostvars: Ansible's.
+        policy: one of `POLICIES`.
+        diff: whether the text shows the diffs.
 
     Raises:
-        RolloutError: there is no such policy.
-
+        RolloutError: the policy is unknown.
     """
     if policy not in POLICIES:
         raise RolloutError(f"nginx_deploy_drift_policy has to be one of {', '.join(POLICIES)}, not {policy!r}.")
     outcomes: dict[str, str] = {}
     lines: list[str] = []
     for host in hosts:
-        outcome, line = _host(hostvars[host])
-        outcomes[host] = outcome
-        if outcome != "clean":
+        status = HostStatus.from_json(registered(hostvars[host], "status"), "drift")
+        outcomes[host], line = _host(status, hostvars[host])
+        if outcomes[host] != "clean":
             lines.append(f"{host}: {line}")
-            lines.extend(_diffs(hostvars[host]) if diff else ())
+            lines.extend(_diffs(status) if diff else ())
     bad = {"unknown"} if policy == "warn" else {"unknown", "drifted"}
-    failed = [host for host, outcome in outcomes.items() if outcome in bad]
+    failed = tuple(host for host, outcome in outcomes.items() if outcome in bad)
     counts = {name: list(outcomes.values()).count(name) for name in ("clean", "drifted", "adopted", "unknown")}
     head = ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "no host"
-    return {"ok": bool(outcomes) and not failed, "hosts": outcomes, "failed": failed, "text": [head, *lines]}
+    return DriftReport(bool(outcomes) and not failed, outcomes, failed, (head, *lines))
 
 
-def _host(variables: Mapping[str, t.Any]) -> tuple[str, str]:
-    info = variables.get(_STATUS)
-    if not isinstance(info, Mapping) or "drift" not in info:
-        message = str(info.get("msg") or "") if isinstance(info, Mapping) else ""
-        return "unknown", f"unknown: {message or 'the host was not asked'}"
-    adopted = variables.get(_ADOPTED)
-    if not isinstance(adopted, Mapping) or adopted.get("skipped"):
-        adopted = {}
-    if adopted.get("failed") or adopted.get("unreachable"):
-        return "drifted", f"{_paths(info)}; not adopted: {adopted.get('msg') or 'no message'}"
-    if not info["drift"]:
+def _host(status: HostStatus, variables: Mapping[str, object]) -> tuple[str, str]:
+    """Return the outcome of a host, and its line."""
+    if status.problem:
+        return "unknown", f"unknown: {status.problem}"
+    adopted = adoption(variables)
+    if adopted.bad:
+        return "drifted", f"{_paths(status)}; not adopted: {adopted.message}"
+    if not status.drift:
         return "clean", ""
-    if adopted:
-        return "adopted", f"{_paths(info)}; adopted as {adopted.get('release')}"
-    return "drifted", _paths(info)
+    if adopted.ran:
+        return "adopted", f"{_paths(status)}; adopted as {adopted.release}"
+    return "drifted", _paths(status)
 
 
-def _paths(info: Mapping[str, t.Any]) -> str:
-    details = {row["path"]: row for row in info.get("drift_diff") or ()}
-    return "changed by hand: " + ", ".join(f"{path}{_extent(details.get(path))}" for path in info["drift"])
+def _paths(status: HostStatus) -> str:
+    files = status.drifted_files or {}
+    return "changed by hand: " + ", ".join(f"{path}{_extent(files.get(path))}" for path in status.drift)
 
 
-def _extent(row: Mapping[str, t.Any] | None) -> str:
-    if row is None:
+def _extent(file: DriftedFile | None) -> str:
+    if file is None:
         return ""
-    lines = f" +{row['added']} -{row['removed']}" if row.get("added") or row.get("removed") else ""
-    return f" ({row['change']}{lines})"
+    lines = f" +{file.added} -{file.removed}" if file.added or file.removed else ""
+    return f" ({file.change}{lines})"
 
 
-def _diffs(variables: Mapping[str, t.Any]) -> list[str]:
-    info = variables.get(_STATUS) or {}
-    return [line for row in info.get("drift_diff") or () for line in str(row.get("diff") or "").splitlines()]
+def _diffs(status: HostStatus) -> list[str]:
+    return [line for file in (status.drifted_files or {}).values() for line in file.diff.splitlines()]

@@ -4,23 +4,23 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""What a deploy would do, told once for all hosts on which it is the same. Plain data in, plain data out."""
+"""The plan of a deploy: what it would do, told once for all hosts on which it is the same."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from . import approval
+from .approval import Approval, HostPlan
+from .plain_json import JsonObject
+from .results import HostResults, Hostvars, StagedChange
 from .verdict import why_unverified
 
-_STAGED: t.Final = "__nginx_deploy_staged"
-_BEHAVIOUR: t.Final = "__nginx_deploy_behaviour"
 _MOST_FINDINGS: t.Final = 20
 _LINE: t.Final = "\n"
 
-#: What a group of hosts comes to, in the order in which it is told: what needs a look stands last.
+#: What a deploy would do to a group of hosts, in the order of the plan: what needs a look stands last.
 _OUTCOMES: t.Final = {
     "nothing": "nothing to do",
     "change": "would be changed",
@@ -28,7 +28,7 @@ _OUTCOMES: t.Final = {
     "unknown": "no plan",
     "unreachable": "unreachable",
 }
-#: How each of them is counted.
+#: The word by which each of them is counted.
 _COUNTED: t.Final = {
     "nothing": "unchanged",
     "change": "to change",
@@ -36,140 +36,146 @@ _COUNTED: t.Final = {
     "unknown": "without a plan",
     "unreachable": "unreachable",
 }
-_LIVE: t.Final = "/etc/nginx"
-
-Result = Mapping[str, t.Any]
 
 
-class _Told(t.NamedTuple):
-    """What one host registered, and its configuration folder."""
+@dataclass(frozen=True)
+class PlanGroup:
+    """Hosts on which a deploy would do the same."""
 
-    staged: Result
-    behaviour: Result
-    folder: str
+    hosts: tuple[str, ...]
+    outcome: str
+    text: tuple[str, ...]
+
+    def to_json(self) -> JsonObject:
+        """Write it for Ansible."""
+        return {"hosts": list(self.hosts), "outcome": self.outcome, "text": list(self.text)}
 
 
-def deploy_plan(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """The plan over these hosts, from what the role registered on each in check mode.
+@dataclass(frozen=True)
+class DeployPlan:
+    """The plan over all hosts.
 
-    Returns:
-        `groups` (each `hosts`, `outcome` - one of `nothing`, `change`, `refused`, `unknown` (no plan came about) and
-        `unreachable` - and `text`), `refused` (host -> why a deploy would stop there), `approval` (what a deploy compares itself with,
-        see `approval`; None where a host would be refused) and `text` (the lines of all groups).
-
+    Attributes:
+        groups: hosts that are alike.
+        refused: host -> why a deploy would stop there.
+        approval: what a deploy compares itself with; None where a host would be refused.
     """
-    told = {host: _told(hostvars[host]) for host in hosts}
+
+    groups: tuple[PlanGroup, ...]
+    refused: Mapping[str, str]
+    approval: Approval | None
+
+    @property
+    def text(self) -> list[str]:
+        """Return a summary, and the lines of all groups."""
+        return [_summary(self.groups), *(line for group in self.groups for line in ("", *group.text))]
+
+    def to_json(self) -> JsonObject:
+        """Write it for Ansible."""
+        return {
+            "groups": [group.to_json() for group in self.groups],
+            "approval": self.approval.to_json() if self.approval else None,
+            "refused": dict(self.refused),
+            "text": self.text,
+        }
+
+
+def deploy_plan(hosts: Iterable[str], hostvars: Hostvars) -> DeployPlan:
+    """Make the plan over these hosts, from what the role registered on each in check mode."""
+    results = {host: HostResults(hostvars[host]) for host in hosts}
     alike: dict[tuple[str, str], list[str]] = {}
-    for host, each in told.items():
-        alike.setdefault(_kind(each.staged, each.behaviour), []).append(host)
+    for host, each in results.items():
+        alike.setdefault(_likeness(each), []).append(host)
     order = list(_OUTCOMES)
-    groups = [
-        {"hosts": names, "outcome": outcome, "text": list(_lines(names, outcome, told))}
+    groups = tuple(
+        PlanGroup(tuple(names), outcome, tuple(_lines(names, outcome, results)))
         for (outcome, _key), names in sorted(alike.items(), key=lambda item: order.index(item[0][0]))
-    ]
-    clean = all(group["outcome"] in ("change", "nothing") for group in groups)
-    return {
-        "groups": groups,
-        "approval": approval.approval(
-            [approval.HostPlan.of(host, each.staged, each.behaviour) for host, each in told.items()]
-        )
-        if clean and told
-        else None,
-        "refused": {
-            host: f"{_OUTCOMES[outcome]}: {_message(*told[host][:2]).partition(_LINE)[0]} (all of it is in the plan above)"
-            for outcome in ("refused", "unknown", "unreachable")
-            for group in groups
-            if group["outcome"] == outcome
-            for host in group["hosts"]
-        },
-        "text": [_summary(groups), *(line for group in groups for line in ("", *group["text"]))],
-    }
+    )
+    clean = bool(results) and all(group.outcome in ("change", "nothing") for group in groups)
+    plans = [HostPlan.of(host, each) for host, each in results.items()] if clean else []
+    return DeployPlan(groups, dict(_refused(groups, results)), Approval.of(plans) if clean else None)
 
 
-def _summary(groups: list[dict[str, t.Any]]) -> str:
+def _refused(groups: Iterable[PlanGroup], results: Mapping[str, HostResults]) -> Iterator[tuple[str, str]]:
+    for group in groups:
+        if group.outcome in ("refused", "unknown", "unreachable"):
+            for host in group.hosts:
+                reason = _message(results[host]).partition(_LINE)[0]
+                yield host, f"{_OUTCOMES[group.outcome]}: {reason} (all of it is in the plan above)"
+
+
+def _summary(groups: Iterable[PlanGroup]) -> str:
     counts = dict.fromkeys(_OUTCOMES, 0)
     for group in groups:
-        counts[group["outcome"]] += len(group["hosts"])
+        counts[group.outcome] += len(group.hosts)
     number = sum(counts.values())
-    told = ", ".join(f"{count} {_COUNTED[outcome]}" for outcome, count in counts.items() if count)
-    return f"{number} host{'' if number == 1 else 's'}: {told}"
+    parts = ", ".join(f"{count} {_COUNTED[outcome]}" for outcome, count in counts.items() if count)
+    return f"{number} host{'' if number == 1 else 's'}: {parts}"
 
 
-def _told(variables: Mapping[str, t.Any]) -> _Told:
-    folder = str(variables.get("nginx_deploy_config_dir") or _LIVE).rstrip("/") + "/"
-    return _Told(_result(variables, _STAGED), _result(variables, _BEHAVIOUR), folder)
-
-
-def _kind(staged: Result, behaviour: Result) -> tuple[str, str]:
-    """What a host comes to, and what makes it like others."""
-    key = str((staged.get("plan") or {}).get("key") or "")
-    if not staged or staged.get("unreachable") or behaviour.get("unreachable"):
-        return "unreachable", _message(staged, behaviour)
-    if staged.get("failed"):
-        # Who judges has findings or a comparison to show; without them the source, the host or we are at fault.
-        judged = "refused" in behaviour if behaviour else "findings" in staged
-        return "refused" if judged else "unknown", key or _message(staged, behaviour)
-    if staged.get("state") == "confirmed":
-        return "nothing", "reload" if staged.get("reload_needed") else ""
+def _likeness(results: HostResults) -> tuple[str, str]:
+    """Return the outcome of a host, and a key that it shares with hosts that are alike."""
+    staged, check, key = results.staged, results.route_check, results.change.key or ""
+    if not staged.ran or staged.unreachable or check.step.unreachable:
+        return "unreachable", _message(results)
+    if staged.failed:
+        # A refusal has findings or a comparison to show; without them the source, the host or this collection failed.
+        judged = check.refused is not None if check.step.ran else results.change.findings is not None
+        return "refused" if judged else "unknown", key or _message(results)
+    if staged.state == "confirmed":
+        return "nothing", "reload" if staged.reload_needed else ""
     return "change", key
 
 
-def _lines(hosts: list[str], outcome: str, told: Mapping[str, _Told]) -> Iterator[str]:
-    # Of hosts that are alike only one was asked in full; it has the most to tell.
-    staged, behaviour, folder = max(
-        (told[host] for host in hosts), key=lambda each: ("changes" in each[1], len(each[0]))
-    )
+def _lines(hosts: list[str], outcome: str, results: Mapping[str, HostResults]) -> Iterator[str]:
+    # Of hosts that are alike only one made the comparison; its result has the most fields.
+    best = max((results[host] for host in hosts), key=lambda each: (each.route_check.compared, each.change.size))
+    check = best.route_check
     yield f"{', '.join(hosts)}: {_OUTCOMES[outcome]}"
     if outcome == "nothing":
-        yield from ["  nginx is to be reloaded"] if staged.get("reload_needed") else []
+        yield from ["  nginx is to be reloaded"] if best.staged.reload_needed else []
         return
     if outcome == "unreachable":
-        yield from (f"  {line}".rstrip() for line in _message(staged, behaviour).splitlines())
+        yield from (f"  {line}".rstrip() for line in _message(best).splitlines())
         return
-    report = str((behaviour.get("diff") or {}).get("prepared") or "").splitlines()
+    report = check.report.splitlines()
     if outcome != "change":
-        yield from _indented("why", _reason(staged, behaviour, told=bool(report)))
-    yield from _indented("files", _files(staged))
-    yield from _indented("lint", _findings(staged, folder))
-    yield from _indented("configuration", str((behaviour.get("difference") or {}).get("text") or "").splitlines())
-    unverified = why_unverified(staged, behaviour) if outcome == "change" or "refused" in behaviour else ""
+        yield from _indented("why", _reason(best, has_report=bool(report)))
+    yield from _indented("files", _files(best.change))
+    yield from _indented("lint", _findings(best.change, best.config_dir.rstrip("/") + "/"))
+    yield from _indented("configuration", check.difference.splitlines())
+    unverified = why_unverified(best) if outcome == "change" or check.refused is not None else ""
     yield from _indented("behaviour", [f"not verified: {unverified}"] if unverified else [])
-    # What changed in the configuration has been told.
+    # The changes of the configuration stand above.
     yield from _indented("behaviour", [line for line in report if not line.startswith("config: ")])
 
 
-def _reason(staged: Result, behaviour: Result, *, told: bool) -> list[str]:
-    """Why a deploy would stop here: all of it, or as much as the comparison below does not show."""
-    message = _message(staged, behaviour).splitlines()
-    shown = message[:1] if told else message
-    return [*shown, *(f"guilty: {line}" for line in behaviour.get("lines") or () if line not in "\n".join(shown))]
+def _reason(results: HostResults, *, has_report: bool) -> list[str]:
+    """Return why a deploy would stop here: all of it, or what the comparison below does not show."""
+    message = _message(results).splitlines()
+    shown = message[:1] if has_report else message
+    lines = results.route_check.guilty_lines
+    return [*shown, *(f"guilty: {line}" for line in lines if line not in _LINE.join(shown))]
 
 
-def _files(staged: Result) -> list[str]:
-    signs = {"added": "+", "modified": "~", "removed": "-"}
-    return [f"{sign} {path}" for name, sign in signs.items() for path in staged.get(name) or ()]
+def _files(change: StagedChange) -> list[str]:
+    signs = {"+": change.added, "~": change.modified, "-": change.removed}
+    return [f"{sign} {path}" for sign, paths in signs.items() for path in paths]
 
 
-def _findings(staged: Result, folder: str) -> list[str]:
-    """Errors and warnings; how much advice there is, which a change of something else need not follow tonight."""
-    found = staged.get("findings") or []
+def _findings(change: StagedChange, folder: str) -> list[str]:
+    """Return errors and warnings, and the number of advices: a change need not follow them at once."""
+    found = change.findings or ()
     lines = [
-        f"{each['severity']} {each['rule']} {str(each['file']).removeprefix(folder)}:{each['line']} {each['message']}"
+        f"{each.severity} {each.rule} {each.file.removeprefix(folder)}:{each.line} {each.message}"
         for severity in ("error", "warning")
         for each in found
-        if each["severity"] == severity
+        if each.severity == severity
     ]
     more = len(lines) - _MOST_FINDINGS
-    advice = sum(each["severity"] == "advice" for each in found)
-    return [
-        *lines[:_MOST_FINDINGS],
-        *([f"... and {more} more"] if more > 0 else []),
-        *(
-            [f"{advice} piece{'' if advice == 1 else 's'} of advice: -v shows {'it' if advice == 1 else 'them'}"]
-            if advice
-            else []
-        ),
-    ]
+    advice = sum(each.severity == "advice" for each in found)
+    told = f"{advice} piece{'' if advice == 1 else 's'} of advice: -v shows {'it' if advice == 1 else 'them'}"
+    return [*lines[:_MOST_FINDINGS], *([f"... and {more} more"] if more > 0 else []), *([told] if advice else [])]
 
 
 def _indented(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -179,13 +185,8 @@ def _indented(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield from (f"    {line}".rstrip() for line in lines)
 
 
-def _message(staged: Result, behaviour: Result) -> str:
-    for result in (staged, behaviour):
-        if result.get("failed") or result.get("unreachable"):
-            return str(result.get("msg") or "no message").strip()
+def _message(results: HostResults) -> str:
+    for step in (results.staged, results.route_check.step):
+        if step.bad:
+            return step.message
     return "the host was not asked"
-
-
-def _result(variables: Mapping[str, t.Any], name: str) -> Result:
-    value = variables.get(name)
-    return value if isinstance(value, Mapping) and not value.get("skipped") else {}

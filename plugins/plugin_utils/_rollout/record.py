@@ -4,188 +4,220 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
+"""The record of one run, true at any moment in which the controller may die.
 
-"""The record of one run: a file that at any moment says what is true if the controller dies in that moment.
-
-It says "interrupted" from its first version on, until the end of the run says otherwise, and hosts that are being
-changed are "unknown" until their batch is over. So no signal and no crash has to be caught.
+It says "interrupted" from its first version on, until the end of the run says otherwise. Hosts that are being changed are
+"unknown" until their batch is over. So no signal and no crash has to be caught.
 """
 
 from __future__ import annotations
 
-import contextlib
 import getpass
-import glob
-import json
 import os
 import platform
-import re
 import secrets
 import typing as t
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from .disk import replace
-from .options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
+    LEFT_OUT,
+    UNKNOWN_FIELDS,
+    decode,
+    encode,
+)
+
+from .evidence import HostAnswer, RecordedComparison, SharedRow, gather, host_answers
+from .launch import Launch
+from .plain_json import JsonObject, plain_object
+from .results import Hostvars
+from .verdict import FleetVerdict, HostVerdict
 
 SCHEMA: t.Final = 1
-
-#: Records that the default folder holds at most; whoever wants to keep more names a folder of his own.
-KEPT: t.Final = 100
-
-_NAMED: t.Final = re.compile(r".+-(\d{8}T\d{6}Z)-[0-9a-f]{6}\.json")
-
-Record = dict[str, t.Any]
 
 _UNKNOWN: t.Final = "the run ended while this host was being {}; ask failsafe.nginx.status what it runs"
 
 
-def begin(
-    hosts: Iterable[str],
-    settings: Mapping[str, t.Any],
-    moment: datetime | None = None,
-    launch: Mapping[str, str] | None = None,
-) -> Record:
-    """The record of a run in which nothing has happened yet. Its `rollout` is the run's new id, `launch` AWX's job, if any."""
-    moment = moment or datetime.now(UTC)
-    user, controller = _user(), platform.node().partition(".")[0] or "unknown"
-    return {
-        "schema": SCHEMA,
-        "rollout": f"{user}@{controller}-{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
-        "controller": {"user": user, "host": controller, "pid": os.getppid()},
-        "settings": dict(settings),
-        **({"launch": dict(launch)} if launch else {}),
-        "started": _stamp(moment),
-        "updated": _stamp(moment),
-        "finished": None,
-        "verdict": "interrupted",
-        "ok": False,
-        "batches": [],
-        "fleet_rollback": None,
-        "counts": {},
-        "text": ["the run ended before any host was asked"],
-        "hosts": [
-            {"host": host, "outcome": "unknown", "reason": "the run ended before this host was asked"} for host in hosts
-        ],
-    }
+@dataclass(frozen=True)
+class RunController:
+    """The process that runs the rollout."""
+
+    user: str
+    host: str
+    pid: int
+    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+
+    @classmethod
+    def here(cls) -> RunController:
+        """Describe this process."""
+        return cls(_user(), platform.node().partition(".")[0] or "unknown", os.getppid())
 
 
-def batch(record: Record, verdict: Mapping[str, t.Any], hosts: Iterable[str], moment: datetime | None = None) -> Record:
-    """The record once a batch begins; the one before is over."""
-    names, moment = list(hosts), moment or datetime.now(UTC)
-    batches = [*_closed(record["batches"], moment), {"hosts": names, "started": _stamp(moment), "finished": None}]
-    changing = [row["host"] for row in verdict["hosts"] if row["outcome"] == "pending" and row["host"] in names]
-    return _update(record, verdict, moment, changing, "changed", batches=batches)
+@dataclass(frozen=True)
+class HostsPeriod:
+    """The hosts of a batch, or of a rollback of the fleet, and its time; `finished` is None while it lasts."""
+
+    hosts: list[str]
+    started: str
+    finished: str | None = None
+    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+
+    def closed(self, moment: datetime) -> HostsPeriod:
+        """Return it with its end, unless it has one."""
+        return replace(self, finished=self.finished or stamp(moment))
 
 
-def settle(
-    record: Record, verdict: Mapping[str, t.Any], hosts: Iterable[str], moment: datetime | None = None
-) -> Record:
-    """The record once no batch is left; `hosts` are now rolled back with the fleet."""
-    names, moment = list(hosts), moment or datetime.now(UTC)
-    rollback = {"hosts": names, "started": _stamp(moment), "finished": None} if names else None
-    batches = _closed(record["batches"], moment)
-    return _update(record, verdict, moment, names, "rolled back", batches=batches, fleet_rollback=rollback)
+@dataclass(frozen=True)
+class RecordedHost:
+    """A host's verdict, and the time since which it has this outcome; None before the first batch."""
+
+    verdict: HostVerdict
+    since: str | None = None
+
+    @classmethod
+    def from_json(cls, data: object) -> RecordedHost:
+        """Read what `to_json` wrote."""
+        row = plain_object(data)
+        since = row.pop("since", None)
+        return cls(decode(HostVerdict, row), None if since is None else str(since))
+
+    def to_json(self) -> JsonObject:
+        """Write it; before the first batch no more is known than the outcome."""
+        row = encode(self.verdict)
+        if self.since is None:
+            return {name: row[name] for name in ("host", "outcome", "reason")}
+        return {**row, "since": self.since}
 
 
-def finish(record: Record, verdict: Mapping[str, t.Any], moment: datetime | None = None) -> Record:
-    """The record of a run that came to its end."""
-    moment = moment or datetime.now(UTC)
-    rollback = record["fleet_rollback"] and {**record["fleet_rollback"], "finished": _stamp(moment)}
-    done = {"finished": _stamp(moment), "verdict": verdict["verdict"], "ok": verdict["ok"], "fleet_rollback": rollback}
-    return _update(record, verdict, moment, (), "", batches=_closed(record["batches"], moment), **done)
+@dataclass(frozen=True)
+class Record:
+    """The record of one run. Times are UTC, in ISO 8601; fields of `Evidence` are absent before the first batch.
 
-
-def place(path: str, rollout: str) -> Path:
-    """Where the record is: `path`, or a file named after the run where `path` is a folder or ends with a slash."""
-    target = Path(path).expanduser()
-    return target / f"{rollout}.json" if path.endswith("/") or target.is_dir() else target
-
-
-def write(path: Path, record: Record) -> None:
-    """Replace the file as a whole, for its owner's eyes only.
-
-    Raises:
-        RolloutError: it cannot be written.
-
+    Attributes:
+        rollout: the run's id.
+        settings: the options of the run, for people.
+        verdict: one word, `interrupted` until the run comes to its end.
+        fleet_rollback: the hosts that were rolled back with the fleet.
+        asked: host -> the answer of a host that was asked about itself.
+        launch: AWX's description of the job.
+        unknown: fields of a newer version.
     """
-    try:
-        replace(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
-    except OSError as error:
-        raise RolloutError(f"The record {path} cannot be written: {error.strerror}.") from error
 
+    rollout: str
+    controller: RunController
+    settings: JsonObject
+    started: str
+    updated: str
+    hosts: list[RecordedHost]
+    text: list[str]
+    finished: str | None = None
+    verdict: str = "interrupted"
+    ok: bool = False
+    batches: list[HostsPeriod] = field(default_factory=list)
+    fleet_rollback: HostsPeriod | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    schema: int = SCHEMA
+    launch: Launch | None = field(default=None, metadata=LEFT_OUT)
+    journals: dict[str, list[JsonObject]] | None = field(default=None, metadata=LEFT_OUT)
+    nginx: dict[str, list[str]] | None = field(default=None, metadata=LEFT_OUT)
+    findings: list[SharedRow] | None = field(default=None, metadata=LEFT_OUT)
+    behaviour: list[RecordedComparison] | None = field(default=None, metadata=LEFT_OUT)
+    culprits: list[SharedRow] | None = field(default=None, metadata=LEFT_OUT)
+    left_out: dict[str, int] | None = field(default=None, metadata=LEFT_OUT)
+    asked: dict[str, HostAnswer] | None = field(default=None, metadata=LEFT_OUT)
+    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
 
-def newest(path: Path) -> Path:
-    """The record that was written last where `path` is a folder, else `path`.
-
-    Raises:
-        RolloutError: there is none.
-
-    """
-    if not path.is_dir():
-        return path
-    found = [file for file in path.glob("*.json") if not file.name.endswith(".report.json")]
-    if not found:
-        raise RolloutError(f"There is no record of a rollout in {path}.")
-    return max(found, key=lambda file: file.stat().st_mtime_ns)
-
-
-def prune(folder: Path, keep: int = KEPT) -> None:
-    """Delete all but the newest records of a folder, and what lies beside them under their names, as far as that can be done.
-
-    Only files that are named after a run are looked at.
-    """
-    named = ((_NAMED.fullmatch(path.name), path) for path in folder.iterdir())
-    found = sorted((match[1], path) for match, path in named if match)
-    for _moment, path in found[:-keep]:
-        for file in folder.glob(f"{glob.escape(path.stem)}.*"):
-            with contextlib.suppress(OSError):
-                file.unlink()
-
-
-def read(path: Path, rollout: str | None = None) -> Record:
-    """The record of this run, or of whichever run it is.
-
-    Raises:
-        RolloutError: it is not there, not a record, or another run's.
-
-    """
-    try:
-        record = json.loads(path.read_bytes())
-    except OSError as error:
-        raise RolloutError(f"The record {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise RolloutError(f"The record {path} is damaged: {error}.") from error
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA or not isinstance(record.get("hosts"), list):
-        raise RolloutError(f"{path} is not the record of a rollout (schema {SCHEMA}).")
-    if rollout is not None and record.get("rollout") != rollout:
-        raise RolloutError(
-            f"{path} is not the record of the run {rollout}: another run has the same nginx_deploy_record."
+    @classmethod
+    def begin(
+        cls, hosts: Iterable[str], settings: JsonObject, launch: Launch | None = None, moment: datetime | None = None
+    ) -> Record:
+        """Make the record of a run in which nothing has happened yet; it gets a new id."""
+        moment = moment or datetime.now(UTC)
+        controller = RunController.here()
+        reason = "the run ended before this host was asked"
+        return cls(
+            rollout=f"{controller.user}@{controller.host}-{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+            controller=controller,
+            settings=settings,
+            started=stamp(moment),
+            updated=stamp(moment),
+            hosts=[RecordedHost(HostVerdict(host, "unknown", reason=reason)) for host in hosts],
+            text=["the run ended before any host was asked"],
+            launch=launch if launch and launch.to_json() else None,
         )
-    return record
+
+    def with_batch(self, verdict: FleetVerdict, hosts: Iterable[str], moment: datetime | None = None) -> Record:
+        """Return the record once a batch begins; the one before is over."""
+        names, moment = list(hosts), moment or datetime.now(UTC)
+        batches = [*self._closed(moment), HostsPeriod(names, stamp(moment))]
+        changing = [row.host for row in verdict.hosts if row.outcome == "pending" and row.host in names]
+        return replace(self._updated(verdict, moment, changing, "changed"), batches=batches)
+
+    def settled(self, verdict: FleetVerdict, hosts: Iterable[str], moment: datetime | None = None) -> Record:
+        """Return the record once no batch is left; `hosts` are now rolled back with the fleet."""
+        names, moment = list(hosts), moment or datetime.now(UTC)
+        rollback = HostsPeriod(names, stamp(moment)) if names else None
+        record = self._updated(verdict, moment, names, "rolled back")
+        return replace(record, batches=self._closed(moment), fleet_rollback=rollback)
+
+    def ended(self, verdict: FleetVerdict, moment: datetime | None = None) -> Record:
+        """Return the record of a run that came to its end."""
+        moment = moment or datetime.now(UTC)
+        rollback = self.fleet_rollback and replace(self.fleet_rollback, finished=stamp(moment))
+        return replace(
+            self._updated(verdict, moment, (), ""),
+            batches=self._closed(moment),
+            fleet_rollback=rollback,
+            finished=stamp(moment),
+            verdict=verdict.verdict,
+            ok=verdict.ok,
+        )
+
+    def with_evidence(self, hostvars: Hostvars) -> Record:
+        """Return the record with what the role registered on its hosts."""
+        found = gather(self._known(hostvars), hostvars)
+        record = replace(
+            self,
+            journals=found.journals,
+            nginx=found.nginx,
+            findings=list(found.findings),
+            behaviour=list(found.behaviour),
+            culprits=list(found.culprits),
+            left_out=found.left_out,
+        )
+        return record.with_answers(hostvars)
+
+    def with_answers(self, hostvars: Hostvars) -> Record:
+        """Return the record with the answers of hosts that were asked about themselves."""
+        answers = host_answers(self._known(hostvars), hostvars, self.journals or {}, self.started)
+        return replace(self, asked={**(self.asked or {}), **answers})
+
+    def _known(self, hostvars: Hostvars) -> list[str]:
+        return [row.verdict.host for row in self.hosts if row.verdict.host in hostvars]
+
+    def _closed(self, moment: datetime) -> list[HostsPeriod]:
+        return [batch.closed(moment) for batch in self.batches]
+
+    def _updated(self, verdict: FleetVerdict, moment: datetime, changing: Iterable[str], what: str) -> Record:
+        """Return the record with this verdict; hosts that are being changed become unknown."""
+        names, before = set(changing), {row.verdict.host: row for row in self.hosts}
+        hosts = [
+            replace(row, outcome="unknown", reason=_UNKNOWN.format(what)) if row.host in names else row
+            for row in verdict.hosts
+        ]
+        rows = [RecordedHost(row, _since(before.get(row.host), row, moment)) for row in hosts]
+        return replace(self, hosts=rows, counts=verdict.counts, text=list(verdict.text), updated=stamp(moment))
 
 
-def _update(
-    record: Record, told: Mapping[str, t.Any], moment: datetime, open_: Iterable[str], what: str, **fields: t.Any
-) -> Record:
-    unknown = {"outcome": "unknown", "reason": _UNKNOWN.format(what)}
-    names = set(open_)
-    hosts = [{**row, **unknown} if row["host"] in names else dict(row) for row in told["hosts"]]
-    before = {row["host"]: row for row in record["hosts"]}
-    for row in hosts:
-        known = before.get(row["host"], {})
-        same = known.get("outcome") == row["outcome"] and "since" in known
-        row["since"] = known["since"] if same else _stamp(moment)
-    shown = {"counts": told["counts"], "text": told["text"], "hosts": hosts, "updated": _stamp(moment)}
-    return {**record, **shown, **fields}
+def _since(before: RecordedHost | None, row: HostVerdict, moment: datetime) -> str:
+    if before is not None and before.since is not None and before.verdict.outcome == row.outcome:
+        return before.since
+    return stamp(moment)
 
 
-def _closed(batches: Iterable[Record], moment: datetime) -> list[Record]:
-    return [{**row, "finished": row["finished"] or _stamp(moment)} for row in batches]
-
-
-def _stamp(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
+    """Return a time as records have it, with milliseconds."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

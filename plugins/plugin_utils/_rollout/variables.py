@@ -4,8 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""The variables that the playbooks and the role take: which there are, what they hold, and what is wrong with those that arrived.
+"""The variables of the playbooks and the role: their names and types, and faults in those that arrived.
 
 The role's are in its argument specs. Those of a run, which the playbooks read, are in `RUN`.
 """
@@ -20,27 +19,32 @@ from pathlib import Path
 
 import yaml
 
-from .options import ON_FAILURE, RolloutError
-from .values import Option, is_empty, normalised
+from .drift import POLICIES
+from .errors import RolloutError
+from .limits import ON_FAILURE
+from .normalisation import VariableSpec, is_empty, normalise
 
 PREFIX: t.Final = "nginx_deploy_"
 
-#: What concerns a run and not a host: only the playbooks read it. See docs/fleet.md.
-RUN: t.Final[Mapping[str, Option]] = {
-    "nginx_deploy_hosts": {"type": "pattern", "default": "all"},
-    "nginx_deploy_serial": {"type": "batches", "default": [1, "10%", "50%", "100%"]},
-    "nginx_deploy_rollback_serial": {"type": "batches", "default": ["100%"]},
-    "nginx_deploy_max_failures": {"type": "budget", "default": 0},
-    "nginx_deploy_on_failure": {"type": "str", "choices": list(ON_FAILURE), "default": "keep"},
-    "nginx_deploy_record": {"type": "path", "default": None, "empty": ""},
-    "nginx_deploy_approved_plan": {"type": "plan", "default": None},
-    "nginx_deploy_require_approval": {"type": "bool", "default": False},
-    "nginx_deploy_report": {"type": "path", "default": None, "empty": ""},
-    "nginx_deploy_webhook_url": {"type": "str", "default": None, "no_log": True},
-    "nginx_deploy_drift_policy": {"type": "str", "choices": ["fail", "warn", "adopt"], "default": "fail"},
+_BATCHES: t.Final = [1, "10%", "50%", "100%"]
+_AT_ONCE: t.Final = ["100%"]
+
+#: Variables of a run, not of a host: only the playbooks read them. See docs/fleet.md.
+RUN: t.Final[Mapping[str, VariableSpec]] = {
+    "nginx_deploy_hosts": VariableSpec("pattern", default="all", empty="all"),
+    "nginx_deploy_serial": VariableSpec("batches", default=_BATCHES, empty=_BATCHES),
+    "nginx_deploy_rollback_serial": VariableSpec("batches", default=_AT_ONCE, empty=_AT_ONCE),
+    "nginx_deploy_max_failures": VariableSpec("budget", default=0, empty=0),
+    "nginx_deploy_on_failure": VariableSpec(choices=ON_FAILURE, default="keep", empty="keep"),
+    "nginx_deploy_record": VariableSpec("path", empty=""),
+    "nginx_deploy_approved_plan": VariableSpec("plan"),
+    "nginx_deploy_require_approval": VariableSpec("bool", default=False, empty=False),
+    "nginx_deploy_report": VariableSpec("path", empty=""),
+    "nginx_deploy_webhook_url": VariableSpec(no_log=True),
+    "nginx_deploy_drift_policy": VariableSpec(choices=POLICIES, default="fail", empty="fail"),
 }
 
-#: Keywords of a play are made of these before any host is known, so that an inventory's value would never be read.
+#: Ansible makes keywords of a play of these before it knows any host, so that it would never read an inventory's value.
 OF_PLAYS: t.Final = ("nginx_deploy_hosts", "nginx_deploy_serial", "nginx_deploy_rollback_serial")
 
 _SPECS: t.Final = Path(__file__).parents[3] / "roles" / "nginx_deploy" / "meta" / "argument_specs.yml"
@@ -49,70 +53,60 @@ _LIKE: t.Final = 0.6
 
 
 @functools.cache
-def options() -> Mapping[str, Option]:
-    """Every variable by its name.
+def specs() -> Mapping[str, VariableSpec]:
+    """Return every variable by its name.
 
     Raises:
         RolloutError: the role's argument specs are not where the collection has them.
-
     """
     try:
-        specs = yaml.load(_SPECS.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["argument_specs"]  # noqa: S506 - a safe one
+        found = yaml.load(_SPECS.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["argument_specs"]  # noqa: S506 - a safe one
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RolloutError(f"The collection is damaged: {_SPECS} cannot be read: {error}.") from error
-    return {**{name: each for spec in specs.values() for name, each in spec["options"].items()}, **RUN}
+    of_role = {name: each for entry_point in found.values() for name, each in entry_point["options"].items()}
+    return {**{name: VariableSpec.from_json(each) for name, each in of_role.items()}, **RUN}
 
 
 def read(name: str, value: t.Any) -> t.Any:
-    """The value that a known variable was meant to have, see `values.normalised`.
+    """Return the value that a known variable was meant to have, see `normalise`.
 
     Raises:
-        RolloutError: there is no such variable, or it is not known what was meant.
-
+        RolloutError: the name is unknown, or the value's meaning is not certain.
     """
-    option = options().get(name)
-    if option is None:
-        raise RolloutError(unknown(name))
-    return normalised(name, value, option)
-
-
-def unknown(name: str) -> str:
-    """That there is no such variable, and the one that is nearest to it."""
-    near = difflib.get_close_matches(
-        name.removeprefix(PREFIX).lower(), [each.removeprefix(PREFIX) for each in options()], 1, _LIKE
-    )
-    return f"There is no variable {name}" + (f"; did you mean {PREFIX}{near[0]}?" if near else ".")
+    spec = specs().get(name)
+    if spec is None:
+        raise RolloutError(_unknown(name))
+    return normalise(name, value, spec)
 
 
 def faults(variables: Mapping[str, Mapping[str, t.Any]], *, needed: Iterable[str] = ()) -> list[str]:
-    """What is wrong with the variables of these hosts, one sentence each, with the hosts that it concerns.
+    """Return the faults in the variables of hosts, one sentence each, with the hosts that have it.
 
     Args:
-        variables: host -> its variables as they are written. What is still a template is judged when it is used.
+        variables: host -> its variables as they are written. A template is judged when it is used.
         needed: names that have to be set on every host.
-
     """
     found: dict[str, list[str]] = {}
     known: dict[tuple[str, int], str] = {}
     needed = tuple(needed)
     for host, values in variables.items():
-        ours = {name: value for name, value in values.items() if name.startswith(PREFIX)}
-        for name, value in ours.items():
-            # Hosts of a group share one object, which is looked at once; `variables` keeps it alive.
+        own = {name: value for name, value in values.items() if name.startswith(PREFIX)}
+        for name, value in own.items():
+            # Hosts of a group share one object, which is checked once; `variables` keeps it alive.
             key = (name, id(value))
             if key not in known:
                 known[key] = _fault(name, value)
             if known[key]:
                 found.setdefault(known[key], []).append(host)
         for name in needed:
-            if is_empty(ours.get(name)):
+            if is_empty(own.get(name)):
                 found.setdefault(_missing(name), []).append(host)
     return [fault + _on(hosts, len(variables)) for fault, hosts in found.items()]
 
 
-def _fault(name: str, value: t.Any) -> str:
-    if name not in options():
-        return unknown(name)
+def _fault(name: str, value: object) -> str:
+    if name not in specs():
+        return _unknown(name)
     if isinstance(value, str) and "{{" in value:
         return ""
     try:
@@ -120,6 +114,14 @@ def _fault(name: str, value: t.Any) -> str:
     except RolloutError as error:
         return str(error)
     return ""
+
+
+def _unknown(name: str) -> str:
+    """Return the message for an unknown name, with the nearest known one."""
+    near = difflib.get_close_matches(
+        name.removeprefix(PREFIX).lower(), [each.removeprefix(PREFIX) for each in specs()], 1, _LIKE
+    )
+    return f"There is no variable {name}" + (f"; did you mean {PREFIX}{near[0]}?" if near else ".")
 
 
 def _missing(name: str) -> str:

@@ -4,48 +4,58 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""What became of a rollout, told from what each host registered. Plain data in, plain data out."""
+"""The outcome of a rollout, judged by the results that the role registered on each host."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
-from . import approval
-from .options import budget
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
+    UNKNOWN_FIELDS,
+    FieldError,
+    decode,
+    encode,
+)
 
-#: What a host has come to, in the order in which a summary lists it.
+from .approval import Approval, HostPlan
+from .errors import RolloutError
+from .limits import failure_budget
+from .plain_json import JsonObject, plain
+from .results import STEPS, HostResults, Hostvars, StepResult
+
+#: The outcome of a host, in the order in which a summary lists it.
 Outcome = t.Literal[
     "confirmed", "unchanged", "planned", "pending", "refused", "reverted", "rolled_back", "failed", "unreachable"
 ]
 
-#: A host in one of these states uses up the budget of failures.
-_FAILED: t.Final = frozenset({"rolled_back", "failed", "unreachable"})
+#: A host with one of these outcomes uses up the budget of failures.
+FAILED: t.Final = frozenset({"rolled_back", "failed", "unreachable"})
 _GOOD: t.Final = frozenset({"confirmed", "unchanged", "planned"})
-#: On a host in one of these states this run changed nothing that lasts.
+#: On a host with one of these outcomes this run changed nothing that lasts.
 _UNTOUCHED: t.Final = frozenset({"unchanged", "planned", "pending", "refused"})
-
-#: The steps of a rollout in their order, as the role registers them.
-_STEPS: t.Final = ("staged", "activated", "gated", "confirmed")
-
-_PREFIX: t.Final = "__nginx_deploy_"
-
-Steps = Mapping[str, Mapping[str, t.Any]]
 
 
 @dataclass(frozen=True)
 class HostVerdict:
-    """One host's part: what it came to, the release it was meant to run, why it does not, and what is left to do.
+    """The outcome of one host.
 
-    `revert`: it runs the release of this run, or may, so that a rollback of the fleet has to ask it. `locked`: it is
-    still reserved for this run. `batch`: the hosts that it was rolled out with, empty before its turn. `unverified`: why
-    nobody knows what the change does to requests there, empty where it is known.
+    Attributes:
+        host: its name.
+        outcome: one of `Outcome`; a record also has `unknown`.
+        release: the candidate.
+        reason: why the host does not run it, "" where it does.
+        previous: the release that it ran before.
+        batch: the hosts that it was rolled out with, none before its turn.
+        revert: it runs the candidate, or may, so that a rollback of the fleet has to include it.
+        locked: it is still reserved for this run.
+        unverified: why it is not known how the change affects requests there, "" where it is known.
+        unknown: fields of a newer version, kept for the record.
     """
 
     host: str
-    outcome: Outcome
+    outcome: str
     release: str | None = None
     reason: str = ""
     previous: str | None = None
@@ -53,165 +63,204 @@ class HostVerdict:
     revert: bool = False
     locked: bool = False
     unverified: str = ""
+    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
 
 
-def judge_host(host: str, variables: Mapping[str, t.Any]) -> HostVerdict:
-    """What one host has come to, from the results that the role registered on it.
+@dataclass(frozen=True)
+class FleetVerdict:
+    """The state of a rollout.
 
-    `variables` holds `__nginx_deploy_staged`, `_activated`, `_gated`, `_confirmed` and `_rolled_back`,
-    each the result of one task, or lacks those that did not run, `__nginx_deploy_failure`, the result of whatever
-    task sent the host to its rescue, `_told` with the approved plan, `_behaviour` and `_bisected` of the route check and of the search for the guilty
-    lines, and `_reverted` and `_unlocked` of the fleet's plays. A host that registered nothing was never reached.
+    Attributes:
+        hosts: the outcome of every host.
+        stop: whether no further batch may start.
+        why: the reason for that, where it is another one than a failed host.
+        ok: whether every host runs the candidate, confirmed.
+        verdict: one word, such as `deployed`.
+        revert: hosts that a rollback of the fleet has to include.
+        locked: hosts that are still reserved for this run.
+        counts: outcome -> number of hosts.
+        text: a summary for people, worst hosts last.
     """
-    others = ("failure", "rolled_back", "reverted", "unlocked", "behaviour", "bisected")
-    steps = {name: _result(variables, name) for name in (*_STEPS, *others)}
-    outcome, reason = _outcome(steps)
-    staged = steps["staged"]
-    unapproved = _unapproved(host, steps, _result(variables, "told"))
-    if unapproved and outcome in ("unchanged", "planned", "pending"):
-        outcome, reason = "refused", unapproved
-    ran = bool(steps["activated"]) and staged.get("state") != "confirmed"
-    back = _fine(steps["reverted"]) or (_fine(steps["rolled_back"]) and not _is_confirmed(steps))
-    freed = _is_confirmed(steps) or any(_fine(steps[name]) for name in ("rolled_back", "reverted", "unlocked"))
-    return HostVerdict(
-        host,
-        outcome,
-        staged.get("release"),
-        reason,
-        staged.get("previous"),
-        tuple(_result(variables, "batch").get("hosts") or ()),
-        revert=ran and not back,
-        locked=_holds(staged, _result(variables, "run")) and not freed,
-        unverified=""
-        if outcome in ("refused", "unreachable", "unchanged")
-        else why_unverified(staged, steps["behaviour"]),
-    )
 
+    hosts: tuple[HostVerdict, ...] = ()
+    stop: bool = False
+    why: str = ""
+    ok: bool = False
+    verdict: str = ""
+    revert: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    text: tuple[str, ...] = ()
 
-def _unapproved(host: str, steps: Steps, told: Mapping[str, t.Any]) -> str:
-    """Why what would be done is not what was approved; empty where it is, and where nothing had to be."""
-    approved = (told.get("options") or {}).get("approved_plan")
-    return (
-        approval.differs(approval.HostPlan.of(host, steps["staged"], steps["behaviour"]), approved) if approved else ""
-    )
+    @classmethod
+    def from_json(cls, data: object) -> FleetVerdict:
+        """Read what the filter rollout_verdict returned.
 
+        Raises:
+            RolloutError: it is something else; the message names the field.
+        """
+        try:
+            return decode(cls, plain(data))
+        except FieldError as error:
+            raise RolloutError(f"The verdict is none that failsafe.nginx.rollout_verdict returned: {error}.") from error
 
-def why_unverified(staged: Mapping[str, t.Any], behaviour: Mapping[str, t.Any]) -> str:
-    """Why nobody knows what the change does to requests, empty where it is known or nothing changes.
-
-    Both are results of the role, empty where the task did not run.
-    """
-    if behaviour:
-        return str(behaviour.get("reason") or "no reason was given") if behaviour.get("verified") is False else ""
-    return "the route check is switched off (nginx_deploy_route_check)" if staged.get("plan") else ""
-
-
-def _outcome(steps: Steps) -> tuple[Outcome, str]:
-    staged = steps["staged"]
-    if not staged:
-        return "failed", "never staged in this run: its preflight was skipped, or the run ended before it"
-    if staged.get("unreachable"):
-        return "unreachable", f"{_reason(staged)}; nothing was changed"
-    if staged.get("failed"):
-        return "refused", _reason(staged)
-    if staged.get("state") == "confirmed" and not staged.get("reload_needed"):
-        return "unchanged", ""
-    if staged.get("state") == "planned":
-        return "planned", ""
-    return _rolled_out(steps)
-
-
-def _rolled_out(steps: Steps) -> tuple[Outcome, str]:
-    """What a host has come to that had something to do."""
-    if _is_confirmed(steps) and _fine(steps["reverted"]):
-        return "reverted", _why(steps, "")
-    if steps["failure"]:
-        return _failed(steps)
-    if not steps["activated"]:
-        return "pending", "staged and valid; no batch with this host was started"
-    if not _is_confirmed(steps):
-        return _failed(steps)
-    if steps["reverted"]:
-        return "failed", f"runs the release, confirmed; going back with the fleet failed: {_reason(steps['reverted'])}"
-    return "confirmed", ""
-
-
-def _failed(steps: Steps) -> tuple[Outcome, str]:
-    reason = _why(steps, "the release was not confirmed")
-    rolled_back = steps["rolled_back"]
-    if _is_confirmed(steps):
-        return "failed", f"runs the release, confirmed, but: {reason}"
-    if _fine(steps["reverted"]):
-        return "rolled_back", f"{reason}; it went back with the fleet"
-    if _fine(rolled_back):
-        if not steps["activated"] and not rolled_back.get("changed"):
-            return "failed", f"{reason}; nothing was changed"
-        return "rolled_back", reason
-    tried = [result for result in (rolled_back, steps["reverted"]) if result]
-    for result in tried:
-        if not result.get("unreachable"):
-            return "failed", f"{reason}; the rollback failed too: {_reason(result)}"
-    if tried or any(steps[name].get("unreachable") for name in _STEPS):
-        return "unreachable", f"{reason}; {_lease(steps)}"
-    return "failed", reason
-
-
-def _lease(steps: Steps) -> str:
-    """What a host that is out of reach does alone."""
-    lease = steps["activated"].get("lease")
-    previous = steps["staged"].get("previous") or "the last confirmed release"
-    if not steps["activated"]:
-        return "nothing was changed"
-    if isinstance(lease, Mapping) and lease.get("seconds"):
-        return f"its lease brings it back to {previous} within {round(lease['seconds'])} s of the activation"
-    return f"if it was activated, its lease brings it back to {previous}"
+    def to_json(self) -> JsonObject:
+        """Write it for Ansible."""
+        return encode(self)
 
 
 def judge_fleet(
-    hosts: Iterable[str],
-    hostvars: Mapping[str, Mapping[str, t.Any]],
-    *,
-    preflight_only: bool = False,
-    max_failures: int | str = 0,
-) -> dict[str, t.Any]:
-    """The state of a whole rollout, or with `preflight_only` of a run that was not asked to roll out.
+    hosts: Iterable[str], hostvars: Hostvars, *, preflight_only: bool = False, max_failures: int | str = 0
+) -> FleetVerdict:
+    """Judge the state of a rollout over these hosts.
 
-    Returns:
-        A dictionary with `stop` (bool: no further batch may start), `why` (the reason for that, empty for the
-        plain one that some host failed), `ok` (bool: every host runs the candidate, confirmed), `verdict` (one of
-        `deployed`, `validated`, `refused`, `stopped`, `rolled_back`, `incomplete`), `hosts` (a list of dictionaries
-        as `HostVerdict`), `revert` and `locked` (names of hosts, see `HostVerdict`), `counts` (outcome -> number)
-        and `text` (a summary for people, worst hosts last).
+    Args:
+        hosts: the names of all targeted hosts.
+        hostvars: Ansible's.
+        preflight_only: the run was not asked to roll out, so that staged and valid hosts are fine.
+        max_failures: the number of hosts, or the percentage of them, that may fail without ending the rollout.
 
     Raises:
-        RolloutError: `max_failures` is neither a number nor a percentage.
-
+        RolloutError: `max_failures` is neither.
     """
     verdicts = [judge_host(host, hostvars[host]) for host in hosts]
-    counts: dict[str, int] = {}
-    for outcome in t.get_args(Outcome):
-        number = sum(verdict.outcome == outcome for verdict in verdicts)
-        if number:
-            counts[outcome] = number
+    outcomes = [verdict.outcome for verdict in verdicts]
+    counts = {outcome: outcomes.count(outcome) for outcome in t.get_args(Outcome) if outcome in outcomes}
     good = _GOOD | ({"pending"} if preflight_only else set())
-    ok = bool(verdicts) and all(verdict.outcome in good for verdict in verdicts)
-    stop, why = _stop(verdicts, budget(max_failures, len(verdicts)))
-    return {
-        "stop": stop,
-        "why": why,
-        "ok": ok,
-        "verdict": _word(verdicts, ok=ok, stop=stop, preflight_only=preflight_only),
-        "hosts": [asdict(verdict) for verdict in verdicts],
-        "revert": [verdict.host for verdict in verdicts if verdict.revert],
-        "locked": [verdict.host for verdict in verdicts if verdict.locked],
-        "counts": counts,
-        "text": _text(verdicts, counts, why),
-    }
+    ok = bool(verdicts) and good.issuperset(outcomes)
+    stop, why = _stop(verdicts, failure_budget(max_failures, len(verdicts)))
+    return FleetVerdict(
+        hosts=tuple(verdicts),
+        stop=stop,
+        why=why,
+        ok=ok,
+        verdict=_word(verdicts, ok=ok, stop=stop, preflight_only=preflight_only),
+        revert=tuple(verdict.host for verdict in verdicts if verdict.revert),
+        locked=tuple(verdict.host for verdict in verdicts if verdict.locked),
+        counts=counts,
+        text=tuple(_text(verdicts, counts, why)),
+    )
+
+
+def judge_host(host: str, variables: Mapping[str, object]) -> HostVerdict:
+    """Judge one host by the results that the role registered on it. A host without any was never reached."""
+    results = HostResults(variables)
+    staged, confirmed = results.staged, _is_confirmed(results)
+    outcome, reason = _outcome(results)
+    if outcome in ("unchanged", "planned", "pending") and (unapproved := _unapproved(host, results)):
+        outcome, reason = "refused", unapproved
+    reverted, rolled_back = results.step("reverted"), results.step("rolled_back")
+    ran = results.step("activated").ran and staged.state != "confirmed"
+    back = reverted.succeeded or (rolled_back.succeeded and not confirmed)
+    freed = confirmed or any(results.step(name).succeeded for name in ("rolled_back", "reverted", "unlocked"))
+    known = outcome in ("refused", "unreachable", "unchanged")
+    return HostVerdict(
+        host,
+        outcome,
+        staged.release,
+        reason,
+        staged.previous,
+        results.batch,
+        revert=ran and not back,
+        locked=staged.rollout is not None and staged.rollout == results.rollout and not freed,
+        unverified="" if known else why_unverified(results),
+    )
+
+
+def why_unverified(results: HostResults) -> str:
+    """Return why it is not known how the change affects requests, or "": it is known, or nothing changes."""
+    check = results.route_check
+    if check.step.ran:
+        return (check.reason or "no reason was given") if check.verified is False else ""
+    return "the route check is switched off (nginx_deploy_route_check)" if results.staged.planned else ""
+
+
+def _unapproved(host: str, results: HostResults) -> str:
+    """Return why a host's plan differs from the approved one, or ""."""
+    given = results.approved_plan
+    if not given:
+        return ""
+    return Approval.from_json("nginx_deploy_approved_plan", given).difference(HostPlan.of(host, results))
+
+
+def _outcome(results: HostResults) -> tuple[Outcome, str]:
+    staged = results.staged
+    if not staged.ran:
+        return "failed", "never staged in this run: its preflight was skipped, or the run ended before it"
+    if staged.unreachable:
+        return "unreachable", f"{staged.reason}; nothing was changed"
+    if staged.failed:
+        return "refused", staged.reason
+    if staged.unchanged:
+        return "unchanged", ""
+    if staged.state == "planned":
+        return "planned", ""
+    return _outcome_of_change(results)
+
+
+def _outcome_of_change(results: HostResults) -> tuple[Outcome, str]:
+    """Judge a host that had something to do."""
+    confirmed, reverted = _is_confirmed(results), results.step("reverted")
+    if confirmed and reverted.succeeded:
+        return "reverted", _why(results, "")
+    if results.step("failure").ran:
+        return _failed(results)
+    if not results.step("activated").ran:
+        return "pending", "staged and valid; no batch with this host was started"
+    if not confirmed:
+        return _failed(results)
+    if reverted.ran:
+        return "failed", f"runs the release, confirmed; the rollback of the fleet failed: {reverted.reason}"
+    return "confirmed", ""
+
+
+def _failed(results: HostResults) -> tuple[Outcome, str]:
+    reason = _why(results, "the release was not confirmed")
+    rolled_back, reverted = results.step("rolled_back"), results.step("reverted")
+    if _is_confirmed(results):
+        return "failed", f"runs the release, confirmed, but: {reason}"
+    if reverted.succeeded:
+        return "rolled_back", f"{reason}; it went back with the fleet"
+    if rolled_back.succeeded:
+        if not results.step("activated").ran and not rolled_back.changed:
+            return "failed", f"{reason}; nothing was changed"
+        return "rolled_back", reason
+    tried = [result for result in (rolled_back, reverted) if result.ran]
+    for result in tried:
+        if not result.unreachable:
+            return "failed", f"{reason}; the rollback failed too: {result.reason}"
+    if tried or any(results.step(name).unreachable for name in STEPS):
+        return "unreachable", f"{reason}; {_lease(results)}"
+    return "failed", reason
+
+
+def _lease(results: HostResults) -> str:
+    """Return what a host that cannot be reached does by itself."""
+    activated = results.step("activated")
+    previous = results.staged.previous or "the last confirmed release"
+    if not activated.ran:
+        return "nothing was changed"
+    if activated.lease:
+        return f"its lease brings it back to {previous} within {round(activated.lease)} s of the activation"
+    return f"if it was activated, its lease brings it back to {previous}"
+
+
+def _why(results: HostResults, otherwise: str) -> str:
+    """Return the reason of the first step that failed, with the guilty lines where they were found."""
+    steps: Iterable[StepResult] = map(results.step, (*STEPS, "failure"))
+    reason = next((step.reason for step in steps if step.bad), otherwise)
+    lines = results.guilty_lines
+    return f"{reason}; guilty: {'; '.join(lines)}" if lines else reason
+
+
+def _is_confirmed(results: HostResults) -> bool:
+    confirmed = results.step("confirmed")
+    return confirmed.state == "confirmed" and not confirmed.bad
 
 
 def _stop(verdicts: Sequence[HostVerdict], allowed: int) -> tuple[bool, str]:
-    """Whether the rollout ends here, and why where it is not plain that a single failure ends it."""
-    failed = [verdict for verdict in verdicts if verdict.outcome in _FAILED]
+    """Return whether the rollout ends here, and the reason where it is another one than a single failure."""
+    failed = [verdict for verdict in verdicts if verdict.outcome in FAILED]
     if any(verdict.outcome in ("refused", "reverted") for verdict in verdicts):
         return True, ""
     if len(failed) > allowed:
@@ -236,8 +285,7 @@ def _word(verdicts: Sequence[HostVerdict], *, ok: bool, stop: bool, preflight_on
     return "stopped" if stop or "pending" in outcomes else "incomplete"
 
 
-def _text(verdicts: Iterable[HostVerdict], counts: Mapping[str, int], why: str) -> list[str]:
-    verdicts = list(verdicts)
+def _text(verdicts: Sequence[HostVerdict], counts: Mapping[str, int], why: str) -> list[str]:
     lines = [", ".join(f"{number} {outcome.replace('_', ' ')}" for outcome, number in counts.items()) or "no host"]
     for outcome in counts:
         for reason, hosts in _by_reason(verdict for verdict in verdicts if verdict.outcome == outcome).items():
@@ -252,45 +300,8 @@ def _text(verdicts: Iterable[HostVerdict], counts: Mapping[str, int], why: str) 
 
 
 def _by_reason(verdicts: Iterable[HostVerdict]) -> dict[str, list[str]]:
-    """Reason -> hosts, so that what forty hosts share is printed once."""
+    """Return the hosts of each reason, so that the text has a shared one once."""
     grouped: dict[str, list[str]] = {}
     for verdict in verdicts:
         grouped.setdefault(verdict.reason, []).append(verdict.host)
     return grouped
-
-
-def _why(steps: Steps, otherwise: str) -> str:
-    """The reason of the first step that failed, with the lines that are guilty of it where they were found."""
-    reason = next((_reason(steps[name]) for name in (*_STEPS, "failure") if _bad(steps[name])), otherwise)
-    lines = steps["bisected"].get("lines") or ()
-    return f"{reason}; guilty: {'; '.join(map(str, lines))}" if lines else reason
-
-
-def _holds(staged: Mapping[str, t.Any], run: Mapping[str, t.Any]) -> bool:
-    """Whether the host is reserved for this run, and not for another one that is why it was refused."""
-    holder = staged.get("rollout")
-    return isinstance(holder, Mapping) and holder.get("id") is not None and holder.get("id") == run.get("rollout")
-
-
-def _is_confirmed(steps: Steps) -> bool:
-    return steps["confirmed"].get("state") == "confirmed" and not _bad(steps["confirmed"])
-
-
-def _result(variables: Mapping[str, t.Any], step: str) -> Mapping[str, t.Any]:
-    value = variables.get(_PREFIX + step)
-    if not isinstance(value, Mapping) or value.get("skipped"):
-        return {}
-    return value
-
-
-def _fine(result: Mapping[str, t.Any]) -> bool:
-    return bool(result) and not _bad(result)
-
-
-def _bad(result: Mapping[str, t.Any]) -> bool:
-    return bool(result.get("failed") or result.get("unreachable"))
-
-
-def _reason(result: Mapping[str, t.Any]) -> str:
-    message = str(result.get("msg") or "no message").strip()
-    return f"unreachable: {message}" if result.get("unreachable") else message

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a chat or an alert manager is told of a run. Nothing here raises: nobody's deploy ends for a message."""
+"""Messages about a run to a chat or an alert manager. Nothing here raises: no deploy ends because of a message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import json
 import threading
 import time
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
 from ssl import SSLCertVerificationError
@@ -22,14 +23,39 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.urls import open_url
 
+from .plain_json import JsonObject
+from .verdict import FleetVerdict
+
 SCHEMA: t.Final = 1
 TIMEOUT: t.Final = 5.0  # seconds for each of two tries
 
 _PAUSE: t.Final = 1.0  # seconds between them
 _LINES: t.Final = 20  # of the summary
 _SERVER_ERROR: t.Final = 500
-# What has a meaning in a message of Slack's: docs.slack.dev/messaging/formatting-message-text
+# Characters with a meaning in a message of Slack's: docs.slack.dev/messaging/formatting-message-text
 _ENTITIES: t.Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+@dataclass(frozen=True)
+class WebhookMessage:
+    """The body of a message; its fields are in docs/fleet.md."""
+
+    event: str
+    rollout: str
+    hosts: int
+    text: str
+    rolled_back: list[str] = field(default_factory=list)
+    verdict: str | None = None
+    ok: bool | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    summary: list[str] = field(default_factory=list)
+    metadata: JsonObject = field(default_factory=dict)
+    time: str = ""
+    schema: int = SCHEMA
+
+    def to_json(self) -> JsonObject:
+        """Write it."""
+        return asdict(self)
 
 
 def message(
@@ -37,49 +63,46 @@ def message(
     rollout: str,
     hosts: int,
     *,
-    verdict: Mapping[str, t.Any] | None = None,
-    names: t.Iterable[str] = (),
-    metadata: Mapping[str, t.Any] | None = None,
-) -> dict[str, t.Any] | None:
-    """The body for an event of the record, None for one that nobody is told of.
+    verdict: FleetVerdict | None = None,
+    names: Iterable[str] = (),
+    metadata: JsonObject | None = None,
+) -> WebhookMessage | None:
+    """Make the message for an event of the record; None for an event without one.
 
     Args:
         event: as `nginx_rollout_record` has it.
         rollout: the run's id.
-        hosts: how many are targeted.
-        verdict: what `judge_fleet` says.
-        names: hosts that go back with the fleet.
-        metadata: what the user says about the deploy.
-
+        hosts: the number of targeted hosts.
+        verdict: the state of the rollout.
+        names: hosts that are rolled back with the fleet.
+        metadata: the user's words about the deploy.
     """
-    told = verdict or {}
-    lines = [str(line) for line in told.get("text") or ()]
-    back = [row["host"] for row in told.get("hosts") or () if row["outcome"] == "rolled_back"]
+    known = verdict or FleetVerdict()
+    head = known.text[0] if known.text else ""
+    back = [row.host for row in known.hosts if row.outcome == "rolled_back"]
     back += [name for name in names if name not in back]
     final = event == "finished"
-    word = str(told.get("verdict") or "") if final else ""
     if event == "settling" and back:
-        name, text = "rolled_back", f"{_some(back)} rolled back; {lines[0] if lines else ''}"
+        name, text = "rolled_back", f"{_some(back)} rolled back; {head}"
     elif event == "started":
         name, text = "started", f"started on {hosts} hosts"
     elif final:
-        name, text = ("refused" if word == "refused" else "done"), f"{word}: {lines[0] if lines else ''}"
+        name, text = ("refused" if known.verdict == "refused" else "done"), f"{known.verdict}: {head}"
     else:
         return None
-    return {
-        "schema": SCHEMA,
-        "event": name,
-        "rollout": rollout,
-        "time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "hosts": hosts,
-        "rolled_back": back,
-        "verdict": word or None,
-        "ok": bool(told.get("ok")) if final else None,
-        "counts": dict(told.get("counts") or {}),
-        "summary": lines[:_LINES],
-        "metadata": dict(metadata or {}),
-        "text": f"nginx deploy {rollout}: {text}".translate(_ENTITIES),
-    }
+    return WebhookMessage(
+        event=name,
+        rollout=rollout,
+        hosts=hosts,
+        text=f"nginx deploy {rollout}: {text}".translate(_ENTITIES),
+        rolled_back=back,
+        verdict=(known.verdict or None) if final else None,
+        ok=known.ok if final else None,
+        counts=known.counts,
+        summary=list(known.text[:_LINES]),
+        metadata=metadata or {},
+        time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
 
 
 def _some(names: list[str]) -> str:
@@ -87,8 +110,18 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_LINES]) + more
 
 
-def send(url: str, body: Mapping[str, t.Any], *, timeout: float = TIMEOUT, pause: float = _PAUSE) -> str:
-    """Post it, twice at most. Returns why it did not arrive, empty if it did, with no more of the URL than its host."""
+def send(url: str, body: JsonObject, *, timeout: float = TIMEOUT, pause: float = _PAUSE) -> str:
+    """Post a message, twice at most.
+
+    Args:
+        url: where to.
+        body: the JSON of the message.
+        timeout: seconds for each try.
+        pause: seconds between them.
+
+    Returns:
+        Why it did not arrive, with no more of the URL than its host; "" if it did.
+    """
     try:
         parts = urlsplit(url)
         place = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
@@ -105,7 +138,7 @@ def send(url: str, body: Mapping[str, t.Any], *, timeout: float = TIMEOUT, pause
 
 
 def _bounded(url: str, data: bytes, timeout: float) -> tuple[str, bool]:
-    """One try that ends in time: a socket's timeout covers neither the resolver nor a server that dribbles."""
+    """Post in a thread: a socket's timeout covers neither the resolver nor a server that answers byte by byte."""
     answers: list[tuple[str, bool]] = []
     thread = threading.Thread(target=lambda: answers.append(_post(url, data, timeout)), daemon=True)
     thread.start()
@@ -114,7 +147,7 @@ def _bounded(url: str, data: bytes, timeout: float) -> tuple[str, bool]:
 
 
 def _post(url: str, data: bytes, timeout: float) -> tuple[str, bool]:
-    """Why it failed, empty if it did not, and whether another try may help."""
+    """Return why it failed, or "", and whether another try may help."""
     try:
         open_url(
             url,
@@ -135,12 +168,12 @@ def _post(url: str, data: bytes, timeout: float) -> tuple[str, bool]:
         return _of_connection(error.reason)
     except (OSError, HTTPException) as error:
         return _of_connection(error)
-    except Exception as error:  # noqa: BLE001 - whatever Ansible makes of it
+    except Exception as error:  # noqa: BLE001 - Ansible raises errors of many types
         return f"could not be asked ({type(error).__name__})", False
     return "", False
 
 
-def _of_connection(reason: t.Any) -> tuple[str, bool]:
+def _of_connection(reason: object) -> tuple[str, bool]:
     if isinstance(reason, SSLCertVerificationError):
         return f"has a certificate that is not trusted: {reason.verify_message}", False
     if isinstance(reason, TimeoutError):

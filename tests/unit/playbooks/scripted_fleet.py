@@ -90,7 +90,7 @@ class Deploy:
         self.log, self.output = work / "calls.log", work / "output.log"
         parts = ["roles", "playbooks", "meta", "plugins/callback", "plugins/filter", "plugins/lookup"]
         parts += ["plugins/plugin_utils/_markup", "plugins/plugin_utils/_rollout"]
-        parts += ["plugins/plugin_utils/_reports/rollout"]
+        parts += ["plugins/plugin_utils/_reports/rollout", "plugins/module_utils/_common"]
         for part in parts:
             shutil.copytree(ROOT / part, self.home / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("plugins/action", "plugins/modules"):

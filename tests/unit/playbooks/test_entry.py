@@ -13,7 +13,8 @@ import pytest
 from scripted_fleet import FLEET, Deploy, fleet
 from scripted_release import GOOD
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.approval import HostPlan, approval
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.approval import Approval, HostPlan
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.results import HostResults
 
 
 def extra(**variables: t.Any) -> tuple[str, str]:
@@ -89,7 +90,8 @@ def test_what_a_play_cannot_read_in_the_inventory_is_refused_there(deploy: Deplo
 
 def plan_of(**changed: t.Any) -> dict[str, t.Any]:
     """What a plan of the scripted fleet hands to the next job."""
-    return approval([HostPlan.of(host, {**GOOD["staged"], **changed}, {}) for host in FLEET])
+    results = HostResults({"__nginx_deploy_staged": {**GOOD["staged"], **changed}})
+    return Approval.of([HostPlan.of(host, results) for host in FLEET]).to_json()
 
 
 def test_a_plan_publishes_what_a_deploy_has_to_come_to(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:

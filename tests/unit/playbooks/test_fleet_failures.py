@@ -134,7 +134,7 @@ def test_a_host_that_cannot_go_back_is_told_and_the_others_do(deploy: Deploy, wh
     assert run.rc == 2
     assert run.outcomes()["reverted"] == ["web2", "web3", "web5", "web6"]
     assert run.outcomes()["failed"] == ["web1"]
-    assert "failed: web1: runs the release, confirmed; going back with the fleet failed" in run.output
+    assert "failed: web1: runs the release, confirmed; the rollback of the fleet failed" in run.output
     assert run.record["verdict"] == "stopped"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables
 from ansible_collections.failsafe.nginx.tests.unit.roles.awx.awx_api import Awx, Server
 
 ROOT: t.Final = Path(__file__).parents[4]
@@ -89,8 +89,8 @@ def test_surveys_ask_for_variables_that_the_playbooks_have(applied: tuple[Awx, t
     for template in awx.named("job_templates").values():
         survey = awx.related[template["related"]["survey_spec"]]
         for question in survey["spec"]:
-            assert question["variable"] in entry.options(), question
-            entry.read(question["variable"], question["default"])
+            assert question["variable"] in variables.specs(), question
+            variables.read(question["variable"], question["default"])
             assert question["type"] in {"text", "textarea", "multiplechoice"}
             if question["type"] == "multiplechoice":
                 assert question["default"] in question["choices"]

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.approval import HostPlan, approval, differs
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.approval import Approval, HostPlan
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.plan import deploy_plan
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.results import HostResults
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet
 
 CHECKED: t.Final = {"verified": True}
@@ -38,8 +39,21 @@ def staged(number: int = 0, **changed: t.Any) -> dict[str, t.Any]:
     return {**result, **changed}
 
 
+def plan_of(host: str, staged: dict[str, t.Any], behaviour: dict[str, t.Any]) -> HostPlan:
+    return HostPlan.of(host, HostResults({"__nginx_deploy_staged": staged, "__nginx_deploy_behaviour": behaviour}))
+
+
+def approval(plans: list[HostPlan]) -> dict[str, t.Any]:
+    """Return the plan of these hosts as a job hands it to the next one."""
+    return dict(json.loads(json.dumps(Approval.of(plans).to_json())))
+
+
+def differs(plan: HostPlan, approved: dict[str, t.Any]) -> str:
+    return Approval.from_json("nginx_deploy_approved_plan", approved).difference(plan)
+
+
 def plans(number: int, **changed: t.Any) -> list[HostPlan]:
-    return [HostPlan.of(f"web{index}.example.com", staged(index, **changed), CHECKED) for index in range(number)]
+    return [plan_of(f"web{index}.example.com", staged(index, **changed), CHECKED) for index in range(number)]
 
 
 @pytest.mark.parametrize("number", [3, 1000])
@@ -72,23 +86,23 @@ def test_a_deploy_that_would_do_the_same_is_approved_for_all_and_for_some_hosts(
 )
 def test_what_differs_is_told(number: int, changed: dict[str, t.Any], words: str) -> None:
     approved = approval(plans(number))
-    plan = HostPlan.of("web1.example.com", staged(1, **changed), CHECKED)
+    plan = plan_of("web1.example.com", staged(1, **changed), CHECKED)
     assert words in differs(plan, approved)
     assert approved["digest"][:17] in differs(plan, approved)
 
 
 def test_a_host_that_was_not_there_and_a_check_that_was_not_made_are_not_approved() -> None:
     approved = approval(plans(3))
-    assert "this host was not in it" in differs(HostPlan.of("db1", staged(1), CHECKED), approved)
-    assert "what the route check found" in differs(HostPlan.of("web1.example.com", staged(1), {}), approved)
+    assert "this host was not in it" in differs(plan_of("db1", staged(1), CHECKED), approved)
+    assert "what the route check found" in differs(plan_of("web1.example.com", staged(1), {}), approved)
 
 
 def test_a_host_of_the_canary_has_what_was_approved() -> None:
     approved = approval(plans(3))
     there = staged(1, state="confirmed", modified=[], plan=None, previous="r-new1")
-    assert not differs(HostPlan.of("web1.example.com", there, {}), approved)
+    assert not differs(plan_of("web1.example.com", there, {}), approved)
     other = {**there, "release": "r-other", "previous": "r-other"}
-    assert "the candidate is another one now" in differs(HostPlan.of("web1.example.com", other, {}), approved)
+    assert "the candidate is another one now" in differs(plan_of("web1.example.com", other, {}), approved)
 
 
 def test_a_thousand_hosts_take_less_than_ten_kilobytes_and_no_secret() -> None:
@@ -114,7 +128,7 @@ FLEETS: t.Final = st.dictionaries(st.sampled_from(["w1", "w2", "w3"]), RESULTS, 
 
 
 def made(fleet: dict[str, t.Any]) -> list[HostPlan]:
-    return [HostPlan.of(host, result, {}) for host, result in fleet.items()]
+    return [plan_of(host, result, {}) for host, result in fleet.items()]
 
 
 @given(FLEETS, FLEETS)
@@ -131,29 +145,30 @@ def test_digests_are_equal_exactly_where_plans_are(one: dict[str, t.Any], other:
 )
 def test_what_is_no_plan_is_refused(value: object) -> None:
     with pytest.raises(RolloutError, match="nginx_deploy_approved_plan is no plan"):
-        entry.read("nginx_deploy_approved_plan", value)
+        variables.read("nginx_deploy_approved_plan", value)
 
 
-@pytest.mark.parametrize(("prints", "words"), [("wide:abc", "cut short"), ("other:", "a kind that there is not")])
+@pytest.mark.parametrize(("prints", "words"), [("wide:abc", "cut short"), ("other:", "an unknown kind")])
 def test_prints_that_are_damaged_are_refused(prints: str, words: str) -> None:
     with pytest.raises(RolloutError, match=words):
-        entry.read("nginx_deploy_approved_plan", {"digest": "plan-0", "prints": prints})
+        variables.read("nginx_deploy_approved_plan", {"digest": "plan-0", "prints": prints})
 
 
 def test_a_plan_arrives_as_json_too() -> None:
     approved = approval(plans(2))
-    assert entry.read("nginx_deploy_approved_plan", json.dumps(approved)) == approved
+    assert variables.read("nginx_deploy_approved_plan", json.dumps(approved)) == approved
 
 
 def test_the_plan_is_published_unless_a_host_would_be_refused_and_the_verdict_compares_with_it() -> None:
     hosts = {f"web{number}": {"__nginx_deploy_staged": staged(number)} for number in (1, 2)}
-    published = deploy_plan(hosts, hosts)["approval"]
+    published = deploy_plan(hosts, hosts).to_json()["approval"]
+    assert isinstance(published, dict)
     assert published["hosts"] == 2
     refused = {**hosts, "web3": {"__nginx_deploy_staged": {"failed": True, "msg": "no"}}}
-    assert deploy_plan(refused, refused)["approval"] is None
-    told = {"__nginx_deploy_told": {"options": {"approved_plan": published}}}
+    assert deploy_plan(refused, refused).approval is None
+    told = {"__nginx_deploy_input": {"options": {"approved_plan": published}}}
     same = {host: {**told, "__nginx_deploy_staged": staged(int(host[3:]), state="staged")} for host in hosts}
-    assert not judge_fleet(same, same)["stop"]
+    assert not judge_fleet(same, same).stop
     same["web2"]["__nginx_deploy_staged"]["release"] = "r-other"
     verdict = judge_fleet(same, same)
-    assert (verdict["stop"], verdict["verdict"], verdict["counts"]) == (True, "refused", {"pending": 1, "refused": 1})
+    assert (verdict.stop, verdict.verdict, verdict.counts) == (True, "refused", {"pending": 1, "refused": 1})

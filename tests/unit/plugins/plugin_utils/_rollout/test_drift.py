@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.drift import report
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.drift import drift_report
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
 
 ROW = {"path": "conf.d/a.conf", "change": "modified", "added": 1, "removed": 2, "diff": "-old\n+new"}
 CLEAN = {"__nginx_deploy_status": {"drift": [], "drift_diff": []}}
@@ -31,22 +31,22 @@ CASES = [
 
 @pytest.mark.parametrize(("registered", "policy", "outcome", "ok", "words"), CASES)
 def test_one_host(registered: dict, policy: str, outcome: str, ok: object, words: str | None) -> None:
-    told = report(["web1"], {"web1": registered}, policy=policy)
-    assert (told["ok"], told["hosts"], told["failed"]) == (ok, {"web1": outcome}, [] if ok else ["web1"])
-    assert words is None or words in told["text"][1]
+    told = drift_report(["web1"], {"web1": registered}, policy=policy)
+    assert (told.ok, told.hosts, list(told.failed)) == (ok, {"web1": outcome}, [] if ok else ["web1"])
+    assert words is None or words in told.text[1]
 
 
 def test_the_diff_is_shown_where_it_is_asked_for() -> None:
     hosts = {"web1": CLEAN, "web2": EDITED}
-    assert "+new" not in report(hosts, hosts)["text"]
-    text = report(hosts, hosts, diff=True)["text"]
-    assert (text[0], text[-2:]) == ("1 clean, 1 drifted", ["-old", "+new"])
+    assert "+new" not in drift_report(hosts, hosts).text
+    text = drift_report(hosts, hosts, diff=True).text
+    assert (text[0], text[-2:]) == ("1 clean, 1 drifted", ("-old", "+new"))
 
 
 def test_no_host_is_not_fine() -> None:
-    assert not report([], {})["ok"]
+    assert not drift_report([], {}).ok
 
 
 def test_a_policy_that_there_is_not() -> None:
     with pytest.raises(RolloutError, match="nginx_deploy_drift_policy"):
-        report([], {}, policy="ignore")
+        drift_report([], {}, policy="ignore")

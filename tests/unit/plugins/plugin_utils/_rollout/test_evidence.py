@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import evidence
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.evidence import HostAnswer
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.record import Record
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.record_files import to_json
 
 STARTED: t.Final = "2026-11-22T12:00:00.000Z"
 
@@ -17,11 +20,16 @@ def line(seq: int, event: str = "staged", time: str = "2026-11-22T12:00:01.000Z"
     return {"time": time, "seq": seq, "event": event, "release": "r-1", "details": {}, **fields}
 
 
+def record(known: dict[str, t.Any] | None = None, hosts: t.Iterable[str] = ()) -> Record:
+    return replace(Record.begin(hosts, {}), started=STARTED, **(known or {}))
+
+
 def gather(known: dict[str, t.Any] | None = None, **hosts: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return the record's JSON with what these hosts registered."""
     hostvars = {
         host: {f"__nginx_deploy_{name}": value for name, value in results.items()} for host, results in hosts.items()
     }
-    return evidence.gather({"started": STARTED, **(known or {})}, hosts, hostvars)
+    return to_json(record(known, hosts).with_evidence(hostvars))
 
 
 def test_a_journal_is_what_all_calls_wrote_in_order() -> None:
@@ -73,8 +81,9 @@ def test_a_host_that_did_not_tell_is_not_among_the_asked(answer: dict[str, t.Any
 
 
 def test_hosts_that_are_asked_later_add_to_those_before() -> None:
-    known = {"started": STARTED, "journals": {}, "asked": {"web9": {"journal": [], "current": {}}}}
-    found = evidence.asked(known, ["web1"], {"web1": {"__nginx_deploy_journal": {"history": [], "current": {}}}})
+    known = {"asked": {"web9": HostAnswer((), {})}}
+    hostvars = {"web1": {"__nginx_deploy_journal": {"history": [], "current": {}}}}
+    found = to_json(record(known, ["web1"]).with_answers(hostvars))
     assert set(found["asked"]) == {"web1", "web9"}
 
 

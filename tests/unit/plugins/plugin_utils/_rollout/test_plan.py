@@ -37,7 +37,7 @@ def plan(**hosts: tuple[dict[str, t.Any], dict[str, t.Any]]) -> dict[str, t.Any]
         name: {"__nginx_deploy_staged": staged, "__nginx_deploy_behaviour": behaviour}
         for name, (staged, behaviour) in hosts.items()
     }
-    return deploy_plan(hosts, variables)
+    return deploy_plan(hosts, variables).to_json()
 
 
 def test_hosts_that_are_alike_are_told_once_by_the_one_that_was_asked() -> None:

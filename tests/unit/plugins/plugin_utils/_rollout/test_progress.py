@@ -14,7 +14,13 @@ from ansible.executor.playbook_executor import PlaybookExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.progress import batch, batches, line, reloaded
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.progress import (
+    batch_progress,
+    batch_sizes,
+    progress_line,
+    reloaded,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import FleetVerdict, HostVerdict
 
 SIZES = st.integers(1, 30) | st.integers(1, 100).map("{}%".format)
 
@@ -30,7 +36,7 @@ def by_ansible(total: int, serial: list[t.Any]) -> list[int]:
 
 @given(st.integers(1, 60), st.lists(SIZES, min_size=1, max_size=4))
 def test_the_batches_are_those_of_ansible(total: int, serial: list[t.Any]) -> None:
-    assert batches(total, serial) == by_ansible(total, serial)
+    assert batch_sizes(total, serial) == by_ansible(total, serial)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +51,11 @@ def test_the_batches_are_those_of_ansible(total: int, serial: list[t.Any]) -> No
     ],
 )
 def test_batches(total: int, serial: t.Any, sizes: list[int]) -> None:
-    assert batches(total, serial) == sizes
+    assert batch_sizes(total, serial) == sizes
 
 
-def verdict(*outcomes: str) -> dict[str, t.Any]:
-    return {"hosts": [{"host": f"web{number}", "outcome": word} for number, word in enumerate(outcomes, 1)]}
+def verdict(*outcomes: str) -> FleetVerdict:
+    return FleetVerdict(tuple(HostVerdict(f"web{number}", word) for number, word in enumerate(outcomes, 1)))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def verdict(*outcomes: str) -> dict[str, t.Any]:
     ],
 )
 def test_where_a_rollout_is(sizes: list[int], hosts: list[str], outcomes: list[str], words: str) -> None:
-    assert batch(sizes, hosts, verdict(*outcomes)) == words
+    assert batch_progress(sizes, hosts, verdict(*outcomes)) == words
 
 
 NOON = datetime(2026, 11, 22, 12, 0, 5, tzinfo=UTC)
@@ -94,7 +100,7 @@ NOON = datetime(2026, 11, 22, 12, 0, 5, tzinfo=UTC)
     ],
 )
 def test_a_line(told: t.Any, gated: t.Any, words: str) -> None:
-    assert line(told, gated, NOON) == words
+    assert progress_line(told, gated, NOON) == words
 
 
 def test_a_batch_tells_of_its_reload_once(tmp_path: Path) -> None:

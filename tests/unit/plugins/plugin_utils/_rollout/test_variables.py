@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import launch, sliced
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import Launch
 
 ROOT: t.Final = Path(__file__).parents[5]
 FILES: t.Final = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles/nginx_deploy").rglob("*.yml")]
@@ -21,12 +21,12 @@ TAGS: t.Final = {"nginx_deploy_preflight", "nginx_deploy_rollout"}
 
 
 def faults(*, needed: tuple[str, ...] = (), **hosts: dict[str, t.Any]) -> str:
-    return "\n".join(entry.faults(hosts, needed=needed))
+    return "\n".join(variables.faults(hosts, needed=needed))
 
 
 def test_every_name_that_playbooks_and_role_read_is_known() -> None:
     read = {name for path in FILES for name in re.findall(r"(?<![\w.])nginx_deploy_\w+", path.read_text())}
-    assert read - TAGS <= set(entry.options())
+    assert read - TAGS <= set(variables.specs())
 
 
 ROLE: t.Final = sorted((ROOT / "roles/nginx_deploy").glob("[thv]*/*.yml"))
@@ -62,7 +62,7 @@ def test_the_role_reads_every_variable_as_it_was_meant(path: Path) -> None:
 
 def test_the_role_reads_every_variable_that_it_describes() -> None:
     read = {name for path in ROLE for name, _told in reads(path)}
-    assert {f"nginx_deploy_{name}" for name in read} == set(entry.options()) - set(entry.RUN)
+    assert {f"nginx_deploy_{name}" for name in read} == set(variables.specs()) - set(variables.RUN)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ AWX: t.Final = {
 
 
 def test_a_launch_by_awx_is_told_in_short_texts() -> None:
-    assert launch(AWX) == {
+    assert Launch.from_variables(AWX).to_json() == {
         "job": "42",
         "template": "Nginx: deploy",
         "type": "workflow",
@@ -129,12 +129,12 @@ def test_a_launch_by_awx_is_told_in_short_texts() -> None:
         "workflow": "Nginx: rollout",
         "revision": "3f1c2ab",
     }
-    assert launch({}) == {}
-    assert launch({"tower_job_id": 7, "awx_user_name": None}) == {"job": "7"}
+    assert Launch.from_variables({}).to_json() == {}
+    assert Launch.from_variables({"tower_job_id": 7, "awx_user_name": None}).to_json() == {"job": "7"}
 
 
 def test_a_launch_is_bounded_and_printable() -> None:
-    told = launch({"awx_user_name": "a\x1b[2J\n" + "b" * 1000, "awx_job_template_name": 83})
+    told = Launch.from_variables({"awx_user_name": "a\x1b[2J\n" + "b" * 1000, "awx_job_template_name": 83}).to_json()
     assert len(told["user"]) < 210
     assert told["user"].isprintable()
     assert told["template"] == "83 (read as a number, boolean or date)"
@@ -151,4 +151,4 @@ def test_a_launch_is_bounded_and_printable() -> None:
     ],
 )
 def test_a_slice_is_known_by_the_name_of_its_workflow(changed: dict[str, t.Any], is_slice: bool) -> None:  # noqa: FBT001 - a column
-    assert bool(sliced({**AWX, **changed})) is is_slice
+    assert bool(Launch.from_variables({**AWX, **changed}).sliced_template) is is_slice

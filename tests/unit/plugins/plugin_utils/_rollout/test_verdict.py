@@ -118,18 +118,18 @@ def test_a_fleet_goes_on_only_while_nothing_failed(outcomes: list[str], stop: bo
     steps = {case[0]: case[1] for case in CASES}
     hostvars = {f"web{number}": variables(steps[name]) for number, name in enumerate(outcomes)}
     verdict = judge_fleet(hostvars, hostvars)
-    assert (verdict["stop"], verdict["ok"]) == (stop, ok)
+    assert (verdict.stop, verdict.ok) == (stop, ok)
 
 
 def test_a_preflight_alone_is_fine_when_every_host_is_staged() -> None:
     hostvars = {"web1": variables({"staged": STAGED})}
-    assert judge_fleet(hostvars, hostvars, preflight_only=True)["ok"]
-    assert not judge_fleet(hostvars, hostvars)["ok"]
+    assert judge_fleet(hostvars, hostvars, preflight_only=True).ok
+    assert not judge_fleet(hostvars, hostvars).ok
 
 
 def test_what_hosts_share_is_told_once() -> None:
     hostvars = {name: variables({"staged": bad("one reason")}) for name in ("web1", "web2", "web3")}
-    assert judge_fleet(hostvars, hostvars)["text"] == ["3 refused", "refused: web1, web2, web3: one reason"]
+    assert judge_fleet(hostvars, hostvars).text == ("3 refused", "refused: web1, web2, web3: one reason")
 
 
 PLANNED = {**STAGED, "plan": {"key": "k"}}

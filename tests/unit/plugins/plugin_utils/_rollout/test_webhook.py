@@ -21,20 +21,21 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from listener import listening
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import FleetVerdict, HostVerdict
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.webhook import message, send
 
 BODY = {"text": "hello"}
 
 
-def verdict(word: str, *text: str, ok: bool = False, **outcomes: str) -> dict[str, t.Any]:
-    hosts = [{"host": host, "outcome": outcome} for host, outcome in outcomes.items()]
-    return {"verdict": word, "ok": ok, "text": list(text), "counts": {"confirmed": 1}, "hosts": hosts}
+def verdict(word: str, *text: str, ok: bool = False, **outcomes: str) -> FleetVerdict:
+    hosts = tuple(HostVerdict(host, outcome) for host, outcome in outcomes.items())
+    return FleetVerdict(hosts, verdict=word, ok=ok, text=text, counts={"confirmed": 1})
 
 
 def told(event: str, **options: t.Any) -> dict[str, t.Any]:
     body = message(event, "run-1", 6, **options)
     assert body
-    return body
+    return body.to_json()
 
 
 def test_the_message_of_a_begin() -> None:
@@ -69,11 +70,11 @@ def test_the_message_of_a_begin() -> None:
     ],
 )
 def test_the_message_of_what_follows(
-    event: str, known: dict[str, t.Any], names: tuple[str, ...], name: str, text: str
+    event: str, known: FleetVerdict, names: tuple[str, ...], name: str, text: str
 ) -> None:
     body = told(event, verdict=known, names=names)
     assert (body["event"], body["text"]) == (name, f"nginx deploy run-1: {text}")
-    assert body["summary"] == known["text"]
+    assert body["summary"] == list(known.text)
 
 
 def test_nobody_is_told_of_a_batch_or_of_a_settling_without_a_rollback() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.status import status_lines
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.host_status import status_lines
 
 CURRENT = {
     "confirmed": "r-1",

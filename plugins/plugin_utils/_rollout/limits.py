@@ -4,31 +4,31 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-
-"""What a run is told about batches and failures, checked before any host is asked."""
+"""The options of a run about batches and failures, checked before any host is asked."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-#: What happens to the hosts that run the new release already when the rollout fails.
+from .errors import RolloutError
+
+#: What happens to the hosts that run the candidate already when the rollout fails.
 ON_FAILURE: t.Final = ("keep", "rollback_fleet")
 
 _PERCENTAGE: t.Final = re.compile(r"\s*(\d{1,3})\s*%\s*", re.ASCII)
 _COUNT: t.Final = re.compile(r"\s*(\d+)\s*", re.ASCII)
 
 
-class RolloutError(Exception):
-    """A run that cannot begin, or a record that cannot be kept."""
+def failure_budget(value: object, total: int) -> int:
+    """Return the number of hosts that may fail.
 
-
-def budget(value: t.Any, total: int) -> int:
-    """How many of `total` hosts may fail: a number, or the whole part of a percentage of them.
+    Args:
+        value: a number, or a percentage of `total`, of which the whole part counts.
+        total: the number of hosts.
 
     Raises:
         RolloutError: `value` is neither.
-
     """
     percentage = _PERCENTAGE.fullmatch(str(value))
     if percentage and int(percentage[1]) <= 100:  # noqa: PLR2004 - per cent
@@ -41,11 +41,15 @@ def budget(value: t.Any, total: int) -> int:
     return int(count[1])
 
 
-def check(*, on_failure: t.Any, max_failures: t.Any, serial: t.Any) -> None:
-    """Raise `RolloutError` for options that a later play would stumble over, when hosts are locked or changed already."""
+def check_limits(*, on_failure: object, max_failures: object, serial: object) -> None:
+    """Refuse options that would fail in a later play, when hosts are reserved or changed already.
+
+    Raises:
+        RolloutError: one of them is wrong.
+    """
     if on_failure not in ON_FAILURE:
         raise RolloutError(f"nginx_deploy_on_failure has to be one of {', '.join(ON_FAILURE)}, not {on_failure!r}.")
-    budget(max_failures, 0)
+    failure_budget(max_failures, 0)
     batches = serial if isinstance(serial, list) else [serial]
     wrong = [batch for batch in batches if not _is_batch(batch)]
     if wrong or not batches:
@@ -55,7 +59,7 @@ def check(*, on_failure: t.Any, max_failures: t.Any, serial: t.Any) -> None:
         )
 
 
-def _is_batch(value: t.Any) -> bool:
+def _is_batch(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return False
     size = _PERCENTAGE.fullmatch(str(value)) or _COUNT.fullmatch(str(value))

@@ -14,9 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables as entry
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.options import RolloutError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.values import arrived, normalised
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import variables
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.normalisation import (
+    VariableSpec,
+    described,
+    normalise,
+)
 
 DEFAULT: t.Final = object()
 
@@ -141,27 +145,27 @@ REFUSED: t.Final = [
 
 @pytest.mark.parametrize(("name", "value", "meant"), MEANT)
 def test_what_is_certain_is_put_right(name: str, value: t.Any, meant: t.Any) -> None:
-    name = entry.PREFIX + name
-    found = entry.read(name, value)
-    expected = entry.options()[name].get("default") if meant is DEFAULT else meant
+    name = variables.PREFIX + name
+    found = variables.read(name, value)
+    expected = variables.specs()[name].default if meant is DEFAULT else meant
     assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(("name", "value", "words"), REFUSED)
-def test_what_is_not_is_refused_with_what_arrived(name: str, value: t.Any, words: str) -> None:
+def test_what_is_not_is_refused_with_what_described(name: str, value: t.Any, words: str) -> None:
     with pytest.raises(RolloutError, match=words) as caught:
-        entry.read(entry.PREFIX + name, value)
-    assert entry.PREFIX + name in str(caught.value)
+        variables.read(variables.PREFIX + name, value)
+    assert variables.PREFIX + name in str(caught.value)
 
 
-@pytest.mark.parametrize("name", sorted(entry.options()))
+@pytest.mark.parametrize("name", sorted(variables.specs()))
 def test_every_default_means_itself(name: str) -> None:
-    default = entry.options()[name].get("default")
-    assert entry.read(name, default) == (entry.options()[name].get("empty") if default is None else default)
+    default = variables.specs()[name].default
+    assert variables.read(name, default) == (variables.specs()[name].empty if default is None else default)
 
 
 @given(
-    st.sampled_from(sorted(entry.options())),
+    st.sampled_from(sorted(variables.specs())),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -170,12 +174,12 @@ def test_every_default_means_itself(name: str) -> None:
 )
 def test_whatever_arrives_is_read_once_and_for_all_or_refused(name: str, value: t.Any) -> None:
     try:
-        read = entry.read(name, value)
+        read = variables.read(name, value)
     except RolloutError as error:
         assert name in str(error)  # noqa: PT017 - either is fine
     else:
         if read is not None and read != "":
-            assert entry.read(name, read) == read
+            assert variables.read(name, read) == read
 
 
 def test_a_value_that_is_right_is_handed_on_as_it_is() -> None:
@@ -185,12 +189,12 @@ def test_a_value_that_is_right_is_handed_on_as_it_is() -> None:
         ("service", "nginx"),
         ("lint_ignore", ["a"]),
     ):
-        assert entry.read(entry.PREFIX + name, value) is value
+        assert variables.read(variables.PREFIX + name, value) is value
 
 
 def test_nothing_of_what_is_inside_is_told() -> None:
     with pytest.raises(RolloutError) as caught:
-        normalised("nginx_deploy_checks", [["hunter2"]], {"type": "list", "elements": "dict"})
+        normalise("nginx_deploy_checks", [["hunter2"]], VariableSpec("list", elements="dict"))
     assert "hunter2" not in str(caught.value)
-    assert len(arrived("x" * 1000)) < 120
-    assert "\x1b" not in arrived("\x1b[2J")
+    assert len(described("x" * 1000)) < 120
+    assert "\x1b" not in described("\x1b[2J")

@@ -8,7 +8,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.view import elapsed, release, route_check, run
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.progress_lines import (
+    elapsed,
+    release_line,
+    route_check_line,
+    run_lines,
+)
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "00:00"), (65.9, "01:05"), (3605, "1:00:05")])
@@ -45,12 +50,12 @@ STAGED = {"state": "staged", "release": "r-new", "added": ["a"], "modified": ["b
     ],
 )
 def test_a_host(state: str, reload: bool, result: dict[str, t.Any], line: t.Any) -> None:  # noqa: FBT001 - a table's
-    assert release(state, reload=reload, result=result) == line
+    assert release_line(state, result, reload=reload) == line
 
 
 def test_a_route_check_speaks_when_it_refuses() -> None:
-    assert route_check({"changed": False}) is None
-    assert route_check({"failed": True, "msg": "502 on /"}) == ("bad", "refused: 502 on /")
+    assert route_check_line({"changed": False}) is None
+    assert route_check_line({"failed": True, "msg": "502 on /"}) == ("bad", "refused: 502 on /")
 
 
 @pytest.mark.parametrize(
@@ -74,4 +79,4 @@ def test_a_route_check_speaks_when_it_refuses() -> None:
     ],
 )
 def test_the_fleet(event: str, result: dict[str, t.Any], lines: t.Any) -> None:
-    assert run(event, result) == lines
+    assert run_lines(event, result) == lines

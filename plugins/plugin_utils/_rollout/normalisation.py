@@ -5,11 +5,11 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a variable was meant to be, out of what arrived.
+"""Reading the value of a variable as it was meant.
 
 A form's answers are text. AWX hands them to Ansible as YAML scalars, which ansible-core 2.19 and newer read again: `0123` arrives as
-the number 83, `yes` as true, an empty answer as null, `2026-01-02` as a date. What can be told with certainty is put
-right here; what cannot is refused, with what arrived and what to write instead.
+the number 83, `yes` as true, an empty answer as null, `2026-01-02` as a date. A value whose meaning is certain is converted.
+Any other one is refused; the message says what arrived and what to write instead.
 """
 
 from __future__ import annotations
@@ -18,14 +18,11 @@ import json
 import math
 import re
 import typing as t
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from . import approval
-from .options import RolloutError
-
-#: A variable as an argument spec describes it: `type`, `elements`, `choices`, `default`. `empty` is what an empty answer stands for
-#: where that is not the default, `no_log` that the value is never shown.
-Option = Mapping[str, t.Any]
+from .approval import Approval
+from .errors import RolloutError
 
 _TRUE: t.Final = frozenset({"yes", "on", "true", "1", "y", "t"})
 _FALSE: t.Final = frozenset({"no", "off", "false", "0", "n", "f"})
@@ -35,35 +32,67 @@ _PERCENTAGE: t.Final = re.compile(r"(0|[1-9]\d{0,2})\s*%", re.ASCII)
 _LONGEST: t.Final = 80
 
 
-def normalised(name: str, value: t.Any, option: Option) -> t.Any:
-    """The value as the option's type has it; the very same object where nothing has to be done.
+@dataclass(frozen=True)
+class VariableSpec:
+    """The description of a variable.
 
-    An empty answer (`None`, or text of nothing but white space) is the option's `empty`, or else its `default`.
+    Attributes:
+        type: of an argument spec, or `batches`, `budget`, `pattern` or `plan`.
+        elements: the type of a list's items.
+        choices: the values that it may have; none for any.
+        default: its value where it is not set.
+        empty: the value of an empty answer.
+        no_log: its value is never shown.
+    """
+
+    type: str = "str"
+    elements: str = "str"
+    choices: tuple[object, ...] = ()
+    default: object = None
+    empty: object = None
+    no_log: bool = False
+
+    @classmethod
+    def from_json(cls, spec: Mapping[str, t.Any]) -> VariableSpec:
+        """Read an option of an argument spec."""
+        default = spec.get("default")
+        return cls(
+            type=spec.get("type", "str"),
+            elements=spec.get("elements", "str"),
+            choices=tuple(spec.get("choices") or ()),
+            default=default,
+            empty=default,
+            no_log=bool(spec.get("no_log")),
+        )
+
+
+def normalise(name: str, value: t.Any, spec: VariableSpec) -> t.Any:
+    """Return the value in the type of its variable; the very same object where nothing has to be done.
+
+    An empty answer (`None`, or text of nothing but white space) is the variable's `empty`.
 
     Raises:
-        RolloutError: it is not known what was meant, or it is none of the choices.
-
+        RolloutError: its meaning is not certain, or it is none of the choices.
     """
     if is_empty(value):
-        return option["empty"] if "empty" in option else option.get("default")
-    if option.get("no_log"):
+        return spec.empty
+    if spec.no_log:
         if isinstance(value, str):
             return value
         raise RolloutError(f"{name} has to be text. What arrived is not shown.")
-    found = _READERS[option.get("type", "str")](name, value, option)
-    choices = option.get("choices")
-    if choices and found not in choices:
-        raise RolloutError(f"{name} has to be one of {', '.join(map(str, choices))}, not {arrived(value)}.")
+    found = _READERS[spec.type](name, value, spec)
+    if spec.choices and found not in spec.choices:
+        raise RolloutError(f"{name} has to be one of {_listed(spec.choices)}, not {described(value)}.")
     return found
 
 
-def is_empty(value: t.Any) -> bool:
-    """Whether nothing was answered."""
+def is_empty(value: object) -> bool:
+    """Return whether an answer is empty."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def arrived(value: t.Any) -> str:
-    """What arrived, in words that show its type, on one line, cut short, and nothing of what is inside a list or dictionary."""
+def described(value: object) -> str:
+    """Describe what arrived by type and value, on one line, cut short, without the items of a list or dictionary."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -79,71 +108,75 @@ def arrived(value: t.Any) -> str:
     return f"{_cut(str(value))} (a {type(value).__name__.lower().lstrip('_')})"
 
 
+def _listed(choices: Iterable[object]) -> str:
+    return ", ".join(map(str, choices))
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
-def _text(name: str, value: t.Any, option: Option) -> str:
+def _text(name: str, value: t.Any, spec: VariableSpec) -> str:
     if not isinstance(value, str):
-        raise RolloutError(f"{name} has to be text, and arrived as {arrived(value)}. {_retyped(name, value, option)}")
+        raise RolloutError(f"{name} has to be text, and arrived as {described(value)}. {_retyped(name, value, spec)}")
     text = value.strip()
     if any(ord(letter) < ord(" ") or letter == "\x7f" for letter in text):
-        raise RolloutError(f"{name} has to be one line without control characters, not {arrived(value)}.")
+        raise RolloutError(f"{name} has to be one line without control characters, not {described(value)}.")
     return value if text == value else text
 
 
-def _retyped(name: str, value: t.Any, option: Option) -> str:
-    """Why the text is lost, and what to do, for something that is not text."""
+def _retyped(name: str, value: t.Any, spec: VariableSpec) -> str:
+    """Return why the text is lost, and what to do."""
     if isinstance(value, (list, tuple, Mapping)):
         return "Give it one value."
-    lost = "What was written is not known any more: 0123 arrives as 83, 1.10 as 1.1, yes as true, 2026-01-02 as a date."
-    if option.get("choices"):
-        return f"It has to be one of {', '.join(map(str, option['choices']))}."
+    lost = "The text that was written is lost: 0123 arrives as 83, 1.10 as 1.1, yes as true, 2026-01-02 as a date."
+    if spec.choices:
+        return f"It has to be one of {_listed(spec.choices)}."
     if name.endswith("_mode"):
         return f"{lost} Write an octal mode as 0o644, or quote it where it is in a file of variables."
     return f"{lost} Write something that cannot be read as a number, a boolean or a date, or quote it in a file of variables."
 
 
-def _boolean(name: str, value: t.Any, _option: Option) -> bool:
+def _boolean(name: str, value: t.Any, _spec: VariableSpec) -> bool:
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower() if isinstance(value, (str, int)) else ""
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
-    raise RolloutError(f"{name} has to be true or false, not {arrived(value)}.")
+    raise RolloutError(f"{name} has to be true or false, not {described(value)}.")
 
 
-def _whole(name: str, value: t.Any, _option: Option) -> int:
+def _whole(name: str, value: t.Any, _spec: VariableSpec) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     if isinstance(value, float) and value >= 0 and value.is_integer():
         return int(value)
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
-    raise RolloutError(f"{name} has to be a whole number, 0 or more, without leading zeros, not {arrived(value)}.")
+    raise RolloutError(f"{name} has to be a whole number, 0 or more, without leading zeros, not {described(value)}.")
 
 
-def _number(name: str, value: t.Any, _option: Option) -> float:
+def _number(name: str, value: t.Any, _spec: VariableSpec) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and math.isfinite(value):
         return value
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return float(value) if "." in value else int(value)
-    raise RolloutError(f"{name} has to be a number, 0 or more, such as 10 or 0.5, not {arrived(value)}.")
+    raise RolloutError(f"{name} has to be a number, 0 or more, such as 10 or 0.5, not {described(value)}.")
 
 
-def _list(name: str, value: t.Any, option: Option) -> list[t.Any]:
-    of_text = option.get("elements", "str") == "str"
+def _list(name: str, value: t.Any, spec: VariableSpec) -> list[t.Any]:
+    of_text = spec.elements == "str"
     items = value
     if isinstance(value, str):
         items = _json(name, value, list) if value.strip().startswith("[") or not of_text else split(value)
     if not isinstance(items, (list, tuple)):
-        raise RolloutError(f"{name} has to be a list, and arrived as {arrived(value)}. {_as_list(of_text=of_text)}")
+        raise RolloutError(f"{name} has to be a list, and arrived as {described(value)}. {_as_list(of_text=of_text)}")
     for item in items:
         if not isinstance(item, str if of_text else Mapping):
             wanted = "text" if of_text else "a dictionary"
             raise RolloutError(
                 f"{name} has to be a list of {'text' if of_text else 'dictionaries'}, and one of its items arrived as"
-                f" {arrived(item)} instead of {wanted}. {_as_list(of_text=of_text)}"
+                f" {described(item)} instead of {wanted}. {_as_list(of_text=of_text)}"
             )
     return items if isinstance(items, list) else list(items)
 
@@ -157,18 +190,18 @@ def _as_list(*, of_text: bool) -> str:
 
 
 def split(text: str) -> list[str]:
-    """The items of a text: its lines, or what commas separate where there is but one line."""
+    """Return the items of a text: its lines, or what commas separate in a single line."""
     pieces = text.splitlines() if "\n" in text.strip() else text.split(",")
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
-def _dictionary(name: str, value: t.Any, _option: Option) -> t.Any:
+def _dictionary(name: str, value: t.Any, _spec: VariableSpec) -> t.Any:
     if isinstance(value, Mapping):
         return value
     if isinstance(value, str):
         return _json(name, value, dict)
     raise RolloutError(
-        f'{name} has to be a dictionary, in a form as JSON such as {{"ticket": "OPS-1"}}, not {arrived(value)}.'
+        f'{name} has to be a dictionary, in a form as JSON such as {{"ticket": "OPS-1"}}, not {described(value)}.'
     )
 
 
@@ -183,8 +216,8 @@ def _json(name: str, text: str, kind: type) -> t.Any:
     return found
 
 
-def _batches(name: str, value: t.Any, _option: Option) -> list[int | str]:
-    """Sizes of batches: numbers above 0 or percentages, alone, in a list, or in a text."""
+def _batches(name: str, value: t.Any, _spec: VariableSpec) -> list[int | str]:
+    """Read sizes of batches: numbers above 0 or percentages, alone, in a list, or in a text."""
     items = value
     if isinstance(value, str):
         items = _json(name, value, list) if value.strip().startswith("[") else split(value)
@@ -197,7 +230,7 @@ def _batches(name: str, value: t.Any, _option: Option) -> list[int | str]:
     if wrong or not sizes:
         raise RolloutError(
             f"{name} has to be a size of batches, or a list of them, in hosts or as a percentage such as '10%', not"
-            f" {arrived((wrong or [value])[0])}."
+            f" {described((wrong or [value])[0])}."
         )
     return t.cast("list[int | str]", sizes)
 
@@ -208,7 +241,7 @@ def _size(item: t.Any) -> int | str | None:
 
 
 def _share(item: t.Any) -> int | str | None:
-    """A number of hosts or a percentage as `10%`, None where it is neither."""
+    """Return a number of hosts, or a percentage as `10%`; None where it is neither."""
     if isinstance(item, int) and not isinstance(item, bool):
         return item if item >= 0 else None
     text = item.strip() if isinstance(item, str) else ""
@@ -218,22 +251,22 @@ def _share(item: t.Any) -> int | str | None:
     return f"{percentage[1]}%" if percentage and int(percentage[1]) <= 100 else None  # noqa: PLR2004 - per cent
 
 
-def _budget(name: str, value: t.Any, _option: Option) -> int | str:
+def _budget(name: str, value: t.Any, _spec: VariableSpec) -> int | str:
     share = _share(value)
     if share is None:
-        raise RolloutError(f"{name} has to be a number of hosts or a percentage such as '10%', not {arrived(value)}.")
+        raise RolloutError(f"{name} has to be a number of hosts or a percentage such as '10%', not {described(value)}.")
     return share
 
 
-def _pattern(name: str, value: t.Any, _option: Option) -> str:
-    """One host pattern: a text, its lines, or a list."""
+def _pattern(name: str, value: t.Any, _spec: VariableSpec) -> str:
+    """Read one host pattern: a text, its lines, or a list."""
     items = value.strip().splitlines() if isinstance(value, str) else value
     items = items if isinstance(items, (list, tuple)) else [items]
     wrong = [item for item in items if not isinstance(item, str)]
     if wrong:
         raise RolloutError(
-            f"{name} has to be a host pattern such as 'webservers', and arrived as {arrived(wrong[0])}. What was written is not known any"
-            " more: 0123 arrives as 83. For a host or group whose name is a number, write a comma behind it: '0123,'."
+            f"{name} has to be a host pattern such as 'webservers', and arrived as {described(wrong[0])}. The text that was written is"
+            " lost: 0123 arrives as 83. For a host or group whose name is a number, write a comma behind it: '0123,'."
         )
     pieces = [item.strip() for item in items if item.strip()]
     if not pieces:
@@ -243,11 +276,11 @@ def _pattern(name: str, value: t.Any, _option: Option) -> str:
     return value if [value] == pieces else ",".join(pieces)
 
 
-def _any(_name: str, value: t.Any, _option: Option) -> t.Any:
+def _any(_name: str, value: t.Any, _spec: VariableSpec) -> t.Any:
     return value
 
 
-_READERS: t.Final[Mapping[str, Callable[[str, t.Any, Option], t.Any]]] = {
+_READERS: t.Final[Mapping[str, Callable[[str, t.Any, VariableSpec], t.Any]]] = {
     "str": _text,
     "path": _text,
     "bool": _boolean,
@@ -259,5 +292,5 @@ _READERS: t.Final[Mapping[str, Callable[[str, t.Any, Option], t.Any]]] = {
     "batches": _batches,
     "budget": _budget,
     "pattern": _pattern,
-    "plan": lambda name, value, _option: approval.read(name, value),
+    "plan": lambda name, value, _spec: Approval.from_json(name, value).to_json(),
 }
