@@ -7,15 +7,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: progress
 type: aggregate
-short_description: A compact live view of a rollout
+short_description: Show a rollout in a few lines, live
 version_added: 0.1.0
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
-  - One line whenever a host or the fleet comes to another state, with the time since the start, and the verdict at the end.
-  - It shows short fields of this collection's own results, and of other tasks that fail no more than the name. In place of the
-    default callback it also shows what M(ansible.builtin.debug) prints, such as a plan. Nothing it does can disturb a run.
-  - Without it, P(failsafe.nginx.nginx_deploy#role) tells how far it is as well, beside whatever callback is in use.
+  - Prints a line whenever a host or the fleet changes its state, with the time since the start, and the verdict at the end.
+  - It shows short fields of this collection's own results. Of another task that fails it shows the name only. In place of the
+    default callback it also shows what M(ansible.builtin.debug) prints, such as a plan. An error in it does not disturb a run.
+  - Without it, P(failsafe.nginx.nginx_deploy#role) prints its progress beside any other callback.
 requirements:
   - Enabled beside another callback with C(callbacks_enabled=failsafe.nginx.progress), or in place of the default one with
     C(stdout_callback=failsafe.nginx.progress).
@@ -23,7 +23,7 @@ requirements:
 
 EXAMPLES = r"""
 ansible.cfg: |
-  # Nothing but the compact view.
+  # Only these lines.
   [defaults]
   stdout_callback = failsafe.nginx.progress
 
@@ -42,18 +42,18 @@ from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import progress_lines
 
-_OURS: t.Final = "failsafe.nginx."
+_COLLECTION: t.Final = "failsafe.nginx."
 _COLORS: t.Final = {"good": C.COLOR_OK, "bad": C.COLOR_ERROR}
 
 
 def _guarded(method: Callable[..., None]) -> Callable[..., None]:
-    """Tell less rather than disturb a run."""
+    """Switch the callback off after an error, so that it does not disturb a run."""
 
     @functools.wraps(method)
     def guarded(self: CallbackModule, *arguments: t.Any, **options: t.Any) -> None:
         try:
             method(self, *arguments, **options)
-        except Exception as error:  # noqa: BLE001 - whatever it is
+        except Exception as error:  # noqa: BLE001 - no error may disturb a run
             self.disabled = True
             self._display.warning(f"failsafe.nginx.progress shows no more: {type(error).__name__} in {method.__name__}")
 
@@ -87,30 +87,30 @@ class CallbackModule(CallbackBase):
 
     @_guarded
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        """A step that went well."""
+        """Show a task that succeeded."""
         self._own(result, failed=False)
 
     @_guarded
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:  # noqa: FBT001, FBT002 - Ansible's
-        """A step, or a task of somebody else's, that failed."""
+        """Show a task that failed, of this collection or not."""
         if not self._own(result, failed=True) and not ignore_errors:
             self._other(result, "failed")
 
     @_guarded
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
-        """A host that did not answer."""
+        """Show a host that did not answer."""
         self._other(result, "unreachable")
 
     @_guarded
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        """The end, of a playbook that has no verdict too."""
+        """Show the end of a playbook without a verdict."""
         if not self._ended:
             failed = sorted({*stats.failures, *stats.dark})
             bad = f"{len(failed)} of {len(stats.processed)} hosts failed" if failed else "no host failed"
             self._show("bad" if failed else "good", f"ended: {bad}")
 
     def _said(self, action: str, host: str, data: t.Mapping[str, t.Any]) -> None:
-        """What a playbook prints on purpose, a plan or a status, and no other callback shows."""
+        """Print the text of a debug task, such as a plan, if no other callback does."""
         if self._alone and action in C._ACTION_DEBUG and not self._ended and host not in self._failed:  # noqa: SLF001
             message = data.get("msg", "")
             for line in message if isinstance(message, list) else [message]:
@@ -122,26 +122,26 @@ class CallbackModule(CallbackBase):
             self._of(host, ("bad", f"{word}: {name}"))
 
     def _own(self, result: t.Any, *, failed: bool) -> bool:
-        """Show a result of one of our own actions; whether it was one."""
+        """Show a result of this collection's actions; return whether it was one."""
         task, data, host = result._task, result._result, result._host.get_name()  # noqa: SLF001 - as above
         if self._alone:
             self._handle_warnings(data)
-        data = {**data, "failed": failed}  # which Ansible keeps from callbacks
+        data = {**data, "failed": failed}  # Ansible removes it for callbacks
         action = str(task.action)
-        if not action.startswith(_OURS):
+        if not action.startswith(_COLLECTION):
             self._said(action, host, data)
             return False
-        if action == f"{_OURS}nginx_rollout_record":
+        if action == f"{_COLLECTION}nginx_rollout_record":
             lines = [] if data.get("failed") else progress_lines.run_lines(str(task.args.get("event")), data)
             for line in lines:
                 self._show(*line)
             self._ended = self._ended or (task.args.get("event") == "finished" and bool(lines))
             return bool(lines)
-        if action == f"{_OURS}nginx_release":
+        if action == f"{_COLLECTION}nginx_release":
             reload = str(task.args.get("reload", True)).lower() not in ("false", "no")
             self._of(host, progress_lines.release_line(str(task.args.get("state")), data, reload=reload))
             return True
-        if action == f"{_OURS}nginx_route_check":
+        if action == f"{_COLLECTION}nginx_route_check":
             self._of(host, progress_lines.route_check_line(data))
             return True
         return False

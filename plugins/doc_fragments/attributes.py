@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules' attributes mean; each module says how it supports them."""
+"""The meaning of the modules' attributes; each module says how it supports them."""
 
 from __future__ import annotations
 

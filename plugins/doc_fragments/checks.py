@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a check can ask, for the modules that ask."""
+"""The options of health checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ options:
 _SUBOPTIONS = r"""
       name:
         description:
-          - What results and messages call the check. Two checks cannot have the same name.
+          - The name of the check in results and messages. Two checks cannot have the same name.
           - The default is the O(checks[].url), O(checks[].tcp) or O(checks[].certificate) itself.
         type: str
       url:
@@ -33,7 +33,7 @@ _SUBOPTIONS = r"""
         type: str
       tcp:
         description:
-          - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path), and nothing else.
+          - Only connect to this C(host:port), C([IPv6]:port) or C(unix:/path).
         type: str
       certificate:
         description:
@@ -43,8 +43,7 @@ _SUBOPTIONS = r"""
       address:
         description:
           - Connect to this C(host:port), C([IPv6]:port) or C(unix:/path) instead.
-          - The C(Host) header and the name sent in TLS still come from the URL, so one host of many can be asked for what the
-            URL's name serves.
+          - The C(Host) header and the name sent in TLS still come from the URL, so that one host of many can be checked.
         type: str
       host:
         description:
@@ -89,12 +88,12 @@ _SUBOPTIONS = r"""
       body:
         description:
           - A Python regular expression that has to match somewhere in the first MiB of the decoded body.
-          - The body is read for this only. Compressed bodies are not asked for.
+          - The body is read for this only. The request accepts no compressed body.
           - For O(checks[].url) only.
         type: str
       max_latency:
         description:
-          - Seconds from connecting to the end of the answer's header that are still good. In the case of O(checks[].tcp) and
+          - The highest number of seconds from connecting to the end of the answer's header. In the case of O(checks[].tcp) and
             O(checks[].certificate), until the connection or the handshake is complete.
         type: float
       follow_redirects:
@@ -116,7 +115,7 @@ _SUBOPTIONS = r"""
         type: path
       min_days:
         description:
-          - How many days the certificate has to be valid yet.
+          - The number of days for which the certificate has to be still valid.
           - The default is V(7). For O(checks[].certificate) only.
         type: int
       timeout:
@@ -128,15 +127,16 @@ _SUBOPTIONS = r"""
 
 
 class ModuleDocFragment:
-    """Fragments: checks that have to be given, and a gate that may have none."""
+    """Fragments: required checks, and a gate that may have none."""
 
     # With their types, because ansible-test's yamllint takes what is assigned without one for the text itself.
     DOCUMENTATION: t.ClassVar[str] = (
-        _OPTION.format(what="What to ask. An empty list passes with a warning.", given="required: true") + _SUBOPTIONS
+        _OPTION.format(what="The checks. An empty list passes with a warning.", given="required: true") + _SUBOPTIONS
     )
     GATE: t.ClassVar[str] = (
         _OPTION.format(
-            what="What has to hold after the reload, as M(failsafe.nginx.nginx_health) asks it.", given="default: []"
+            what="The checks that have to pass after the reload, as M(failsafe.nginx.nginx_health) makes them.",
+            given="default: []",
         )
         + _SUBOPTIONS
     )

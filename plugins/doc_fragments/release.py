@@ -2,13 +2,13 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options that several modules share."""
+"""The options that say which nginx of a host a module means."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of the modules that look at one host's nginx."""
+    """Fragments: the options of one nginx."""
 
     INSTANCE = r"""
 attributes:
@@ -31,16 +31,16 @@ options:
     default: nginx.conf
   store:
     description:
-      - The folder on the host that keeps the releases, the journal and the lock. Only its owner may look into it.
+      - The folder on the host that keeps the releases, the journal and the lock. Only its owner can read it.
       - Every nginx on a host needs a store of its own.
     type: path
     default: /var/lib/failsafe-nginx
   binary:
     description:
-      - Path or name of the nginx binary. Without it the usual places are searched.
+      - Path or name of the nginx binary. The default is the first one in the usual places.
     type: str
   prefix:
     description:
-      - What nginx is given with C(-p). Without it the compiled-in prefix holds.
+      - The prefix (C(-p)) that nginx runs with. The default is the compiled-in one.
     type: path
 """

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: deploy_option
-short_description: Read a variable of a deploy as it was meant
+short_description: Read a variable of a deploy in its type
 version_added: 0.1.0
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
-  - Turns what arrived for a variable of P(failsafe.nginx.nginx_deploy#role) or of the collection's playbooks into the type that the
-    variable has, or fails with what arrived and what to do.
+  - Converts the value of a variable of P(failsafe.nginx.nginx_deploy#role) or of the collection's playbooks to the variable's type.
+    Fails if that is not possible; the message says what arrived and what to do.
   - The answers of an AWX survey arrive as text that ansible-core 2.19 and newer read once more, so that V(0123) arrives as the number 83,
     V(yes) as a boolean and an empty answer as null. An empty answer is the variable's default.
 positional: name
 options:
   _input:
-    description: What arrived.
+    description: The value as it arrived.
     type: raw
     required: true
   name:

@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
-  - Reads what P(failsafe.nginx.nginx_deploy#role) registered on every host of a play in check mode, and tells which files, findings,
-    changes of the configuration and changes of behaviour each group of hosts would get.
+  - Reads the results that P(failsafe.nginx.nginx_deploy#role) registered on every host of a play in check mode. Tells the files, findings,
+    changes of the configuration and changes of behaviour that each group of hosts would get.
   - The playbook C(failsafe.nginx.plan) prints it.
 positional: hosts
 options:
@@ -45,11 +45,11 @@ _value:
       elements: dict
     approval:
       description:
-        - What a deploy compares itself with, given as C(nginx_deploy_approved_plan), with C(digest), C(hosts), C(changes) and C(prints).
-          Less than 10 KB for 1,000 hosts. Null where a host would be refused.
+        - The plan that a deploy compares itself with, as C(nginx_deploy_approved_plan). It has C(digest), C(hosts), C(changes) and C(prints).
+          It takes less than 10 KB for 1,000 hosts. Null if a host would be refused.
       type: dict
     refused:
-      description: Host to why a deploy would stop there.
+      description: The reason why a deploy would stop, for each host that would be refused.
       type: dict
     text:
       description: The lines of all groups.

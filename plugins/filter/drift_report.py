@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: drift_report
-short_description: Tell where live files differ from what was deployed
+short_description: Report live files that differ from the deployed ones
 version_added: 0.1.0
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
-  - Turns what M(failsafe.nginx.nginx_release_info) registered on every host into a report, and tells which hosts a policy fails.
+  - Makes a report of the results of M(failsafe.nginx.nginx_release_info) on every host, with the hosts that a policy fails.
   - The playbook C(failsafe.nginx.drift) uses it.
 positional: hosts
 options:
@@ -32,13 +32,13 @@ options:
     choices: [fail, warn, adopt]
     default: fail
   diff:
-    description: Whether the text shows what was changed, too.
+    description: Whether the text shows the differences too.
     type: boolean
     default: false
 """
 
 EXAMPLES = r"""
-- name: Fail where somebody edited what was deployed
+- name: Fail on a host whose files were edited
   ansible.builtin.fail:
     msg: "{{ (hostvars | failsafe.nginx.drift_report([inventory_hostname], policy='fail')).text[1:] | join }}"
   when: not (hostvars | failsafe.nginx.drift_report([inventory_hostname], policy='fail')).ok

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rollout_verdict
-short_description: Tell what became of a rollout
+short_description: Judge a rollout
 version_added: 0.1.0
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
-  - Reads what P(failsafe.nginx.nginx_deploy#role) registered on every host of a play and tells whether the next batch may start,
+  - Reads the results that P(failsafe.nginx.nginx_deploy#role) registered on every host of a play. Tells whether the next batch may start,
     whether every host runs the candidate, and why a host does not.
   - The playbook C(failsafe.nginx.deploy) uses it as the guard of every batch and for its exit status.
 positional: hosts
@@ -31,8 +31,8 @@ options:
     default: false
   max_failures:
     description:
-      - How many hosts may fail without ending the rollout, as a number or a percentage of O(hosts) such as V(10%).
-      - A refused candidate ends it in any case, and so does a batch of which every host failed.
+      - The number of hosts that may fail without ending the rollout, or their percentage of O(hosts) such as V(10%).
+      - A refused candidate ends it in any case, and so does a batch whose hosts all failed.
     type: raw
     default: 0
 """
@@ -52,13 +52,13 @@ _value:
       description: Whether no further batch may start.
       type: bool
     why:
-      description: The reason for that where it is another than that a host failed.
+      description: The reason for that, unless it is a failed host.
       type: str
     verdict:
       description: One of V(deployed), V(validated), V(refused), V(stopped), V(rolled_back) and V(incomplete).
       type: str
     revert:
-      description: Hosts that run the candidate, or may, so that a rollback of the fleet has to ask them.
+      description: Hosts that run the candidate, or may run it, so that a rollback of the fleet has to include them.
       type: list
       elements: string
     locked:
@@ -75,7 +75,7 @@ _value:
       type: list
       elements: dict
     counts:
-      description: How many hosts came to which outcome.
+      description: The number of hosts for each outcome.
       type: dict
     text:
       description: The lines of a summary for people.

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: status_lines
-short_description: Tell in one line per host what it runs
+short_description: Tell what each host runs, in a line for each
 version_added: 0.1.0
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
-  - Turns what M(failsafe.nginx.nginx_release_info) registered on every host into one line per host.
+  - Makes a line for each host of the results of M(failsafe.nginx.nginx_release_info).
 positional: hosts
 options:
   _input:
@@ -26,7 +26,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Tell what every host runs
+- name: Print what every host runs
   ansible.builtin.debug:
     msg: "{{ hostvars | failsafe.nginx.status_lines(ansible_play_hosts_all) }}"
   run_once: true

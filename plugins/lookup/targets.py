@@ -12,7 +12,7 @@ author:
   - failsafe.nginx contributors (@failsafe-nginx)
 description:
   - Returns the host pattern that it was given, or fails when that pattern, or the pattern together with C(--limit), selects no host.
-  - Ansible itself skips a play without hosts and exits with 0, so that a deploy that reached nobody looks like a success.
+  - Ansible itself skips a play without hosts and exits with 0, so that a deploy to no host looks like a success.
   - Meant for the C(hosts) keyword of a play.
 options:
   _terms:
@@ -20,7 +20,7 @@ options:
     type: raw
     required: true
 notes:
-  - Of something that is not text, such as the number that ansible-core 2.19 makes of V(0123), the name is not known any more, and it is refused.
+  - A value that is not text is refused. The number that ansible-core 2.19 makes of V(0123), for example, has lost the name that was written.
   - C(--limit) is taken from the variable C(ansible_limit), which Ansible sets.
 """
 
@@ -53,7 +53,7 @@ class LookupModule(LookupBase):
     """See DOCUMENTATION."""
 
     def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **_: t.Any) -> list[str]:
-        """The pattern in `terms`, once it is known to select a host."""
+        """Return the pattern in `terms`, after a check that it selects a host."""
         variables = variables or {}
         pattern = _pattern(terms)
         if context.CLIARGS.get("syntax"):
@@ -78,8 +78,8 @@ class LookupModule(LookupBase):
 
 
 def _pattern(terms: list[t.Any]) -> str:
-    """What was asked for, as one pattern. Nothing is not everything: an empty answer of a form is refused."""
-    # A lookup takes lists apart.
+    """Return one pattern. An empty answer of a form is refused, because it does not mean every host."""
+    # Ansible splits a list into terms.
     value = terms[0] if len(terms) == 1 else terms
     if is_empty(value):
         raise AnsibleError(
@@ -93,7 +93,7 @@ def _pattern(terms: list[t.Any]) -> str:
 
 
 def _inventory(loader: t.Any, groups: dict[str, list[str]]) -> InventoryManager:
-    """An inventory with these groups, since a lookup plugin is not handed the real one."""
+    """Make an inventory with these groups, because a lookup plugin does not get the real one."""
     inventory = InventoryManager(loader, parse=False)
     for group, hosts in groups.items():
         inventory.add_group(group)

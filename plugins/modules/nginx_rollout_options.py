@@ -9,14 +9,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nginx_rollout_options
-short_description: Read what a run was told, and refuse what could not have been meant
+short_description: Check the variables of a run before any host is asked
 version_added: 0.1.0
 description:
-  - Looks at every variable of every host whose name begins with C(nginx_deploy_), before any host is asked. Fails for a name that there is
-    not, and tells the one that is nearest to it; for a value that is none of the choices; and for one of which it is not known what
-    was written, such as a number in the place of a name.
-  - Reads the variables that concern a run and not a host, as P(failsafe.nginx.deploy_option#filter) does it.
-  - A value that is a template is judged where it is used, by P(failsafe.nginx.nginx_deploy#role).
+  - Checks every variable of every host whose name begins with C(nginx_deploy_), before any host is asked.
+  - Fails for an unknown name, and tells the nearest known one. Fails for a value that is none of the choices.
+    Fails for a value whose written text is lost, such as a number in the place of a name.
+  - Reads the variables that concern a run and not a host, as P(failsafe.nginx.deploy_option#filter) does.
+  - A value that is a template is checked where it is used, by P(failsafe.nginx.nginx_deploy#role).
   - The collection's playbooks begin with it.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
@@ -38,14 +38,14 @@ options:
     default: []
   forgive_inventory:
     description:
-      - Whether what is wrong with a variable that was not given to this very run, as an extra variable, is only warned of.
-        Somebody who rolls back in a hurry is not kept from it by a misspelt name in the inventory.
+      - Whether a fault in a variable of the inventory is a warning only. Extra variables of the run are checked in any case.
+      - It lets a rollback go on with a misspelt name in the inventory.
     type: bool
     default: false
   in_slices:
     description:
-      - Whether a job of AWX or automation controller may be one slice of several. AWX does not say so; it is told by a
-        workflow job with the name of its only template.
+      - Whether a job of AWX or automation controller may be one slice of several. AWX does not say so. A slice is recognised by
+        its workflow job, which has the name of the template.
     type: bool
     default: true
 attributes:
@@ -68,23 +68,23 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Refuse what could not have been meant
+- name: Check the variables
   failsafe.nginx.nginx_rollout_options:
     hosts: "{{ ansible_play_hosts_all }}"
     needs: [nginx_deploy_src]
     in_slices: false
   run_once: true
-  register: told
+  register: checked
 """
 
 RETURN = r"""
 options:
-  description: The variables of a run, without C(nginx_deploy_) in their names, as they were meant, or with their defaults.
+  description: The variables of a run, without C(nginx_deploy_) in their names, in their types, or their defaults.
   returned: success
   type: dict
   sample: {"serial": [1, "10%", "100%"], "max_failures": 0, "on_failure": "keep"}
 launch:
-  description: By whom and from where AWX launched the job; empty outside AWX.
+  description: The user and the job template that started the run in AWX; empty outside AWX.
   returned: success
   type: dict
   sample: {"job": "42", "template": "Nginx deploy", "type": "workflow", "user": "alice", "revision": "3f1c2ab"}

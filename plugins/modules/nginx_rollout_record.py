@@ -13,19 +13,19 @@ short_description: Keep a record of a rollout that is true however the run ends
 version_added: 0.1.0
 description:
   - Keeps one JSON file about one run of a rollout, on the controller. Every write replaces the file as a whole.
-  - The file says that the run was interrupted from its first version on, until O(event=finished) says otherwise, and calls
-    hosts unknown for as long as they are being changed. So it is true as well when the controller is killed or loses its power.
+  - From its first version on the file says that the run was interrupted, until O(event=finished) says otherwise. Hosts are unknown
+    while they are being changed. So the file is true even if the controller is killed or loses its power.
   - Once the run has begun, a record that cannot be written is a warning and stops nothing.
-  - Where the variable C(nginx_deploy_webhook_url) is set, the run's begin, its end, and hosts that went back are posted there. It
-    is no option, since callbacks see the options of a task. A message that cannot be sent is a warning.
-  - Beside it lies the report of the run, as a page, as Markdown and as JSON, which is written again with every version of the record.
+  - If the variable C(nginx_deploy_webhook_url) is set, the begin of the run, its end, and rolled back hosts are posted there. It
+    is no option, because callbacks see the options of a task. A message that cannot be sent is a warning.
+  - The report of the run lies beside the record, as a page, as Markdown and as JSON. Every version of the record writes it again.
   - The playbooks C(failsafe.nginx.deploy) and C(failsafe.nginx.report) use it. C(docs/fleet.md) and C(docs/report.md) describe the files.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
 options:
   event:
     description:
-      - What the run comes to now.
+      - The step of the run that begins now.
     type: str
     required: true
     choices:
@@ -33,20 +33,20 @@ options:
       batch: The batch O(hosts) begins, and the one before is over.
       settling: No batch is left, and O(hosts) are rolled back with the fleet.
       finished: O(verdict) is final.
-      reported: The run is over. Only its report is made again, with what the hosts tell of themselves now.
+      reported: The run is over. Only its report is made again, with the present answers of the hosts.
   path:
     description:
-      - The file. If it is a folder or ends with a slash, a file in it that is named after the run.
+      - The file. If it is a folder or ends with a slash, the file in it is named after the run.
       - Empty means that no record is kept.
       - The default is the folder C(failsafe-nginx) in Ansible's home (C(ANSIBLE_HOME), usually C(~/.ansible)).
-        It holds the newest 100 records; older ones are deleted. A folder that is named here keeps all.
-      - A relative path is looked for where C(ansible-playbook) was started.
-      - With O(event=reported) the record to read, or a folder, of which it is the newest one.
+        It holds the newest 100 records; older ones are deleted. A folder that this option names keeps all.
+      - A relative path begins where C(ansible-playbook) was started.
+      - With O(event=reported) it is the record to read, or a folder, whose newest record is read.
     type: str
   report:
     description:
       - The folder of the report, whose files are named after the record.
-      - Empty means that there is none. The default is the record's folder. A relative path is as in O(path).
+      - Empty means that no report is written. The default is the record's folder. A relative path is as in O(path).
       - A report that cannot be written is a warning, except with O(event=reported).
     type: str
   rollout:
@@ -61,13 +61,13 @@ options:
     default: []
   verdict:
     description:
-      - What P(failsafe.nginx.rollout_verdict#filter) says now. Required with every event but V(started)
+      - The result of P(failsafe.nginx.rollout_verdict#filter). Required with every event but V(started)
         and V(reported).
     type: dict
   settings:
     description:
-      - What the run was told, with the keys C(on_failure), C(max_failures) and C(serial), which are checked, and others, which
-        are kept. Used with O(event=started).
+      - The options of the run. The keys C(on_failure), C(max_failures) and C(serial) are checked; others are kept as they are.
+        Used with O(event=started).
     type: dict
     default: {}
   batches:
@@ -78,7 +78,8 @@ options:
     default: []
   launch:
     description:
-      - By whom and from where AWX launched the run, as M(failsafe.nginx.nginx_rollout_options) returns it. Used with O(event=started).
+      - The user and the job template that started the run in AWX, as M(failsafe.nginx.nginx_rollout_options) returns them.
+        Used with O(event=started).
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -114,7 +115,7 @@ EXAMPLES = r"""
   run_once: true
   register: rollout
 
-- name: Write down that this batch begins
+- name: Record the begin of a batch
   failsafe.nginx.nginx_rollout_record:
     event: batch
     path: /var/log/rollouts/
@@ -131,12 +132,12 @@ rollout:
   type: str
   sample: deploy@controller-20261122T190100Z-4f2a9c
 path:
-  description: The record, V(null) where none is kept.
+  description: The record, V(null) if none is kept.
   returned: success
   type: str
   sample: /home/deploy/.ansible/failsafe-nginx/deploy@controller-20261122T190100Z-4f2a9c.json
 report:
-  description: The files of the report, the page first. Empty where there is none.
+  description: The files of the report, the page first. Empty if there is none.
   returned: success
   type: list
   elements: str
@@ -146,28 +147,28 @@ hosts:
   type: list
   elements: str
 batches:
-  description: How many hosts each batch has.
+  description: The number of hosts of each batch.
   returned: O(event=started)
   type: list
   elements: int
   sample: [1, 4, 20, 15]
 progress:
-  description: How far the rollout is as this batch begins.
+  description: The progress of the rollout as this batch begins.
   returned: O(event=batch)
   type: str
   sample: batch 2 of 4, 12 of 40 hosts done, 1 failed
 verdict:
-  description: What the run came to, as O(verdict) or, with O(event=reported), its record says.
+  description: The verdict in a word, from O(verdict) or, with O(event=reported), from the record.
   returned: O(event=finished) and O(event=reported)
   type: str
   sample: deployed
 text:
-  description: The lines of a summary for people, as O(verdict) says.
+  description: A summary for people, from O(verdict).
   returned: O(event=finished)
   type: list
   elements: str
 locked:
-  description: Hosts that are still reserved for this run, as O(verdict) says.
+  description: Hosts that are still reserved for this run, from O(verdict).
   returned: every event but V(started) and V(reported)
   type: list
   elements: str

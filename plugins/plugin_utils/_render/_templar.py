@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one place that renders with Ansible's templar and knows Ansible's vault."""
+"""Rendering a source folder with Ansible's templar, and reading values from Ansible's vault."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from .source import DEFAULT_EXCLUDE, RenderError, SourceEntry, scan_source
 
 try:
     from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19 trusts every string that a plugin hands to the templar
+except ImportError:  # ansible-core before 2.19 trusts every string of a plugin
 
     def trust_as_template(value: str) -> str:
-        """Return the value as it is."""
+        """Return the value unchanged."""
         return value
 
 
 #: Inline vaulted values, as ansible-core calls them before and from 2.19 on.
 _VAULTED_TYPES = ("AnsibleVaultEncryptedUnicode", "EncryptedString")
 
-#: Variables that repeat the others, or all hosts' variables: walking them again would only cost time.
+#: Variables that repeat the others, or all hosts' variables: reading them again would only cost time.
 _REPEATING = frozenset({"hostvars", "vars", "groups", "environment"})
 
 _NEW_FILE_EXECUTABLE = 0o755
@@ -56,8 +56,7 @@ def render_source(
     """Render a source folder with one host's variables.
 
     Raises:
-        RenderError: The folder cannot be read, a template fails, or a vaulted file cannot be decrypted.
-
+        RenderError: the folder cannot be read, a template fails, or a vaulted file cannot be decrypted.
     """
     entries = scan_source(src, exclude=exclude)
     templates = _Templates(os.path.realpath(src), templar, task_vars)
@@ -90,7 +89,7 @@ def _render(entry: SourceEntry, templates: _Templates, loader: t.Any) -> Rendere
 
 
 def _read(path: str, loader: t.Any) -> tuple[bytes, bool]:
-    """The bytes of a file, decrypted if need be, and whether they were encrypted."""
+    """Return the bytes of a file, decrypted if need be, and whether they were encrypted."""
     try:
         with open(path, "rb") as stream:
             data = stream.read()
@@ -109,7 +108,7 @@ def _read(path: str, loader: t.Any) -> tuple[bytes, bool]:
 
 
 class _Templates:
-    """Renders one host's templates; made once per host, since a templar's environment is dear."""
+    """Renders the templates of one host. Making a templar's environment is slow, so each host has one."""
 
     def __init__(self, root: str, templar: t.Any, task_vars: Mapping[str, t.Any]) -> None:
         variables = dict(task_vars)
@@ -130,7 +129,7 @@ class _Templates:
                 escape_backslashes=False,
                 overrides={"trim_blocks": True, "lstrip_blocks": False},
             )
-        except Exception as error:  # before ansible-core 2.19 whatever a template raises comes through as it is
+        except Exception as error:  # before ansible-core 2.19 errors of a template arrive unwrapped
             guilty = _line(text, error)
             where = entry.source if guilty is None else f"{entry.source}:{guilty}"
             message = str(getattr(error, "message", error)).strip()
@@ -139,14 +138,14 @@ class _Templates:
 
 
 def _line(text: str, error: BaseException) -> int | None:
-    """The line of a template that an error is about, where Jinja2 or the template's own syntax tree tells it."""
+    """Return the line of a template that an error is about, if Jinja2 or the template's syntax tree tells it."""
     cause: BaseException | None = error
     while cause is not None:
         line = getattr(cause, "lineno", None)
         if isinstance(line, int):
             return line
         cause = cause.__cause__ or cause.__context__
-    # An undefined variable is noticed when it is printed, without its line: look for its name.
+    # Jinja2 notices an undefined variable when it prints it, without its line: look for its name.
     missing = _UNDEFINED.search(str(error))
     if missing is None:
         return None
@@ -161,11 +160,11 @@ def _line(text: str, error: BaseException) -> int | None:
 
 
 def vaulted_values(task_vars: Mapping[str, t.Any], loader: t.Any) -> Iterator[str]:
-    """Every value that came out of Ansible Vault: inline vaulted variables and all values of vaulted files."""
+    """Yield every value from Ansible Vault: inline vaulted variables and all values of vaulted files."""
     for name, value in task_vars.items():
         if name not in _REPEATING:
             yield from _strings(value, only_vaulted=True)
-    # Values out of whole vaulted files carry no mark; the loader remembers which files it has read.
+    # Values of whole vaulted files carry no mark; the loader keeps the files that it has read.
     for path, data in dict(getattr(loader, "_FILE_CACHE", {})).items():
         if _is_vaulted_file(path):
             yield from _strings(data, only_vaulted=False)

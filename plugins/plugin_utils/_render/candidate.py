@@ -5,20 +5,19 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is sent to a host: the rendered files of a candidate, packed."""
+"""A rendered candidate, and its packed form that a host gets."""
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import typing as t
-import zlib
 from dataclasses import dataclass, field
 
-#: What may be a secret in nginx's configuration, by itself or as a part of a URL, a header field or a list.
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes, pack
+
+#: A word that may be a secret, by itself or as a part of a URL, a header field or a list.
 _WORD = re.compile(r"""[^\s;{}"'/=:,]+""")
-#: What every configuration has: directives, variables and plain words.
+#: Words that every configuration has: directives, variables and plain words.
 _COMMON = re.compile(r"\$?[a-z_]+")
 _SHORTEST_WORD = 8
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
@@ -28,7 +27,7 @@ _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 class Rendered:
     """One entry of a candidate: a file with its bytes, a link with its target, or a folder.
 
-    `secret` files are stored with mode 0600 when new and shown as a fingerprint only.
+    A `secret` file is stored with mode 0600 when it is new, and output shows only a digest of it.
     """
 
     path: str
@@ -38,13 +37,26 @@ class Rendered:
     mode: int | None = None
     secret: bool = False
 
+    def to_json(self) -> dict[str, str | int | None]:
+        """Write it for the host; only files have content, and only links a target."""
+        return {
+            "path": self.path,
+            "type": self.type,
+            "mode": self.mode,
+            "content": encode_bytes(self.content) if self.type == "file" else None,
+            "target": self.target,
+            "secret": self.secret,
+        }
+
 
 @dataclass(frozen=True)
 class Candidate:
     """The managed part of a config tree, rendered for one host.
 
-    `secrets` are the values that must not be seen in any output. `sources` maps a path below the
-    config folder to the file on the controller that it came from.
+    Attributes:
+        entries: files, links and folders.
+        secrets: values that no output may show.
+        sources: path below the configuration folder -> the file on the controller that it came from.
     """
 
     entries: tuple[Rendered, ...]
@@ -52,7 +64,7 @@ class Candidate:
     sources: dict[str, str] = field(default_factory=dict)
 
     def files(self) -> dict[str, bytes]:
-        """Path -> bytes of what nginx could read: files, and links to files inside the candidate."""
+        """Return the bytes of what nginx could read, by path: files, and links to files inside the candidate."""
         files = {entry.path: entry.content for entry in self.entries if entry.type == "file" and not entry.secret}
         for entry in self.entries:
             if entry.type == "link" and entry.target is not None:
@@ -62,31 +74,17 @@ class Candidate:
         return files
 
     def payload(self) -> str:
-        """The candidate as one opaque string, so that no single value of it can be logged by accident."""
-        document = {
-            "entries": [
-                {
-                    "path": entry.path,
-                    "type": entry.type,
-                    "mode": entry.mode,
-                    "content": base64.b64encode(entry.content).decode("ascii") if entry.type == "file" else None,
-                    "target": entry.target,
-                    "secret": entry.secret,
-                }
-                for entry in self.entries
-            ],
-            "secrets": list(self.secrets),
-        }
-        return base64.b64encode(zlib.compress(json.dumps(document).encode("utf-8"))).decode("ascii")
+        """Return the candidate as one opaque string, so that no single value of it can be logged by accident."""
+        return pack({"entries": [entry.to_json() for entry in self.entries], "secrets": list(self.secrets)})
 
 
 def holds_private_key(content: bytes) -> bool:
-    """Whether a PEM private key of any kind (RFC 7468) is in these bytes."""
+    """Return whether these bytes hold a PEM private key of any kind (RFC 7468)."""
     return _PRIVATE_KEY.search(content) is not None
 
 
 def words_of(content: bytes) -> set[str]:
-    """The words of a vaulted file, which no output may show wherever a comparison has them.
+    """Return the words of a vaulted file that a comparison has to mask.
 
     Keys are left out: they are in no comparison. So are short words and common ones, see `_common.redaction`.
     """

@@ -5,9 +5,9 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A source folder as it lies on the controller: what is in it, what it becomes below the config folder.
+"""The entries of a source folder on the controller, and their paths below the configuration folder.
 
-Nothing is rendered here and nothing of ansible is imported.
+Nothing is rendered here, and nothing of ansible is imported.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import typing as t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-#: A file with this suffix is a template; the suffix is not part of the name it gets below the config folder.
+#: A file with this suffix is a template; below the configuration folder its name lacks the suffix.
 TEMPLATE_SUFFIX = ".j2"
 
-#: What editors, version control and file managers leave behind.
+#: Files of editors, version control and file managers.
 _VERSION_CONTROL = (".git", ".gitignore", ".gitkeep", ".gitattributes", ".svn")
 DEFAULT_EXCLUDE = (*_VERSION_CONTROL, ".failsafe-lint.yml", ".DS_Store", "*~", "*.swp", ".#*", "#*#")
 
@@ -31,14 +31,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class RenderError(Exception):
-    """The source folder cannot become a candidate. The message says what, where and what to do."""
+    """The source folder cannot become a candidate. The message says what happened, where, and what to do."""
 
 
 @dataclass(frozen=True)
 class SourceEntry:
-    """One thing in the source folder.
+    """A file, link or folder of the source folder.
 
-    `path` is where it goes, relative to the config folder; `source` is the file on the controller.
+    `path` is its place below the configuration folder, `source` its path on the controller.
     """
 
     path: str
@@ -50,11 +50,10 @@ class SourceEntry:
 
 
 def find_source(src: str, bases: Sequence[str]) -> str:
-    """The folder that a relative `src` means: the first of these bases that has it.
+    """Return the source folder; a relative one is searched for below these folders, in order.
 
     Raises:
-        RenderError: None has; the message names every place that was looked at.
-
+        RenderError: it is in none of them. The message names all of them.
     """
     if os.path.isabs(src):
         return src
@@ -66,12 +65,11 @@ def find_source(src: str, bases: Sequence[str]) -> str:
 
 
 def scan_source(src: str, *, exclude: Sequence[str] = DEFAULT_EXCLUDE) -> list[SourceEntry]:
-    """Every file, link and folder below `src`, parents first, sorted by the path it gets.
+    """Return every file, link and folder below `src`, parents first, sorted by `SourceEntry.path`.
 
     Raises:
-        RenderError: `src` is missing, no folder or empty; something in it is a device, a socket or a
-            FIFO, a link that leaves the folder, cannot be read, or two sources claim one path.
-
+        RenderError: `src` is missing, no folder, or empty. An entry is a device, a socket or a FIFO, a link that
+            leaves the folder, or cannot be read. Two entries have the same path.
     """
     try:
         mode = os.stat(src).st_mode
@@ -92,7 +90,7 @@ def scan_source(src: str, *, exclude: Sequence[str] = DEFAULT_EXCLUDE) -> list[S
             )
         entries[entry.path] = entry
     if not any(entry.type != "directory" for entry in entries.values()):
-        raise RenderError(f"{src}: the source folder holds no file. An empty folder is never what was meant.")
+        raise RenderError(f"{src}: the source folder holds no file. Nothing is deployed from an empty folder.")
     return [entries[path] for path in sorted(entries)]
 
 

@@ -10,8 +10,8 @@ The plan of a host is what it runs (release, drift, what nginx read), what it wo
 and what else decides: nginx and its modules, the options, what the route check found. A digest covers the plans of all hosts.
 Fingerprints, a few letters for each host, let a deploy to some hosts (the canary) be compared too, and tell what differs.
 
-They keep mistakes out, such as a merge or an edit between plan and deploy. They are no signature: a user who may launch a
-deploy may hand over any plan.
+They keep mistakes out, such as a merge or an edit between plan and deploy. They are no signature: any user with the right to
+launch a deploy can pass any plan.
 """
 
 from __future__ import annotations

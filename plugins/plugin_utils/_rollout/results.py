@@ -39,7 +39,7 @@ def registered(variables: Mapping[str, object], name: str) -> Mapping[str, objec
 
 @dataclass(frozen=True)
 class StepResult:
-    """How a task ended, and the fields of nginx_release that decide about a host."""
+    """The end of a task, and the fields of nginx_release that decide about a host."""
 
     ran: bool = False
     failed: bool = False
@@ -149,7 +149,7 @@ class StagedFinding:
 
 @dataclass(frozen=True)
 class StagedChange:
-    """What staging found out about a candidate: the files that change, and digests of all that decides."""
+    """The findings of staging about a candidate: the files that change, and digests of all that decides."""
 
     #: Digests of what nginx reads now and would read, "" where the host could not tell.
     before: str | None = None
@@ -182,7 +182,7 @@ class StagedChange:
 
 
 class HostResults:
-    """Everything that the role registered on a host. A result is read when it is first asked for."""
+    """The results that the role registered on a host. Each is read when it is first needed."""
 
     def __init__(self, variables: Mapping[str, object]) -> None:
         self._variables = variables

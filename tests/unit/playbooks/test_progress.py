@@ -110,10 +110,10 @@ def test_the_callback_beside_the_default_one_and_a_host_that_is_gone(
     assert "TASK [" in run.output
 
 
-def test_a_callback_that_cannot_tell_disturbs_nothing(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_callback_with_an_error_disturbs_nothing(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", "failsafe.nginx.progress")
-    view = deploy.home / "plugins" / "plugin_utils" / "_rollout" / "view.py"
-    view.write_text(view.read_text().replace("def release(", "def _gone("))
+    lines = deploy.home / "plugins" / "plugin_utils" / "_rollout" / "progress_lines.py"
+    lines.write_text(lines.read_text().replace("def release_line(", "def _gone("))
     run = deploy({"web1": {}})
     assert run.rc == 0, run.output
     assert run.output.count("failsafe.nginx.progress shows no more") == 1

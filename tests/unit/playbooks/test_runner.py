@@ -155,7 +155,7 @@ ENDINGS = {
     "status": Ending("status", 0, [], NEW, "nginx 1."),
     "report": Ending("report", 0, [], NEW, "stopped: "),
     "drift": Ending("drift", 2, [], NEW, "web2: changed by hand: conf.d/site.conf"),
-    "unlock": Ending("unlock", 0, [], NEW, "Give the host back"),
+    "unlock": Ending("unlock", 0, [], NEW, "End the reservation of the host"),
     "rollback": Ending("rollback", 0, ["web1"], ["old", "new"], "Roll back, reload and prove it"),
 }
 

@@ -20,7 +20,7 @@ from shwitter.playbook import Run  # noqa: E402
 from shwitter.telling import Teller  # noqa: E402
 
 OUTPUT = """\
-TASK [Tell what became of the rollout] *****************************************
+TASK [Print the verdict] *******************************************************
 skipping: [web2]
 ok: [web1] =>\x20
     msg:

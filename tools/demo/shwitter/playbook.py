@@ -23,7 +23,7 @@ from .host import DemoError
 from .machine import ANSIBLE_PLAYBOOK
 
 #: The task of playbooks/deploy.yml that tells what became of every host.
-VERDICT = "Tell what became of the rollout"
+VERDICT = "Print the verdict"
 
 
 @dataclass(frozen=True)

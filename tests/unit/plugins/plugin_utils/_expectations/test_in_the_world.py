@@ -189,7 +189,7 @@ def test_the_example_is_as_expected(work: Path, change: str | None) -> None:
 
 def test_the_outage_is_not(work: Path) -> None:
     assert Example(work, "outage").failed() == {
-        "pages are made for the person who asks": {"status", "upstream", "errors"},
+        "pages are made for their reader": {"status", "upstream", "errors"},
         "no page without a profile": {"status", "upstream"},
         "both profile calls answer, on both sites": {"status", "upstream", "errors"},
         "old links find their new page": {"final: status"},
