@@ -5,14 +5,14 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Lint: `lint(config)` gives findings, `text` turns them into words."""
+"""Lint a configuration: `lint(config)` returns findings, `registry` names the rules."""
 
 from __future__ import annotations
 
+from .edits import Edit, Fix
 from .engine import lint
 from .errors import LintError
 from .finding import Finding, Related, Rule
-from .fixes import Edit, Fix
 from .target import Target
 
 __all__ = ["Edit", "Finding", "Fix", "LintError", "Related", "Rule", "Target", "lint"]

@@ -5,14 +5,13 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""`failsafe-lint`: the same rules without Ansible, for a shell, an editor, pre-commit and CI."""
+"""Run `failsafe-lint`: the same rules without Ansible, for a shell, an editor, pre-commit and CI."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-import traceback
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
@@ -26,7 +25,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import (
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from . import about, repair
+from . import metadata
 from .errors import LintError
 from .formats import FORMATS, LintReport, outcome, render, write
 from .lint_run import LintRun
@@ -65,31 +64,33 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit code."""
+    """Run the command and return its exit code."""
     try:
         options = _parser().parse_args(argv)
         return _run(options)
     except (ConfigError, RouteError) as error:
-        sys.stderr.write(f"{about.NAME}: {error}\n")
+        sys.stderr.write(f"{metadata.NAME}: {error}\n")
         return UNREADABLE
     except LintError as error:
-        sys.stderr.write(f"{about.NAME}: {error}\n")
+        sys.stderr.write(f"{metadata.NAME}: {error}\n")
         return USAGE
     except BrokenPipeError:
-        # Whoever reads our output has seen enough; Python would complain once more at its end.
+        # The reader of the output closed it. Without this, Python would write a second error when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
-    except Exception:  # noqa: BLE001 - the last one to see it
+    except Exception:  # noqa: BLE001 - a bug is reported as one
+        import traceback  # noqa: PLC0415 - as above
+
         traceback.print_exc()
         sys.stderr.write(
-            f"{about.NAME} {about.VERSION}: this is a bug, please report it with the lines above: {about.HOME}\n"
+            f"{metadata.NAME} {metadata.VERSION}: this is a bug, please report it with the lines above: {metadata.HOME}\n"
         )
         return INTERNAL_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog=about.NAME,
+        prog=metadata.NAME,
         description="Find what is wrong with an nginx configuration before a server sees it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -111,24 +112,26 @@ def _parser() -> argparse.ArgumentParser:
     add("--fix", action="store_true", help="repair what can be repaired for certain, in place")
     add("--diff", action="store_true", help="show what --fix would change, or changes")
     add("--explain", metavar="RULE", help="print a rule's page")
-    add("--version", action="version", version=f"%(prog)s {about.VERSION}")
+    add("--version", action="version", version=f"%(prog)s {metadata.VERSION}")
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.explain:
-        _print(about.page(options.explain))
+        _print(metadata.page(options.explain))
         return CLEAN
     _check(options)
     run = _lint_run(options)
     findings, texts = run.relint({})
     if options.fix or options.diff:
-        plan = repair.plan(run.relint)
+        from . import fixing  # noqa: PLC0415 - a lint without fixes needs none of it
+
+        plan = fixing.plan(run.relint)
         if options.diff:
             shown = "".join(each.diff(LintReport((), base=run.base).path(each.file)) for each in plan.repairs)
             _print(shown, sys.stdout if options.format == "text" else sys.stderr)
         if options.fix:
-            repair.write(run.folder or "", plan.repairs)
+            fixing.write(run.folder or "", plan.repairs)
             findings, texts = plan.findings, plan.texts
     report = LintReport(findings, texts, fail_on=options.fail_on, base=run.base)
     _deliver(render(options.format, report), options.output)
@@ -138,7 +141,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """What argparse cannot tell; raises LintError."""
+    """Check what argparse cannot.
+
+    Raises:
+        LintError: the options do not go together.
+    """
     if options.path is None:
         msg = "say what to lint: a folder, a file, or - for stdin (see --help)"
         raise LintError(msg)
@@ -207,7 +214,7 @@ def _deliver(text: str, path: str | None) -> None:
 
 
 def _print(text: str, stream: t.TextIO | None = None) -> None:
-    """Reports are UTF-8 wherever they are made."""
+    """Print UTF-8, whatever the locale is: other tools read these reports."""
     target = stream or sys.stdout
     target.flush()
     target.buffer.write(text.encode("utf-8", "replace"))

@@ -18,7 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables 
 
 from .analysis.blocks import BlockIndex, ConfigBlock
 from .analysis.taint import Taint
-from .fixes import Editor
+from .edits import Editor
 from .target import Target
 
 if t.TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Context:
 
     @cached_property
     def editor(self) -> Editor:
-        """Makes the fixes of findings."""
+        """The maker of fixes."""
         return Editor(self.config.texts)
 
     @cached_property
@@ -127,7 +127,7 @@ class Context:
         return found
 
     def named(self, *names: str) -> list[Directive]:
-        """The directives inside `http` with one of these names."""
+        """Return the directives inside `http` with one of these names."""
         return [directive for name in names for directive in self.by_name.get(name, ())]
 
     @cached_property

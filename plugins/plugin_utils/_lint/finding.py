@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Rules and findings: what lint says, about which line."""
+"""Define rules and findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 
-    from .fixes import Fix
+    from .edits import Fix
     from .target import Target
 
 Severity = t.Literal["error", "warning", "advice"]
@@ -24,7 +24,7 @@ SEVERITIES: t.Final[tuple[Severity, ...]] = ("error", "warning", "advice")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `severity` is a promise: an error means that traffic breaks, a warning that it was hardly meant so."""
+    """One rule. `severity` is a promise: an error breaks traffic, a warning was hardly meant so, advice is hardening or style."""
 
     id: str
     severity: Severity
@@ -38,11 +38,18 @@ class Rule:
     security: float | None = None
 
     def at(self, place: Place, message: str, related: t.Iterable[Related] = (), *, fix: Fix | None = None) -> Finding:
-        """A finding of this rule; `fix` only where it is certain to be what was meant."""
+        """Make a finding of this rule.
+
+        Args:
+            place: the line that the finding is about.
+            message: what happens, why, and what to write instead.
+            related: other lines that have a part in it.
+            fix: only where it is certain to be what was meant.
+        """
         return Finding(self.id, self.severity, message, place.file, place.line, place.column, tuple(related), fix)
 
     def applies(self, target: Target) -> bool:
-        """Whether the rule is about this nginx; True where its version is not known."""
+        """Return whether the rule is about this nginx; True where its version is not known."""
         return target.at_least(self.since or "0") is not False and not target.at_least(self.until or "9999")
 
 
@@ -57,7 +64,7 @@ class Related:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that lint reports. Paths and 1-based lines as the user knows them."""
+    """One thing that lint reports. Paths are those that the user knows, lines count from 1."""
 
     rule: str
     severity: Severity
@@ -66,11 +73,11 @@ class Finding:
     line: int
     column: int = 1
     related: tuple[Related, ...] = field(default=())
-    #: What would put it right. No part of what a finding is.
+    #: The edits that repair it; two findings are equal with different fixes.
     fix: Fix | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, t.Any]:
-        """The finding as plain data, the contract with everything outside this room."""
+        """Return the finding as plain data, as reports and the modules of the collection have it."""
         return {
             "rule": self.rule,
             "severity": self.severity,
@@ -83,5 +90,5 @@ class Finding:
 
 
 def related(message: str, place: Place) -> Related:
-    """A related place."""
+    """Make a related place."""
     return Related(message, place.file, place.line)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One configuration that is linted as often as repairs change it, for the command and for the action alike."""
+"""Lint one configuration as often as repairs change it, for the command and for the action alike."""
 
 from __future__ import annotations
 

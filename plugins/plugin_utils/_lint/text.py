@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Findings for people, and the decision whether they stop a deploy."""
+"""Format findings as text, and decide which of them stop a deploy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAIL_ON: t.Final = (*SEVERITIES, "never")
 
 
 def gate(findings: Iterable[Mapping[str, t.Any]], fail_on: str = "error") -> list[dict[str, t.Any]]:
-    """The findings that stop a deploy: those of `fail_on` and worse, and always what could not be read.
+    """Return the findings that stop a deploy: those of `fail_on` and worse, and all about unreadable input.
 
     Args:
         findings: findings as `Finding.as_dict()` gives them.
@@ -39,7 +39,7 @@ def gate(findings: Iterable[Mapping[str, t.Any]], fail_on: str = "error") -> lis
 
 
 def report(findings: Iterable[Mapping[str, t.Any]], sources: Mapping[str, str] | None = None) -> str:
-    """One paragraph per finding: severity, rule, place, message, and every other line involved.
+    """Format one paragraph per finding: severity, rule, place, message, and every other line involved.
 
     Args:
         findings: findings as `Finding.as_dict()` gives them.
@@ -58,7 +58,7 @@ def _lines(finding: Mapping[str, t.Any], sources: Mapping[str, str]) -> Iterator
 
 
 def count(findings: Iterable[Mapping[str, t.Any]]) -> dict[str, int]:
-    """How many findings there are of each severity."""
+    """Count the findings of each severity."""
     counts: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
     for finding in findings:
         counts[finding["severity"]] += 1
@@ -66,5 +66,5 @@ def count(findings: Iterable[Mapping[str, t.Any]]) -> dict[str, int]:
 
 
 def count_text(counts: Mapping[str, int]) -> str:
-    """`2 errors, 1 warning, 0 advice`."""
+    """Format counts: `2 errors, 1 warning, 0 advice`."""
     return ", ".join(f"{counts[s]} {s}{'s' if counts[s] != 1 and s != 'advice' else ''}" for s in SEVERITIES)

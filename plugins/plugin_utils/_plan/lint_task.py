@@ -26,9 +26,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import (
     Finding,
     LintError,
     Target,
-    about,
+    fixing,
     formats,
-    repair,
+    metadata,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.lint_run import LintRun, visible_path
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import count, count_text, gate, report
@@ -106,7 +106,7 @@ def lint_configuration(options: Mapping[str, t.Any], controller: Controller) -> 
     """
     task = _LintTask(LintOptions.of(options), controller)
     if task.options.explain is not None:
-        page = about.page(task.options.explain)
+        page = metadata.page(task.options.explain)
         return {"changed": False, "page": page, "msg": page}
     return task.result(task.source())
 
@@ -124,13 +124,13 @@ class _LintTask:
         self.controller.learn(source.secrets)
         result: dict[str, object] = {"changed": False}
         if options.fix:
-            plan = repair.plan(run.relint)
+            plan = fixing.plan(run.relint)
             findings, texts = plan.findings, plan.texts
             result["changed"] = bool(plan.repairs)
             result["fixed"] = [each.file for each in plan.repairs]
             result["diff"] = [_diff(each) for each in plan.repairs]
             if not self.controller.check_mode:
-                repair.write(source.folder or "", plan.repairs)
+                fixing.write(source.folder or "", plan.repairs)
         else:
             findings, texts = run.relint({})
         if options.report is not None:
@@ -223,7 +223,7 @@ def _judged(findings: list[Finding], fail_on: str, sources: Mapping[str, str]) -
     return result
 
 
-def _diff(made: repair.Repair) -> dict[str, str]:
+def _diff(made: fixing.Repair) -> dict[str, str]:
     return {"before_header": made.file, "after_header": made.file, "before": made.before, "after": made.after}
 
 

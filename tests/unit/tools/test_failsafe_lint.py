@@ -191,9 +191,9 @@ def test_output_that_nobody_reads(site: t.Callable[..., Path]) -> None:
 def test_one_version_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
-    about = (ROOT / "plugins" / "plugin_utils" / "_lint" / "about.py").read_text()
-    assert project["version"] == galaxy["version"] == re.findall(r'VERSION: t.Final = "(.+)"', about)[0]
-    assert galaxy["repository"] in about
+    metadata = (ROOT / "plugins" / "plugin_utils" / "_lint" / "metadata.py").read_text()
+    assert project["version"] == galaxy["version"] == re.findall(r'VERSION: t.Final = "(.+)"', metadata)[0]
+    assert galaxy["repository"] in metadata
 
 
 def test_the_pre_commit_hook_names_the_command() -> None:

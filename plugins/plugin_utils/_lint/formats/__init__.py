@@ -9,26 +9,23 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.errors import LintError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.writing import write_file
 
-from . import checkstyle, data, github, gitlab, human, junit, sarif
 from .report import LintReport, outcome
 
-if t.TYPE_CHECKING:
-    from collections.abc import Callable
-
-FORMATS: t.Final[dict[str, Callable[[LintReport], str]]] = {
-    "text": human.render,
-    "json": data.render,
-    "sarif": sarif.render,
-    "junit": junit.render,
-    "github": github.render,
-    "gitlab": gitlab.render,
-    "checkstyle": checkstyle.render,
+#: The module of each format, with a function `render(report)`. A run loads the one that it needs.
+FORMATS: t.Final[dict[str, str]] = {
+    "text": "human",
+    "json": "data",
+    "sarif": "sarif",
+    "junit": "junit",
+    "github": "github",
+    "gitlab": "gitlab",
+    "checkstyle": "checkstyle",
 }
 
 __all__ = ["FORMATS", "LintReport", "outcome", "render", "write"]
@@ -43,7 +40,7 @@ def render(name: str, report: LintReport) -> str:
     if name not in FORMATS:
         msg = f'there is no format "{name}", the formats are: {", ".join(FORMATS)}'
         raise LintError(msg)
-    return FORMATS[name](report)
+    return str(importlib.import_module(f".{FORMATS[name]}", __package__).render(report))
 
 
 def write(path: str, text: str) -> None:
@@ -56,4 +53,8 @@ def write(path: str, text: str) -> None:
         with open(path, "wb") as file:
             file.write(text.encode("utf-8", "replace"))
         return
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.atomic_write import (  # noqa: PLC0415
+        write_file,
+    )
+
     write_file(path, text.encode("utf-8", "replace"))

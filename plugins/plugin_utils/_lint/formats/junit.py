@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.about import NAME
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.metadata import NAME
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.junit import JUnitCase, junit_document
 
 if t.TYPE_CHECKING:

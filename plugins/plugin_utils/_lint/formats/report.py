@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import typing as t
 from collections import Counter
@@ -18,7 +17,7 @@ from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._lexer import tokens
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Editor
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.edits import Editor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate
 
 if t.TYPE_CHECKING:
@@ -61,6 +60,8 @@ class LintReport:
     def fingerprints(self) -> Iterator[str]:
         """Yield a digest for each finding that stays when lines move: of its rule, path, directive and number among equals."""
         seen: Counter[tuple[str, str, str]] = Counter()
+        import hashlib  # noqa: PLC0415 - it loads OpenSSL, which two formats need
+
         editor = Editor(self.texts)
         for finding in self.findings:
             key = (finding.rule, self.path(finding.file), self._normal(editor, finding))

@@ -14,8 +14,8 @@ import typing as t
 from urllib.parse import quote
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.about import HOME, NAME, VERSION, page_url
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import SEVERITIES
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.metadata import HOME, NAME, VERSION, page_url
 
 from .report import outcome
 

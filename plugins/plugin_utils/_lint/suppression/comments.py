@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
 
-from .faults import Fault, is_suppressible
+from .faults import SuppressionFault, is_suppressible
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Comment, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.edits import Editor, Fix
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Editor, Fix
 
 _COMMENT: t.Final = re.compile(r"^\s*failsafe:ignore\b[:\s]*(?P<rule>\S*)\s*(?P<reason>.*)$", re.DOTALL)
 _USAGE: t.Final = "write `# failsafe:ignore RULE why this is right here`"
@@ -49,8 +49,8 @@ class CommentSuppressions:
     """
 
     def __init__(self, comments: Iterable[Comment], silent: Collection[str], editor: Editor | None) -> None:
-        self.invalid: list[Fault] = []
-        self.expired: list[Fault] = []
+        self.invalid: list[SuppressionFault] = []
+        self.expired: list[SuppressionFault] = []
         self._silent = silent
         self._editor = editor
         #: By rule, file and line.
@@ -66,12 +66,12 @@ class CommentSuppressions:
             for suppression in matching or ():
                 suppression.used = True
 
-    def unused(self) -> Iterator[Fault]:
+    def unused(self) -> Iterator[SuppressionFault]:
         """Yield the comments that suppressed nothing, once all findings were seen."""
         for suppression in (each for group in self._suppressions.values() for each in group):
             if not suppression.used and suppression.rule not in self._silent:
                 message = f"nothing to suppress: {suppression.rule} finds nothing at line {suppression.line}"
-                yield Fault(suppression.place, f"{message}, delete this comment", self._removal(suppression))
+                yield SuppressionFault(suppression.place, f"{message}, delete this comment", self._removal(suppression))
 
     def _read(self, comments: list[Comment]) -> None:
         own_lines = {(comment.place.file, comment.place.line) for comment in comments if comment.own_line}
@@ -82,7 +82,7 @@ class CommentSuppressions:
             rule, line = match["rule"], comment.place.line
             refusal = _refusal(rule, match["reason"])
             if refusal:
-                self.invalid.append(Fault(comment.place, refusal))
+                self.invalid.append(SuppressionFault(comment.place, refusal))
                 continue
             if comment.own_line:
                 while (comment.place.file, line) in own_lines:

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import registry
 
-from .faults import Fault, is_suppressible
+from .faults import SuppressionFault, is_suppressible
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
-    from .project import Entry, Project
+    from .project import Project, SuppressionEntry
 
 
 class EntrySuppressions:
@@ -47,14 +47,14 @@ class EntrySuppressions:
         partial: bool,
         today: dt.date | None = None,
     ) -> None:
-        self.invalid = [Fault(place, message) for place, message in project.faults]
-        self.expired: list[Fault] = []
+        self.invalid = [SuppressionFault(place, message) for place, message in project.faults]
+        self.expired: list[SuppressionFault] = []
         self._project = project
         self._files = files
         self._silent = silent
         self._partial = partial
         #: The entries that hold, by rule.
-        self._active: dict[str, list[Entry]] = {}
+        self._active: dict[str, list[SuppressionEntry]] = {}
         self._used: set[Place] = set()
         for entry in project.entries:
             self._add(entry, today or dt.datetime.now(tz=dt.UTC).date())
@@ -67,7 +67,7 @@ class EntrySuppressions:
                 yield finding
             self._used.update(matching)
 
-    def unused(self) -> Iterator[Fault]:
+    def unused(self) -> Iterator[SuppressionFault]:
         """Yield the entries that suppressed nothing, once all findings were seen."""
         if not self._project.whole:
             return
@@ -80,20 +80,20 @@ class EntrySuppressions:
                 message = f"nothing to suppress: no file that nginx reads matches {entry.path}"
             else:
                 continue
-            yield Fault(entry.place, f"{message}, delete this entry")
+            yield SuppressionFault(entry.place, f"{message}, delete this entry")
 
-    def _add(self, entry: Entry, today: dt.date) -> None:
+    def _add(self, entry: SuppressionEntry, today: dt.date) -> None:
         refusal = _refusal(entry.rule)
         if refusal:
-            self.invalid.append(Fault(entry.place, refusal))
+            self.invalid.append(SuppressionFault(entry.place, refusal))
         elif entry.expires is not None and entry.expires < today:
             message = f"ignoring {entry.rule} in {entry.path} ended on {entry.expires}"
             advice = "repair what it finds, or set a new date"
-            self.expired.append(Fault(entry.place, f"{message} ({entry.reason}): {advice}"))
+            self.expired.append(SuppressionFault(entry.place, f"{message} ({entry.reason}): {advice}"))
         else:
             self._active.setdefault(entry.rule, []).append(entry)
 
-    def _covers(self, entry: Entry, file: str) -> bool:
+    def _covers(self, entry: SuppressionEntry, file: str) -> bool:
         folder = self._project.config_dir.rstrip("/")
         below = file.removeprefix(f"{folder}/") if self._project.config_dir else file
         return matches(below, entry.path) or matches(file, entry.path)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is wrong with a comment or an entry that shall suppress findings."""
+"""Mistakes in the comments and entries that suppress findings."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import regist
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Fix
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.edits import Fix
 
 
-class Fault(t.NamedTuple):
+class SuppressionFault(t.NamedTuple):
     """One thing that is wrong, for a rule of the family `suppressions` to report."""
 
     place: Place

@@ -24,7 +24,7 @@ LARGEST: t.Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class SuppressionEntry:
     """One valid entry: findings of `rule` in files that match `path` are not reported up to and including `expires`."""
 
     rule: str
@@ -40,7 +40,7 @@ class Project:
 
     file: str
     text: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[SuppressionEntry] = field(default_factory=list)
     #: What is wrong with it: (place, message).
     faults: list[tuple[Place, str]] = field(default_factory=list)
     #: The path that findings of a dump have before the paths that entries name.

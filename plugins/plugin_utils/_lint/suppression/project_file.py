@@ -17,7 +17,7 @@ import yaml
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 
-from .project import LARGEST, NAME, Entry, Project
+from .project import LARGEST, NAME, Project, SuppressionEntry
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +64,7 @@ def _read(project: Project, root: yaml.Node) -> None:
             project.entries.append(entry)
 
 
-def _entry(project: Project, node: yaml.Node) -> Entry:
+def _entry(project: Project, node: yaml.Node) -> SuppressionEntry:
     place = _place(project.file, node.start_mark)
     values = {name: _scalar(project, name, each) for name, each in _mapping(project, node, "an entry", _KEYS).items()}
     if isinstance(node, yaml.MappingNode):
@@ -79,7 +79,7 @@ def _entry(project: Project, node: yaml.Node) -> Entry:
             message = f'expires has to be a date such as 2027-01-31, not "{values["expires"]}"'
             project.faults.append((place, message))
     path = values.get("path", "").removeprefix("./")
-    return Entry(values.get("rule", ""), path, values.get("reason", ""), place, expires)
+    return SuppressionEntry(values.get("rule", ""), path, values.get("reason", ""), place, expires)
 
 
 def _mapping(project: Project, node: yaml.Node, what: str, known: tuple[str, ...]) -> dict[str, yaml.Node]:

@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.blocks import ConfigBlock
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.edits import Fix
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Fix
 
 RULE: t.Final = Rule(
     "add-header-content-type", "advice", "add_header makes a second Content-Type instead of another one"

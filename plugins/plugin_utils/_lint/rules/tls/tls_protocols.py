@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.edits import Fix
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Fix
 
 RULE: t.Final = Rule("tls-protocols", "warning", "Broken versions of TLS are switched on", security=5.9)
 _DIRECTIVES: t.Final = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Applies the fixes of findings to a folder: planned in memory, linted again, written only as a whole file each."""
+"""Apply the fixes of findings to a folder: planned in memory, linted again, written only as a whole file each."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from collections import Counter
 from dataclasses import dataclass
 
 from . import registry
+from .atomic_write import write_file
 from .errors import LintError
-from .writing import write_file
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from .edits import Edit
     from .finding import Finding
-    from .fixes import Edit
 
-    #: Lints again with these texts instead of what is on disk, by path as findings show it; gives findings and texts.
+    #: Lint with these texts instead of the files on disk (by path as findings show it); return findings and texts.
     Relint = Callable[[Mapping[str, bytes]], tuple[list[Finding], Mapping[str, str]]]
 
-#: A fix may make another one possible; more often than this they are undoing each other.
+#: A fix may make another one possible. Fixes that go on longer than this undo each other.
 _ROUNDS: t.Final = 10
 
 
@@ -42,27 +42,27 @@ class Repair:
     after: str
 
     def diff(self, path: str) -> str:
-        """A unified diff with this path in its head."""
+        """Return a unified diff with this path in its head."""
         lines = difflib.unified_diff(_lines(self.before), _lines(self.after), f"a/{path}", f"b/{path}")
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What fixing comes to."""
+class RepairPlan:
+    """The files that change, and the lint of the changed files."""
 
     repairs: list[Repair]
-    #: What is found after the repairs.
+    #: The findings after the repairs.
     findings: list[Finding]
     #: The texts after the repairs, by path as findings show it.
     texts: Mapping[str, str]
 
 
-def plan(relint: Relint) -> Plan:
-    """Fix what has a fix, as often as that gives new fixes.
+def plan(relint: Relint) -> RepairPlan:
+    """Apply fixes until no finding has a new one.
 
-    A fix that would add an error or a warning, or keep something from being read, is left out. Where something
-    cannot be read nothing is fixed: what other files say is not known.
+    A fix that adds an error or a warning, or makes something unreadable, is left out. Where something cannot be
+    read, nothing is fixed: the content of other files is not known.
     """
     findings, texts = relint({})
     original = dict(texts)
@@ -74,11 +74,11 @@ def plan(relint: Relint) -> Plan:
         changed.update({file: text.encode() for file, text in edited(texts, edits).items()})
         findings, texts = relint(changed)
     repairs = [Repair(file, original[file], data.decode()) for file, data in sorted(changed.items())]
-    return Plan([repair for repair in repairs if repair.before != repair.after], findings, texts)
+    return RepairPlan([repair for repair in repairs if repair.before != repair.after], findings, texts)
 
 
 def edited(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
-    """The texts that edits change, changed. The edits do not overlap."""
+    """Return the changed texts by file. The edits must not overlap."""
     by_file: dict[str, list[Edit]] = {}
     for edit in sorted(edits):
         by_file.setdefault(edit.file, []).append(edit)
@@ -94,7 +94,7 @@ def edited(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
 
 
 def write(folder: str, repairs: Sequence[Repair]) -> None:
-    """Write repaired files, each by a rename, with the mode and owner that it had.
+    """Write repaired files, each by a rename, with its old mode and owner.
 
     Raises:
         LintError: a file lies outside the folder or changed since it was read (then nothing is written), or cannot
@@ -116,7 +116,7 @@ def write(folder: str, repairs: Sequence[Repair]) -> None:
 def _settled(
     findings: list[Finding], texts: Mapping[str, str], changed: Mapping[str, bytes], relint: Relint
 ) -> list[Edit]:
-    """The edits of as many fixes as go together without making anything worse."""
+    """Return the edits of as many fixes as go together without a new error or warning."""
     if any(registry.rule(finding.rule).unreadable for finding in findings):
         return []
     limit = _weight(findings)
@@ -140,7 +140,7 @@ def _settled(
 
 
 def _apart(findings: Iterable[Finding]) -> list[frozenset[Edit]]:
-    """The fixes of findings that do not overlap, each as its edits, the first ones first."""
+    """Return the fixes that do not overlap, each as its edits; of two that overlap the first."""
     taken: dict[str, list[Edit]] = {}
     chosen: dict[frozenset[Edit], None] = {}
     for finding in findings:
@@ -156,7 +156,7 @@ def _apart(findings: Iterable[Finding]) -> list[frozenset[Edit]]:
 
 
 def _overlaps(edit: Edit, others: Sequence[Edit]) -> bool:
-    """Whether an edit touches the characters of one of these, which are sorted, or begins where one begins."""
+    """Return whether an edit touches the characters of one of these sorted edits, or begins where one begins."""
     index = bisect(others, edit)
     before, after = others[max(0, index - 1) : index], others[index : index + 1]
     return any(

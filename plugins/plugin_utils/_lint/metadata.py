@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What lint says about itself: its name, its version, the pages of its rules."""
+"""Name, version and rule pages of the linter."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ROOT: t.Final = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(_
 
 
 def page_url(rule: str) -> str:
-    """Where a rule's page is on the web."""
+    """Return the web address of a rule's page."""
     return f"{HOME}/docs/rules/{rule}.md"
 
 
 def page(rule: str) -> str:
-    """A rule's page in Markdown: what nginx does, why it breaks, a bad and a good example.
+    """Read a rule's page in Markdown: what nginx does, why it breaks, a bad and a good example.
 
     Raises:
         LintError: there is no such rule, or the pages are not installed.

@@ -20,10 +20,10 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import (
     Fix,
     LintError,
     Target,
+    fixing,
     lint,
-    repair,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.fixes import Editor
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.edits import Editor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.registry import load_all
 
 RULES = load_all()
@@ -42,7 +42,7 @@ http {{
 """
 
 
-def relint_of(texts: dict[str, str], rule: str = "suppression-unused") -> repair.Relint:
+def relint_of(texts: dict[str, str], rule: str = "suppression-unused") -> fixing.Relint:
     def relint(replaced: t.Mapping[str, bytes]) -> tuple[list[Finding], t.Mapping[str, str]]:
         files = {name: text.encode() for name, text in texts.items()} | dict(replaced)
         config = load_files(files, config_dir="/etc/nginx")
@@ -52,7 +52,7 @@ def relint_of(texts: dict[str, str], rule: str = "suppression-unused") -> repair
 
 
 def test_only_the_comments_go() -> None:
-    done = repair.plan(relint_of({"nginx.conf": SITE}))
+    done = fixing.plan(relint_of({"nginx.conf": SITE}))
     (made,) = done.repairs
     assert made.after == SITE.replace(f"    {UNUSED}\n", "").replace(f"  {UNUSED}", "")
     assert done.findings == []
@@ -72,19 +72,19 @@ def test_only_the_comments_go() -> None:
         "     }",
         " }",
     ]
-    assert repair.plan(relint_of({"nginx.conf": made.after})).repairs == []
+    assert fixing.plan(relint_of({"nginx.conf": made.after})).repairs == []
 
 
 def test_many_neighbours_in_one_go() -> None:
     text = f"events {{}}\nhttp {{\n{UNUSED}\n".replace(UNUSED, f"{UNUSED}\n" * 40) + "}\n"
-    (made,) = repair.plan(relint_of({"nginx.conf": text})).repairs
+    (made,) = fixing.plan(relint_of({"nginx.conf": text})).repairs
     assert "failsafe" not in made.after
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
 def test_line_ends_stay(end: str) -> None:
     text = f"events {{}}\r\nhttp {{}} {UNUSED}{end}"
-    (made,) = repair.plan(relint_of({"nginx.conf": text})).repairs
+    (made,) = fixing.plan(relint_of({"nginx.conf": text})).repairs
     assert made.after.startswith("events {}\r\nhttp {}")
     assert UNUSED not in made.after
     assert made.diff("x").count("No newline at end of file") == (0 if end else 1) + (
@@ -93,7 +93,7 @@ def test_line_ends_stay(end: str) -> None:
 
 
 def test_nothing_is_fixed_where_something_was_not_read() -> None:
-    done = repair.plan(relint_of({"nginx.conf": SITE + "}"}))
+    done = fixing.plan(relint_of({"nginx.conf": SITE + "}"}))
     assert done.repairs == []
     assert "syntax-error" in {finding.rule for finding in done.findings}
 
@@ -104,7 +104,7 @@ def test_nothing_is_certain_about_a_part() -> None:
     assert [finding.fix for finding in unused] == [None, None]
 
 
-def fixing(text: str, *fixes: Fix, worse: t.Callable[[str], bool] = lambda _text: False) -> str:
+def fixed_text(text: str, *fixes: Fix, worse: t.Callable[[str], bool] = lambda _text: False) -> str:
     """What becomes of a text whose findings have these fixes as long as it is untouched."""
 
     def relint(replaced: t.Mapping[str, bytes]) -> tuple[list[Finding], t.Mapping[str, str]]:
@@ -114,7 +114,7 @@ def fixing(text: str, *fixes: Fix, worse: t.Callable[[str], bool] = lambda _text
             found = [Finding("shadowed-server", "error", "", "a", 1)] if worse(now) else []
         return found, {"a": now}
 
-    done = repair.plan(relint)
+    done = fixing.plan(relint)
     return done.repairs[0].after if done.repairs else text
 
 
@@ -123,30 +123,30 @@ def edit(start: int, end: int, replacement: str = "") -> Fix:
 
 
 def test_overlapping_fixes_are_not_mixed() -> None:
-    assert fixing("abcdef", edit(0, 3, "X"), edit(2, 4, "Y"), edit(4, 6, "Z")) == "XdZ"
-    assert fixing("abcdef", edit(1, 1, "X"), edit(1, 1, "Y")) == "aXbcdef"
-    assert fixing("abcdef", edit(0, 2), edit(2, 4)) == "ef"
-    assert fixing("abcdef", edit(0, 2, "X"), edit(0, 2, "X")) == "Xcdef"
+    assert fixed_text("abcdef", edit(0, 3, "X"), edit(2, 4, "Y"), edit(4, 6, "Z")) == "XdZ"
+    assert fixed_text("abcdef", edit(1, 1, "X"), edit(1, 1, "Y")) == "aXbcdef"
+    assert fixed_text("abcdef", edit(0, 2), edit(2, 4)) == "ef"
+    assert fixed_text("abcdef", edit(0, 2, "X"), edit(0, 2, "X")) == "Xcdef"
     both = edit(0, 1, "X") + edit(5, 6, "X")
-    assert fixing("abcdef", edit(4, 6, "Y"), both) == "abcdY"
+    assert fixed_text("abcdef", edit(4, 6, "Y"), both) == "abcdY"
 
 
 def test_a_fix_that_makes_it_worse_is_left_out() -> None:
     fixes = [edit(n, n + 1, char.upper()) for n, char in enumerate("abcdef")]
-    assert fixing("abcdef", *fixes, worse=lambda text: "D" in text) == "ABCdEF"
-    assert fixing("abcdef", edit(0, 1, "D"), worse=lambda text: "D" in text) == "abcdef"
+    assert fixed_text("abcdef", *fixes, worse=lambda text: "D" in text) == "ABCdEF"
+    assert fixed_text("abcdef", edit(0, 1, "D"), worse=lambda text: "D" in text) == "abcdef"
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.text("xyz", max_size=2)), max_size=8))
 def test_edits_are_whole_or_not_there(ranges: list[tuple[int, int, str]]) -> None:
     fixes = [edit(min(a, b), max(a, b), new) for a, b, new in ranges]
     findings = [Finding("redirect-loop", "error", "", "a", 1, fix=fix) for fix in fixes]
-    groups = repair._apart(findings)
+    groups = fixing._apart(findings)
     edits = sorted(each for group in groups for each in group)
     for one, other in itertools.pairwise(edits):
         assert one.end <= other.start
     kept = sum(each.end - each.start for each in edits)
-    (text,) = repair.edited({"a": "abcdefgh"}, edits).values() or ("abcdefgh",)
+    (text,) = fixing.edited({"a": "abcdefgh"}, edits).values() or ("abcdefgh",)
     assert len(text) == 8 - kept + sum(len(each.replacement) for each in edits)
 
 
@@ -158,7 +158,7 @@ def test_words_of_a_directive() -> None:
     assert [text[start:end] for start, end in editor.words(directive)] == ["server_name", "'a b'", "c.test", ";"]
 
     def after(fix: Fix) -> str:
-        return repair.edited(config.texts, fix.edits)["nginx.conf"]
+        return fixing.edited(config.texts, fix.edits)["nginx.conf"]
 
     assert after(editor.replace_word(directive, 2, "d.test")) == text.replace("c.test", "d.test")
     assert after(editor.remove_word(directive, 1)) == text.replace("  'a b'", "")
@@ -169,7 +169,7 @@ def test_words_of_a_directive() -> None:
     assert len(Editor(config.texts).words(directive)) == 2003
 
 
-def disk(folder: Path) -> repair.Relint:
+def disk(folder: Path) -> fixing.Relint:
     def relint(replaced: t.Mapping[str, bytes]) -> tuple[list[Finding], t.Mapping[str, str]]:
         config = load_path(folder, replaced=replaced)
         return [each for each in lint(config) if each.rule == "suppression-unused"], config.texts
@@ -183,9 +183,9 @@ def test_files_keep_their_mode(tmp_path: Path) -> None:
     path.write_text(SITE)
     path.chmod(0o640)
     os.chown(path, 12345, 23456)
-    done = repair.plan(disk(tmp_path))
+    done = fixing.plan(disk(tmp_path))
     assert path.read_text() == SITE
-    repair.write(str(tmp_path), done.repairs)
+    fixing.write(str(tmp_path), done.repairs)
     assert UNUSED not in path.read_text()
     there = path.stat()
     assert (there.st_mode & 0o7777, there.st_uid, there.st_gid) == (0o640, 12345, 23456)
@@ -199,14 +199,14 @@ def test_a_link_stays_a_link_and_never_leads_out(tmp_path: Path) -> None:
     (inside / "on").mkdir()
     (inside / "parked" / "a").write_text(UNUSED + "\n")
     (inside / "on" / "a").symlink_to("../parked/a")
-    repair.write(str(inside), repair.plan(disk(inside)).repairs)
+    fixing.write(str(inside), fixing.plan(disk(inside)).repairs)
     assert (inside / "on" / "a").is_symlink()
     assert (inside / "parked" / "a").read_text() == ""
 
     outside.write_text(UNUSED + "\n")
     (inside / "on" / "b").symlink_to(outside)
     with pytest.raises(LintError, match="on/b is not below"):
-        repair.write(str(inside), repair.plan(disk(inside)).repairs)
+        fixing.write(str(inside), fixing.plan(disk(inside)).repairs)
     assert outside.read_text() == UNUSED + "\n"
 
 
@@ -214,13 +214,13 @@ def test_a_link_stays_a_link_and_never_leads_out(tmp_path: Path) -> None:
 def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path, now: str | None) -> None:
     path = tmp_path / "nginx.conf"
     path.write_text(SITE)
-    done = repair.plan(disk(tmp_path))
+    done = fixing.plan(disk(tmp_path))
     if now is None:
         path.unlink()
     else:
         path.write_text(now)
     with pytest.raises(LintError, match="nothing was written"):
-        repair.write(str(tmp_path), done.repairs)
+        fixing.write(str(tmp_path), done.repairs)
     assert now is None or path.read_text() == now
 
 
@@ -243,7 +243,7 @@ def test_what_the_rules_offer_to_repair_is_repaired(version: str | None) -> None
         before, texts = relint({})
         if all(finding.fix is None for finding in before):
             continue
-        done = repair.plan(relint)
+        done = fixing.plan(relint)
         if any(RULES[finding.rule].unreadable for finding in before):
             assert not done.repairs
             continue

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Writing a file on the controller so that it is there as a whole or as it was."""
+"""Replace a file on the controller at once: after a failure it is as it was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import tempfile
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Write a file by a rename. One that was there keeps its mode and owner, a new one gets those of the umask.
+    """Write a file by a rename. An old file keeps its mode and owner, a new one gets the mode of the umask.
 
     Raises:
         OSError: it cannot be written; then it is as it was.

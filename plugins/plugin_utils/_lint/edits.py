@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Edits that put a finding right: ranges of the original text, so that comments and layout stay as they are."""
+"""Make edits that repair a finding: ranges of the original text, so that comments and layout stay as they are."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ class Fix:
 
 
 class Editor:
-    """Makes fixes out of directives. Cheap: a file is indexed when the first fix in it is made."""
+    """Make fixes for directives. A file is indexed when its first fix is made."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.texts = texts
         self._lines: dict[str, list[int]] = {}
 
     def offset(self, file: str, line: int, column: int = 1) -> int:
-        """The position of a place (1-based line and column) in its file's text."""
+        """Return the position of a place (1-based line and column) in its file's text."""
         if file not in self._lines:
             lengths = (len(each) + 1 for each in self.texts[file].split("\n"))
             self._lines[file] = list(accumulate(lengths, initial=0))
         return self._lines[file][line - 1] + column - 1
 
     def words(self, directive: Directive) -> list[tuple[int, int]]:
-        """Start and end of the directive's name, of each argument as written, and last of the `;` or `{` after them."""
+        """Return start and end of the directive's name, of each argument as written, and of the `;` or `{` after them."""
         start = self.offset(directive.file, directive.line, directive.column)
         spans: list[tuple[int, int]] = []
-        # A directive is short; a long one is looked at again as a whole.
+        # Most directives are short; a longer one is read a second time, as a whole.
         for limit in (_GLANCE, len(self.texts[directive.file])):
             spans = _spans(self.texts[directive.file], start, start + limit)
             if spans and self.texts[directive.file][slice(*spans[-1])] in (";", "{"):
@@ -100,7 +100,7 @@ class Editor:
         if not text[line_start:start].strip() and not text[end:line_end].strip():
             return Fix((Edit(file, line_start, line_end, ""),))
         before = len(text[line_start:start].rstrip(" \t"))
-        # What stands before it stays; the space between goes where nothing follows.
+        # The text before it stays; the space between goes where nothing follows.
         if before and not text[end:line_end].strip():
             start = line_start + before
         return Fix((Edit(file, start, end, ""),))
