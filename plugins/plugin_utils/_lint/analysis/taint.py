@@ -8,8 +8,8 @@
 """Follow the values that a client chooses through `set`, `map` and captures.
 
 Values that nginx decodes may hold any byte: `$uri`, captures from it, the user name of an Authorization header. Values
-that it passes on as they came in (`$request_uri`, `$args`, headers) never hold a line feed, which would have ended the
-line (ngx_http_parse_request_line(), ngx_http_parse_header_line() in src/http/ngx_http_parse.c).
+that it passes on as they came in (`$request_uri`, `$args`, headers) never hold a line feed: it would have ended the line.
+See ngx_http_parse_request_line() and ngx_http_parse_header_line() in src/http/ngx_http_parse.c.
 """
 
 from __future__ import annotations

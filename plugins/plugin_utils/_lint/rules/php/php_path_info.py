@@ -32,17 +32,17 @@ def check(context: Context) -> Iterator[Finding]:
     for block, directive in context.directives("fastcgi_param"):
         if directive.args[:2] != ["PATH_INFO", "$fastcgi_path_info"]:
             continue
-        check_of_script = _check_of_script(block)
-        if check_of_script is not None and "fastcgi_pass" in block.own and "fastcgi_split_path_info" in block.own:
+        lookup = _script_lookup(block)
+        if lookup is not None and "fastcgi_pass" in block.own and "fastcgi_split_path_info" in block.own:
             message = (
                 "try_files has made the URI the script alone by the time this is evaluated, so $fastcgi_path_info is always "
                 "empty: GET /index.php/a gets the script no PATH_INFO; before it is lost, keep it by "
                 "set $path_info $fastcgi_path_info and pass fastcgi_param PATH_INFO $path_info"
             )
-            yield RULE.at(directive.place, message, [related("the URI changes here", check_of_script.place)])
+            yield RULE.at(directive.place, message, [related("the URI changes here", lookup.place)])
 
 
-def _check_of_script(block: ConfigBlock) -> Directive | None:
+def _script_lookup(block: ConfigBlock) -> Directive | None:
     """Return the try_files that looks for the script and for no other file, which might change the URI to another one."""
     for directive in block.own.get("try_files", ()):
         match directive.args:

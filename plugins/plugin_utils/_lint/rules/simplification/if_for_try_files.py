@@ -7,7 +7,7 @@
 
 """Find an `if` that looks for a file and rewrites the path when there is none.
 
-try_files does it in one step, and without the surprises of an `if`.
+`try_files` does it in one step, and without the surprises of an `if`.
 """
 
 from __future__ import annotations

@@ -43,5 +43,7 @@ def _only_path(pattern: str) -> str:
     if not (pattern.startswith("^") and pattern.endswith("$")):
         return ""
     found = literals(pattern)
-    exact = found is not None and found.whole and found.starts and found.stops and len(found.heads) == 1
-    return next(iter(found.heads)) if found is not None and exact else ""
+    if found is None or not (found.whole and found.starts and found.stops) or len(found.heads) > 1:
+        return ""
+    (path,) = found.heads
+    return path

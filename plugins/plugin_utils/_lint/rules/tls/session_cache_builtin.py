@@ -23,6 +23,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
 RULE: t.Final = Rule("session-cache-builtin", "advice", "Each worker remembers TLS sessions of its own")
+_BESIDE_SHARED: t.Final = (
+    "the shared cache has every session for all workers already, and nginx's manual calls it more efficient alone: "
+    "take builtin away"
+)
+_ALONE: t.Final = (
+    "the builtin cache is each worker's own: a client without a session ticket that comes back to another worker "
+    "makes a whole handshake; shared:NAME:SIZE is one cache for all of them"
+)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -33,13 +41,3 @@ def check(context: Context) -> Iterator[Finding]:
             if word.split(":")[0] == "builtin":
                 fix = context.editor.remove_word(directive, index) if beside else None
                 yield RULE.at(directive.place, _BESIDE_SHARED if beside else _ALONE, fix=fix)
-
-
-_BESIDE_SHARED: t.Final = (
-    "the shared cache has every session for all workers already, and nginx's manual calls it more efficient alone: "
-    "take builtin away"
-)
-_ALONE: t.Final = (
-    "the builtin cache is each worker's own: a client without a session ticket that comes back to another worker "
-    "makes a whole handshake; shared:NAME:SIZE is one cache for all of them"
-)

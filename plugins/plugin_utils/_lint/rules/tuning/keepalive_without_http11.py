@@ -39,8 +39,10 @@ def check(context: Context) -> Iterator[Finding]:
     for block, directive in context.directives("proxy_pass") if keepalive else ():
         name = _upstream_name(directive)
         kept = keepalive.get(name)
-        missing = _missing(block) if kept is not None and not block.gap else []
-        if missing and kept is not None:
+        if kept is None or block.gap:
+            continue
+        missing = _missing(block)
+        if missing:
             message = (
                 f"upstream {name} keeps connections, but requests from here ask for the opposite: without "
                 f"{' and '.join(missing)} nginx sends {_sent(missing)}, the upstream closes after each answer, "
@@ -59,6 +61,7 @@ def _keepalive_upstreams(context: Context) -> dict[str, Directive]:
 
 
 def _upstream_name(directive: Directive) -> str:
+    """Return the authority of a proxy_pass, which may be the name of an upstream."""
     target = directive.args[0] if directive.args else ""
     return re.sub(r"^https?://", "", target).partition("/")[0].lower() if target.startswith("http") else ""
 
@@ -75,5 +78,6 @@ def _missing(block: ConfigBlock) -> list[str]:
 
 
 def _sent(missing: list[str]) -> str:
+    """Return what nginx sends by default, in words."""
     sent = ["HTTP/1.0" if "version" in missing[0] else "", "Connection: close" if "Connection" in missing[-1] else ""]
     return " with ".join(each for each in sent if each)

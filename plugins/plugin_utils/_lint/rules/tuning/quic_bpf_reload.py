@@ -25,6 +25,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
 
 RULE: t.Final = Rule("quic-bpf-reload", "advice", "New HTTP/3 connections get lost after a reload", since="1.25.0")
+_MESSAGE: t.Final = (
+    "while a worker of before a reload still serves a client (a download, a WebSocket), the kernel hands new "
+    "HTTP/3 connections also to the sockets of workers that have left, and they are never answered (nginx issue 425): "
+    "take quic_bpf away, and end old workers by worker_shutdown_timeout"
+)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -35,13 +40,6 @@ def check(context: Context) -> Iterator[Finding]:
                 listens = [each for http in block.blocks if http.name == "http" for each in _quic_listens(http)]
                 if directive.args[:1] == ["on"] and listens and block.value("worker_processes", "1") != "1":
                     yield RULE.at(directive.place, _MESSAGE, [related("the sockets", each.place) for each in listens])
-
-
-_MESSAGE: t.Final = (
-    "while a worker of before a reload still serves a client (a download, a WebSocket), the kernel hands new "
-    "HTTP/3 connections also to the sockets of workers that have left, and they are never answered (nginx issue 425): "
-    "take quic_bpf away, and end old workers by worker_shutdown_timeout"
-)
 
 
 def _quic_listens(http: ConfigBlock) -> Iterator[Directive]:
