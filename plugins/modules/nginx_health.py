@@ -8,15 +8,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: nginx_health
-short_description: Ask a web server for its health
+short_description: Check the health of a web server
 version_added: 0.1.0
 description:
   - Sends requests from the host it runs on, compares the answers with what is expected, and fails when they differ.
-  - The checks are asked in rounds. The module succeeds when all of them passed O(successes) times in a row and then went on
+  - The checks run in rounds. The module succeeds when all of them passed O(successes) times in a row and then went on
     passing for O(soak) seconds.
-  - It fails early when one check gets a wrong answer in three rounds in a row. A refused or lost connection, a missing answer
-    and a slow answer may end until O(timeout).
-  - The module M(failsafe.nginx.nginx_release) runs the same checks after a reload. This module asks for them at any other time,
+  - It fails early when one check gets a wrong answer in three rounds in a row. Refused and lost connections,
+    missing answers and slow answers may end until O(timeout).
+  - The module M(failsafe.nginx.nginx_release) runs the same checks after a reload. This module runs them at any other time,
     for example after an upgrade or from a load balancer's point of view.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
@@ -52,7 +52,7 @@ options:
     default: 2
   timeout:
     description:
-      - Seconds within which they have to. The O(soak) begins afterwards.
+      - Seconds within which these rounds have to pass. The O(soak) begins afterwards.
     type: float
     default: 10
   soak:
@@ -109,17 +109,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reason:
-  description: One sentence, why the module fails or how much passed.
+  description: One sentence: the reason of a failure, or how many checks passed.
   returned: always
   type: str
   sample: "login page: GET https://www.example.com/login via 127.0.0.1:443: expected status 200, got 500"
 failures:
-  description: Those of RV(results) that made the module fail.
+  description: The results that made the module fail.
   returned: always
   type: list
   elements: dict
 results:
-  description: What came of each check in the last round.
+  description: The result of each check in the last round.
   returned: always
   type: list
   elements: dict
@@ -130,11 +130,11 @@ results:
       returned: always
       sample: login page
     ok:
-      description: Whether everything was as expected.
+      description: The answer was as expected.
       type: bool
       returned: always
     reason:
-      description: What was expected and what came.
+      description: The expected answer and the one that came.
       type: str
       returned: always
       sample: "GET https://www.example.com/login via 127.0.0.1:443: expected status 200, got 500"
@@ -142,7 +142,7 @@ results:
       description:
         - The kind of failure, V(null) if there is none.
         - V(wrong) is an answer other than expected, V(slow) one that took too long, V(connection) is none at all,
-          V(refused) means that nobody listened.
+          V(refused) means that nothing listened there.
       type: str
       returned: always
       sample: wrong
@@ -162,7 +162,7 @@ results:
       returned: always
       sample: 12.3
     address:
-      description: Where the check connected to.
+      description: The address that the check connected to.
       type: str
       returned: always
       sample: 127.0.0.1:443
@@ -178,12 +178,12 @@ unwatched:
   elements: str
   sample: ["/var/log/nginx/error.log: Permission denied"]
 rounds:
-  description: How many times the checks were asked.
+  description: The number of rounds.
   returned: always
   type: int
   sample: 2
 seconds:
-  description: How long it took.
+  description: The seconds that it took.
   returned: always
   type: float
   sample: 0.21
@@ -191,6 +191,7 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import HealthError
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import CHECK_OPTIONS
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate
@@ -215,12 +216,12 @@ def main() -> None:
         verdict = gate.run()
     except HealthError as exc:
         module.fail_json(msg=str(exc))
-    result = {key: verdict[key] for key in ("reason", "unwatched", "rounds", "seconds")}
-    result.update(failures=verdict["failed"], results=gate.results)
-    for warning in [*verdict["unwatched"], *([verdict["reason"]] if verdict["skipped"] else [])]:
+    result = {key: getattr(verdict, key) for key in ("reason", "unwatched", "rounds", "seconds")}
+    result.update(failures=list(map(encode, verdict.failed)), results=list(map(encode, gate.results)))
+    for warning in [*verdict.unwatched, *([verdict.reason] if verdict.skipped else [])]:
         module.warn(warning)
-    if not verdict["ok"]:
-        module.fail_json(msg=verdict["reason"], **result)
+    if not verdict.ok:
+        module.fail_json(msg=verdict.reason, **result)
     module.exit_json(changed=False, **result)
 
 

@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a certificate says about its names and its time, read out of DER.
+"""Names and validity of a certificate, read out of DER.
 
 `ssl.SSLSocket.getpeercert()` is empty where the chain is not verified, `get_ca_certs()` leaves out whatever is no CA, and
-`ssl._ssl._test_decode_cert` is private and wants a file. But an expired or self-signed certificate is just the one to
-describe, so the few fields needed are walked here (RFC 5280 4.1; X.690 8.1). OpenSSL has parsed the bytes before.
+`ssl._ssl._test_decode_cert` is private and wants a file. But an expired or self-signed certificate has to be
+described too, so the few fields needed are walked here (RFC 5280 4.1; X.690 8.1). OpenSSL has parsed the bytes before.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Certificate(t.NamedTuple):
     names: tuple[str, ...]
 
     def matches(self, name: str) -> bool:
-        """Whether the certificate is for a host name or an IP address (RFC 9525 6.3; the subject is never looked at)."""
+        """Tell whether the certificate is for a host name or an IP address (RFC 9525 6.3; the subject is never looked at)."""
         name = name.lower().rstrip(".")
         address, parent = _packed(name), name.partition(".")[2]
         if address:
@@ -60,7 +60,7 @@ def read_certificate(der: bytes) -> Certificate:
 
 
 def _items(data: bytes) -> list[tuple[int, bytes]]:
-    """Tag and value of each DER element in a row."""
+    """List tag and value of each DER element in a row."""
     items, at = [], 0
     while at < len(data):
         tag, length, at = data[at], data[at + 1], at + 2
@@ -95,7 +95,7 @@ def _seconds(tag: int, value: bytes) -> float:
 
 
 def _packed(name: str) -> bytes:
-    """An IP address in its one binary form; empty for a host name."""
+    """Return an IP address in its one binary form; b"" for a host name."""
     try:
         return socket.inet_pton(socket.AF_INET6 if ":" in name else socket.AF_INET, name)
     except (OSError, ValueError):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Asking a server one question: `run_check`."""
+"""One check of a server: its request, and the judgement of the answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import base64
 import re
 import time
 import typing as t
+from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes, urljoin
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT, UNKNOWN_FIELDS
 
 from . import client
 from .certificate import read_certificate
-from .client import Answer, Deadline, Failure
+from .client import Deadline, Failure, HealthAnswer
 from .definition import (
     Check,
     HealthError,
@@ -27,54 +30,79 @@ from .definition import (
     parse_url,
 )
 
-__all__ = ["Check", "HealthError", "parse_check", "run_check"]
-
-Result = t.Dict[str, t.Any]
+__all__ = ["Check", "CheckResult", "HealthError", "parse_check", "run_check"]
 
 _SECRET_FIELDS = re.compile(r"(?i)cookie|auth|token|secret|key|session")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DAY = 86400
 
 
-def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = None) -> Result:
-    """Ask once; an unhealthy server is a result.
+@dataclass
+class CheckResult:
+    """The result of one check. Bodies, cookies and credentials are never part of it.
+
+    Attributes:
+        failure: None, or the kind of a `client.Failure`.
+        status: of the last answer; None without one.
+        location: of the last answer; None without one.
+        latency_ms: from connecting to the end of the response's header.
+        address: the address connected to.
+        url: of the check; None for one without a URL.
+        origin: as in the check's definition, with `file` and `line`; None where it has none.
+        probe: a default probe, not a check of the user; None outside of a gate.
+        more: fields of a newer version.
+    """
+
+    name: str
+    ok: bool = False
+    reason: str = ""
+    failure: t.Optional[str] = None
+    status: t.Optional[int] = None
+    location: t.Optional[str] = None
+    latency_ms: t.Optional[float] = None
+    address: str = ""
+    url: t.Optional[str] = None
+    origin: t.Optional[object] = field(default=None, metadata=LEFT_OUT)
+    file: t.Optional[object] = field(default=None, metadata=LEFT_OUT)
+    line: t.Optional[object] = field(default=None, metadata=LEFT_OUT)
+    probe: t.Optional[bool] = field(default=None, metadata=LEFT_OUT)
+    more: t.Dict[str, object] = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+
+
+def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = None) -> CheckResult:
+    """Run a check once; an unhealthy server is a result.
 
     Args:
         check: A check, or its definition.
         limit: Seconds that the check may take even if its own timeout is longer.
 
-    Returns:
-        `name, ok, reason, failure, status, location, latency_ms, address, url` and, where the definition had them,
-        `origin, file, line`. `failure` is None or the kind of a `client.Failure`; `latency_ms` runs from connecting to the
-        end of the response's header. Bodies, cookies and credentials are never part of it.
-
     Raises:
         HealthError: when the definition is wrong.
     """
     check = check if isinstance(check, Check) else parse_check(check)
-    result: Result = {"name": check.name, "ok": False, "reason": "", "failure": None, "status": None, "location": None}
-    result.update(latency_ms=None, address=str(check.address), url=None, **check.origin)
+    result = CheckResult(check.name, address=str(check.address), **check.origin)
     deadline = Deadline(check.timeout if limit is None else max(0.0, min(check.timeout, limit)))
     try:
         said = {"url": _ask_url, "tcp": _ask_tcp, "certificate": _ask_certificate}[check.kind](check, deadline, result)
-        _judge_latency(check, result["latency_ms"] / 1000)
-        result.update(ok=True, reason=f"{check.label}: {said} in {result['latency_ms']:.0f} ms")
+        latency = result.latency_ms or 0.0
+        _judge_latency(check, latency / 1000)
+        result.ok, result.reason = True, f"{check.label}: {said} in {latency:.0f} ms"
     except Failure as exc:
-        result.update(failure=exc.kind, reason=f"{check.label}: {exc}")
+        result.failure, result.reason = exc.kind, f"{check.label}: {exc}"
     return result
 
 
-def _ask_tcp(check: Check, deadline: Deadline, result: Result) -> str:
+def _ask_tcp(check: Check, deadline: Deadline, result: CheckResult) -> str:
     with client.connected(check.address, deadline):
-        result["latency_ms"] = round(deadline.elapsed * 1000, 1)
+        result.latency_ms = round(deadline.elapsed * 1000, 1)
     return "connected"
 
 
-def _ask_certificate(check: Check, deadline: Deadline, result: Result) -> str:
+def _ask_certificate(check: Check, deadline: Deadline, result: CheckResult) -> str:
     with client.connected(check.address, deadline) as sock:
         with client.tls(sock, deadline, sni=check.sni, verify=False) as stream:
             der = stream.getpeercert(binary_form=True) or b""
-        result["latency_ms"] = round(deadline.elapsed * 1000, 1)
+        result.latency_ms = round(deadline.elapsed * 1000, 1)
     try:
         certificate = read_certificate(der)
     except ValueError as exc:
@@ -93,19 +121,20 @@ def _ask_certificate(check: Check, deadline: Deadline, result: Result) -> str:
         names = ", ".join(certificate.names[:8]) or "no name at all"
         raise Failure("wrong", f"expected a certificate for {check.sni}, got one for {names}")
     if check.verify:
-        # OpenSSL stops at the first fault, so the chain is asked about only when the plainer questions are answered.
+        # OpenSSL stops at the first fault, so the chain is verified only after the plainer questions.
         with client.connected(check.address, deadline) as sock:
             client.tls(sock, deadline, sni=check.sni, verify=True, ca=check.ca).close()
     return f"certificate good for {days:.0f} days"
 
 
-def _ask_url(check: Check, deadline: Deadline, result: Result) -> str:
+def _ask_url(check: Check, deadline: Deadline, result: CheckResult) -> str:
     url, method, seen = t.cast("Url", check.target), check.method, []
-    result["url"] = url.text
+    result.url = url.text
     while True:
         answer = _request(check, url, method, deadline)
         location = ", ".join(answer.fields("Location"))
-        result.update(status=answer.status, location=mask(location) or None, latency_ms=round(answer.latency * 1000, 1))
+        result.status, result.location = answer.status, mask(location) or None
+        result.latency_ms = round(answer.latency * 1000, 1)
         if not check.follow_redirects or not location or answer.status not in _REDIRECTS:
             break
         seen.append((method, url.text))
@@ -129,9 +158,9 @@ def _next(url: Url, location: str) -> Url:
         raise Failure("wrong", f"expected a redirect that can be followed, got {_shown(location)}") from exc
 
 
-def _request(check: Check, url: Url, method: str, deadline: Deadline) -> Answer:
+def _request(check: Check, url: Url, method: str, deadline: Deadline) -> HealthAnswer:
     own = t.cast("Url", check.target)
-    # What the user said about address, Host, SNI and credentials was said about the URL's own origin (RFC 6454 4) only.
+    # The check's address, Host, SNI and credentials hold for its URL's own origin (RFC 6454 4) only.
     home = (url.scheme, url.address) == (own.scheme, own.address)
     fields = {"User-Agent": "failsafe.nginx", "Accept": "*/*", "Accept-Encoding": "identity"}
     if home and own.userinfo:
@@ -153,8 +182,8 @@ def _request(check: Check, url: Url, method: str, deadline: Deadline) -> Answer:
             return client.exchange(sock, deadline, method=method, request=request, want_body=check.body is not None)
 
 
-def _judge(check: Check, answer: Answer) -> str:
-    """What was expected and what came; empty when they agree."""
+def _judge(check: Check, answer: HealthAnswer) -> str:
+    """Return what was expected and what came; "" when they agree."""
     locations = answer.fields("Location")
     if not any(low <= answer.status <= high for low, high in check.status):
         wanted = " or ".join(str(low) if low == high else f"{low}-{high}" for low, high in check.status)
@@ -181,7 +210,7 @@ def _judge_latency(check: Check, latency: float) -> None:
         raise Failure("slow", f"expected an answer within {check.max_latency:g} s, got it after {latency:.3f} s")
 
 
-def _judge_body(pattern: t.Pattern[str], answer: Answer) -> str:
+def _judge_body(pattern: t.Pattern[str], answer: HealthAnswer) -> str:
     body = answer.body or b""
     coding = ", ".join(answer.fields("Content-Encoding")).lower()
     if coding not in ("", "identity"):

@@ -26,11 +26,11 @@ BODY_LIMIT = 1 << 20  # bytes
 _TIMEOUTS = (socket.timeout, TimeoutError)  # two types before Python 3.10
 
 
-class Failure(Exception):  # noqa: N818  # an outcome inside this room, never an error of it
+class Failure(Exception):  # noqa: N818  # a result inside this room, never an error of it
     """The server is not as it should be.
 
-    `kind` is `wrong` (it answered, and the answer will not get better by itself), `slow`, `connection` (no usable
-    answer: a timeout, a reset) or `refused` (nobody listens there).
+    `kind` is `wrong` (it answered, and the answer does not change by itself), `slow`, `connection` (no usable
+    answer: a timeout, a reset) or `refused` (nothing listens there).
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -47,11 +47,11 @@ class Deadline:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._start
 
     def left(self) -> float:
-        """Seconds that are left.
+        """Return the seconds that are left.
 
         Raises:
             TimeoutError: when none are.
@@ -62,7 +62,7 @@ class Deadline:
         return left
 
 
-class Answer(t.NamedTuple):
+class HealthAnswer(t.NamedTuple):
     """The final response: `headers` in order; `body` is None unless it was asked for; times in seconds."""
 
     status: int
@@ -71,13 +71,13 @@ class Answer(t.NamedTuple):
     latency: float
 
     def fields(self, name: str) -> list[str]:
-        """The values of every field line with this name."""
+        """Return the values of every field line with this name."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
 @contextlib.contextmanager
 def connected(address: Address, deadline: Deadline) -> t.Iterator[socket.socket]:
-    """A stream connection, closed at the end; errors while it is used become a `Failure` too."""
+    """Open a stream connection that is closed at the end; turn errors while it is used into a `Failure`."""
     sock: socket.socket | None = None
     try:
         sock = _connect(address, deadline)
@@ -119,7 +119,7 @@ def tls(sock: socket.socket, deadline: Deadline, *, sni: str, verify: bool, ca: 
         raise Failure("wrong", f"cannot ask for the server name {sni!r}: {exc}") from exc
 
 
-def exchange(sock: socket.socket, deadline: Deadline, *, method: str, request: bytes, want_body: bool) -> Answer:
+def exchange(sock: socket.socket, deadline: Deadline, *, method: str, request: bytes, want_body: bool) -> HealthAnswer:
     """Send one request and read the final response; interim responses (RFC 9110 15.2) are passed over."""
     sock.settimeout(deadline.left())
     sock.sendall(request)
@@ -130,7 +130,7 @@ def exchange(sock: socket.socket, deadline: Deadline, *, method: str, request: b
             if response.status >= 200 or response.status == 101:  # noqa: PLR2004
                 latency = deadline.elapsed
                 body = _read_body(response) if want_body else None
-                return Answer(response.status, response.getheaders(), body, latency)
+                return HealthAnswer(response.status, response.getheaders(), body, latency)
 
 
 def _read_body(response: http.client.HTTPResponse) -> bytes:

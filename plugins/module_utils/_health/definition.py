@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a check is: its keys, how each is read, and what a wrong one is told."""
+"""The definition of a check: its keys, the reader of each, and the message for a wrong one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Url(t.NamedTuple):
 
     @property
     def authority(self) -> str:
-        """The Host field's value: the port only where it is not the scheme's own (RFC 9110 7.2)."""
+        """Return the Host field's value: the port only where it is not the scheme's own (RFC 9110 7.2)."""
         return re.sub(r":443$" if self.scheme == "https" else r":80$", "", str(self.address))
 
 
@@ -76,19 +76,19 @@ class Check(t.NamedTuple):
 
     @property
     def label(self) -> str:
-        """What was asked, as results name it."""
+        """Return the request as results name it."""
         url = self.target if isinstance(self.target, Url) else None
         via = "" if self.address in (self.target, url and url.address) else f" via {self.address}"
         return f"{self.method} {url.text}{via}" if url else f"{self.kind} {self.target}{via}"
 
 
 def mask(text: str) -> str:
-    """A text whose URLs show no userinfo (RFC 3986 3.2.1)."""
+    """Return a text whose URLs show no userinfo (RFC 3986 3.2.1)."""
     return re.sub(r"(?<=//)[^/?#\s]*@", "***@", text)
 
 
 def parse_status(value: t.Any) -> tuple[tuple[int, int], ...]:
-    """Inclusive ranges out of a status (200, "200"), a range ("200-399") or a list of those; ValueError for others."""
+    """Read inclusive ranges out of a status (200, "200"), a range ("200-399") or a list of those; ValueError for others."""
     if isinstance(value, (list, tuple)) and value:
         return tuple(span for item in value for span in parse_status(item))
     match = re.fullmatch(r"\s*([1-9]\d\d)\s*(?:-\s*([1-9]\d\d)\s*)?", str(value), re.ASCII)
@@ -101,7 +101,7 @@ def parse_status(value: t.Any) -> tuple[tuple[int, int], ...]:
 
 
 def parse_address(value: t.Any) -> Address:
-    """`host:port`, `[IPv6]:port` or `unix:/path`; ValueError for others."""
+    """Read `host:port`, `[IPv6]:port` or `unix:/path`; ValueError for others."""
     text = _line(value)
     if text.startswith("unix:/"):
         return Address("", 0, text[len("unix:") :])

@@ -15,14 +15,14 @@ import stat
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
-from .check import run_check
+from .check import CheckResult, run_check
 from .definition import Check, HealthError, parse_check
 
 Definitions = t.Sequence[t.Mapping[str, t.Any]]
-Result = t.Dict[str, t.Any]
-_Key = t.Tuple[bool, str]  # whether it is a probe, and its name
-_Failed = t.Dict[_Key, Result]  # the results that block
+_Key = t.Tuple[bool, str]  # it is a probe; its name
+_Failed = t.Dict[_Key, CheckResult]  # the results that block
 
 _CONFIRMATIONS = 3  # rounds in a row in which a definite failure must be seen
 _WORKERS = 8
@@ -40,28 +40,56 @@ class _Question(t.NamedTuple):
         return self.probe, self.check.name
 
 
-def record_baseline(checks: Definitions, probes: Definitions, *, timeout: float = 10) -> list[Result]:
-    """Ask everything once, before the switch: the results of `run_check`, each with `probe: true | false`.
+def record_baseline(checks: Definitions, probes: Definitions, *, timeout: float = 10) -> list[CheckResult]:
+    """Run all checks and probes once, before the switch; return their results, each with `probe` set.
 
     Raises:
         HealthError: when a definition is wrong.
     """
     questions = _questions(checks, probes)
     results = _ask(questions, time.monotonic() + timeout)
-    return [dict(result, probe=question.probe) for question, result in zip(questions, results)]
+    return [replace(result, probe=question.probe) for question, result in zip(questions, results)]
+
+
+@dataclass
+class GateResult:
+    """The verdict of a gate.
+
+    Attributes:
+        reason: one sentence.
+        skipped: there was nothing to run; that passes.
+        failed: results that blocked.
+        already_failing: names of probes that failed before the switch.
+        unjudged: names of probes that fail and do not block, since there is no record of them.
+        unwatched: error logs that could not be read, each with its reason.
+        passed: checks and probes that passed in the last round.
+        rounds: that were run.
+        seconds: that it took.
+    """
+
+    ok: bool
+    reason: str
+    skipped: bool
+    failed: t.List[CheckResult]
+    already_failing: t.List[str]
+    unjudged: t.List[str]
+    unwatched: t.List[str]
+    passed: int
+    rounds: int
+    seconds: float
 
 
 class Gate:
-    """Checks and default probes, asked in rounds until the answer is sure.
+    """Checks and default probes, run in rounds until the verdict is sure.
 
-    A *round* asks everything once, eight at a time; rounds start `interval` seconds apart. What blocks:
+    A *round* runs each of them once, eight at a time; rounds start `interval` seconds apart. A result blocks when it is of
 
     - a check that fails, even if it failed before the switch (its reason says so then);
     - a probe that passed in the baseline and fails now;
-    - probes with no record, or to which nobody listened when it was taken: only if each of them fails and no probe that
-      passed before vouches for the server.
+    - probes with no record, or on whose port nothing listened when it was taken: only if each of them fails and no
+      probe that passed before passes now.
 
-    A probe that failed in the baseline otherwise is not asked again; it is named in `already_failing`.
+    A probe that failed in the baseline otherwise is not run again; `already_failing` names it.
 
     The gate passes after `successes` rounds in a row in which nothing blocked, followed by `soak` seconds of rounds. It
     fails
@@ -81,7 +109,7 @@ class Gate:
         self,
         checks: Definitions,
         probes: Definitions = (),
-        baseline: t.Sequence[Result] | None = None,
+        baseline: t.Sequence[CheckResult] | None = None,
         *,
         interval: float = 0.2,
         successes: int = 2,
@@ -95,9 +123,9 @@ class Gate:
             )
         self._interval, self._successes, self._timeout, self._soak = interval, successes, timeout, soak
         self._logs = error_logs
-        before = {(bool(record.get("probe")), record.get("name")): record for record in baseline or ()}
-        self._before = {key: record["ok"] for key, record in before.items()}
-        heard = {key for key, record in before.items() if record.get("failure") != "refused"}
+        before = {(bool(record.probe), record.name): record for record in baseline or ()}
+        self._before = {key: record.ok for key, record in before.items()}
+        heard = {key for key, record in before.items() if record.failure != "refused"}
         everything = _questions(checks, probes)
         self._questions = [
             one for one in everything if not one.probe or self._before.get(one.key) or one.key not in heard
@@ -105,16 +133,10 @@ class Gate:
         self._already = [one.check.name for one in everything if one.probe and self._before.get(one.key) is False]
         self._rounds = 0
         self._streaks: dict[_Key, int] = {}
-        self.results: list[Result] = []  # of the last round
+        self.results: list[CheckResult] = []  # of the last round
 
-    def run(self) -> Result:
-        """Ask until the answer is sure.
-
-        Returns:
-            `ok, reason, skipped, failed` (results that blocked), `already_failing` and `unjudged` (names of probes that fail
-            and do not block: known from the baseline, without a record), `unwatched` (error logs that could not be read, each
-            with its reason), `passed` (number of checks and probes that passed last), `rounds, seconds`.
-        """
+    def run(self) -> GateResult:
+        """Run rounds until the verdict is sure."""
         start = time.monotonic()
         logs = [_LogWatch(path) for path in self._logs]
         try:
@@ -127,28 +149,26 @@ class Gate:
             reason = f"all {len(self._already)} probes failed before the switch too: nothing was asked"
         elif skipped:
             reason = "no checks and no probes: nothing was asked"
-        blocking = {result["name"] for result in failed}
-        return {
-            "ok": skipped or not reason,
-            "reason": reason or f"{len(self._questions)} checks and probes passed",
-            "skipped": skipped,
-            "failed": failed,
-            "already_failing": self._already,
-            "unjudged": [
-                r["name"] for r in self.results if not r["ok"] and r["name"] not in blocking.union(self._already)
-            ],
-            "unwatched": [f"{log.path}: {log.problem}" for log in logs if log.problem],
-            "passed": sum(result["ok"] for result in self.results),
-            "rounds": self._rounds,
-            "seconds": round(time.monotonic() - start, 3),
-        }
+        blocking = {result.name for result in failed}.union(self._already)
+        return GateResult(
+            ok=skipped or not reason,
+            reason=reason or f"{len(self._questions)} checks and probes passed",
+            skipped=skipped,
+            failed=failed,
+            already_failing=self._already,
+            unjudged=[each.name for each in self.results if not each.ok and each.name not in blocking],
+            unwatched=[f"{log.path}: {log.problem}" for log in logs if log.problem],
+            passed=sum(result.ok for result in self.results),
+            rounds=self._rounds,
+            seconds=round(time.monotonic() - start, 3),
+        )
 
-    def _verdict(self, start: float, logs: list[_LogWatch]) -> tuple[str, list[Result]]:
-        """Why the gate fails, and the results that say so; an empty reason when it passes."""
+    def _verdict(self, start: float, logs: list[_LogWatch]) -> tuple[str, list[CheckResult]]:
+        """Return the reason why the gate fails and the results behind it; an empty reason when it passes."""
         reason, failed = self._settle(start + self._timeout, logs) if self._questions else ("", [])
         return (reason, failed) if reason else self._stay(logs)
 
-    def _settle(self, end: float, logs: list[_LogWatch]) -> tuple[str, list[Result]]:
+    def _settle(self, end: float, logs: list[_LogWatch]) -> tuple[str, list[CheckResult]]:
         good = 0
         before: _Failed = {}
         while True:
@@ -170,7 +190,7 @@ class Gate:
             before = failed
             time.sleep(max(0.0, wake - time.monotonic()))
 
-    def _stay(self, logs: list[_LogWatch]) -> tuple[str, list[Result]]:
+    def _stay(self, logs: list[_LogWatch]) -> tuple[str, list[CheckResult]]:
         began = time.monotonic()
         end = began + self._soak
         while True:
@@ -184,23 +204,23 @@ class Gate:
                 return alarm or f"in the soak: {self._reason(failed)}", list(failed.values())
 
     def _round(self, end: float) -> _Failed:
-        """The results that block, by question."""
+        """Run one round; return the results that block, by question."""
         self.results = _ask(self._questions, end)
         self._rounds += 1
-        wrong = {one.key: result for one, result in zip(self._questions, self.results) if not result["ok"]}
+        wrong = {one.key: result for one, result in zip(self._questions, self.results) if not result.ok}
         for one in self._questions:
-            definite = wrong.get(one.key, {}).get("failure") == "wrong"
+            definite = one.key in wrong and wrong[one.key].failure == "wrong"
             self._streaks[one.key] = self._streaks.get(one.key, 0) + 1 if definite else 0
         probes = [one.key for one in self._questions if one.probe]
         down = bool(probes) and all(key in wrong and not self._before.get(key) for key in probes)
         return {key: result for key, result in wrong.items() if not key[0] or self._before.get(key) or down}
 
-    def _reason(self, failed: _Failed, first: Result | None = None) -> str:
+    def _reason(self, failed: _Failed, first: CheckResult | None = None) -> str:
         key, first = next((key, result) for key, result in failed.items() if first is None or result is first)
         before = " (already failed before the switch)" if self._before.get(key) is False else ""
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        name = "" if first["name"] in (first["url"], first["address"]) else f"{first['name']}: "
-        return f"{name}{first['reason']}{before}{more}"
+        name = "" if first.name in (first.url, first.address) else f"{first.name}: "
+        return f"{name}{first.reason}{before}{more}"
 
     def _alarm(self, logs: list[_LogWatch]) -> str:
         return next((f"new line in {log.path}: {line}" for log in logs for line in log.alarms()), "")
@@ -223,11 +243,11 @@ def _questions(checks: Definitions, probes: Definitions) -> list[_Question]:
     return list(questions.values())
 
 
-def _ask(questions: list[_Question], end: float) -> list[Result]:
+def _ask(questions: list[_Question], end: float) -> list[CheckResult]:
     if not questions:
         return []
 
-    def ask(question: _Question) -> Result:
+    def ask(question: _Question) -> CheckResult:
         return run_check(question.check, limit=end - time.monotonic())
 
     if len(questions) == 1:
@@ -250,7 +270,7 @@ class _LogWatch:
             self._file.close()
 
     def alarms(self) -> list[str]:
-        """New alarming lines. The old file is read to its end before the one that replaced it."""
+        """Return new alarming lines; read the old file to its end before the one that replaced it."""
         lines = self._read()
         if self.problem:
             return lines

@@ -13,6 +13,8 @@ import dataclasses
 import os
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import CheckResult
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
@@ -174,15 +176,13 @@ class Host:
     def baseline(gate: GateOptions) -> list[object]:
         """Run the gate's checks and probes once, and return their results."""
         with _translated():
-            return list(
-                record_baseline(_definitions(gate.checks), _definitions(gate.probes), timeout=gate.timeout or 10)
-            )
+            results = record_baseline(_definitions(gate.checks), _definitions(gate.probes), timeout=gate.timeout or 10)
+        return [encode(result) for result in results]
 
     @staticmethod
     def rollback_gate(gate: GateOptions, baseline: t.Sequence[object]) -> GateOptions:
         """Return the gate of a rollback: the checks that passed before have to pass again, without a soak."""
-        rows = _definitions(baseline)
-        passed = {row["name"] for row in rows if row["ok"] and not row["probe"]}
+        passed = {result.name for result in _results(baseline) if result.ok and not result.probe}
         checks: list[object] = [one for one in _definitions(gate.checks) if parse_check(one).name in passed]
         return dataclasses.replace(gate, checks=checks, soak=0)
 
@@ -196,19 +196,20 @@ class Host:
                 result = _gate(gate, baseline, logs).run()
         finally:
             lines = words.close()
-        if not result["ok"] and lines:
-            lines = _about(result["failed"], gate, lines)
-            result.update(nginx_says=lines[-_QUOTED_LINES:], reason=f"{result['reason']}; nginx says: {lines[-1]}")
-        return Verdict(result)
+        verdict = encode(result)
+        if not result.ok and lines:
+            lines = _about(result.failed, gate, lines)
+            verdict.update(nginx_says=lines[-_QUOTED_LINES:], reason=f"{result.reason}; nginx says: {lines[-1]}")
+        return Verdict(verdict)
 
 
 def _runtime(facts: ConfigFacts) -> runtime.RuntimeFacts:
     return runtime.RuntimeFacts(**{name: getattr(facts, name) for name in runtime.RuntimeFacts._fields})
 
 
-def _about(failed: t.Sequence[t.Mapping[str, object]], gate: GateOptions, lines: list[str]) -> list[str]:
+def _about(failed: t.Sequence[CheckResult], gate: GateOptions, lines: list[str]) -> list[str]:
     """Return the lines about the requests that failed, or else all: requests of other clients fail too."""
-    names = {row["name"] for row in failed}
+    names = {result.name for result in failed}
     asked = [
         one
         for one in (*_definitions(gate.checks), *_definitions(gate.probes))
@@ -222,9 +223,13 @@ def _gate(gate: GateOptions, baseline: t.Sequence[object], error_logs: t.Sequenc
     named = {"interval": gate.interval, "successes": gate.successes, "timeout": gate.timeout, "soak": gate.soak}
     numbers: t.Any = {name: value for name, value in named.items() if value is not None}
     checks, probes = _definitions(gate.checks), _definitions(gate.probes)
-    return Gate(checks, probes, _definitions(baseline), error_logs=error_logs, **numbers)
+    return Gate(checks, probes, _results(baseline), error_logs=error_logs, **numbers)
+
+
+def _results(rows: t.Sequence[object]) -> list[CheckResult]:
+    return [decode(CheckResult, row) for row in rows]
 
 
 def _definitions(rows: t.Sequence[object] | None) -> t.Sequence[t.Any]:
-    # Checks and their results are JSON here; `_health` reads the former strictly.
+    # Checks are JSON here; `_health` reads them strictly.
     return rows or ()

@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import run_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.client import BODY_LIMIT
 from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import (
@@ -130,14 +131,24 @@ def test_answers(serve: Serve, name: str) -> None:
     keys, answer, reason = ANSWERS[name]
     server = serve(reply(answer))
     result = run_check({"name": "n", "url": server.url("/p"), **keys})
-    assert result["reason"].startswith(f"GET {server.url('/p')}: {reason}")
-    assert result["ok"] is (name in GOOD)
+    assert result.reason.startswith(f"GET {server.url('/p')}: {reason}")
+    assert result.ok is (name in GOOD)
     kind = None if name in GOOD else "connection" if reason.startswith("connection") else "wrong"
-    assert result["failure"] == kind
+    assert result.failure == kind
     assert "secret" not in repr(result)
     assert "hush" not in repr(result)
     assert "hidden" not in repr(result)
-    assert set(result) == {"name", "ok", "reason", "failure", "status", "location", "latency_ms", "address", "url"}
+    assert set(encode(result)) == {
+        "name",
+        "ok",
+        "reason",
+        "failure",
+        "status",
+        "location",
+        "latency_ms",
+        "address",
+        "url",
+    }
 
 
 def test_what_is_sent(serve: Serve) -> None:
@@ -154,7 +165,7 @@ def test_what_is_sent(serve: Serve) -> None:
     assert "Accept-Encoding: identity" in lines
     assert "Authorization: Basic dTpwQHE=" in lines
     assert "Content-Length: 0" in lines
-    assert result["ok"]
+    assert result.ok
     assert "s3cret" not in repr(result)
     assert "p%40q" not in repr(result)
 
@@ -162,24 +173,24 @@ def test_what_is_sent(serve: Serve) -> None:
 def test_the_origin_of_a_probe_is_kept(serve: Serve) -> None:
     origin = {"origin": "config", "file": "a.conf", "line": 7}
     result = run_check({"url": serve().url(), **origin})
-    assert {key: result[key] for key in origin} == origin
+    assert {key: getattr(result, key) for key in origin} == origin
 
 
 def test_address_overrides_where_to_connect(serve: Serve) -> None:
     server = serve(reply(status(500)))
     result = run_check({"url": "http://www.example.com/login", "address": server.address, "status": 200})
-    assert result["reason"] == f"GET http://www.example.com/login via {server.address}: expected status 200, got 500"
+    assert result.reason == f"GET http://www.example.com/login via {server.address}: expected status 200, got 500"
     assert b"\r\nHost: www.example.com\r\n" in server.requests[0]
-    assert result["address"] == server.address
+    assert result.address == server.address
 
 
 def test_unix_socket(serve: Serve, tmp_path: Path) -> None:
     serve(listener=listen(str(tmp_path / "s"), socket.AF_UNIX))
-    assert run_check({"url": "http://a.example/", "address": f"unix:{tmp_path}/s"})["ok"]
-    assert run_check({"tcp": f"unix:{tmp_path}/s"})["ok"]
+    assert run_check({"url": "http://a.example/", "address": f"unix:{tmp_path}/s"}).ok
+    assert run_check({"tcp": f"unix:{tmp_path}/s"}).ok
     result = run_check({"tcp": f"unix:{tmp_path}/none"})
-    assert (result["failure"], result["reason"]) == ("refused", f"tcp unix:{tmp_path}/none: no such file or directory")
-    assert "too long" in run_check({"tcp": f"unix:/{'x' * 200}"})["reason"]
+    assert (result.failure, result.reason) == ("refused", f"tcp unix:{tmp_path}/none: no such file or directory")
+    assert "too long" in run_check({"tcp": f"unix:/{'x' * 200}"}).reason
 
 
 def test_ipv6(serve: Serve) -> None:
@@ -189,22 +200,22 @@ def test_ipv6(serve: Serve) -> None:
         pytest.skip("loopback has no IPv6 here")
     server = serve(listener=listener)
     result = run_check({"url": f"http://[::1]:{server.port}/"})
-    assert result["ok"]
-    assert result["address"] == f"[::1]:{server.port}"
+    assert result.ok
+    assert result.address == f"[::1]:{server.port}"
     assert f"\r\nHost: [::1]:{server.port}\r\n".encode() in server.requests[0]
 
 
 def test_nobody_listens(closed_port: int) -> None:
     for check in ({"url": f"http://127.0.0.1:{closed_port}/"}, {"tcp": f"127.0.0.1:{closed_port}"}):
         result = run_check(check)
-        assert (result["ok"], result["failure"], result["status"]) == (False, "refused", None)
-        assert result["reason"].endswith(": connection refused")
+        assert (result.ok, result.failure, result.status) == (False, "refused", None)
+        assert result.reason.endswith(": connection refused")
 
 
 def test_a_name_without_an_address() -> None:
     result = run_check({"url": "http://does-not-exist.invalid/", "timeout": 2})
-    assert result["failure"] == "connection"
-    assert "does-not-exist.invalid" in result["reason"]
+    assert result.failure == "connection"
+    assert "does-not-exist.invalid" in result.reason
 
 
 def _silence(server: Server) -> Handler:
@@ -229,8 +240,8 @@ def test_no_server_outlives_the_timeout(serve: Serve, prefix: bytes | None) -> N
     start = time.monotonic()
     result = run_check({"url": server.url(), "timeout": 0.3, "body": "y"})
     assert 0.25 < time.monotonic() - start < 20
-    assert (result["failure"], result["ok"]) == ("connection", False)
-    assert result["reason"].endswith("no answer within 0.3 s")
+    assert (result.failure, result.ok) == ("connection", False)
+    assert result.reason.endswith("no answer within 0.3 s")
 
 
 def test_endless_interim_responses_end_with_the_timeout(serve: Serve) -> None:
@@ -243,7 +254,7 @@ def test_endless_interim_responses_end_with_the_timeout(serve: Serve) -> None:
 
     server.handler = handle
     start = time.monotonic()
-    assert run_check({"url": server.url(), "timeout": 0.3})["failure"] == "connection"
+    assert run_check({"url": server.url(), "timeout": 0.3}).failure == "connection"
     assert time.monotonic() - start < 20
 
 
@@ -256,15 +267,15 @@ def test_an_endless_body_ends_with_the_limit(serve: Serve) -> None:
             sock.sendall(b"x" * 65536)
 
     server.handler = handle
-    assert "the first 1048576 bytes" in run_check({"url": server.url(), "body": "y"})["reason"]
+    assert "the first 1048576 bytes" in run_check({"url": server.url(), "body": "y"}).reason
 
 
 def test_the_limit_of_a_caller_shortens_the_timeout(serve: Serve) -> None:
     server = serve()
     server.handler = _silence(server)
     start = time.monotonic()
-    assert not run_check({"url": server.url(), "timeout": 30}, limit=0.2)["ok"]
-    assert not run_check({"url": server.url(), "timeout": 30}, limit=-1)["ok"]
+    assert not run_check({"url": server.url(), "timeout": 30}, limit=0.2).ok
+    assert not run_check({"url": server.url(), "timeout": 30}, limit=-1).ok
     assert time.monotonic() - start < 20
 
 
@@ -277,10 +288,10 @@ def test_latency(serve: Serve) -> None:
 
     server.handler = late
     result = run_check({"url": server.url(), "max_latency": 0.05})
-    assert (result["ok"], result["failure"], result["status"]) == (False, "slow", 200)
-    assert "expected an answer within 0.05 s, got it after " in result["reason"]
-    assert result["latency_ms"] >= 100
-    assert run_check({"url": server.url(), "max_latency": 20, "timeout": 30})["ok"]
+    assert (result.ok, result.failure, result.status) == (False, "slow", 200)
+    assert "expected an answer within 0.05 s, got it after " in result.reason
+    assert result.latency_ms >= 100
+    assert run_check({"url": server.url(), "max_latency": 20, "timeout": 30}).ok
 
 
 def _site(pages: dict[str, bytes]) -> Handler:
@@ -289,14 +300,14 @@ def _site(pages: dict[str, bytes]) -> Handler:
 
 def test_redirects_are_not_followed_unless_asked(serve: Serve) -> None:
     server = serve(_site({"/a": status(301, "Location: /b")}))
-    assert run_check({"url": server.url("/a"), "status": 301, "location": "/b"})["ok"]
+    assert run_check({"url": server.url("/a"), "status": 301, "location": "/b"}).ok
     assert len(server.requests) == 1
 
 
 def test_redirects_are_followed_to_their_end(serve: Serve) -> None:
     server = serve(_site({"/a": status(301, "Location: b?c"), "/b?c": status(307, "Location: /d"), "/d": OK}))
     check = {"url": "http://www.example.com/a", "address": server.address, "follow_redirects": 2, "status": 200}
-    assert run_check({**check, "request_headers": {"X-A": "1"}})["ok"]
+    assert run_check({**check, "request_headers": {"X-A": "1"}}).ok
     assert [request.split(b"\r\n")[0] for request in server.requests] == [
         b"GET /a HTTP/1.1",
         b"GET /b?c HTTP/1.1",
@@ -304,7 +315,7 @@ def test_redirects_are_followed_to_their_end(serve: Serve) -> None:
     ]
     assert all(b"Host: www.example.com\r\n" in request and b"X-A: 1" in request for request in server.requests)
     result = run_check({**check, "follow_redirects": 1})
-    assert "expected at most 1 redirects, got more: http://www.example.com/a -> " in result["reason"]
+    assert "expected at most 1 redirects, got more: http://www.example.com/a -> " in result.reason
 
 
 def test_another_origin_gets_neither_credentials_nor_overrides(serve: Serve) -> None:
@@ -312,7 +323,7 @@ def test_another_origin_gets_neither_credentials_nor_overrides(serve: Serve) -> 
     first = serve(reply(status(302, f"Location: {other.url('/x')}")))
     url = f"http://u:p@{first.address}/"
     check = {"url": url, "host": "a.example", "request_headers": {"X-Token": "s"}, "follow_redirects": 3, "status": 200}
-    assert run_check(check)["ok"]
+    assert run_check(check).ok
     assert b"Authorization" in first.requests[0]
     assert b"Authorization" not in other.requests[0]
     assert b"X-Token" not in other.requests[0]
@@ -334,23 +345,23 @@ def test_another_origin_gets_neither_credentials_nor_overrides(serve: Serve) -> 
 def test_redirects_that_lead_nowhere(serve: Serve, pages: dict[str, bytes], reason: str) -> None:
     server = serve(_site(pages))
     result = run_check({"url": server.url("/a"), "follow_redirects": 5})
-    assert (result["ok"], result["failure"]) == (False, "wrong")
-    assert reason.format(url=server.url("")) in result["reason"]
+    assert (result.ok, result.failure) == (False, "wrong")
+    assert reason.format(url=server.url("")) in result.reason
 
 
 def test_a_post_goes_on_as_the_status_says(serve: Serve) -> None:
     server = serve(_site({"/a": status(307, "Location: /b"), "/b": status(303, "Location: /c"), "/c": OK}))
-    assert run_check({"url": server.url("/a"), "method": "POST", "follow_redirects": 5})["ok"]
+    assert run_check({"url": server.url("/a"), "method": "POST", "follow_redirects": 5}).ok
     assert [request.split(b" ")[0] for request in server.requests] == [b"POST", b"POST", b"GET"]
 
 
 def test_head_has_no_body(serve: Serve) -> None:
     server = serve(reply(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"))
-    assert run_check({"url": server.url(), "method": "HEAD"})["ok"]
+    assert run_check({"url": server.url(), "method": "HEAD"}).ok
 
 
 def test_tls_to_a_server_that_speaks_none(serve: Serve) -> None:
     server = serve(reply(b"220 mail.example ESMTP\r\n"), listens=False)
     result = run_check({"url": f"https://{server.address}/"})
-    assert (result["ok"], result["failure"]) == (False, "wrong")
-    assert "TLS failed: " in result["reason"]
+    assert (result.ok, result.failure) == (False, "wrong")
+    assert "TLS failed: " in result.reason

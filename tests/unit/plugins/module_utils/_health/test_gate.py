@@ -11,8 +11,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import HealthError
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import CheckResult, HealthError
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, GateResult, record_baseline
 from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import (
     Handler,
     Server,
@@ -76,30 +77,30 @@ def test_rounds(serve: Serve, script: list[Handler], ok: bool, rounds: int) -> N
     """Two good rounds in a row pass, three definite failures in a row fail, lost connections wait."""
     server = serve(Script(*script))
     result = Gate([check(server)], **FAST).run()
-    assert (result["ok"], result["rounds"]) == (ok, rounds)
+    assert (result.ok, result.rounds) == (ok, rounds)
     assert len(server.requests) == rounds
     if not ok:
-        assert result["reason"] == f"/: GET {server.url()}: expected status 200, got 500"
-        assert [one["name"] for one in result["failed"]] == ["/"]
+        assert result.reason == f"/: GET {server.url()}: expected status 200, got 500"
+        assert [one.name for one in result.failed] == ["/"]
 
 
 def test_the_verdict_on_a_bad_server_is_quick(serve: Serve) -> None:
     server = serve(BAD)
     start = time.monotonic()
     result = Gate([check(server)], timeout=60).run()
-    assert not result["ok"]
+    assert not result.ok
     assert time.monotonic() - start < 20
-    assert result["seconds"] < 20
+    assert result.seconds < 20
 
 
 def test_nobody_listens_until_the_timeout(closed_port: int) -> None:
     start = time.monotonic()
     result = Gate([{"name": "a", "tcp": f"127.0.0.1:{closed_port}"}], interval=0.02, timeout=0.3).run()
     assert 0.2 < time.monotonic() - start < 20
-    assert result["reason"] == (
+    assert result.reason == (
         f"not passed 2 times in a row within 0.3 s: a: tcp 127.0.0.1:{closed_port}: connection refused"
     )
-    assert result["passed"] == 0
+    assert result.passed == 0
 
 
 def test_a_hanging_server_cannot_outlive_the_timeout(serve: Serve) -> None:
@@ -109,8 +110,8 @@ def test_a_hanging_server_cannot_outlive_the_timeout(serve: Serve) -> None:
     start = time.monotonic()
     result = Gate(checks, timeout=0.5).run()
     assert time.monotonic() - start < 20
-    assert len(result["failed"]) == 30
-    assert result["reason"].endswith(", and 29 more")
+    assert len(result.failed) == 30
+    assert result.reason.endswith(", and 29 more")
 
 
 def test_a_round_that_the_timeout_cuts_short_accuses_nobody(serve: Serve) -> None:
@@ -121,16 +122,16 @@ def test_a_round_that_the_timeout_cuts_short_accuses_nobody(serve: Serve) -> Non
 
     server.handler = site({"/a": Script(OK, OK, hang), "/b": CLOSE})
     result = Gate([check(server, "/a"), check(server, "/b")], interval=0.02, timeout=2).run()
-    assert [one["name"] for one in result["failed"]] == ["/b"]
-    assert result["rounds"] == 3
+    assert [one.name for one in result.failed] == ["/b"]
+    assert result.rounds == 3
 
 
 def test_many_probes_share_a_round(serve: Serve) -> None:
     server = serve()
     probes = [probe(server, f"/{number}") for number in range(40)]
     result = Gate([], probes, record_baseline([], probes), **FAST).run()
-    assert (result["ok"], result["passed"], result["rounds"]) == (True, 40, 2)
-    assert result["reason"] == "40 checks and probes passed"
+    assert (result.ok, result.passed, result.rounds) == (True, 40, 2)
+    assert result.reason == "40 checks and probes passed"
 
 
 def test_at_most_eight_at_a_time(serve: Serve) -> None:
@@ -160,16 +161,16 @@ def test_soak_fails_at_the_first_failure(serve: Serve) -> None:
     for bad in (BAD, CLOSE):
         server = serve(Script(OK, OK, OK, OK, bad, OK))
         result = Gate([check(server)], **FAST, soak=5).run()
-        assert (result["ok"], result["rounds"]) == (False, 5)
-        assert result["reason"].startswith("in the soak: /: GET ")
+        assert (result.ok, result.rounds) == (False, 5)
+        assert result.reason.startswith("in the soak: /: GET ")
 
 
 def test_soak_goes_on_for_its_time(serve: Serve) -> None:
     server = serve()
     result = Gate([check(server)], **FAST, soak=0.2).run()
-    assert result["ok"]
-    assert result["rounds"] > 4
-    assert 0.2 <= result["seconds"] < 1
+    assert result.ok
+    assert result.rounds > 4
+    assert 0.2 <= result.seconds < 1
 
 
 # What the baseline holds, how the probes /a and /b answer now, and what comes of it.
@@ -202,15 +203,15 @@ BASELINES: list[tuple[str, t.Any, t.Any, list[Handler], dict[str, t.Any]]] = [
 )
 def test_baseline(serve: Serve, a: t.Any, b: t.Any, now: list[Handler], expected: dict[str, t.Any]) -> None:
     server = serve(site({"/a": now[0], "/b": now[1]}))
-    baseline = [{"name": name, **record} for name, record in (("/a", a), ("/b", b)) if record]
+    baseline = [CheckResult(name, **record) for name, record in (("/a", a), ("/b", b)) if record]
     keys = {"interval": 0.01, "timeout": 0.3}
     result = Gate([], [probe(server, "/a"), probe(server, "/b")], baseline or None, **keys).run()
-    got = {**result, "failed": [one["name"] for one in result["failed"]]}
+    got = {**encode(result), "failed": [one.name for one in result.failed]}
     assert {key: got[key] for key in expected} == expected
     if expected["ok"]:
-        assert result["failed"] == []
-    if result["skipped"]:
-        assert result["reason"] == "all 2 probes failed before the switch too: nothing was asked"
+        assert result.failed == []
+    if result.skipped:
+        assert result.reason == "all 2 probes failed before the switch too: nothing was asked"
         assert server.requests == []
 
 
@@ -219,7 +220,7 @@ def test_the_baseline_tells_before_from_now(serve: Serve) -> None:
     server = serve(site({"/a": OK, "/b": BAD, "/c": OK}))
     probes = [probe(server, path) for path in ("/a", "/b", "/c")]
     baseline = record_baseline([check(server, "/a")], probes)
-    assert [(one["name"], one["probe"], one["ok"]) for one in baseline] == [
+    assert [(one.name, one.probe, one.ok) for one in baseline] == [
         ("/a", False, True),
         ("/a", True, True),
         ("/b", True, False),
@@ -227,26 +228,26 @@ def test_the_baseline_tells_before_from_now(serve: Serve) -> None:
     ]
     server.handler = site({"/a": OK, "/b": BAD, "/c": BAD})
     result = Gate([check(server, "/a")], probes, baseline, **FAST).run()
-    assert not result["ok"]
-    assert [(one["name"], one["file"], one["line"]) for one in result["failed"]] == [("/c", "a.conf", 1)]
-    assert result["already_failing"] == ["/b"]
+    assert not result.ok
+    assert [(one.name, one.file, one.line) for one in result.failed] == [("/c", "a.conf", 1)]
+    assert result.already_failing == ["/b"]
     server.handler = site({"/a": OK, "/b": BAD, "/c": OK})
-    assert Gate([check(server, "/a")], probes, baseline, **FAST).run()["ok"]
+    assert Gate([check(server, "/a")], probes, baseline, **FAST).run().ok
 
 
 def test_a_check_that_failed_before_still_fails_and_says_so(serve: Serve) -> None:
     server = serve(BAD)
     baseline = record_baseline([check(server)], [])
     result = Gate([check(server)], (), baseline, **FAST).run()
-    assert not result["ok"]
-    assert result["reason"].endswith("got 500 (already failed before the switch)")
-    assert result["already_failing"] == []
+    assert not result.ok
+    assert result.reason.endswith("got 500 (already failed before the switch)")
+    assert result.already_failing == []
 
 
 def test_a_gate_with_nothing_to_ask_says_so() -> None:
     result = Gate([]).run()
-    assert (result["ok"], result["skipped"], result["rounds"]) == (True, True, 0)
-    assert result["reason"] == "no checks and no probes: nothing was asked"
+    assert (result.ok, result.skipped, result.rounds) == (True, True, 0)
+    assert result.reason == "no checks and no probes: nothing was asked"
 
 
 def test_names(serve: Serve) -> None:
@@ -254,7 +255,7 @@ def test_names(serve: Serve) -> None:
     with pytest.raises(HealthError, match="check '/a': two checks have this name"):
         Gate([check(server, "/a"), check(server, "/a")])
     probes = [probe(server), probe(server), probe(server)]
-    assert [one["name"] for one in record_baseline([check(server)], probes)] == ["/", "/", "/ #2", "/ #3"]
+    assert [one.name for one in record_baseline([check(server)], probes)] == ["/", "/", "/ #2", "/ #3"]
 
 
 @pytest.mark.parametrize(
@@ -325,11 +326,11 @@ def test_error_log_lines(serve: Serve, tmp_path: Path, line: bytes, alarming: bo
     log = tmp_path / "error.log"
     log.write_bytes(ALARM * 3)
     result = _gate(serve, log, lambda: _append(log, line))
-    assert result["ok"] is not alarming
+    assert result.ok is not alarming
     if alarming:
         wanted = line.splitlines()[-1].decode()
-        assert result["reason"] == f"new line in {log}: {wanted}"
-        assert result["failed"] == []
+        assert result.reason == f"new line in {log}: {wanted}"
+        assert result.failed == []
 
 
 def test_a_line_is_read_when_it_is_complete(serve: Serve, tmp_path: Path) -> None:
@@ -342,7 +343,7 @@ def test_a_line_is_read_when_it_is_complete(serve: Serve, tmp_path: Path) -> Non
         OK(sock, request)
 
     result = Gate([check(serve(handle))], **FAST, error_logs=[str(log)]).run()
-    assert result["reason"] == f"new line in {log}: {ALARM.decode().strip()}"
+    assert result.reason == f"new line in {log}: {ALARM.decode().strip()}"
 
 
 def _rotate(log: Path) -> None:
@@ -371,41 +372,41 @@ def test_error_log_rotation(serve: Serve, tmp_path: Path, act: t.Callable[[Path]
     log = tmp_path / "error.log"
     log.write_bytes(ALARM * 20)
     result = _gate(serve, log, lambda: act(log))
-    assert result["reason"] == f"new line in {log}: {ALARM.decode().strip()}"
+    assert result.reason == f"new line in {log}: {ALARM.decode().strip()}"
 
 
 def test_an_error_log_that_appears_is_new_from_its_beginning(serve: Serve, tmp_path: Path) -> None:
     log = tmp_path / "error.log"
     result = _gate(serve, log, lambda: log.write_bytes(ALARM))
-    assert not result["ok"]
+    assert not result.ok
     log.unlink()
     quiet = _gate(serve, log, lambda: None)
-    assert (quiet["ok"], quiet["unwatched"]) == (True, [])
+    assert (quiet.ok, quiet.unwatched) == (True, [])
 
 
 def test_an_error_log_that_cannot_be_read_is_visible(serve: Serve, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     logs = [str(tmp_path), str(tmp_path / "fifo"), "/dev/null", "a\0b"]
     result = Gate([check(serve(OK))], **FAST, error_logs=logs).run()
-    assert result["ok"]
-    assert result["unwatched"][:3] == [
+    assert result.ok
+    assert result.unwatched[:3] == [
         f"{tmp_path}: not a regular file",
         f"{tmp_path}/fifo: not a regular file",
         "/dev/null: not a regular file",
     ]
-    assert "null" in result["unwatched"][3]
+    assert "null" in result.unwatched[3]
 
 
 def test_error_logs_are_watched_in_a_soak_without_checks(tmp_path: Path) -> None:
     log = tmp_path / "error.log"
     log.write_bytes(b"")
     gate = Gate([], interval=0.01, soak=5, error_logs=[str(log)])
-    results: list[dict[str, t.Any]] = []
+    results: list[GateResult] = []
     thread = threading.Thread(target=lambda: results.append(gate.run()))
     thread.start()
     while not gate._rounds:
         thread.join(0.005)
     _append(log, ALARM)
     thread.join(10)
-    assert not results[0]["ok"]
-    assert results[0]["seconds"] < 5
+    assert not results[0].ok
+    assert results[0].seconds < 5

@@ -78,7 +78,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Path]:
     process = subprocess.Popen(command)
     try:
         end = time.monotonic() + 10
-        while not run_check({"tcp": ADDRESS, "timeout": 1})["ok"]:
+        while not run_check({"tcp": ADDRESS, "timeout": 1}).ok:
             assert process.poll() is None, (folder / "error.log").read_text()
             assert time.monotonic() < end
         yield folder
@@ -93,19 +93,19 @@ def ask(path: str = "/", host: str = "good.example", **keys: t.Any) -> dict[str,
 
 @pytest.mark.nginx
 def test_sni_and_host_come_from_the_url(site: Path) -> None:
-    assert ask(host="a.wild.example", verify=False, body=r"^wild\.example a\.wild\.example$", ca=f"{site}/none")["ok"]
-    assert ask(verify=True, ca=f"{site}/good.example/cert.pem", status=200)["ok"]
+    assert ask(host="a.wild.example", verify=False, body=r"^wild\.example a\.wild\.example$", ca=f"{site}/none").ok
+    assert ask(verify=True, ca=f"{site}/good.example/cert.pem", status=200).ok
 
 
 @pytest.mark.nginx
 def test_sni_and_host_can_differ(site: Path) -> None:
     assert site
-    assert ask(verify=False, sni="a.wild.example", body="^good.example a.wild.example$")["ok"]
-    assert ask(verify=False, host="good.example", sni="", body="^good.example $")["ok"]
+    assert ask(verify=False, sni="a.wild.example", body="^good.example a.wild.example$").ok
+    assert ask(verify=False, host="good.example", sni="", body="^good.example $").ok
     result = run_check(
         {"url": f"https://127.0.0.1:{PORT}/", "verify": False, "host": "wild.example", "body": "^wild.example $"},
     )
-    assert result["ok"], "an IP address is never sent as SNI"
+    assert result.ok, "an IP address is never sent as SNI"
 
 
 @pytest.mark.nginx
@@ -125,18 +125,18 @@ def test_sni_and_host_can_differ(site: Path) -> None:
 def test_untrusted_is_a_definite_failure(site: Path, keys: dict[str, t.Any], reason: str) -> None:
     keys = {key: value.format(site=site) if key == "ca" else value for key, value in keys.items()}
     result = ask(**keys)
-    assert (result["ok"], result["failure"]) == (False, "wrong")
-    assert reason.format(site=site) in result["reason"]
+    assert (result.ok, result.failure) == (False, "wrong")
+    assert reason.format(site=site) in result.reason
 
 
 @pytest.mark.nginx
 def test_closed_without_an_answer_and_redirected(site: Path) -> None:
     assert site
     gone = ask("/gone", verify=False)
-    assert gone["failure"] == "connection", gone["reason"]
-    assert ask("/old", verify=False, status=301, location="https://good.example/new")["ok"]
+    assert gone.failure == "connection", gone.reason
+    assert ask("/old", verify=False, status=301, location="https://good.example/new").ok
     result = run_check({"url": f"http://127.0.0.1:{PORT}/"})
-    assert "expected status 200-399, got 400" in result["reason"], "plain HTTP to a TLS port"
+    assert "expected status 200-399, got 400" in result.reason, "plain HTTP to a TLS port"
 
 
 CERTIFICATES = [
@@ -168,8 +168,8 @@ def test_certificates(site: Path, name: str, keys: dict[str, t.Any], reason: str
     if "ca" in keys:
         keys["ca"] = str(site / keys["ca"])
     result = run_check({"certificate": ADDRESS, **keys})
-    assert result["reason"].startswith(f"certificate {ADDRESS}: {reason}")
-    assert result["ok"] is reason.startswith("certificate good")
+    assert result.reason.startswith(f"certificate {ADDRESS}: {reason}")
+    assert result.ok is reason.startswith("certificate good")
 
 
 def test_a_certificate_is_read_as_openssl_reads_it(tmp_path: Path) -> None:
