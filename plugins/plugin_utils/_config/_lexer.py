@@ -83,7 +83,7 @@ class Remark(t.NamedTuple):
     own_line: bool
 
 
-class Fault(t.NamedTuple):
+class SyntaxFault(t.NamedTuple):
     """What nginx's grammar forbids; `related` is (message, line, column) of another place in the same file."""
 
     message: str
@@ -98,7 +98,7 @@ class Syntax:
 
     statements: list[Statement] = field(default_factory=list)
     comments: list[Remark] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[SyntaxFault] = field(default_factory=list)
 
 
 def unescape(raw: str) -> str:
@@ -283,7 +283,7 @@ class _Reader:
     def _unterminated(self, related: tuple[str, int, int] | None) -> None:
         head, last = self._words[0], self._words[-1]
         message = f'directive "{shorten(head.value)}" is not terminated by ";"'
-        self.syntax.faults.append(Fault(message, head.line, head.column, related))
+        self.syntax.faults.append(SyntaxFault(message, head.line, head.column, related))
         self._statement(";", last.line)
 
     def _end_of_file(self) -> None:
@@ -292,7 +292,7 @@ class _Reader:
         if self._open:
             block = self._open[-1]
             related = (f'"{shorten(block.name)}" is opened here', block.line, block.column)
-            fault = Fault('unexpected end of file, expecting "}"', self._lines, 1, related)
+            fault = SyntaxFault('unexpected end of file, expecting "}"', self._lines, 1, related)
             self.syntax.faults.append(fault)
 
     def _close_all(self) -> None:
@@ -300,7 +300,7 @@ class _Reader:
             self.syntax.statements.append(Statement("}", "", [], [], self._lines, 1, self._lines))
 
     def _fault(self, message: str, token: Token) -> None:
-        self.syntax.faults.append(Fault(message, token.line, token.column))
+        self.syntax.faults.append(SyntaxFault(message, token.line, token.column))
 
 
 def shorten(text: str, limit: int = 60) -> str:

@@ -111,7 +111,7 @@ class Comparison:
     def _is_move(self, before: Node, after: Node) -> bool:
         if before.children is not None:
             return bool(before.children)
-        one, other = self._words.path(before.directive), self._words.path(after.directive)
+        one, other = self._words.titles.path(before.directive), self._words.titles.path(after.directive)
         outer, inner = sorted((one, other), key=len)
         return one != other and (not outer or inner.startswith(f"{outer} > "))
 
@@ -179,14 +179,14 @@ class Comparison:
             each = [d for d in (old, new) if d is not None]
             risk = risks.worst(*(risks.of_subtree(d) if whole else risks.of_directive(d) for d in each))
             risk = _sharpened(risk, before, after)
-        names = [name for d in (old, new) if d is not None for name in self._words.names_of(d)]
+        names = [name for d in (old, new) if d is not None for name in self._words.titles.names_of(d)]
         self.changes.append(
             Change(
                 kind=kind,
                 risk=risk,
                 before=old.place if old is not None else None,
                 after=new.place if new is not None else None,
-                block=self._words.path(shown),
+                block=self._words.titles.path(shown),
                 servers=tuple(dict.fromkeys(names)),
                 line=(line or self._words.line(kind, before, after)) + inheriting(lost, regained),
                 before_text=None if old is None else self._words.text(old, whole=whole),

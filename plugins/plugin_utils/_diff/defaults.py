@@ -22,12 +22,14 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from .tree import Forest, Node
-    from .wording import Words
+    from .wording import Titles
 
 _SHOWN: t.Final = 3
 
 
-def changes(before: Node, after: Node, forest: Forest, words: Words, known: Mapping[int, Node | None]) -> list[Change]:
+def changes(
+    before: Node, after: Node, forest: Forest, titles: Titles, known: Mapping[int, Node | None]
+) -> list[Change]:
     """Sockets with another default server, and names that another server has, where both sides have them.
 
     `known` is what servers became, by their `id()`, as far as it was looked at.
@@ -49,7 +51,7 @@ def changes(before: Node, after: Node, forest: Forest, words: Words, known: Mapp
             if other is None or partner.get(id(winner)) is other or (contested is not None and key not in contested):
                 continue
             groups.setdefault((id(winner), id(other)), (winner, other, []))[2].append(" on ".join(key))
-        found += (_change(what.format(_list(keys)), winner, other, words) for winner, other, keys in groups.values())
+        found += (_change(what.format(_list(keys)), winner, other, titles) for winner, other, keys in groups.values())
     return found
 
 
@@ -94,19 +96,19 @@ def _list(keys: list[str]) -> str:
     return f"{shown} and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else shown
 
 
-def _change(what: str, before: Node, after: Node, words: Words) -> Change:
+def _change(what: str, before: Node, after: Node, titles: Titles) -> Change:
     old, new = before.directive, after.directive
-    left, right = (f"{words.server_title(each)} ({each.place})" for each in (old, new))
-    names = dict.fromkeys((*words.names_of(old), *words.names_of(new)))
+    left, right = (f"{titles.server_title(each)} ({each.place})" for each in (old, new))
+    names = dict.fromkeys((*titles.names_of(old), *titles.names_of(new)))
     return Change(
         kind="changed",
         risk="routing",
         before=old.place,
         after=new.place,
-        block=words.path(new),
+        block=titles.path(new),
         servers=tuple(names),
         line=f"{what}: {left} -> {right}",
-        before_text=words.title(old),
-        after_text=words.title(new),
+        before_text=titles.title(old),
+        after_text=titles.title(new),
         directives=((old, new),),
     )

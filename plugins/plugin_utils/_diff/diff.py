@@ -99,7 +99,7 @@ class Diff:
 
     def text(self, *, details: bool = True) -> str:
         """The summary, and with `details` every change under its risk."""
-        return report.text(self, details=details)
+        return report.text(self.summary["text"], self.changes if details else None, self.cosmetic_files)
 
     @cached_property
     def identity(self) -> Identity:
@@ -119,8 +119,8 @@ class Diff:
         return self.identity.same(before, after)
 
     @cached_property
-    def _sides(self) -> tuple[explain.Side, explain.Side]:
-        return explain.Side(self._before), explain.Side(self._after)
+    def _sides(self) -> tuple[explain.BlockIndex, explain.BlockIndex]:
+        return explain.BlockIndex(self._before), explain.BlockIndex(self._after)
 
     def explain(
         self,
@@ -175,7 +175,7 @@ def diff(before: Config, after: Config) -> Diff:
     words = Sentences()
     comparison = Comparison(forest, Inheritance(before.root), Inheritance(after.root), words)
     comparison.run(old, new)
-    changes = fold(comparison.changes + defaults.changes(old, new, forest, words, comparison.servers))
+    changes = fold(comparison.changes + defaults.changes(old, new, forest, words.titles, comparison.servers))
     return Diff((before, old), (after, new), changes, forest)
 
 

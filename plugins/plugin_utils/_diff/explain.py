@@ -34,7 +34,7 @@ _WORDS: t.Final = re.compile(r"\$\{?(\w+)|([\w.-]+)")
 _OUTSIDE: t.Final = frozenset({"http", "stream", "mail"})
 
 
-class Side:
+class BlockIndex:
     """One configuration, indexed for questions about its blocks."""
 
     def __init__(self, config: Config) -> None:
@@ -88,10 +88,10 @@ def _names(server: Directive | None) -> Iterable[str]:
     return [] if server is None else (name.lower() for each in server.find("server_name") for name in each.args)
 
 
-class Question:
+class RequestBlocks:
     """One request: the blocks that it went through, and what these name."""
 
-    def __init__(self, side: Side, places: Sequence[t.Any], servers: frozenset[str]) -> None:
+    def __init__(self, side: BlockIndex, places: Sequence[t.Any], servers: frozenset[str]) -> None:
         self._servers = servers
         hits = side.hits(places, servers)
         around = [server for server in map(enclosing_server, hits) if server is not None]
@@ -128,13 +128,13 @@ class Question:
 
 def rank(
     changes: Iterable[Change],
-    before: tuple[Side, Sequence[t.Any]],
-    after: tuple[Side, Sequence[t.Any]],
+    before: tuple[BlockIndex, Sequence[t.Any]],
+    after: tuple[BlockIndex, Sequence[t.Any]],
     servers: Iterable[str],
 ) -> list[Change]:
     """The changes that may be causes, the likeliest first; see `Diff.explain`."""
     names = frozenset(name.lower() for name in servers)
-    old, new = (Question(side, places, names) for side, places in (before, after))
+    old, new = (RequestBlocks(side, places, names) for side, places in (before, after))
     found = []
     for change in changes:
         ranks = [

@@ -14,10 +14,9 @@ import typing as t
 from .change import RISKS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .change import Change
-    from .diff import Diff
 
 #: Lines of an added or removed block that are shown.
 _LINES: t.Final = 16
@@ -36,19 +35,19 @@ def summary_text(counts: Mapping[str, t.Any]) -> str:
     )
 
 
-def text(diff: Diff, *, details: bool) -> str:
-    """The whole report, ending with a line break."""
-    lines = [diff.summary["text"]]
-    if details:
+def text(summary: str, changes: Sequence[Change] | None, cosmetic_files: Sequence[str]) -> str:
+    """Return the whole report, ending with a line break; the summary alone where `changes` is None."""
+    lines = [summary]
+    if changes is not None:
         for risk in RISKS:
-            changes = [change for change in diff.changes if change.risk == risk]
-            if changes:
+            of_risk = [change for change in changes if change.risk == risk]
+            if of_risk:
                 lines += ["", risk]
-                lines += (line for change in changes[:_CHANGES] for line in _change(change))
-                if len(changes) > _CHANGES:
-                    lines.append(f"  … {len(changes) - _CHANGES} more changes of this class")
-        if diff.cosmetic_files:
-            lines += ["", "cosmetic only", *(f"  {name}" for name in diff.cosmetic_files)]
+                lines += (line for change in of_risk[:_CHANGES] for line in _change(change))
+                if len(of_risk) > _CHANGES:
+                    lines.append(f"  … {len(of_risk) - _CHANGES} more changes of this class")
+        if cosmetic_files:
+            lines += ["", "cosmetic only", *(f"  {name}" for name in cosmetic_files)]
     return "".join(f"{_printable(line)}\n" for line in lines)
 
 

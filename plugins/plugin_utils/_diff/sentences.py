@@ -24,18 +24,21 @@ if t.TYPE_CHECKING:
 _SHOWN: t.Final = 3
 
 
-class Sentences(wording.Words):
-    """Says what became of a node."""
+class Sentences:
+    """Say what became of a node."""
+
+    def __init__(self) -> None:
+        self.titles = wording.Titles()
 
     def line(self, kind: Kind, before: Node | None, after: Node | None) -> str:
         """What changed, one of both missing where it was added or removed."""
         node = t.cast("Node", after or before)
-        where = self.around(node.directive)
+        where = self.titles.around(node.directive)
         if before is None or after is None:
-            return f"{where}: {'+' if before is None else '-'} {self.title(node.directive)}{_size(node)}"
+            return f"{where}: {'+' if before is None else '-'} {self.titles.title(node.directive)}{_size(node)}"
         if kind == "moved":
-            origin = self.around(before.directive)
-            return f"{where}: {self.title(after.directive)}{_size(after)} moved here from {origin}"
+            origin = self.titles.around(before.directive)
+            return f"{where}: {self.titles.title(after.directive)}{_size(after)} moved here from {origin}"
         if node.name == "server_name" and kind == "changed":
             return f"{where}: server_name {_names(before.args, after.args)}"
         if node.name == "server_name":
@@ -44,20 +47,20 @@ class Sentences(wording.Words):
 
     def reordered(self, node: Node, later: Node | None, earlier: Node | None, *, more: int) -> str:
         """Where it stands now, by a neighbour that did not move."""
-        where = f"before {self.title(later.directive)}" if later is not None else "elsewhere"
+        where = f"before {self.titles.title(later.directive)}" if later is not None else "elsewhere"
         if later is None and earlier is not None:
-            where = f"after {self.title(earlier.directive)}"
+            where = f"after {self.titles.title(earlier.directive)}"
         others = f" (and {more} more)" if more else ""
-        return f"{self.around(node.directive)}: {self.title(node.directive)} now {where}{others}"
+        return f"{self.titles.around(node.directive)}: {self.titles.title(node.directive)} now {where}{others}"
 
     def text(self, directive: Directive, *, whole: bool) -> str:
         """The whole directive, or of a block only what stands before the brace."""
-        return wording.text(directive) if whole or directive.block is None else self.title(directive)
+        return wording.text(directive) if whole or directive.block is None else self.titles.title(directive)
 
     def _arrow(self, before: Directive, after: Directive) -> str:
         """`proxy_pass http://a -> http://b`: what both begin with is said once."""
         if before.block is not None or before.name != after.name or "_by_lua_block" in after.name:
-            return f"{self.title(before)} -> {self.title(after)}"
+            return f"{self.titles.title(before)} -> {self.titles.title(after)}"
         old, new = before.raw_args, after.raw_args
         same = 0
         while same < min(len(old), len(new)) - 1 and old[same] == new[same]:

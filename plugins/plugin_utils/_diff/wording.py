@@ -35,8 +35,8 @@ def shorten(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-class Words:
-    """Calls directives by name. The names of a server are looked up once: there may be thousands of changes in it."""
+class Titles:
+    """Call directives by name; the names of a server are looked up once, since it may have thousands of changes."""
 
     def __init__(self) -> None:
         self._servers: dict[int, tuple[str, tuple[str, ...]]] = {}

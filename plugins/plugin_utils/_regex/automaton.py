@@ -17,7 +17,7 @@ from __future__ import annotations
 import typing as t
 
 from . import byte_sets
-from .nodes import Pattern, Place
+from .nodes import AnchorKind, Pattern
 from .program import Op, Program, compile_program
 
 #: What stands before the present place.
@@ -264,20 +264,20 @@ class _PlaceRun:
             return arrived != obligation.negated
         return Obligation(obligation.negated, left)
 
-    def _at_place(self, place: Place) -> tuple[bool, frozenset[Obligation]]:
+    def _at_place(self, place: AnchorKind) -> tuple[bool, frozenset[Obligation]]:
         """Tell whether an anchor holds here, and what later bytes have to decide."""
         before, byte = self._before, self._byte
-        if place is Place.FINAL and byte == _LINE_FEED:
+        if place is AnchorKind.FINAL and byte == _LINE_FEED:
             return True, frozenset((_ENDS,))
-        if place is Place.START:
+        if place is AnchorKind.START:
             holds = before == _START
-        elif place in (Place.END, Place.FINAL):
+        elif place in (AnchorKind.END, AnchorKind.FINAL):
             holds = byte == END
-        elif place is Place.LINE_START:
+        elif place is AnchorKind.LINE_START:
             holds = before == _START or (before == _NEWLINE and byte != END)
-        elif place is Place.LINE_END:
+        elif place is AnchorKind.LINE_END:
             holds = byte in (END, _LINE_FEED)
         else:
             word_after = byte != END and bool(byte_sets.WORD >> byte & 1)
-            holds = ((before == _WORD) is not word_after) is (place is Place.WORD)
+            holds = ((before == _WORD) is not word_after) is (place is AnchorKind.WORD)
         return holds, _FREE

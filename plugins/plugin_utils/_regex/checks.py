@@ -17,6 +17,7 @@ from .nodes import (
     MAX_DEPTH,
     Alternation,
     Anchor,
+    AnchorKind,
     Backreference,
     Conditional,
     Group,
@@ -26,7 +27,6 @@ from .nodes import (
     OneByte,
     Opaque,
     Pattern,
-    Place,
     Repeat,
     Sequence,
     walk,
@@ -66,7 +66,7 @@ def check(pattern: Pattern) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _looks_ahead(node: Node) -> bool:
     """Tell whether a node depends on more than the byte behind it."""
-    return isinstance(node, Look) or node == Anchor(Place.FINAL)
+    return isinstance(node, Look) or node == Anchor(AnchorKind.FINAL)
 
 
 def is_plain(node: Node) -> bool:

@@ -15,13 +15,13 @@ from . import byte_sets
 from .escapes import read_members, refuse_in_class
 
 if t.TYPE_CHECKING:
-    from .reader import Reader
+    from .reader import PatternReader
 
 _BAD_RANGE: t.Final = "invalid range in character class"
 _OPEN: t.Final = "missing terminating ] for character class"
 
 
-def refuse_posix_outside(reader: Reader) -> None:
+def refuse_posix_outside(reader: PatternReader) -> None:
     """Raise where what looks like a POSIX class stands without brackets around it."""
     end = _posix_end(reader)
     if end is None:
@@ -31,7 +31,7 @@ def refuse_posix_outside(reader: Reader) -> None:
     raise reader.fail("POSIX collating elements are not supported")
 
 
-def read_class(reader: Reader, *, caseless: bool, skip_blanks: bool) -> int:
+def read_class(reader: PatternReader, *, caseless: bool, skip_blanks: bool) -> int:
     """Return the bytes of the class whose bracket comes next, and pass it."""
     reader.position += 1
     negated = reader.skip(b"^")
@@ -42,7 +42,7 @@ def read_class(reader: Reader, *, caseless: bool, skip_blanks: bool) -> int:
 class _Class:
     """Collect the members of one class."""
 
-    def __init__(self, reader: Reader, *, caseless: bool, skip_blanks: bool) -> None:
+    def __init__(self, reader: PatternReader, *, caseless: bool, skip_blanks: bool) -> None:
         self._reader = reader
         self._caseless = caseless
         self._skip_blanks = skip_blanks
@@ -146,7 +146,7 @@ class _Class:
             raise reader.fail(_BAD_RANGE)
 
 
-def _posix_end(reader: Reader) -> int | None:
+def _posix_end(reader: PatternReader) -> int | None:
     """Return where the name of a POSIX class ends, whose bracket comes next; None where it is none."""
     source, terminator = reader.source, reader.peek(1)
     if terminator < 0 or terminator not in b":.=":

@@ -12,23 +12,23 @@ from __future__ import annotations
 import typing as t
 
 from . import byte_sets
-from .nodes import EMPTY, Alternation, Anchor, Backreference, Look, Node, OneByte, Opaque, Place, Sequence
+from .nodes import EMPTY, Alternation, Anchor, AnchorKind, Backreference, Look, Node, OneByte, Opaque, Sequence
 from .properties import read_property
 from .reader import CLOSING
 
 if t.TYPE_CHECKING:
-    from .reader import Reader
+    from .reader import PatternReader
 
 _SIMPLE: t.Final = {ord("a"): 7, ord("e"): 27, ord("f"): 12, ord("n"): 10, ord("r"): 13, ord("t"): 9}
 _HEX: t.Final = frozenset(b"0123456789abcdefABCDEF")
 _OCTAL: t.Final = frozenset(b"01234567")
 _ANCHORS: t.Final = {
-    ord("A"): Place.START,
-    ord("G"): Place.START,
-    ord("z"): Place.END,
-    ord("Z"): Place.FINAL,
-    ord("b"): Place.WORD,
-    ord("B"): Place.NOT_WORD,
+    ord("A"): AnchorKind.START,
+    ord("G"): AnchorKind.START,
+    ord("z"): AnchorKind.END,
+    ord("Z"): AnchorKind.FINAL,
+    ord("b"): AnchorKind.WORD,
+    ord("B"): AnchorKind.NOT_WORD,
 }
 _CARRIAGE_RETURN: t.Final = OneByte(byte_sets.of(b"\r"))
 _LINE_FEED: t.Final = OneByte(byte_sets.NEWLINE)
@@ -57,7 +57,7 @@ _MAX_BYTE: t.Final = 255
 _SINGLE_DIGIT: t.Final = 10
 
 
-def read_members(reader: Reader, *, in_class: bool) -> tuple[int, bool] | None:
+def read_members(reader: PatternReader, *, in_class: bool) -> tuple[int, bool] | None:
     """Read an escape that stands for bytes; the backslash is passed.
 
     Returns:
@@ -88,7 +88,7 @@ def read_members(reader: Reader, *, in_class: bool) -> tuple[int, bool] | None:
     return None
 
 
-def read_escape(reader: Reader, *, opened: int, caseless: bool) -> Node:
+def read_escape(reader: PatternReader, *, opened: int, caseless: bool) -> Node:
     r"""Read any escape but \Q and \E outside a class; the backslash is passed and `opened` groups have begun."""
     start = reader.position
     found = read_members(reader, in_class=False)
@@ -117,7 +117,7 @@ def _literal(byte: int, *, caseless: bool) -> OneByte:
     return OneByte(byte_sets.fold(1 << byte) if caseless else 1 << byte, byte)
 
 
-def refuse_in_class(reader: Reader) -> Exception:
+def refuse_in_class(reader: PatternReader) -> Exception:
     """Return the error for an escape that stands for no bytes, inside a class."""
     byte = reader.take()
     if byte in b"FLlUu":
@@ -125,7 +125,7 @@ def refuse_in_class(reader: Reader) -> Exception:
     return reader.fail(_NOT_IN_CLASS if byte in b"ABCGKRXZzk" else _UNKNOWN)
 
 
-def _not_newline(reader: Reader, *, in_class: bool) -> int:
+def _not_newline(reader: PatternReader, *, in_class: bool) -> int:
     if reader.peek() == ord("{") and not is_quantifier(reader):
         if reader.source.startswith(b"{U+", reader.position):
             raise reader.fail("\\N{U+dddd} is supported only in Unicode (UTF) mode")
@@ -135,7 +135,7 @@ def _not_newline(reader: Reader, *, in_class: bool) -> int:
     return byte_sets.NOT_NEWLINE
 
 
-def is_quantifier(reader: Reader) -> bool:
+def is_quantifier(reader: PatternReader) -> bool:
     """Tell whether the brace that comes next begins a quantifier: {n}, {n,} or {n,m}."""
     start = reader.position
     reader.position += 1
@@ -147,7 +147,7 @@ def is_quantifier(reader: Reader) -> bool:
     return found
 
 
-def _code(reader: Reader, byte: int) -> int:
+def _code(reader: PatternReader, byte: int) -> int:
     if byte == ord("c"):
         return _control(reader)
     if byte == ord("x"):
@@ -162,21 +162,21 @@ def _code(reader: Reader, byte: int) -> int:
     return _octal(reader)
 
 
-def _octal(reader: Reader) -> int:
+def _octal(reader: PatternReader) -> int:
     value = int(_at_most(reader, _OCTAL, 3), 8)
     if value > _MAX_BYTE:
         raise reader.fail("octal value is greater than \\377 in 8-bit non-UTF-8 mode")
     return value
 
 
-def _at_most(reader: Reader, members: frozenset[int], count: int) -> bytes:
+def _at_most(reader: PatternReader, members: frozenset[int], count: int) -> bytes:
     start = reader.position
     while reader.peek() in members and reader.position < start + count:
         reader.position += 1
     return reader.source[start : reader.position]
 
 
-def _control(reader: Reader) -> int:
+def _control(reader: PatternReader) -> int:
     if reader.at_end:
         raise reader.fail("\\c at end of pattern")
     byte = reader.take()
@@ -185,7 +185,7 @@ def _control(reader: Reader) -> int:
     return (byte - 32 if byte_sets.LOWER >> byte & 1 else byte) ^ 64
 
 
-def _braced(reader: Reader, members: frozenset[int], base: int) -> int:
+def _braced(reader: PatternReader, members: frozenset[int], base: int) -> int:
     reader.position += 1
     if reader.at_end or reader.peek() == ord("}"):
         raise reader.fail("digits missing in \\x{} or \\o{} or \\N{U+}")
@@ -198,7 +198,7 @@ def _braced(reader: Reader, members: frozenset[int], base: int) -> int:
     return int(digits, base)
 
 
-def _digits(reader: Reader, first: int, opened: int, *, caseless: bool) -> Node:
+def _digits(reader: PatternReader, first: int, opened: int, *, caseless: bool) -> Node:
     """Read a backreference, or an octal number where so many groups have not begun."""
     reader.position -= 1
     start = reader.position
@@ -215,7 +215,7 @@ def _digits(reader: Reader, first: int, opened: int, *, caseless: bool) -> Node:
 _MAX_GROUP: t.Final = (1 << 31) // 10 - 1
 
 
-def _group(reader: Reader, opened: int) -> Node:
+def _group(reader: PatternReader, opened: int) -> Node:
     r"""Read what follows \g: a backreference, or in Oniguruma's spelling a call."""
     if reader.next_in(b"<'"):
         byte = reader.take()

@@ -28,7 +28,7 @@ class Mode(enum.Enum):
     POSSESSIVE = "possessive"
 
 
-class Place(enum.Enum):
+class AnchorKind(enum.Enum):
     """The places between bytes that an anchor demands."""
 
     START = "start of the subject"
@@ -88,7 +88,7 @@ class Repeat:
 class Anchor:
     """Match the empty string at a place."""
 
-    place: Place
+    place: AnchorKind
 
 
 @dataclass(frozen=True, slots=True)

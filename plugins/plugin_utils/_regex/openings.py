@@ -17,7 +17,7 @@ from .nodes import EMPTY, Backreference, Node, OneByte, Opaque
 from .reader import CLOSING
 
 if t.TYPE_CHECKING:
-    from .reader import Reader
+    from .reader import PatternReader
 
 Kind: t.TypeAlias = t.Literal[
     "root", "capture", "plain", "reset", "atomic", "look", "conditional", "options", "item", "callout"
@@ -101,7 +101,7 @@ class Opening:
     start: int = 0
 
 
-def start_options(reader: Reader, flags: Flags) -> tuple[Flags, tuple[str, ...]]:
+def start_options(reader: PatternReader, flags: Flags) -> tuple[Flags, tuple[str, ...]]:
     """Pass the options at the start of a pattern; return the flags and why no automaton can stand for it."""
     reasons = []
     while reader.peek() == ord("(") and reader.peek(1) == ord("*"):
@@ -116,7 +116,7 @@ def start_options(reader: Reader, flags: Flags) -> tuple[Flags, tuple[str, ...]]
     return flags, tuple(reasons)
 
 
-def read_opening(reader: Reader, flags: Flags, *, opened: int) -> Opening:
+def read_opening(reader: PatternReader, flags: Flags, *, opened: int) -> Opening:
     """Read a parenthesis and what belongs to it; `opened` groups have begun before."""
     reader.position += 1
     if reader.peek() == ord("*") and (reader.peek(1) in _LOWER | _UPPER or reader.peek(1) == ord(":")):
@@ -133,7 +133,7 @@ def read_opening(reader: Reader, flags: Flags, *, opened: int) -> Opening:
     return _group(reader, opened) or _call(reader, opened) or _options(reader, flags)
 
 
-def _group(reader: Reader, opened: int) -> Opening | None:
+def _group(reader: PatternReader, opened: int) -> Opening | None:
     for text, kind in _PLAIN.items():
         if reader.skip(text):
             return Opening(kind)
@@ -147,7 +147,7 @@ def _group(reader: Reader, opened: int) -> Opening | None:
 _PLAIN: t.Final[dict[bytes, Kind]] = {b":": "plain", b"|": "reset", b">": "atomic"}
 
 
-def _python(reader: Reader) -> Opening:
+def _python(reader: PatternReader) -> Opening:
     if reader.at_end:
         raise reader.fail(_UNCLOSED)
     if reader.skip(b"<"):
@@ -159,7 +159,7 @@ def _python(reader: Reader) -> Opening:
     raise reader.fail("unrecognized character after (?P")
 
 
-def _call(reader: Reader, opened: int) -> Opening | None:
+def _call(reader: PatternReader, opened: int) -> Opening | None:
     """Read a recursion, a call of a group, or a callout."""
     group: int | str | None
     if reader.skip(b"R"):
@@ -181,7 +181,7 @@ def _call(reader: Reader, opened: int) -> Opening | None:
     return Opening("item", node=Opaque("a recursion", group))
 
 
-def _callout(reader: Reader) -> None:
+def _callout(reader: PatternReader) -> None:
     if reader.at_end:
         raise reader.fail(_UNCLOSED)
     if reader.next_in(b"`'\"^%#${"):
@@ -196,7 +196,7 @@ def _callout(reader: Reader) -> None:
         raise reader.fail("closing parenthesis for (?C expected")
 
 
-def _callout_text(reader: Reader) -> None:
+def _callout_text(reader: PatternReader) -> None:
     delimiter = reader.take()
     closing = bytes((CLOSING[delimiter][0] if delimiter == ord("{") else delimiter,))
     while True:
@@ -208,7 +208,7 @@ def _callout_text(reader: Reader) -> None:
             return
 
 
-def _options(reader: Reader, flags: Flags) -> Opening:
+def _options(reader: PatternReader, flags: Flags) -> Opening:
     unset = False
     hyphen = reader.skip(b"^")
     values: dict[str, bool | int] = {}
@@ -233,7 +233,7 @@ def _options(reader: Reader, flags: Flags) -> Opening:
     return Opening("options" if reader.take() == ord(")") else "plain", flags=changed)
 
 
-def _verb(reader: Reader) -> Opening:
+def _verb(reader: PatternReader) -> Opening:
     name = reader.run(_UPPER)
     argument = reader.skip(b":")
     end = reader.source.find(b")", reader.position)
@@ -250,7 +250,7 @@ def _verb(reader: Reader) -> Opening:
     return Opening("item", node=Opaque(f"the verb (*{name.decode()})"), repeatable=name == b"ACCEPT")
 
 
-def _named_assertion(reader: Reader) -> Opening:
+def _named_assertion(reader: PatternReader) -> Opening:
     name = reader.run(_LOWER)
     if reader.peek() != ord(":"):
         raise reader.fail("(*alpha_assertion) not recognized")
@@ -266,7 +266,7 @@ def _named_assertion(reader: Reader) -> Opening:
     raise reader.fail("(*alpha_assertion) not recognized")
 
 
-def _condition(reader: Reader, opened: int) -> Opening:
+def _condition(reader: PatternReader, opened: int) -> Opening:
     """Read the condition of a conditional group, up to its own closing parenthesis."""
     if reader.next_in(b"?*"):
         reader.position -= 1

@@ -21,6 +21,7 @@ from .nodes import (
     EMPTY,
     Alternation,
     Anchor,
+    AnchorKind,
     Conditional,
     Group,
     Look,
@@ -29,13 +30,12 @@ from .nodes import (
     OneByte,
     Opaque,
     Pattern,
-    Place,
     Repeat,
     Sequence,
     items_of,
 )
 from .openings import Flags, Opening, read_opening, start_options
-from .reader import Reader
+from .reader import PatternReader
 
 _MAX_REPEAT: t.Final = 65535
 _MAX_PARENTHESES: t.Final = 250
@@ -71,7 +71,7 @@ class _Parser:
     """Read a pattern from left to right, with the open parentheses on a stack of its own."""
 
     def __init__(self, source: bytes, *, caseless: bool) -> None:
-        self._reader = Reader(source)
+        self._reader = PatternReader(source)
         self._flags, self._reasons = start_options(self._reader, Flags(caseless=caseless))
         self._groups = 0
         self._all_groups = 0
@@ -165,9 +165,9 @@ class _Parser:
         if byte == ord("."):
             return OneByte(byte_sets.ALL if flags.dotall else byte_sets.NOT_NEWLINE)
         if byte == ord("^"):
-            return Anchor(Place.LINE_START if flags.multiline else Place.START)
+            return Anchor(AnchorKind.LINE_START if flags.multiline else AnchorKind.START)
         if byte == ord("$"):
-            return Anchor(Place.LINE_END if flags.multiline else Place.FINAL)
+            return Anchor(AnchorKind.LINE_END if flags.multiline else AnchorKind.FINAL)
         if byte == ord("{"):
             self._note_newer_quantifier()
         return self._literal(byte)
@@ -189,7 +189,7 @@ class _Parser:
         for text, ahead in ((b"[[:<:]]", True), (b"[[:>:]]", False)):
             if reader.skip(text):
                 word = Look(OneByte(byte_sets.WORD), ahead=ahead, negated=False)
-                return Sequence((Anchor(Place.WORD), word))
+                return Sequence((Anchor(AnchorKind.WORD), word))
         refuse_posix_outside(reader)
         return OneByte(read_class(reader, caseless=flags.caseless, skip_blanks=flags.extended > 1))
 

@@ -39,7 +39,7 @@ class Op(enum.IntEnum):
     BYTE = 0
     #: The instructions that may come next, in PCRE's order of preference.
     SPLIT = 1
-    #: The `Place`.
+    #: The `AnchorKind`.
     ASSERT = 2
     #: (first instruction of the assertion, negated).
     AHEAD = 3

@@ -16,7 +16,7 @@ import unicodedata
 from . import byte_sets
 
 if t.TYPE_CHECKING:
-    from .reader import Reader
+    from .reader import PatternReader
 
 _CATEGORIES: t.Final = frozenset(
     "c cc cf cn co cs l ll lm lo lt lu m mc me mn n nd nl no p pc pd pe pf pi po ps s sc sk sm so z zl zp zs".split()  # noqa: SIM905 - a line instead of forty
@@ -37,7 +37,7 @@ _SCRIPTS: t.Final = frozenset(
 _MALFORMED: t.Final = "malformed \\P or \\p sequence"
 
 
-def read_property(reader: Reader, *, negated: bool) -> int | None:
+def read_property(reader: PatternReader, *, negated: bool) -> int | None:
     """Read the name behind the escape and return its bytes; None for a script, whose bytes are not tabulated."""
     if reader.at_end:
         raise reader.fail(_MALFORMED)
@@ -57,7 +57,7 @@ def read_property(reader: Reader, *, negated: bool) -> int | None:
     return byte_sets.invert(members) if negated else members
 
 
-def _members(name: str, reader: Reader) -> int | None:
+def _members(name: str, reader: PatternReader) -> int | None:
     if name in _SPECIAL:
         return _SPECIAL[name]
     if name in ("l&", "lc"):

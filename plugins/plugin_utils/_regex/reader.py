@@ -21,7 +21,7 @@ _MAX_NUMBER: t.Final = 65535
 CLOSING: t.Final = {ord("<"): b">", ord("'"): b"'", ord("{"): b"}"}
 
 
-class Reader:
+class PatternReader:
     """Hold the source and the offset of the next byte."""
 
     def __init__(self, source: bytes) -> None:

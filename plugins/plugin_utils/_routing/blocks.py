@@ -181,7 +181,7 @@ def parse_location(args: list[str]) -> tuple[str, str]:
     return ("@", text) if text.startswith("@") else ("", text)
 
 
-class Found(t.NamedTuple):
+class FoundLocation(t.NamedTuple):
     """What ngx_http_core_find_location() answers: a location (None: the server itself) and how it came to it."""
 
     location: Location | None
@@ -192,7 +192,7 @@ class Found(t.NamedTuple):
     certain: bool = True
 
 
-_NOT_FOUND: t.Final = Found(None)
+_NOT_FOUND: t.Final = FoundLocation(None)
 
 
 class Locations:
@@ -218,20 +218,20 @@ class Locations:
         else:
             self.prefix.setdefault(location.name, location)
 
-    def find(self, uri: str) -> Found:
+    def find(self, uri: str) -> FoundLocation:
         """The location for a normalised URI without arguments: exact, longest prefix, nested, then regexes in order."""
         if not self.all:
             return _NOT_FOUND
         exact = self.exact.get(uri)
         if exact is not None:
-            return Found(exact)
+            return FoundLocation(exact)
         static = self._longest_prefix(uri)
         if uri not in self.prefix:
             # An exact and a prefix location of one name share a node: either gives it the slash, the exact one answers.
             name = f"{uri}/"
             exact, prefix = self.exact.get(name), self.prefix.get(name)
             if (exact is not None and exact.auto_redirect) or (prefix is not None and prefix.auto_redirect):
-                return Found(exact or prefix, add_slash=True)
+                return FoundLocation(exact or prefix, add_slash=True)
         if static is not None and (static.modifier == "^~" or static.locations.all):
             nested = static.locations.find(uri)
             if not nested.certain:
@@ -239,8 +239,8 @@ class Locations:
             if nested.location is not None and (nested.match or nested.add_slash or nested.location.modifier == "="):
                 return nested
             if static.modifier == "^~":
-                return nested if nested.location is not None else Found(static)
-        return (self._first_regex(uri) if self.regexes else None) or Found(_deepest(static, uri))
+                return nested if nested.location is not None else FoundLocation(static)
+        return (self._first_regex(uri) if self.regexes else None) or FoundLocation(_deepest(static, uri))
 
     def _longest_prefix(self, uri: str) -> Location | None:
         if self._lengths is None:
@@ -252,17 +252,17 @@ class Locations:
                     return found
         return None
 
-    def _first_regex(self, uri: str) -> Found | None:
+    def _first_regex(self, uri: str) -> FoundLocation | None:
         for location in self.regexes:
             if location.pattern is None:
-                return Found(None, certain=False)
+                return FoundLocation(None, certain=False)
             match = location.pattern.search(uri)
             if match is not None:
                 nested = location.locations.find(uri)
                 if nested.location is None and nested.certain:
-                    return Found(location, match)
+                    return FoundLocation(location, match)
                 # Inside a regex location nginx does not add slashes.
-                return Found(nested.location, nested.match or match, certain=nested.certain)
+                return FoundLocation(nested.location, nested.match or match, certain=nested.certain)
         return None
 
 

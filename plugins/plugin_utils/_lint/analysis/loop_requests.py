@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context, shared
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import asks_for_switch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Request
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.program import REDIRECTS
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.run import REDIRECTS
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import (
     sample_hosts,
     sample_uris,

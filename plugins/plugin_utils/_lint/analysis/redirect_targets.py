@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.program import REDIRECTS
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.run import REDIRECTS
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive

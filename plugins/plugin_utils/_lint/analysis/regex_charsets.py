@@ -18,6 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex.nodes import
     MAX_DEPTH,
     Alternation,
     Anchor,
+    AnchorKind,
     Backreference,
     Group,
     Look,
@@ -25,7 +26,6 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex.nodes import
     Node,
     OneByte,
     Opaque,
-    Place,
     Repeat,
     children,
     items_of,
@@ -84,7 +84,7 @@ def whole_charset(pattern: str) -> Charset:
         return HARMLESS
     items = items_of(tree.root)
     first, last = items[:1], items[-1:]
-    if first != (Anchor(Place.START),) or last not in ((Anchor(Place.FINAL),), (Anchor(Place.END),)):
+    if first != (Anchor(AnchorKind.START),) or last not in ((Anchor(AnchorKind.FINAL),), (Anchor(AnchorKind.END),)):
         return Charset(SPECIAL, free=True, rooted=False)
     return _charset(items[1:])
 

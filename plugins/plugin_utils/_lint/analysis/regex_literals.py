@@ -18,11 +18,11 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex.nodes import
     MAX_DEPTH,
     Alternation,
     Anchor,
+    AnchorKind,
     Group,
     Mode,
     Node,
     OneByte,
-    Place,
     Repeat,
     Sequence,
     items_of,
@@ -64,8 +64,8 @@ def literals(pattern: str) -> Literals | None:
         return None
     root = tree.root
     branches = [list(items_of(each)) for each in (root.branches if isinstance(root, Alternation) else (root,))]
-    starts = all(items[:1] == [Anchor(Place.START)] for items in branches)
-    stops = all(items[-1:] == [Anchor(Place.FINAL)] for items in branches)
+    starts = all(items[:1] == [Anchor(AnchorKind.START)] for items in branches)
+    stops = all(items[-1:] == [Anchor(AnchorKind.FINAL)] for items in branches)
     branches = [items[1 if starts else 0 : len(items) - 1 if stops else None] for items in branches]
     if len(branches) == 1:
         items = branches[0]
