@@ -18,7 +18,7 @@ from ._files import ReadError, Source, expand, has_magic
 from ._lexer import Statement, Syntax, read, shorten
 from .model import Comment, Config, Directive, Place, Problem, ProblemKind
 
-#: nginx's own limit is the number of files it may have open; nobody nests includes deeper than a handful.
+#: nginx's own limit is the number of files it may have open; real includes are nested a handful deep.
 MAX_INCLUDES = 64
 
 #: Directives and inclusions together. Stops includes that double at every level long before memory ends.
@@ -45,7 +45,7 @@ class Builder:
         self.loaded: set[str] = set()
 
     def config(self, root: list[Directive]) -> Config:
-        """What was built, with `root` as its main level."""
+        """Return what was built, with `root` as its main level."""
         return Config(
             root=root,
             problems=list(self._problems),
@@ -55,7 +55,7 @@ class Builder:
         )
 
     def syntax(self, path: str) -> Syntax | ReadError:
-        """The statements of one file, read once however often it is included."""
+        """Return the statements of a file, which is read once however often it is included."""
         if path not in self._syntax:
             try:
                 self._syntax[path] = self._read(path)
@@ -64,12 +64,12 @@ class Builder:
         return self._syntax[path]
 
     def load(self, path: str, parent: Directive | None = None, context: Context = ()) -> list[Directive]:
-        """The directives of a file that no include names."""
+        """Return the directives of a file that no include names."""
         place = Place(self.source.shown(path), 1)
         return self._file(path, place, parent, context, ())
 
     def resolve(self, argument: str) -> tuple[str, bool]:
-        """The absolute path or pattern of an include's argument, and whether it is a pattern."""
+        """Return the absolute path or pattern of an include's argument, and whether it is a pattern."""
         path = posixpath.normpath(posixpath.join(self.base, argument))
         return "/" + path.lstrip("/"), has_magic(argument)
 
@@ -232,7 +232,7 @@ def _directive(statement: Statement, shown: str, parent: Directive | None) -> Di
 
 
 def decode(data: bytes) -> tuple[str, list[tuple[str, int]]]:
-    """A file's text, and (message, line) of what in it is no text; bytes that are no UTF-8 become U+FFFD."""
+    """Return a file's text, and (message, line) of what in it is no text; bytes that are no UTF-8 become U+FFFD."""
     notes: list[tuple[str, int]] = []
     if data.startswith(b"\xef\xbb\xbf"):
         notes.append(("the file starts with a byte order mark, which nginx reads as part of the first word", 1))
@@ -249,7 +249,7 @@ def decode(data: bytes) -> tuple[str, list[tuple[str, int]]]:
 
 
 def includes(syntax: Syntax) -> t.Iterator[str]:
-    """The arguments of a file's include directives, at every depth."""
+    """Return the arguments of a file's include directives, at every depth."""
     for statement in syntax.statements:
         if statement.name == "include" and statement.term == ";" and len(statement.args) == 1:
             yield statement.args[0]

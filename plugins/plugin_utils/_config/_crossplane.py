@@ -32,7 +32,7 @@ Context = tuple[str, ...]
 #: Blocks whose entries are data, not directives.
 DATA_BLOCKS = frozenset({"charset_map", "geo", "map", "split_clients", "types"})
 
-#: How directives are named, those of modules that nobody here knows included.
+#: Names of directives, those of unknown modules included.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _OLDEST = (0, 5, 8)
@@ -55,7 +55,7 @@ _HINTS = 50
 
 
 class Complaint(t.NamedTuple):
-    """What the table says against one directive."""
+    """An objection of the table to one directive."""
 
     kind: ProblemKind
     message: str
@@ -74,16 +74,16 @@ class Grammar:
         self._hints: dict[str, str] = {}
 
     def enter(self, name: str, context: Context) -> Context:
-        """The context of the directives inside this block."""
+        """Return the context of the directives inside this block."""
         entered: Context = tuple(self._analyzer.enter_block_ctx({"directive": name}, context))
         return entered
 
     def knows(self, name: str) -> bool:
-        """Whether the table has this directive, in any context, or a newer nginx does."""
+        """Tell whether the table has this directive, in any context, or a newer nginx does."""
         return name in self._analyzer.DIRECTIVES or name in NEWER
 
     def check(self, name: str, args: list[str], term: Term, context: Context) -> Complaint | None:
-        """What is wrong with this directive in this context; None where nothing is, or where the table cannot tell."""
+        """Return what is wrong with this directive in this context; None where nothing is, or where the table cannot tell."""
         if name == "include":
             return _check_include(args, term)
         if context not in self._analyzer.CONTEXTS or term == "lua" or name.startswith(_NJS):
@@ -102,7 +102,7 @@ class Grammar:
         return self._asked[key]
 
     def strangeness(self, name: str, args: list[str], term: Term, context: Context) -> int:
-        """How much speaks against the directive having been written for this context: 2 its context, 1 its arguments."""
+        """Return how unlikely the directive is in this context: 2 its context is wrong, 1 its arguments, 0 neither."""
         complaint = self.check(name, args, term, context)
         return {"context": 2, "arguments": 1}.get(complaint.kind, 0) if complaint else 0
 
@@ -130,7 +130,7 @@ class Grammar:
         return None
 
     def _in_family(self, name: str, family: str) -> bool:
-        """Whether the table allows the directive anywhere in `stream` or `mail`."""
+        """Tell whether the table allows the directive anywhere in `stream` or `mail`."""
         bits = [bit for context, bit in self._analyzer.CONTEXTS.items() if context[:1] == (family,)]
         return any(mask & bit for mask in self._analyzer.DIRECTIVES[name] for bit in bits)
 
@@ -146,7 +146,7 @@ class Grammar:
 
 
 def condition(args: list[str]) -> list[str]:
-    """The words of an `if` condition without its parentheses, as ngx_http_rewrite_if_condition() reads them."""
+    """Return the words of an `if` condition without its parentheses, as ngx_http_rewrite_if_condition() reads them."""
     if not args or not args[0].startswith("(") or not args[-1].endswith(")") or args == ["("]:
         return args
     words = list(args)
@@ -177,7 +177,7 @@ def _check_condition(args: list[str]) -> Complaint | None:
 
 
 def grammar() -> Grammar:
-    """The grammar for one configuration: what others held takes none of its hints.
+    """Return the grammar for one configuration, with hints of its own.
 
     Raises:
         ConfigError: crossplane is not installed, or too old.
@@ -188,7 +188,7 @@ def grammar() -> Grammar:
 def _load() -> t.Any:
     try:
         package = importlib.import_module("crossplane")
-    except ImportError:  # Ansible would append its words, and repeat ours
+    except ImportError:  # Ansible would append its words and repeat these
         message = f"reading nginx configuration needs the Python package crossplane: {_INSTALL}"
         raise ConfigError(message) from None
     version = str(getattr(package, "__version__", "0"))

@@ -22,7 +22,7 @@ _INCLUDE = re.compile(rb"""(?:^|[\s;{}"'])include["']?[ \t\r\n]+("[^"]*"|'[^']*'
 
 
 def split(data: bytes) -> dict[str, bytes]:
-    """The files of a dump by absolute path, main file first.
+    """Return the files of a dump by absolute path, main file first.
 
     nginx prints the files in the order it opened them, each once. A line that looks like a marker is one only if
     a file before it includes that path and it was not printed yet; else it is a comment of the file around it.

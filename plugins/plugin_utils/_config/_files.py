@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where a configuration's files are: a folder on disk, a set in memory, the files of a dump.
+"""Sources of a configuration's files: a folder on disk, a set in memory, the files of a dump.
 
 Everything is addressed by the absolute path that nginx would open. No link is followed out of a folder, and
 nothing that could block (a device, a FIFO) is ever opened for reading.
@@ -40,23 +40,23 @@ class Source(t.Protocol):
     """The files nginx would see."""
 
     def shown(self, path: str) -> str:
-        """The path as the user knows it."""
+        """Return the path as the user knows it."""
 
     def read(self, path: str) -> bytes:
-        """The content; raises ReadError."""
+        """Return the content; raise ReadError."""
 
     def names(self, folder: str) -> list[str]:
-        """The names in a folder, hidden ones too; empty where there is no such folder; raises ReadError."""
+        """Return the names in a folder, hidden ones too; empty where there is no such folder; raise ReadError."""
 
     def files(self) -> list[str]:
-        """The paths of everything below the configuration folder that is no folder, in byte order."""
+        """Return the paths of everything below the configuration folder that is no folder, in byte order."""
 
     def covers(self, path: str) -> bool:
-        """Whether this source knows what is at this path; False where only the host does."""
+        """Tell whether this source knows what is at this path; False where only the host does."""
 
 
 def printable(path: str) -> str:
-    """A path for people: bytes that are no UTF-8 become U+FFFD, so that every output can carry it."""
+    """Return a path that every output can carry: bytes that are no UTF-8 become U+FFFD."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -161,7 +161,7 @@ class DiskSource:
         return self._outside or below(path, self._config_dir) is not None
 
     def _locate(self, path: str) -> str:
-        """The real path on disk, free of links; raises ReadError."""
+        """Return the real path on disk, free of links; raise ReadError."""
         if "\0" in path:
             raise ReadError("its name holds a NUL byte", missing=True)
         relative = below(path, self._config_dir)
@@ -247,12 +247,12 @@ def _read_regular(path: str) -> bytes:
 
 
 def has_magic(pattern: str) -> bool:
-    """Whether nginx treats an include's path as a pattern (ngx_conf_include() looks for one of `*?[`)."""
+    """Tell whether nginx treats an include's path as a pattern (ngx_conf_include() looks for one of `*?[`)."""
     return _MAGIC.search(pattern) is not None
 
 
 def expand(source: Source, pattern: str) -> list[str]:
-    """The paths that glob(3) finds for an absolute pattern, in nginx's order.
+    """Return the paths that glob(3) finds for an absolute pattern, in nginx's order.
 
     nginx calls glob() without flags and never setlocale(), so paths are sorted as a whole, by bytes.
     """
@@ -276,7 +276,7 @@ def expand(source: Source, pattern: str) -> list[str]:
 
 
 def pattern_matcher(pattern: str) -> re.Pattern[str]:
-    """An expression that a whole path matches where glob(3) could have found it for this pattern."""
+    """Return an expression that matches a whole path where glob(3) could have found it for this pattern."""
     parts = [_translate(part).replace(".*", "[^/]*") for part in pattern.split("/")]
     return re.compile("/".join(parts), re.DOTALL)
 

@@ -24,7 +24,7 @@ Term = t.Literal[";", "{", "}", "lua"]
 #: NGX_CONF_BUFFER: nginx cannot read a token or a comment that needs as many bytes as its buffer has.
 TOKEN_LIMIT = 4096
 
-#: Deeper blocks than anybody writes; keeps hostile input from exhausting the stack of whoever walks the tree.
+#: Deeper than any real configuration; keeps hostile input from exhausting the stack of a walk over the tree.
 MAX_DEPTH = 100
 
 _TOKEN = re.compile(
@@ -84,7 +84,7 @@ class Remark(t.NamedTuple):
 
 
 class SyntaxFault(t.NamedTuple):
-    """What nginx's grammar forbids; `related` is (message, line, column) of another place in the same file."""
+    """A violation of nginx's grammar; `related` is (message, line, column) of another place in the same file."""
 
     message: str
     line: int
@@ -94,7 +94,7 @@ class SyntaxFault(t.NamedTuple):
 
 @dataclass
 class Syntax:
-    """What one file says. The blocks in `statements` are always balanced, whatever the faults."""
+    """The statements of one file. Their blocks are always balanced, whatever the faults."""
 
     statements: list[Statement] = field(default_factory=list)
     comments: list[Remark] = field(default_factory=list)
@@ -102,14 +102,14 @@ class Syntax:
 
 
 def unescape(raw: str) -> str:
-    r"""What nginx makes of a token's characters: `\"`, `\'`, `\\`, `\t`, `\r`, `\n`; every other backslash stays."""
+    r"""Return what nginx makes of a token's characters: `\"`, `\'`, `\\`, `\t`, `\r`, `\n`; every other backslash stays."""
     if "\\" not in raw:
         return raw
     return _ESCAPE.sub(lambda match: _UNESCAPED.get(match[1], match[1]), raw)
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens of one file. An `error` token is the last one."""
+    """Return the tokens of one file. An `error` token is the last one."""
     cursor = _Cursor(text)
     position = moved = 0
     first, lua, quoted_until = True, False, -1
@@ -174,7 +174,7 @@ def _fault(kind: str, raw: str, *, glued: bool) -> str | None:
 
 
 def _lua_block(text: str, start: int, line: int, column: int) -> tuple[Token, int]:
-    """The content of the Lua block whose `{` ends at `start`, and the position after its `}`."""
+    """Return the content of the Lua block whose `{` ends at `start`, and the position after its `}`."""
     depth, position = 1, start
     while match := _LUA.search(text, position):
         kind = match.lastgroup

@@ -116,7 +116,7 @@ def load_text(
 
 
 def config_folder(path: str | os.PathLike[str], main: str = "nginx.conf") -> str:
-    """The folder that the paths of a configuration loaded by `load_path` start from.
+    """Return the folder that the paths of a configuration loaded by `load_path` start from.
 
     Raises:
         ConfigError: `path` is missing or unreadable.
@@ -173,12 +173,12 @@ def _snippet(source: Source, base: str, path: str, *, partial: bool, context: st
 
 
 def _exists(source: Source, path: str) -> bool:
-    """Whether something is there, readable or not."""
+    """Tell whether something is there, readable or not."""
     return posixpath.basename(path) in source.names(posixpath.dirname(path))
 
 
 def _around(path: str, main: str) -> tuple[str, str]:
-    """The configuration folder that a single file belongs to, and the file's path below it."""
+    """Return the configuration folder that a single file belongs to, and the file's path below it."""
     own = os.path.dirname(os.path.abspath(path))
     folder = own
     while not os.path.lexists(os.path.join(folder, main)):

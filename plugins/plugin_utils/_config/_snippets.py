@@ -40,7 +40,7 @@ _WRAPPERS: dict[Context, tuple[tuple[str, list[str]], ...]] = {
 
 
 def load_snippets(builder: Builder, config_dir: str) -> list[Directive]:
-    """The main level of a folder without its main file; raises ReadError where the folder cannot be listed.
+    """Return the main level of a folder without its main file; raise ReadError where the folder cannot be listed.
 
     Loaded are what `candidates` names and nothing in the folder includes. Files of one context share
     one made-up `http` or `stream` block.
@@ -60,14 +60,14 @@ def load_snippets(builder: Builder, config_dir: str) -> list[Directive]:
 
 
 def load_snippet(builder: Builder, path: str, context: Context | None = None) -> list[Directive]:
-    """The main level of a single file, with the blocks made up around it: those of `context`, or those it needs."""
+    """Return the main level of a single file, with the blocks made up around it: those of `context`, or those it needs."""
     root: list[Directive] = []
     _load(builder, path, root, {}, context)
     return root
 
 
 def parse_context(text: str) -> Context:
-    """The context that `http,server` or `http,server,location` names; `main` is the main level.
+    """Return the context that `http,server` or `http,server,location` names; `main` is the main level.
 
     Raises:
         ConfigError: There is no such context.
@@ -83,7 +83,7 @@ def parse_context(text: str) -> Context:
 
 
 def candidates(files: list[str], config_dir: str) -> list[str]:
-    """The files that a usual main file would include.
+    """Return the files that a usual main file would include.
 
     That is `*.conf` in the folder itself, `*.conf` below `conf.d/` and `stream.d/` (and their like), and everything
     below `sites-enabled/` and `streams-enabled/`. Where there is none of these, every other `*.conf` and everything
@@ -108,7 +108,7 @@ def _is_snippet(parts: list[str]) -> bool:
 
 
 def unread(builder: Builder, config_dir: str) -> list[str]:
-    """The shown paths of snippets in the folder that the loaded configuration does not include.
+    """Return the shown paths of snippets in the folder that the loaded configuration does not include.
 
     Looked for beside the files that it does include, and in the usual folders. Left out is what is parked on purpose or
     came with nginx, and what is no snippet: other programs' files, certificates, main files of their own. A file that is
@@ -143,7 +143,7 @@ def _is_snippet_of(builder: Builder, path: str, config_dir: str) -> bool:
 
 
 _USUAL = ("", "snippets", *sorted(_HTTP_FOLDERS | _STREAM_FOLDERS))
-#: What nginx's and Debian's packages put there for whoever needs it.
+#: Files that nginx's and Debian's packages put there for optional use.
 _SHIPPED = frozenset({"fastcgi.conf", "snippets/fastcgi-php.conf", "snippets/snakeoil.conf"})
 
 
@@ -161,7 +161,7 @@ def _is_nginx(builder: Builder, syntax: Syntax) -> bool:
 
 
 def guess(builder: Builder, syntax: Syntax, *, stream: bool = False) -> Context:
-    """The first context that allows every directive at the top of a file, else the one that most speaks for."""
+    """Return the first context that allows every directive at the top of a file, else the likeliest one."""
     top = list(_top(syntax))
 
     def strangeness(context: Context) -> int:
@@ -209,7 +209,7 @@ def _load(
 
 
 def _named(builder: Builder, chosen: list[str]) -> set[str]:
-    """The files that the chosen ones include, directly or not; a file that only names itself is not among them."""
+    """Return the files that the chosen ones include, directly or not; a file that only names itself is not among them."""
     named: set[str] = set()
     seen: set[str] = set()
     todo = deque(chosen)

@@ -23,7 +23,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where something stands: the path as shown to people, 1-based line, 1-based column in characters."""
+    """A place in a file: the path as it is shown, the line from 1, the column in characters from 1."""
 
     file: str
     line: int
@@ -98,11 +98,11 @@ class Directive:
 
     @property
     def children(self) -> Iterator[Directive]:
-        """The directives of this block in nginx's order, includes resolved away."""
+        """Return the directives of this block in nginx's order, includes resolved away."""
         return flatten(self.block or ())
 
     def find(self, *names: str) -> Iterator[Directive]:
-        """The direct children (through includes) with one of these names."""
+        """Return the direct children (through includes) with one of these names."""
         return (child for child in self.children if child.name in names)
 
     def __repr__(self) -> str:
@@ -161,7 +161,7 @@ class Config:
     unread: list[str] = field(default_factory=list)
 
     def http(self) -> Iterator[Directive]:
-        """The `http` blocks; where snippets were loaded without a main file the loader made one up around them."""
+        """Return the `http` blocks; where snippets were loaded without a main file the loader made one up around them."""
         return (d for d in flatten(self.root) if d.name == "http")
 
     def walk(self) -> Iterator[Directive]:

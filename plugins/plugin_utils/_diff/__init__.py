@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What changed between two configurations, as nginx would see it."""
+"""The semantic difference of two configurations, as nginx would see it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the diff reports: changes with their risk, and the order of risks."""
+"""Changes with their risk, and the order of risks."""
 
 from __future__ import annotations
 
@@ -71,16 +71,16 @@ class Change:
     before_text: str | None = None
     after_text: str | None = None
     lost: tuple[Lost, ...] = ()
-    #: The directives before and after, for those who look for causes; several where a snippet is included several times.
+    #: The directives before and after, for the search of causes; several where a snippet is included several times.
     directives: tuple[tuple[Directive | None, Directive | None], ...] = field(default=(), compare=False, repr=False)
 
     @property
     def place(self) -> Place:
-        """Where to look: in the new configuration, or else in the old one."""
+        """Return the place in the new configuration, or else in the old one."""
         return t.cast("Place", self.after or self.before)
 
     def as_dict(self) -> dict[str, t.Any]:
-        """The change as plain data, the contract with everything outside this room."""
+        """Return the change as JSON data, the contract with everything outside this room."""
         return {
             "kind": self.kind,
             "risk": self.risk,
@@ -96,7 +96,7 @@ class Change:
 
     @property
     def order(self) -> tuple[t.Any, ...]:
-        """The worst risk first, then file and line."""
+        """Return the key that sorts the worst risk first, then file and line."""
         place = self.place
         return (RANK[self.risk], place.file, place.line, place.column, self.kind, self.block, self.line)
 
@@ -106,7 +106,7 @@ def _place(place: Place | None) -> dict[str, t.Any] | None:
 
 
 def fold(changes: t.Iterable[Change]) -> list[Change]:
-    """A change of a snippet that is included in many blocks is one change with the servers of all."""
+    """Join the changes of a snippet that is included in many blocks into one, with the servers of all."""
     groups: dict[tuple[t.Any, ...], list[Change]] = {}
     for change in changes:
         key = (change.kind, change.risk, change.before, change.after, change.before_text, change.after_text)
@@ -130,7 +130,7 @@ def _folded(group: list[Change]) -> Change:
 
 
 def gate(changes: t.Iterable[Change], fail_on: str) -> list[Change]:
-    """The changes of the class `fail_on` or a worse one; with `never` none.
+    """Return the changes of the class `fail_on` or a worse one; with `never` none.
 
     Args:
         changes: what was found.

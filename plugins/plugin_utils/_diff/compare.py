@@ -88,7 +88,7 @@ class Comparison:
     # Moves
 
     def _moves(self) -> None:
-        """A block that left one place and came to another is one change; a simple directive only between nested blocks."""
+        """Join a block that left one place and came to another into one change; a simple directive only between nested blocks."""
         waiting: dict[int, list[int]] = {}
         for index, (_old, _new, node) in enumerate(self._added):
             waiting.setdefault(node.id, []).append(index)
@@ -138,7 +138,7 @@ class Comparison:
     # Reporting
 
     def _lost(self, old_parent: Node, parent: Node, node: Node) -> tuple[Lost, ...]:
-        """What an added directive hides that its block inherited before; told once per block and list."""
+        """Return what an added directive hides that its block inherited before, once per block and list."""
         if node.children is not None:
             return tuple(dict.fromkeys(self._after.lost_inside(node.directive)))
         family = self._first_of_family(node, parent)
@@ -147,7 +147,7 @@ class Comparison:
         return self._after.lost(node.directive)
 
     def _regained(self, parent: Node, new_parent: Node, node: Node) -> tuple[Lost, ...]:
-        """What a block inherits again, now that it has no such list of its own."""
+        """Return what a block inherits again, now that it has no such list of its own."""
         family = None if node.children is not None else self._first_of_family(node, parent)
         if family is None or _has(new_parent, family):
             return ()
@@ -202,7 +202,7 @@ def _has(block: Node, family: str) -> bool:
 
 
 def _sharpened(risk: Risk, before: Node | None, after: Node | None) -> Risk:
-    """A `listen` that gains or loses TLS is about TLS."""
+    """Return `tls` for a `listen` that gains or loses TLS."""
     if before is not None and after is not None and after.name == "listen":
         changed = set(before.args) ^ set(after.args)
         if changed & {"ssl", "http2", "quic"}:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Who answers for a socket and for a name on it: what the order of servers decides, whatever else they say.
+"""The server that answers for a socket and for a name on it, as the order of servers decides.
 
 The first server of a socket is its default unless one says `default_server`, and of two that claim a name on one socket
 the first has it (ngx_http_add_address() and ngx_http_server_names() in src/http/ngx_http.c).
@@ -77,7 +77,7 @@ class _Answering:
 
 
 def claims(names: Iterable[str]) -> Iterator[str]:
-    """The names that a server asks for: `.a.com` is `a.com` and `*.a.com` (ngx_hash_add_key() in src/core/ngx_hash.c)."""
+    """Return the names that a server asks for: `.a.com` is `a.com` and `*.a.com` (ngx_hash_add_key() in src/core/ngx_hash.c)."""
     for name in names:
         if name.startswith("."):
             yield from (name[1:], f"*{name}")

@@ -39,7 +39,7 @@ _SHOWN_PROBLEMS: t.Final = 5
 
 
 class Diff:
-    """What changed between two configurations; made by `diff`.
+    """The difference of two configurations; made by `diff`.
 
     `changes` holds the worst risk first, then by file and line; `cosmetic_files` the files whose text differs, or that
     came or went, without any change of meaning in them.
@@ -78,7 +78,7 @@ class Diff:
 
     @cached_property
     def summary(self) -> dict[str, t.Any]:
-        """How many changes of which kind and risk: `add`, `change`, `remove`, `move`, `cosmetic_files`, `risks`, `text`."""
+        """Return the number of changes by kind and risk: `add`, `change`, `remove`, `move`, `cosmetic_files`, `risks`, `text`."""
         kinds = Counter(change.kind for change in self.changes)
         risks = Counter(change.risk for change in self.changes)
         counts: dict[str, t.Any] = {
@@ -94,25 +94,25 @@ class Diff:
 
     @property
     def empty(self) -> bool:
-        """True when both mean the same."""
+        """Tell whether both mean the same."""
         return not self.changes
 
     def text(self, *, details: bool = True) -> str:
-        """The summary, and with `details` every change under its risk."""
+        """Return the summary, and with `details` every change under its risk."""
         return report.text(self.summary["text"], self.changes if details else None, self.cosmetic_files)
 
     @cached_property
     def identity(self) -> Identity:
-        """Which block became which."""
+        """Return the mapping of old blocks to new ones."""
         return Identity(self._old, self._new, self._forest)
 
     @property
     def blocks(self) -> Mapping[At, frozenset[At]]:
-        """(file, line, column) of a block before -> those of the same block after; several for a shared snippet."""
+        """Return (file, line, column) of each block before with those of the same block after; several for a shared snippet."""
         return self.identity.blocks
 
     def same(self, before: t.Any, after: t.Any) -> bool:
-        """Whether a place before and one after are the same block.
+        """Tell whether a place before and one after are the same block.
 
         A place is a `Directive`, a `Place`, a dictionary with `file` and `line`, or a tuple of these two (and a column).
         """
@@ -130,7 +130,7 @@ class Diff:
         *,
         limit: int | None = None,
     ) -> list[Change]:
-        """The changes that may have a part in what a request gets, the likeliest first.
+        """Return the changes that may be a cause of what a request gets, the likeliest first.
 
         Args:
             before: the blocks that the request went through before, the outermost first; places as for `same`.
@@ -146,7 +146,7 @@ class Diff:
         return found if limit is None else found[:limit]
 
     def text_diff(self) -> list[dict[str, str]]:
-        """The files that differ as Ansible's diff has them: before, after and their headers."""
+        """Return the files that differ as Ansible's diff has them: before, after and their headers."""
         old, new = _texts(self._before), _texts(self._after)
         return [
             {
@@ -189,7 +189,7 @@ def _refuse_unread(config: Config, side: str) -> None:
 
 
 def _files(directive: Directive, *, whole: bool) -> set[str]:
-    """The file that a directive is in; with `whole` also those that contribute to what is in it."""
+    """Return the file that a directive is in; with `whole` also those that contribute to what is in it."""
     return {directive.file, *(each.file for each in walk(directive.block or () if whole else ()))}
 
 
@@ -199,7 +199,7 @@ def _texts(config: Config) -> dict[str, str]:
 
 
 def _base(config: Config) -> str:
-    """The configuration folder of a dump, whose places are absolute; empty where they are relative already."""
+    """Return the configuration folder of a dump, whose places are absolute; empty where they are relative already."""
     first = next(iter(config.root), None)
     return posixpath.dirname(first.file) if first is not None and first.file.startswith("/") else ""
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which changes may have a part in what one request gets."""
+"""The changes that may be a cause of what one request gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 #: In the order of how likely they are the cause.
 LOCATION, SERVER, REFERRED, INHERITED, ELSEWHERE = range(5)
-#: Blocks outside of servers that only matter to those who name them.
+#: Blocks outside of servers that only matter where they are named.
 _DEFINITIONS: t.Final = frozenset(
     {"upstream", "map", "geo", "geoip2", "split_clients", "keyval", "match", "perl_set", "js_set"}
 )
@@ -49,7 +49,7 @@ class BlockIndex:
                 self._definitions.setdefault(word.lower(), []).append(directive)
 
     def hits(self, places: Iterable[t.Any], servers: frozenset[str]) -> list[Directive]:
-        """The blocks at these places; of a snippet that several servers include those of the servers asked for."""
+        """Return the blocks at these places; of a snippet that several servers include those of the servers asked for."""
         found: list[Directive] = []
         for place in places:
             file, line, *column = place_of(place)
@@ -59,7 +59,7 @@ class BlockIndex:
         return found
 
     def referred(self, hits: Sequence[Directive]) -> set[int]:
-        """The `id()` of every definition that the blocks, or the definitions that they name, name."""
+        """Return the `id()` of all definitions that the blocks reference, transitively."""
         found: set[int] = set()
         todo: list[Directive] = [
             child for hit in hits for child in flatten(hit.block or ()) if child.name != "location"
@@ -89,7 +89,7 @@ def _names(server: Directive | None) -> Iterable[str]:
 
 
 class RequestBlocks:
-    """One request: the blocks that it went through, and what these name."""
+    """The blocks that one request went through, and what these name."""
 
     def __init__(self, side: BlockIndex, places: Sequence[t.Any], servers: frozenset[str]) -> None:
         self._servers = servers
@@ -102,7 +102,7 @@ class RequestBlocks:
         self._referred = side.referred([*hits, *around])
 
     def rank(self, directive: Directive) -> int | None:
-        """How likely a change of this directive is a cause; None where it is none."""
+        """Return how likely a change of this directive is a cause, 0 the most; None where it is none."""
         chain = [directive]
         while chain[-1].parent is not None:
             chain.append(chain[-1].parent)
@@ -132,7 +132,7 @@ def rank(
     after: tuple[BlockIndex, Sequence[t.Any]],
     servers: Iterable[str],
 ) -> list[Change]:
-    """The changes that may be causes, the likeliest first; see `Diff.explain`."""
+    """Return the changes that may be causes, the likeliest first; see `Diff.explain`."""
     names = frozenset(name.lower() for name in servers)
     old, new = (RequestBlocks(side, places, names) for side, places in (before, after))
     found = []

@@ -57,7 +57,7 @@ def _at(directive: Directive) -> At:
 
 
 def place_of(place: t.Any) -> tuple[t.Any, ...]:
-    """A place in any of the forms that other rooms have: file and line, and the column where it is known."""
+    """Return file and line, and the column where it is known, of a place in any of the forms that other rooms have."""
     if isinstance(place, Directive):
         return _at(place)
     if isinstance(place, Place):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a block inherits, and what it loses by having its own: nginx takes a block's own list or the outer one, never both."""
+"""Inheritance of lists: nginx takes a block's own list or the outer one, never both."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Inheritance:
         self._own: dict[int, dict[str, list[Directive]]] = {}
 
     def own(self, block: Directive | None) -> dict[str, list[Directive]]:
-        """The lists that a block (None: the main level) has itself."""
+        """Return the lists that a block (None: the main level) has itself."""
         found = self._own.get(id(block))
         if found is None:
             found = self._own[id(block)] = {}
@@ -58,7 +58,7 @@ class Inheritance:
         return found
 
     def inherited(self, block: Directive, family: str) -> list[Directive]:
-        """What would hold in a block that had no list of its own."""
+        """Return what would hold in a block that had no list of its own."""
         outer = block.parent
         while True:
             found = self.own(outer).get(family)
@@ -67,7 +67,7 @@ class Inheritance:
             outer = outer.parent
 
     def lost(self, directive: Directive) -> tuple[Lost, ...]:
-        """What the list that this directive belongs to hides: inherited members that its block does not repeat."""
+        """Return the inherited members that the list of this directive hides, because its block does not repeat them."""
         block = directive.parent
         family = _SAME.get(directive.name, directive.name)
         if block is None or not _LISTS.fullmatch(directive.name):
@@ -79,13 +79,13 @@ class Inheritance:
         return tuple(map(_told, hidden))
 
     def inherited_beyond(self, block: Directive, gone: Directive) -> tuple[Lost, ...]:
-        """What a block without such a list inherits, but for what it said itself by the directive that is gone."""
+        """Return what a block without such a list inherits, except what the removed directive said itself."""
         mine = _member(gone)
         inherited = self.inherited(block, _SAME.get(gone.name, gone.name))
         return tuple(_told(each) for each in inherited if _member(each) != mine)
 
     def lost_inside(self, block: Directive) -> Iterator[Lost]:
-        """What the lists of a block and of the blocks in it hide of what is around it."""
+        """Return what the lists of a block and of the blocks in it hide of the lists around it."""
         todo = [block]
         while todo:
             current = todo.pop()
@@ -109,7 +109,7 @@ class Inheritance:
 
 
 def family_of(directive: Directive) -> str | None:
-    """The list that a directive belongs to, None where it belongs to none."""
+    """Return the list that a directive belongs to, None where it belongs to none."""
     return _SAME.get(directive.name, directive.name) if _LISTS.fullmatch(directive.name) else None
 
 
@@ -125,7 +125,7 @@ def _member(directive: Directive) -> tuple[str, ...]:
 
 
 def _contains(outer: Directive | None, block: Directive) -> bool:
-    """Whether `outer` is really around `block`."""
+    """Tell whether `outer` is really around `block`."""
     around = block.parent
     while around is not None:
         if around is outer:

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Who a directive is, and what it says, in one spelling: two that mean the same have the same key and arguments.
+"""Keys of directives and their arguments in one spelling: two that mean the same have the same key and arguments.
 
 Each rule follows nginx: a header's name is compared without regard to case, `listen 80` and `listen *:80` bind one socket
 (ngx_parse_url() in src/core/ngx_inet.c), `~x` and `~ x` are one location (ngx_http_core_location()).
@@ -82,7 +82,7 @@ _CODE: t.Final = re.compile(r"\d{3}")
 
 
 def spell(directive: Directive, around: str) -> Spelled:
-    """The key, the arguments and the ordered group of a directive in a block named `around` (`main` outside of all)."""
+    """Return the key, the arguments and the ordered group of a directive in a block named `around` (`main` outside of all)."""
     if around in DATA:
         return _entry(directive, around)
     special = _SPECIAL.get(directive.name)
@@ -114,7 +114,7 @@ def _other(name: str, args: Args) -> Spelled:
 def _unbraced(name: str, args: Args) -> Args:
     if not any("${" in arg for arg in args):
         return args
-    # Of a module nobody knows whether it has variables; code has its own.
+    # It is unknown whether a module's directive has variables; code has its own.
     if name.startswith("perl") or not _is_nginxs_own(name):
         return args
     return tuple(_BRACED.sub(r"$\1", arg) for arg in args)
@@ -199,7 +199,7 @@ CONTESTED: t.Final = frozenset(
 
 
 def claims(name: str, args: Args) -> Args:
-    """What one of `CONTESTED` is for: the first of several is taken.
+    """Return what one of `CONTESTED` claims; nginx takes the first of several.
 
     ngx_http_send_error_page() (src/http/ngx_http_core_module.c), ngx_http_file_cache_valid().
     """

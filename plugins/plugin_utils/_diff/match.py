@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Who in the new block is who in the old one: by key, then by what remains recognisable."""
+"""Matching of old and new directives of a block: by key, then by traits that remain."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _same_body(old: list[Node], new: list[Node], _forest: Forest) -> tuple[list[
 
 
 def _same_condition(old: list[Node], new: list[Node], _forest: Forest) -> tuple[list[Match], list[Node], list[Node]]:
-    """An `if` that asks the same variable something else."""
+    """Tell whether an `if` asks the same variable something else."""
     return _equal(old, new, lambda node: node.args[:1] or None)
 
 
@@ -126,7 +126,7 @@ _RULES: t.Final[dict[str, tuple[Rule, ...]]] = {
 def _equal(
     old: Iterable[Node], new: Iterable[Node], trait: Callable[[Node], Hashable | None]
 ) -> tuple[list[Match], list[Node], list[Node]]:
-    """Pairs of equal traits, first with first, and who is left on both sides."""
+    """Return pairs of equal traits, first with first, and the rest of both sides."""
     waiting = _by(new, trait)
     waiting.pop(None, None)
     found: list[Match] = []
@@ -182,7 +182,7 @@ def disorder(pairs: Sequence[Pair], after: Sequence[Node]) -> list[list[Match]]:
 
 
 def _longest_rising(numbers: Sequence[int]) -> set[int]:
-    """The members of a longest rising subsequence of distinct numbers."""
+    """Return the members of a longest rising subsequence of distinct numbers."""
     tails: list[int] = []
     previous: dict[int, int | None] = {}
     for number in numbers:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The difference for people: the summary first, then what changed, the worst risk first."""
+"""The difference as text: the summary first, then the changes, the worst risk first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHANGES: t.Final = 250
 
 
 def summary_text(counts: Mapping[str, t.Any]) -> str:
-    """`3 to add, 1 to change, 0 to remove (2 routing); 1 moved; 3 files cosmetic only`."""
+    """Return `3 to add, 1 to change, 0 to remove (2 routing); 1 moved; 3 files cosmetic only`."""
     risks = ", ".join(f"{number} {risk}" for risk, number in counts["risks"].items())
     files = counts["cosmetic_files"]
     return (
@@ -52,7 +52,7 @@ def text(summary: str, changes: Sequence[Change] | None, cosmetic_files: Sequenc
 
 
 def _printable(line: str) -> str:
-    """A line without what a terminal would obey."""
+    """Return a line without the characters that a terminal would obey."""
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a change of a directive may do: one class per directive, the worst one for a block."""
+"""Risks of changes: one class per directive, the worst one for a block."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .change import RANK, Risk
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-#: Who is asked for what: the first pattern that matches a whole name decides.
+#: Classes by name: the first pattern that matches a whole name decides.
 _PATTERNS: t.Final[tuple[tuple[Risk, str], ...]] = (
     (
         "access-control",
@@ -91,7 +91,7 @@ _known: dict[str, Risk] = {}
 
 
 def of_name(name: str) -> Risk:
-    """The class of a directive. One that nginx itself does not have belongs to a module: it may do anything, so `code`."""
+    """Return the class of a directive; `code` for those of unknown modules, which may do anything."""
     risk = _known.get(name)
     if risk is None:
         risk = next((risk for risk, matches in _COMPILED if matches(name)), None)
@@ -101,7 +101,7 @@ def of_name(name: str) -> Risk:
 
 
 def of_directive(directive: Directive) -> Risk:
-    """The class of one directive where it stands, what is in it left aside."""
+    """Return the class of one directive where it stands, what is in it left aside."""
     parent = directive.parent
     if parent is not None:
         entry = _ENTRIES.get(parent.name)
@@ -113,7 +113,7 @@ def of_directive(directive: Directive) -> Risk:
 
 
 def of_subtree(directive: Directive) -> Risk:
-    """The worst class of a directive and all that is in it."""
+    """Return the worst class of a directive and all that is in it."""
     worst = of_directive(directive)
     todo = [directive]
     while todo:
@@ -127,5 +127,5 @@ def of_subtree(directive: Directive) -> Risk:
 
 
 def worst(*risks: Risk) -> Risk:
-    """The worst of several classes."""
+    """Return the worst of several classes."""
     return min(risks, key=RANK.__getitem__)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What must not be shown beside a secret: the value that it replaces was one, too, and nobody knows it any more."""
+"""Values that a secret replaced: they were secret too, though no variable holds them any more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 def counterparts(changes: Iterable[Change], mask: Callable[[str], str]) -> Iterator[str]:
-    """The arguments that stand where the other configuration has a secret.
+    """Return the arguments that stand where the other configuration has a secret.
 
     Args:
         changes: what was found.

@@ -31,7 +31,7 @@ class Sentences:
         self.titles = wording.Titles()
 
     def line(self, kind: Kind, before: Node | None, after: Node | None) -> str:
-        """What changed, one of both missing where it was added or removed."""
+        """Return the change in one line; one of both nodes is missing where the other was added or removed."""
         node = t.cast("Node", after or before)
         where = self.titles.around(node.directive)
         if before is None or after is None:
@@ -46,7 +46,7 @@ class Sentences:
         return f"{where}: {self._arrow(before.directive, after.directive)}"
 
     def reordered(self, node: Node, later: Node | None, earlier: Node | None, *, more: int) -> str:
-        """Where it stands now, by a neighbour that did not move."""
+        """Return where a moved node stands now, by a neighbour that did not move."""
         where = f"before {self.titles.title(later.directive)}" if later is not None else "elsewhere"
         if later is None and earlier is not None:
             where = f"after {self.titles.title(earlier.directive)}"
@@ -54,11 +54,11 @@ class Sentences:
         return f"{self.titles.around(node.directive)}: {self.titles.title(node.directive)} now {where}{others}"
 
     def text(self, directive: Directive, *, whole: bool) -> str:
-        """The whole directive, or of a block only what stands before the brace."""
+        """Return the whole directive, or of a block only what stands before the brace."""
         return wording.text(directive) if whole or directive.block is None else self.titles.title(directive)
 
     def _arrow(self, before: Directive, after: Directive) -> str:
-        """`proxy_pass http://a -> http://b`: what both begin with is said once."""
+        """Return `proxy_pass http://a -> http://b`, with the common beginning once."""
         if before.block is not None or before.name != after.name or "_by_lua_block" in after.name:
             return f"{self.titles.title(before)} -> {self.titles.title(after)}"
         old, new = before.raw_args, after.raw_args
@@ -70,7 +70,7 @@ class Sentences:
 
 
 def inheriting(lost: tuple[Lost, ...], regained: tuple[Lost, ...]) -> str:
-    """What a change hides, and what holds again, for the end of its line."""
+    """Return what a change hides and what holds again, for the end of its line."""
     return _some("hides", lost) + _some("inherits again", regained)
 
 

@@ -72,7 +72,7 @@ def _only(old: Sequence[Node], new: Sequence[Node], trait: Callable[[Node], Hash
 def _equal(
     old: Sequence[Node], new: Sequence[Node], trait: Callable[[Node], tuple[t.Any, ...]]
 ) -> list[tuple[Node, Node]]:
-    """The first with the first of those that have the same content, the first part of the trait."""
+    """Pair the first of those that have the same content, the first part of the trait, with the first."""
     waiting: dict[Hashable, list[Node]] = {}
     for node in reversed(new):
         waiting.setdefault(trait(node), []).append(node)
@@ -98,7 +98,7 @@ def _greedy(
     traits: Callable[[Node], Iterable[Hashable]],
     score: Callable[[Node, Node], _Score | None],
 ) -> list[tuple[Node, Node]]:
-    """The best pairs first; only servers that share a trait which few others have are looked at."""
+    """Return the best pairs first; only servers that share a rare trait are compared."""
     having: dict[Hashable, list[int]] = {}
     for index, node in enumerate(new):
         for trait in traits(node):

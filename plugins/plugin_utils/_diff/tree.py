@@ -49,17 +49,17 @@ class Node:
         return self.children is not None and self.directive.name == "server"
 
     def named(self, name: str) -> Iterator[Node]:
-        """The children of that name."""
+        """Return the children of that name."""
         return (child for child in self.children or () if child.directive.name == name)
 
     @property
     def sockets(self) -> list[str]:
-        """What a server listens on."""
+        """Return what a server listens on."""
         return ["/".join(child.key[1:]) for child in self.named("listen")] or [DEFAULT_SOCKET]
 
     @property
     def server_names(self) -> Args:
-        """The names of a server, the first one first; one empty name where it has none."""
+        """Return the names of a server, the first one first; one empty name where it has none."""
         return next((child.args for child in self.named("server_name")), ("",))
 
 
@@ -70,7 +70,7 @@ class Forest:
         self._ids: dict[t.Any, int] = {}
 
     def build(self, root: Iterable[Directive], *, partial: bool) -> Node:
-        """The node of the main level.
+        """Return the node of the main level.
 
         Args:
             root: the main level.
@@ -134,7 +134,7 @@ class Forest:
         node.group = "server" if any(name.startswith("~") for name in names) else ""
 
     def outside(self, node: Node) -> int:
-        """The meaning of a server without what it answers to."""
+        """Return the meaning of a server without what it answers to."""
         inner = [child for child in node.children or () if child.name not in ("listen", "server_name")]
         ids = tuple(child.id for child in sorted(inner, key=_key))
         order = tuple(child.id for child in inner if child.group)
@@ -162,7 +162,7 @@ def _order_all(nodes: Iterable[Node], group: str) -> None:
 
 
 def _order_contested(nodes: Iterable[Node], claimed: Callable[[Node], Args]) -> None:
-    """Gives those an order that claim one thing: the first or the last of them is taken."""
+    """Give an order to those that claim one thing: nginx takes the first or the last of them."""
     claimants: dict[tuple[str, str], list[Node]] = {}
     kinds: dict[str, list[Node]] = {}
     for node in nodes:

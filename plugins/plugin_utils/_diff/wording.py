@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Directives in words: titles, paths, one-line and whole texts."""
+"""Texts of directives: titles, paths, one line, or all of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST_LINE: t.Final = 20_000
 
 
 def shorten(text: str, longest: int = _LONGEST) -> str:
-    """One line of at most so many characters."""
+    """Return one line of at most so many characters."""
     text = " ".join(text.split()) if not text.isprintable() else text
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
@@ -42,22 +42,22 @@ class Titles:
         self._servers: dict[int, tuple[str, tuple[str, ...]]] = {}
 
     def title(self, directive: Directive) -> str:
-        """`location ~ ^/a`, `server www.example.com`, `proxy_pass http://app`, `if ($a = b)`."""
+        """Return a title: `location ~ ^/a`, `server www.example.com`, `proxy_pass http://app`, `if ($a = b)`."""
         if directive.name == "server" and directive.block is not None:
             return shorten(f"server {self.server_title(directive)}")
         return title(directive)
 
     def server_title(self, server: Directive) -> str:
-        """The first name of a server, or what it listens on."""
+        """Return the first name of a server, or what it listens on."""
         return self._server(server)[0]
 
     def names_of(self, directive: Directive) -> tuple[str, ...]:
-        """The names of the server that a directive is in, or is."""
+        """Return the names of the server that a directive is in, or is."""
         server = enclosing_server(directive)
         return () if server is None else self._server(server)[1]
 
     def path(self, directive: Directive) -> str:
-        """`http > server www.example.com > location /api/`: a block, or what is around a simple directive."""
+        """Return `http > server www.example.com > location /api/` for a block, or for what is around a simple directive."""
         block = directive if directive.block is not None else directive.parent
         titles = []
         while block is not None:
@@ -66,7 +66,7 @@ class Titles:
         return " > ".join(reversed(titles))
 
     def around(self, directive: Directive) -> str:
-        """The innermost block around, and its server where that is another: `server a.example: location /`."""
+        """Return the innermost block around, and its server where that is another: `server a.example: location /`."""
         block = directive.parent
         if block is None:
             return "main"
@@ -86,7 +86,7 @@ class Titles:
 
 
 def title(directive: Directive) -> str:
-    """The same for what is no server."""
+    """Return the title of a directive that is no server."""
     if directive.name == "if" and directive.block is not None:
         return shorten(f"if ({' '.join(directive.raw_args)})")
     if "_by_lua_block" in directive.name and directive.raw_args:
@@ -97,7 +97,7 @@ def title(directive: Directive) -> str:
 
 
 def enclosing_server(directive: Directive) -> Directive | None:
-    """The `server` block that a directive is in, or is."""
+    """Return the `server` block that a directive is in, or is."""
     block: Directive | None = directive
     while block is not None and not (block.name == "server" and block.block is not None):
         block = block.parent
@@ -105,7 +105,7 @@ def enclosing_server(directive: Directive) -> Directive | None:
 
 
 def text(directive: Directive) -> str:
-    """A directive as nginx would read it, in a layout of ours; includes resolved, long blocks and lines cut."""
+    """Return a directive in one layout, includes resolved, long blocks and lines cut."""
     lines: list[str] = []
     for line in _lines(directive, 0):
         if len(lines) == _LINES:

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which server and location nginx selects, what a request gets, and which probes a configuration suggests."""
+"""Routing: the server and location that nginx selects, what a request gets, the probes that a configuration suggests."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What routing needs to know of a `server`, `location` or `if` block, read once per block."""
+"""Facts of a `server`, `location` or `if` block that routing needs, read once per block."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Scope:
             self.own.setdefault(name, []).append(child)
 
     def effective(self, name: str) -> list[Directive]:
-        """The directives of that name that hold here: the block's own, else the enclosing block's."""
+        """Return the directives of that name that hold here: the block's own, else the enclosing block's."""
         known = self._effective.get(name)
         if known is None:
             known = self.own.get(name) or ([] if self.parent is None else self.parent.effective(name))
@@ -121,17 +121,17 @@ class Scope:
         return known
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """The value of an inherited on/off directive."""
+        """Return the value of an inherited on/off directive."""
         found = self.effective(name)
         return found[-1].args[:1] == ["on"] if found else default
 
     @cached_property
     def steps(self) -> list[tuple[Directive, re.Pattern[str] | None]]:
-        """The program with the compiled pattern of every `rewrite` that Python can read."""
+        """Return the program with the compiled pattern of every `rewrite` that Python can read."""
         return [(d, compile_pattern(d.args[0]) if d.name == "rewrite" else None) for d in self.program]
 
     def branch(self, directive: Directive) -> Scope:
-        """The scope of an `if` of this block: it inherits everything but `try_files`, which nginx does not merge."""
+        """Return the scope of an `if` of this block: it inherits everything but `try_files`, which nginx does not merge."""
         scope = self._branches.get(id(directive))
         if scope is None:
             scope = self._branches[id(directive)] = Scope(directive, self, partial=self.partial)
@@ -158,9 +158,9 @@ class Location(Scope):
 
     @cached_property
     def for_get(self) -> Scope:
-        """The scope of a GET: a `limit_except` that does not name it has settings, and no rewrites, of its own.
+        """Return the scope of a GET: a `limit_except` that does not name it has settings, and no rewrites, of its own.
 
-        ngx_http_update_location_config() (src/http/ngx_http_core_module.c); who allows GET allows HEAD.
+        ngx_http_update_location_config() (src/http/ngx_http_core_module.c); a list with GET allows HEAD.
         """
         limit = self.limit_except
         return self if limit is None or "GET" in limit.args else self.branch(limit)
@@ -171,7 +171,7 @@ class Location(Scope):
 
 
 def parse_location(args: list[str]) -> tuple[str, str]:
-    """The modifier and the name, also where they are written as one word (ngx_http_core_location())."""
+    """Return the modifier and the name, also where they are written as one word (ngx_http_core_location())."""
     if len(args) > 1:
         return args[0], args[1]
     text = args[0] if args else ""
@@ -182,7 +182,7 @@ def parse_location(args: list[str]) -> tuple[str, str]:
 
 
 class FoundLocation(t.NamedTuple):
-    """What ngx_http_core_find_location() answers: a location (None: the server itself) and how it came to it."""
+    """The answer of ngx_http_core_find_location(): a location (None: the server itself) and how it was found."""
 
     location: Location | None
     match: re.Match[str] | None = None
@@ -219,7 +219,7 @@ class Locations:
             self.prefix.setdefault(location.name, location)
 
     def find(self, uri: str) -> FoundLocation:
-        """The location for a normalised URI without arguments: exact, longest prefix, nested, then regexes in order."""
+        """Return the location for a normalised URI without arguments: exact, longest prefix, nested, then regexes in order."""
         if not self.all:
             return _NOT_FOUND
         exact = self.exact.get(uri)

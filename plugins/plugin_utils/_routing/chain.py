@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Following redirects from server to server of one configuration."""
+"""Redirect chains from server to server of one configuration."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Chain:
 
 
 class Follower:
-    """Follows chains through one configuration and remembers which requests end well."""
+    """Follow chains through one configuration and remember which requests end well."""
 
     def __init__(self, router: Router, definitions: Definitions) -> None:
         self.router = router
@@ -59,7 +59,7 @@ class Follower:
         self._hosts: dict[str, bool] = {}
 
     def follow(self, request: Request) -> Chain:
-        """The chain that begins with a request; it is cut short where a former one has been already."""
+        """Return the chain that begins with a request; it is cut short where a former one has been already."""
         chain = Chain()
         seen: dict[tuple[t.Any, ...], int] = {}
         current: Request | None = request
@@ -79,7 +79,7 @@ class Follower:
         return chain
 
     def target(self, request: Request, outcome: Outcome) -> Request | None:
-        """The request that a client sends next, None when it leaves what this configuration is known to answer."""
+        """Return the request that a client sends next, None when it leaves what this configuration is known to answer."""
         location = outcome.location or ""
         plain = _PLAIN.fullmatch(location)
         try:
@@ -108,7 +108,7 @@ class Follower:
         return Request(listener, host, path, parts.query, request.missing, raw, request.switches)
 
     def listener(self, request: Request, scheme: str, host: str, port: int) -> Listener | None:
-        """The listener that a client of `request` reaches at a host and port, if the configuration tells.
+        """Return the listener that a client of `request` reaches at a host and port, if the configuration tells.
 
         The host has to be a name of a server there, or a host whose other web port is answered here.
         """
@@ -119,7 +119,7 @@ class Follower:
             return here
         found = self.router.listener(here.socket.address, port)
         if found is None:
-            # Another address than the request's own: only if there is no doubt which. Nobody gets to loopback by it.
+            # Another address than the request's own: only if there is no doubt which. No client gets to loopback by it.
             owners = [each for each in self.router.by_port.get(port, []) if _named(each, host)]
             owners = [each for each in owners if not each.socket.is_loopback]
             found = owners[0] if len({id(owner) for owner in owners}) == 1 else None
@@ -135,7 +135,7 @@ class Follower:
         return host == request.host.lower() or (listener.socket.port in _PORTS.values() and self._is_website(host))
 
     def _is_website(self, host: str) -> bool:
-        """Whether a host is a name on port 80 or 443 here: then the other of the two leads here as well."""
+        """Tell whether a host is a name on port 80 or 443 here: then the other of the two leads here as well."""
         known = self._hosts.get(host)
         if known is None:
             sites = (each for port in _PORTS.values() for each in self.router.by_port.get(port, ()))
@@ -155,7 +155,7 @@ def _key(request: Request) -> tuple[t.Any, ...]:
 
 
 def normalise(path: str, *, merge_slashes: bool = True) -> str | None:
-    """A path as nginx sees it after ngx_http_parse_complex_uri(): decoded, slashes merged, dots resolved."""
+    """Return a path as nginx sees it after ngx_http_parse_complex_uri(): decoded, slashes merged, dots resolved."""
     decoded = unquote(path) or "/"
     if merge_slashes:
         decoded = _SLASHES.sub("/", decoded)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The conditions of `if`, as ngx_http_rewrite_if_condition() reads them: true, false or not to be told."""
+"""The conditions of `if`, as ngx_http_rewrite_if_condition() reads them: true, false or unknown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ERRORS: t.Final = 400
 
 
 def condition_args(directive: Directive) -> list[str]:
-    """The words between the parentheses, wherever spaces stand around these."""
+    """Return the words between the parentheses, wherever spaces stand around these."""
     args = list(directive.args)
     if args and args[0].startswith("("):
         args[0] = args[0][1:]
@@ -38,13 +38,13 @@ def condition_args(directive: Directive) -> list[str]:
 
 
 def asks_for_switch(directive: Directive) -> bool:
-    """Whether an `if` asks for a file that somebody switches something with."""
+    """Tell whether an `if` asks for a file that works as a switch."""
     args = condition_args(directive)
     return len(args) == _PAIR and args[0].lstrip("!") in ("-f", "-d", "-e") and is_switch(args[1])
 
 
 def evaluate(directive: Directive, state: State, missing: frozenset[str], *, switches: bool | None) -> bool | None:
-    """Whether the condition holds; None when the configuration alone does not tell. A regex sets the captures."""
+    """Tell whether the condition holds; None when the configuration alone does not tell. A regex sets the captures."""
     args = condition_args(directive)
     if len(args) == _PAIR and args[0].lstrip("!").startswith("-"):
         if asks_for_switch(directive):
@@ -93,7 +93,7 @@ def _file_test(operator: str, operand: str, state: State, missing: frozenset[str
 
 
 def forget_captures(condition: Directive, state: State) -> None:
-    """A regex that does not match clears the captures, one that may have matched leaves unknown ones."""
+    """Clear the captures after a regex that does not match; make them unknown after one that may have matched."""
     operators = {arg for arg in condition.args if arg.lstrip("!") in ("~", "~*")}
     if operators:
         passes = condition.block is not None and any(denies(child) for child in condition.block[:1])
@@ -101,6 +101,6 @@ def forget_captures(condition: Directive, state: State) -> None:
 
 
 def denies(directive: Directive) -> bool:
-    """Whether a directive is a `return` of an error."""
+    """Tell whether a directive is a `return` of an error."""
     first = directive.args[0] if directive.args else ""
     return directive.name == "return" and first.isdecimal() and int(first) >= _ERRORS

@@ -37,7 +37,7 @@ _DEFAULT_PORTS: t.Final = {"http": 80, "https": 443}
 
 
 def default_probes(config: Config, limit: int = 40) -> list[dict[str, t.Any]]:
-    """GET probes for every HTTP server on every TCP socket, in the shape that `_health` takes.
+    """Return GET probes for every HTTP server on every TCP socket, in the shape that `_health` takes.
 
     Servers take turns, so that each gets its `/` before any gets a second probe. The same configuration gives the
     same list. Left out: unix sockets, sockets that want the PROXY protocol, `internal`, named and regex locations,
@@ -120,7 +120,7 @@ def _probe(listener: Listener, server: Server, path: str, place: Place) -> dict[
 
 
 def _host(listener: Listener, server: Server) -> str:
-    """The first name that stands for itself, else the address."""
+    """Return the first name that stands for itself, else the address."""
     for name in server.names:
         if name[:1] not in ("*", ".", "~") and not name.endswith("*") and host_of(name):
             return name.lower()

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one exception of this core."""
+"""The one exception of this room."""
 
 from __future__ import annotations
 

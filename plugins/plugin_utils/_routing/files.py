@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is assumed of files that nobody can see from the configuration.
+"""Assumptions on files that the configuration does not show.
 
 A simulated request asks for something that does not exist, so paths with one of its made-up segments do not exist. Of
 what the configuration itself names, the last segment decides: with an extension it is a file that exists, ending in
@@ -28,7 +28,7 @@ _ROOTS: t.Final = frozenset({"document_root", "realpath_root"})
 
 
 def is_missing(path: str, missing: frozenset[str]) -> bool:
-    """Whether a path contains a made-up segment, by itself or with an extension put behind it."""
+    """Tell whether a path contains a made-up segment, by itself or with an extension put behind it."""
     if not path.startswith("/") or _BELOW_FILE.search(path):
         # nginx puts a relative one right behind the root: /var/wwwindex.html
         return True
@@ -38,24 +38,24 @@ def is_missing(path: str, missing: frozenset[str]) -> bool:
 
 
 def is_file(path: str, missing: frozenset[str]) -> bool:
-    """Whether a path below the root is taken for an existing file."""
+    """Tell whether a path below the root is taken for an existing file."""
     return not is_missing(path, missing) and "." in path.rsplit("/", 1)[-1].strip(".")
 
 
 def is_folder(path: str, missing: frozenset[str]) -> bool:
-    """Whether a path below the root is taken for an existing folder."""
+    """Tell whether a path below the root is taken for an existing folder."""
     return not is_missing(path, missing) and path.endswith("/")
 
 
 def is_switch(template: str) -> bool:
-    """Whether the path that an `if (-f ...)` tests is the same for every request."""
+    """Tell whether the path that an `if (-f ...)` tests is the same for every request."""
     return all(part.capture < 0 and (not part.variable or part.variable in _ROOTS) for part in parse_template(template))
 
 
 def below_root(template: str, state: State) -> str | None:
-    """The path below the root that an `if (-f ...)` tests; None when it is unknown, or does not depend on the request.
+    """Return the path below the root that an `if (-f ...)` tests; None when it is unknown, or does not depend on the request.
 
-    A fixed file is a switch that somebody puts there and takes away, such as `$document_root/maintenance.html`.
+    A fixed file is a switch that operators put there and take away, such as `$document_root/maintenance.html`.
     """
     parts: list[Part] = []
     rooted = False

@@ -71,7 +71,7 @@ class Listen:
 
 
 def parse_listen(directive: Directive) -> Iterator[Listen]:
-    """The sockets of a `listen` directive; several for a port range or for `localhost`.
+    """Return the sockets of a `listen` directive; several for a port range or for `localhost`.
 
     Raises:
         RouteError: the first parameter is no address that nginx would accept.
@@ -92,7 +92,7 @@ def parse_listen(directive: Directive) -> Iterator[Listen]:
 
 
 def parse_sockets(text: str) -> Iterator[Socket]:
-    """`80`, `*:80`, `addr`, `addr:port`, `[::]:80`, `unix:/path`, `80-90`: the sockets meant.
+    """Return the sockets that `80`, `*:80`, `addr`, `addr:port`, `[::]:80`, `unix:/path` or `80-90` means.
 
     Raises:
         RouteError: not an address.

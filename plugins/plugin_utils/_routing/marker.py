@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Makes a configuration tell which blocks a request went through. Explains outcomes, never decides one.
+"""Instrument a configuration so that it logs the blocks that a request went through.
 
 Each `server`, `location` and `if` appends its id to a variable as the first thing that it does, so the whole way is known:
 internal redirects, taken branches, the location of an `auth_request`. A log format of its own per server and location
@@ -63,7 +63,7 @@ class Block:
 
 
 def block_text(directive: Directive) -> str:
-    """A block's head for people: `server www.example.com`, `location /api/`, `if ($request_method = POST)`."""
+    """Return a block's head: `server www.example.com`, `location /api/`, `if ($request_method = POST)`."""
     if directive.name == "server":
         name = next((child.args[0] for child in directive.find("server_name") if child.args), "")
         return f"server {name}" if name else "server"
@@ -72,7 +72,7 @@ def block_text(directive: Directive) -> str:
 
 
 def around(directive: Directive) -> tuple[Place, ...]:
-    """The locations around a block, the innermost first."""
+    """Return the locations around a block, the innermost first."""
     found: list[Place] = []
     parent = directive.parent
     while parent is not None and parent.name in ("location", "if", "limit_except"):
@@ -85,7 +85,7 @@ def around(directive: Directive) -> tuple[Place, ...]:
 def instrument(
     config: Config, originals: Mapping[str, bytes] | None = None, *, log: str = TRACE_LOG
 ) -> tuple[dict[str, bytes], dict[str, Block]]:
-    """The files that change, by their shown path, and what each marker in them stands for.
+    """Return the files that change, by their shown path, and what each marker in them stands for.
 
     Args:
         config: a configuration that nginx loads.
@@ -120,14 +120,14 @@ def _number(identity: str) -> tuple[str, int]:
 
 
 def _preamble(http: Directive, ids: Iterable[str]) -> str:
-    """What has to stand before its first use in `http`; the variable is born empty, which nginx would warn of."""
+    """Return what has to stand before the first use in `http`; it also gives the variable an empty value without a warning."""
     quiet = "" if any(http.find("uninitialized_variable_warn")) else "uninitialized_variable_warn off;"
     formats = (f'log_format failsafe_{each} "{_FIELDS} {each}";' for each in ids if each[0] != "i")
     return quiet + "".join(formats)
 
 
 def _raw(config: Config, name: str, originals: Mapping[str, bytes]) -> bytes | None:
-    """The file's bytes; None where only a text is at hand that does not give them back."""
+    """Return the file's bytes; None where only a text is at hand that does not give them back."""
     if name in originals:
         return originals[name]
     unfaithful = any(problem.kind == "encoding" and problem.place.file == name for problem in config.problems)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a simulated request gets."""
+"""Simulated requests and their outcomes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Request:
 
     `uri` is the decoded path, `args` what follows the `?`. `missing` names path segments that stand for something
     that does not exist on disk: a path with one of them is no file. `raw` is the path as the client writes it, where
-    that differs. `switches` says whether the files exist by which somebody switches something on, such as
+    that differs. `switches` says whether the files exist by which operators switch something on, such as
     `/srv/maintenance.on`; None where that is not known.
     """
 
@@ -40,7 +40,7 @@ class Request:
 
     @property
     def request_uri(self) -> str:
-        """The path and the arguments as the client writes them."""
+        """Return the path and the arguments as the client writes them."""
         return (self.raw or self.uri) + (f"?{self.args}" if self.args else "")
 
     @property
@@ -49,7 +49,7 @@ class Request:
 
     @property
     def url(self) -> str:
-        """The URL as a client writes it; a unix socket has the scheme's default port."""
+        """Return the URL as a client writes it; a unix socket has the scheme's default port."""
         port = self.listener.socket.port
         authority = self.host if port in (0, 443 if self.listener.ssl else 80) else f"{self.host}:{port}"
         return f"{self.scheme}://{authority}{self.request_uri}"
@@ -57,7 +57,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Step:
-    """One directive that sent the request elsewhere, and where to: a URI, `@name`, a URL or a status."""
+    """A directive that sent the request elsewhere, and its target: a URI, `@name`, a URL or a status."""
 
     directive: Directive
     to: str

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""nginx's regular expressions in Python: the small part of PCRE that differs is translated, the rest is left alone."""
+"""Compile nginx's regular expressions with Python's `re`; the small part of PCRE that differs is translated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TOKEN: t.Final = re.compile(
 
 @lru_cache(maxsize=65536)
 def compile_pattern(pattern: str, *, caseless: bool = False) -> re.Pattern[str] | None:
-    """A pattern of `location`, `rewrite`, `if`, `map` or `server_name`, compiled; None when Python cannot stand in for PCRE.
+    """Compile a pattern of `location`, `rewrite`, `if`, `map` or `server_name`; return None when Python cannot stand in for PCRE.
 
     nginx compiles with neither PCRE_UTF nor PCRE_UCP (src/core/ngx_regex.c), so classes are ASCII.
     """
@@ -47,7 +47,7 @@ def compile_pattern(pattern: str, *, caseless: bool = False) -> re.Pattern[str] 
 
 
 def adapt(pattern: str) -> str:
-    """PCRE spelling turned into Python's: named groups, end of string, horizontal space, POSIX classes."""
+    """Turn PCRE's spelling into Python's: named groups, end of string, horizontal space, POSIX classes."""
     out: list[str] = []
     depth_class = False
     quoted_name = False

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Requests worth simulating: what the configuration itself names, and something that does not exist beside it."""
+"""Requests worth simulating: what the configuration names, and a name beside it that does not exist."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class UriSample(t.NamedTuple):
 
 
 def sample_uris(server: Server, definitions: Definitions) -> list[UriSample]:
-    """URIs for one server, `/` first: every location and rewrite pattern, `if` conditions on the URI, map keys."""
+    """Return URIs for one server, `/` first: every location and rewrite pattern, `if` conditions on the URI, map keys."""
     found: dict[tuple[str, str], UriSample] = {}
     for sample in _uris(server, definitions):
         found.setdefault((sample.uri, sample.args), sample)
@@ -111,7 +111,7 @@ def _of_condition(directive: Directive) -> Iterator[UriSample]:
 
 
 def _of_map(table: MapTable) -> Iterator[UriSample]:
-    """Keys whose value leads to another key, or anywhere into the map's regexes, and a few more."""
+    """Yield map keys worth probing: those whose value is a key or matches a regex of the map, and a few more."""
     others = 0
     for key, value in table.exact.items():
         target = _path(value)
@@ -147,12 +147,12 @@ def _missing(uri: str) -> UriSample:
 
 @lru_cache(maxsize=8)
 def _all_templates(server: Server) -> tuple[str, ...]:
-    """Those of one server, which is asked about several times in a row."""
+    """Return the templates of one server, which is asked about several times in a row."""
     return tuple(_templates(server))
 
 
 def _templates(scope: Scope) -> Iterator[str]:
-    """Every string with variables that decides where a request goes."""
+    """Yield every string with variables that decides where a request goes."""
     yield from _program_templates(scope.program)
     if scope.try_files is not None:
         yield from scope.try_files.args
@@ -168,7 +168,7 @@ def _program_templates(program: Iterable[Directive]) -> Iterator[str]:
 
 
 def sample_hosts(server: Server, definitions: Definitions, *, default: bool) -> list[str]:
-    """Host names for one server: some of its own, those that its conditions and maps single out, one that only
+    """Return host names for one server: some of its own, those that its conditions and maps single out, one that only
     a default server gets.
     """
     names = [host for name in server.names if (host := host_of(name))]
@@ -184,7 +184,7 @@ def sample_hosts(server: Server, definitions: Definitions, *, default: bool) -> 
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address, an IPv6 one with brackets or without: no TLS server name then (RFC 6066, 3)."""
+    """Tell whether a host is an IP address, an IPv6 one with brackets or without: no TLS server name then (RFC 6066, 3)."""
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -193,7 +193,7 @@ def is_address(host: str) -> bool:
 
 
 def host_of(name: str) -> str | None:
-    """A host that a server_name stands for; None for the names that no client asks for."""
+    """Return a host that a server_name stands for; None for the names that no client asks for."""
     if name.startswith("~"):
         samples = sample_pattern(name[1:], caseless=True, path=False, variants=1)
         text = samples[0].text.lower() if samples else ""
@@ -226,7 +226,7 @@ def _singled_out(server: Server, definitions: Definitions) -> Iterator[str]:
 
 
 def uses_host(server: Server, definitions: Definitions) -> bool:
-    """Whether anything that decides where a request goes looks at the host."""
+    """Tell whether anything that decides where a request goes looks at the host."""
     names = set().union(*(variables_of(template) for template in _all_templates(server)))
     pending = set(names)
     while pending:

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which server gets a request: sockets, default servers and names, as ngx_http.c arranges them. Indexed once."""
+"""Selection of the server for a request: sockets, default servers and names, as ngx_http.c arranges them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Server(Scope):
 
     @property
     def first_name(self) -> str:
-        """What `$server_name` holds (ngx_http_core_merge_srv_conf())."""
+        """Return the value of `$server_name` (ngx_http_core_merge_srv_conf())."""
         name = next(iter(self.names))
         return name if name.startswith("~") else name.lower().removeprefix(".")
 
@@ -66,7 +66,7 @@ _GAPS: t.Final = frozenset({"syntax", "include-missing", "include-cycle", "unrea
 
 
 def _is_written(config: Config, directive: Directive) -> bool:
-    """Whether a block stands in its file: around snippets the loader makes up blocks at the file's first line."""
+    """Tell whether a block stands in its file: around snippets the loader makes up blocks at the file's first line."""
     if (directive.line, directive.column) != (1, 1) or directive.file not in config.texts:
         return True
     text = config.texts[directive.file].removeprefix("\ufeff")
@@ -74,7 +74,7 @@ def _is_written(config: Config, directive: Directive) -> bool:
 
 
 def bare_host(host: str) -> str:
-    """A host as ngx_http_validate_host() hands it on."""
+    """Return a host as ngx_http_validate_host() hands it on."""
     return host.lower().removesuffix(".")
 
 
@@ -161,13 +161,13 @@ class Router:
             listener.add(server, listen)
 
     def listener(self, address: str, port: int) -> Listener | None:
-        """The listener that gets a connection to a local address: the specific one, else the family's wildcard."""
+        """Return the listener that gets a connection to a local address: the specific one, else the family's wildcard."""
         wildcard = ANY_V6 if address.startswith("[") else ANY_V4
         return self.listeners.get(Socket(address, port)) or self.listeners.get(Socket(wildcard, port))
 
     @staticmethod
     def select(listener: Listener, host: str) -> Selected | None:
-        """The server that answers a host on a listener; None when the configuration alone does not tell."""
+        """Return the server that answers a host on a listener; None when the configuration alone does not tell."""
         server, match, certain = listener.names.find(bare_host(host))
         if not certain:
             return None

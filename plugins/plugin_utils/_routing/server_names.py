@@ -35,7 +35,7 @@ class NameTable(Generic[V]):
         self.regexes: list[tuple[str, re.Pattern[str] | None, V]] = []
 
     def add(self, name: str, value: V) -> V | None:
-        """Claims a name; returns who had claimed it before (the new claim is ignored then), else None."""
+        """Claim a name; return the earlier claim of it, which stays, else None."""
         if name.startswith("~"):
             # nginx compiles server_name regexes without regard to case, and never compares them.
             self.regexes.append((name, compile_pattern(name[1:], caseless=True), value))
@@ -61,7 +61,7 @@ class NameTable(Generic[V]):
         return taken
 
     def find_literal(self, host: str) -> V | None:
-        """The exact or wildcard claim of a host, None without one. Hosts are compared in lower case."""
+        """Return the exact or wildcard claim of a host, None without one. Hosts are compared in lower case."""
         host = host.lower()
         found = self.exact.get(host)
         if found is not None:
@@ -78,7 +78,7 @@ class NameTable(Generic[V]):
         return None
 
     def find(self, host: str) -> tuple[V | None, re.Match[str] | None, bool]:
-        """Who claims a host, the regex match that decided it, and whether the answer is certain.
+        """Return the claim of a host, the regex match that decided it, and whether the answer is certain.
 
         It is uncertain once a regex that Python cannot compile stands before the one that matches.
         """

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a request gets, in the order of nginx's phases (src/http/ngx_http_core_module.c), with "unknown" as an answer.
+"""Simulate a request in the order of nginx's phases (src/http/ngx_http_core_module.c), with "unknown" as an outcome.
 
 Server rewrite, find location, location rewrite, access, try_files, content; internal redirects start over at the server
 rewrite, named locations at the location rewrite. After ten changes of the URI nginx gives up with a 500.
@@ -35,7 +35,7 @@ __all__ = ["MAX_URI_CHANGES", "REDIRECTS", "simulate"]
 
 
 def simulate(router: Router, definitions: Definitions, request: Request) -> Outcome:
-    """What a request gets.
+    """Return what a request gets.
 
     Raises:
         RouteError: the URI does not begin with a slash.
@@ -150,7 +150,7 @@ class _Simulation:
         return self._run.end("content", 200)
 
     def index(self) -> Outcome | Next:
-        """ngx_http_index_handler(): the first index file that exists, by an internal redirect."""
+        """Redirect internally to the first index file that exists (ngx_http_index_handler())."""
         found = self._run.scope.effective("index")
         names = (found[-1].args if found else None) or ["index.html"]
         if names[0].startswith("/"):
@@ -160,7 +160,7 @@ class _Simulation:
             return self.internal_redirect(target, found[-1], args=self._run.state.args)
         if is_missing(self._run.state.uri, self._run.request.missing):
             return self.error(404, None)
-        # The only index file that is named is one that exists; of several, or of nginx's own, nobody knows.
+        # The only index file that is named is one that exists; of several, or of nginx's own, that is unknown.
         self._run.assumed = self._run.assumed or not found or len(names) > 1
         name = self._run.state.text(names[0])
         if name is None or not is_file(self._run.state.uri + name, self._run.request.missing):
@@ -172,7 +172,7 @@ class _Simulation:
     # -- internal redirects
 
     def change(self) -> Outcome | None:
-        """Counts one change of the URI."""
+        """Count one change of the URI; return the outcome after too many."""
         self._run.changes -= 1
         return self._run.end("internal-cycle", 500) if self._run.changes == 0 else None
 
@@ -204,7 +204,7 @@ class _Simulation:
         return self.location_rewrite
 
     def error(self, status: int, directive: Directive | None, kind: Kind = "return") -> Outcome | Next:
-        """ngx_http_special_response_handler(): the error page that holds here, if it may still be used."""
+        """Send the error page that holds here, if it may still be used (ngx_http_special_response_handler())."""
         if directive is not None:
             self._run.trace.append(Step(directive, str(status)))
         if not self._run.error_page_used and self._run.changes != 0:

@@ -26,7 +26,7 @@ class Part(t.NamedTuple):
 
 @lru_cache(maxsize=16384)
 def parse_template(text: str) -> tuple[Part, ...]:
-    """The parts of a string in order."""
+    """Return the parts of a string in order."""
     parts: list[Part] = []
     position = 0
     for match in _PART.finditer(text):
@@ -44,13 +44,13 @@ def parse_template(text: str) -> tuple[Part, ...]:
 
 
 def variables_of(text: str) -> frozenset[str]:
-    """The names of the variables in a string."""
+    """Return the names of the variables in a string."""
     return frozenset(part.variable for part in parse_template(text) if part.variable)
 
 
 @lru_cache(maxsize=8192)
 def split_args(text: str) -> tuple[tuple[Part, ...], tuple[Part, ...] | None]:
-    """A rewrite's replacement at its first literal `?`: the URI's parts, and the arguments' (None without a `?`)."""
+    """Split a rewrite's replacement at its first literal `?`: the URI's parts, and the arguments' (None without a `?`)."""
     parts = parse_template(text)
     for index, part in enumerate(parts):
         head, mark, tail = part.literal.partition("?")

@@ -64,7 +64,7 @@ class MapTable:
                 self.literal.add(key, value)
 
     def find(self, source: str) -> tuple[str | None, re.Match[str] | None]:
-        """The value's text for a source value, None when a regex or a missing include keeps it from being known."""
+        """Return the value's text for a source value, None when a regex or a missing include keeps it from being known."""
         if self.hostnames:
             value = self.literal.find_literal(source.removesuffix("."))
         else:
@@ -114,18 +114,18 @@ class State:
 
     @property
     def http_host(self) -> str:
-        """The Host header that a client sends: the port only where it is not the scheme's own."""
+        """Return the Host header that a client sends: the port only where it is not the scheme's own."""
         default = 443 if self.scheme == "https" else 80
         return self.host if self.port in (default, 0) else f"{self.host}:{self.port}"
 
     def matched(self, match: re.Match[str]) -> None:
-        """Keeps what a regex captured: positional captures, and named ones as variables."""
+        """Keep what a regex captured: positional captures, and named ones as variables."""
         self.captures = (match.group(), *(group or "" for group in match.groups()))
         for name, value in match.groupdict().items():
             self.values[name.lower()] = value or ""
 
     def text(self, template: str) -> str | None:
-        """A string with its variables filled in, None when one of them is unknown."""
+        """Return a string with its variables filled in, None when one of them is unknown."""
         return self.join(parse_template(template))
 
     def join(self, parts: Iterable[Part], depth: int = 0) -> str | None:
@@ -145,7 +145,7 @@ class State:
         return "".join(out)
 
     def value(self, name: str, depth: int = 0) -> str | None:
-        """A variable's value; the name in lower case."""
+        """Return a variable's value; the name is in lower case."""
         if name in self.values:
             return self.values[name]
         known = _BUILTIN.get(name)
@@ -199,6 +199,6 @@ _BUILTIN: t.Final[dict[str, t.Callable[[State], str]]] = {
     "is_args": lambda state: "?" if state.args else "",
     "https": lambda state: "on" if state.scheme == "https" else "",
     "request_method": lambda _state: "GET",
-    # Of all headers but Host the one that nobody on the way adds: many programs send none, and so again at each redirect.
+    # Of all headers but Host the one that no proxy adds: many programs send none, and so again at each redirect.
     "http_accept_language": lambda _state: "",
 }
