@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .errors import ReportError
-from .json_fields import JsonFields
+from .tolerant_json import JsonFields
 
 #: The meaning of an event for a reader in search of trouble.
 Tone = t.Literal["good", "bad", "plain"]

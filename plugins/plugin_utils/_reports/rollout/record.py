@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
 from .errors import ReportError
-from .json_fields import JsonFields
+from .tolerant_json import JsonFields
 
 _SCHEMA: t.Final = 1
 
@@ -35,7 +35,7 @@ class RunningState:
 
     @classmethod
     def from_json(cls, fields: JsonFields) -> RunningState:
-        """Read it."""
+        """Read it from the JSON of a record."""
         running, active, trouble = (fields.optional_text(name) for name in ("running", "active", "trouble"))
         return cls(running, active, trouble, fields)
 
@@ -55,7 +55,7 @@ class ReportedHost:
 
     @classmethod
     def from_json(cls, fields: JsonFields, now: RunningState | None) -> ReportedHost:
-        """Read it.
+        """Read it from the JSON of a record.
 
         Raises:
             ReportError: it has no name.
@@ -74,7 +74,7 @@ class ReportedHost:
         )
 
     def to_json(self) -> dict[str, object]:
-        """Write it with every field of the record."""
+        """Return its JSON, with every field of the record."""
         now = self.now.fields.as_dict() if self.now else None
         return {"outcome": "unknown", "release": None, "reason": "", **self.fields.as_dict(), "now": now}
 
@@ -90,7 +90,7 @@ class ReportedBatch:
 
     @classmethod
     def from_json(cls, fields: JsonFields, number: int) -> ReportedBatch:
-        """Read it.
+        """Read it from the JSON of a record.
 
         Raises:
             ReportError: it has no hosts or no time.
@@ -100,7 +100,7 @@ class ReportedBatch:
         return cls(number, fields.texts("hosts"), fields.text("started"), fields)
 
     def to_json(self) -> dict[str, object]:
-        """Write it with every field of the record."""
+        """Return its JSON, with every field of the record."""
         return {**self.fields.as_dict(), "number": self.number}
 
 
@@ -118,7 +118,7 @@ class ReportedFinding:
 
     @classmethod
     def from_json(cls, fields: JsonFields) -> ReportedFinding:
-        """Read it."""
+        """Read it from the JSON of a record."""
         return cls(
             rule=fields.text("rule"),
             severity=fields.text("severity"),
@@ -145,7 +145,7 @@ class ReportedCulprit:
 
     @classmethod
     def from_json(cls, fields: JsonFields) -> ReportedCulprit:
-        """Read it."""
+        """Read it from the JSON of a record."""
         return cls(
             by=fields.text("by", "a search"),
             file=fields.optional_text("file"),
@@ -178,7 +178,7 @@ class ReportedChange:
 
     @classmethod
     def from_json(cls, fields: JsonFields) -> ReportedChange:
-        """Read it."""
+        """Read it from the JSON of a record."""
         example = fields.one("example")
         return cls(
             name=fields.text("class"),
@@ -202,7 +202,7 @@ class ReportedExpectation:
 
     @classmethod
     def from_json(cls, fields: JsonFields) -> ReportedExpectation:
-        """Read it."""
+        """Read it from the JSON of a record."""
         return cls(fields.text("name"), fields.optional_text("file"), fields.optional_text("line"))
 
 
@@ -215,7 +215,7 @@ class ReportedGap:
 
     @classmethod
     def from_json(cls, fields: JsonFields) -> ReportedGap:
-        """Read it."""
+        """Read it from the JSON of a record."""
         return cls(fields.text("what"), fields.text("reason"))
 
 
@@ -238,7 +238,7 @@ class ReportedComparison:
 
     @classmethod
     def from_json(cls, fields: JsonFields) -> ReportedComparison:
-        """Read it.
+        """Read it from the JSON of a record.
 
         Raises:
             ReportError: it is about no hosts.

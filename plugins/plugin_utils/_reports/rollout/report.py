@@ -11,9 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .json_fields import JsonFields
 from .record import ReportedBatch, ReportedComparison, ReportedCulprit, ReportedFinding, ReportedHost
 from .timeline import RolloutImpact, RolloutRisk, TimelineEntry
+from .tolerant_json import JsonFields
 
 SCHEMA: t.Final = 1
 
@@ -30,7 +30,7 @@ class ReleaseServed:
     trial_seconds: float
 
     def to_json(self) -> dict[str, object]:
-        """Write it."""
+        """Return its JSON."""
         return {
             "host": self.host,
             "release": self.release,
@@ -49,7 +49,7 @@ class NextStep:
     command: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """Write it."""
+        """Return its JSON."""
         return {"text": self.text, "command": self.command}
 
 
@@ -88,7 +88,7 @@ class RunSummary:
     fields: JsonFields
 
     def to_json(self) -> dict[str, object]:
-        """Write it with the objects of the record that it was read from."""
+        """Return its JSON, with the objects of the record that it was read from."""
         given = self.fields
         return {
             "rollout": given.as_dict().get("rollout"),
@@ -125,7 +125,7 @@ class RolloutReport:
     next_steps: list[NextStep] = field(default_factory=list)
 
     def to_json(self) -> dict[str, t.Any]:
-        """Write the report as its JSON file has it."""
+        """Return the JSON of the report."""
         left_out = self.run.fields.one("left_out").as_dict()
         return {
             "schema": SCHEMA,

@@ -35,7 +35,7 @@ class TimelineEntry:
     batch: int | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Write it."""
+        """Return its JSON."""
         return {
             "time": self.time,
             "host": self.host,
@@ -162,7 +162,7 @@ class RolloutRisk:
     host_seconds: float
 
     def to_json(self) -> dict[str, object]:
-        """Write it."""
+        """Return its JSON."""
         return {
             "hosts": self.hosts,
             "at_once": self.at_once,
@@ -207,7 +207,7 @@ class RolloutImpact:
     longest: float
 
     def to_json(self) -> dict[str, object]:
-        """Write it."""
+        """Return its JSON."""
         return {"hosts": list(self.hosts), "of": self.of, "seconds": self.seconds, "longest": self.longest}
 
 

@@ -26,11 +26,11 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.jo
     describe,
     read_events,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.json_fields import JsonFields
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.timeline import (
     rollout_risk,
     serving_periods,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.tolerant_json import JsonFields
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports.rollout.rollouts import (
     COMPARED,
     GOOD,
