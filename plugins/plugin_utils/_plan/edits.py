@@ -24,7 +24,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import 
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.patch import apply
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import Part, PatchedFile
 
-from .outline import Outline, Statement, outline
+from .outline import Outline, OutlineNode, outline
 
 #: The id of every difference that nginx ignores.
 LAYOUT: t.Final = 0
@@ -152,7 +152,7 @@ class _Differ:
     # Statements
 
     def _nodes(
-        self, before: Sequence[Statement], after: Sequence[Statement], parent: int | None
+        self, before: Sequence[OutlineNode], after: Sequence[OutlineNode], parent: int | None
     ) -> tuple[list[Part], list[Unit]]:
         parts: list[Part] = []
         units: list[Unit] = []
@@ -162,9 +162,11 @@ class _Differ:
             units += found
         return parts, units
 
-    def _pair(self, old: Statement | None, new: Statement | None, parent: int | None) -> tuple[list[Part], list[Unit]]:
+    def _pair(
+        self, old: OutlineNode | None, new: OutlineNode | None, parent: int | None
+    ) -> tuple[list[Part], list[Unit]]:
         if old is None or new is None:
-            node = t.cast("Statement", new if old is None else old)
+            node = t.cast("OutlineNode", new if old is None else old)
             return self._whole(node, "+" if old is None else "-", parent)
         if old.digest == new.digest:
             return _layout(old.text(), new.text()), []
@@ -184,7 +186,7 @@ class _Differ:
             units += found
         return parts, units
 
-    def _all(self, nodes: Iterable[Statement], sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
+    def _all(self, nodes: Iterable[OutlineNode], sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
         parts: list[Part] = []
         units: list[Unit] = []
         for node in nodes:
@@ -193,7 +195,7 @@ class _Differ:
             units += found
         return parts, units
 
-    def _whole(self, node: Statement, sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
+    def _whole(self, node: OutlineNode, sign: str, parent: int | None) -> tuple[list[Part], list[Unit]]:
         """Return the parts and units of a statement that only one tree has, with everything in it."""
         if node.digest in self._moved:
             return self._half_of_move(node, sign)
@@ -222,7 +224,7 @@ class _Differ:
         )
         return {digest for digest in went if went[digest] == came[digest] == 1}
 
-    def _half_of_move(self, node: Statement, sign: str) -> tuple[list[Part], list[Unit]]:
+    def _half_of_move(self, node: OutlineNode, sign: str) -> tuple[list[Part], list[Unit]]:
         known = self._moving.get(node.digest)
         change = self.made.changes[known[0]] if known else self._change("moved")
         if not known or sign == "+":
@@ -307,10 +309,10 @@ def _renamed(
 
 
 def _aligned(
-    before: Sequence[Statement], after: Sequence[Statement]
-) -> list[tuple[Statement | None, Statement | None]]:
+    before: Sequence[OutlineNode], after: Sequence[OutlineNode]
+) -> list[tuple[OutlineNode | None, OutlineNode | None]]:
     """Pair statements, keeping both orders: equal ones first, then those with the same head, then with the same name."""
-    keys: list[Callable[[Statement], object]] = [
+    keys: list[Callable[[OutlineNode], object]] = [
         lambda node: node.digest,
         _identity,
         lambda node: (node.words[0], node.is_block),
@@ -318,17 +320,17 @@ def _aligned(
     return _align(list(before), list(after), keys)
 
 
-def _identity(node: Statement) -> object:
+def _identity(node: OutlineNode) -> object:
     return (node.words if node.is_block else node.words[:2], node.is_block)
 
 
 def _align(
-    before: list[Statement], after: list[Statement], keys: Sequence[Callable[[Statement], object]]
-) -> list[tuple[Statement | None, Statement | None]]:
+    before: list[OutlineNode], after: list[OutlineNode], keys: Sequence[Callable[[OutlineNode], object]]
+) -> list[tuple[OutlineNode | None, OutlineNode | None]]:
     if not (before and after and keys):
         return [*((node, None) for node in before), *((None, node) for node in after)]
     key = keys[0]
-    pairs: list[tuple[Statement | None, Statement | None]] = []
+    pairs: list[tuple[OutlineNode | None, OutlineNode | None]] = []
     old_end = new_end = 0
     matcher = SequenceMatcher(None, [key(node) for node in before], [key(node) for node in after], autojunk=False)
     for old_start, new_start, size in matcher.get_matching_blocks():
@@ -340,7 +342,7 @@ def _align(
     return pairs
 
 
-def _comparable(old: Statement, new: Statement) -> bool:
+def _comparable(old: OutlineNode, new: OutlineNode) -> bool:
     if old.children is None or new.children is None or old.words == new.words:
         return True
     mine, other = Counter(child.digest for child in old.children), Counter(child.digest for child in new.children)

@@ -14,12 +14,17 @@ from collections.abc import Sequence
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import PackingError, unpack
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import (
+    BlockTrace,
+    ProbeOutcome,
+    RedirectHop,
+    UpstreamRequest,
+)
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-#: An outcome as the comparison reads it.
+#: An outcome, or the part of one that an instrumented configuration is run for.
 Outcome = t.TypeVar("Outcome", ProbeOutcome, BlockTrace)
 
 
@@ -45,29 +50,35 @@ class OutcomeReader:
         found: list[Outcome] = []
         for part in parts:
             try:
-                for outcome in unpack(part):
-                    self._share(outcome)
-                    found.append(decode(kind, outcome))
+                outcomes = [decode(kind, outcome) for outcome in unpack(part)]
             except (PackingError, FieldError) as error:
                 raise RouteError(f"what the host answered cannot be read: {error}") from error
+            for outcome in outcomes:
+                self._share(outcome)
+            found += outcomes
         return found
 
-    def _share(self, outcome: dict[str, t.Any]) -> None:
-        if "trace" in outcome:
-            outcome["trace"] = [self._text(mark) for mark in outcome["trace"]]
-        if "headers" in outcome:
-            outcome["headers"] = self._headers(outcome["headers"])
-        for hop in (outcome, *outcome.get("hops", ())):
-            if "errors" in hop:
-                hop["errors"] = [self._text(line) for line in hop["errors"]]
-            for upstream in hop.get("upstreams", ()):
-                self._share_upstream(upstream)
+    def _share(self, outcome: ProbeOutcome | BlockTrace) -> None:
+        outcome.trace = self._lines(outcome.trace)
+        if isinstance(outcome, ProbeOutcome):
+            outcome.headers = self._headers(outcome.headers)
+            requests: list[ProbeOutcome | RedirectHop] = [outcome, *outcome.hops]
+            for hop in requests:
+                hop.errors = self._lines(hop.errors)
+                for upstream in hop.upstreams:
+                    self._share_upstream(upstream)
 
-    def _share_upstream(self, upstream: dict[str, t.Any]) -> None:
-        upstream["headers"] = self._headers(upstream["headers"])
-        upstream["params"] = {name: self._text(value) for name, value in upstream["params"].items()}
-        for name in ("target", "protocol", "address", "method", "uri"):
-            upstream[name] = self._text(upstream[name])
+    def _share_upstream(self, upstream: UpstreamRequest) -> None:
+        upstream.headers = self._headers(upstream.headers)
+        upstream.params = {name: self._text(value) for name, value in upstream.params.items()}
+        upstream.target = self._text(upstream.target)
+        upstream.protocol = self._text(upstream.protocol)
+        upstream.address = self._text(upstream.address)
+        upstream.method = self._text(upstream.method)
+        upstream.uri = self._text(upstream.uri)
+
+    def _lines(self, lines: list[str]) -> list[str]:
+        return [self._text(line) for line in lines]
 
     def _headers(self, headers: list[list[str]]) -> list[list[str]]:
         pairs = [self._pairs.setdefault((pair[0], pair[1]), pair) for pair in headers]

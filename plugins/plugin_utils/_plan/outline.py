@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._lexer impo
 
 
 @dataclass(eq=False)
-class Statement:
+class OutlineNode:
     """One statement. Its bytes (as latin-1) are `lead + head`, then of a block its children and `tail`.
 
     Attributes:
@@ -33,7 +33,7 @@ class Statement:
     head: str
     words: tuple[str, ...]
     line: int
-    children: list[Statement] | None = None
+    children: list[OutlineNode] | None = None
     tail: str = ""
     digest: str = field(default="", init=False)
 
@@ -51,7 +51,7 @@ class Statement:
         """Return all of its bytes."""
         return self.lead + self.head + "".join(child.text() for child in self.children or ()) + self.tail
 
-    def walk(self) -> Iterator[Statement]:
+    def walk(self) -> Iterator[OutlineNode]:
         """Return this statement and all in it."""
         yield self
         for child in self.children or ():
@@ -62,7 +62,7 @@ class Statement:
 class Outline:
     """A file's statements, and the text after the last one."""
 
-    nodes: list[Statement]
+    nodes: list[OutlineNode]
     rest: str
 
 
@@ -84,8 +84,8 @@ class _Builder:
         self._starts = [0, *(number + 1 for number, char in enumerate(text) if char == "\n")]
         self._end = 0  # of the text that is in a statement already
         self._words: list[Token] = []
-        self._open: list[Statement] = []
-        self._siblings: list[list[Statement]] = [[]]
+        self._open: list[OutlineNode] = []
+        self._siblings: list[list[OutlineNode]] = [[]]
         for token in tokens(text):
             self._take(token)
         if self._words or self._open:
@@ -114,7 +114,7 @@ class _Builder:
             raise _UnreadableError
         start = self._offset(self._words[0])
         words = tuple(word.value for word in self._words)
-        node = Statement(self._text[self._end : start], self._text[start:stop], words, self._words[0].line)
+        node = OutlineNode(self._text[self._end : start], self._text[start:stop], words, self._words[0].line)
         self._siblings[-1].append(node)
         if block:
             node.children = []

@@ -80,7 +80,7 @@ def test_a_search_that_fails_takes_nothing_away(deploy: Deploy) -> None:
         assert not run.asked("confirmed")
 
 
-def test_a_plan_tells_who_would_be_refused_who_has_no_plan_and_who_is_away(deploy: Deploy) -> None:
+def test_a_plan_names_refused_hosts_hosts_without_a_plan_and_unreachable_hosts(deploy: Deploy) -> None:
     scripts = {
         "web2": {"nginx_route_check": {"refused": True, "msg": "would break", "lines": ["a.conf:3 + rewrite"]}},
         "web3": {"staged": "no such folder"},

@@ -58,7 +58,7 @@ def test_a_check_of_another_kind_asks_no_request() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"url": "ftp://x/"}, {"url": "http://x/ y"}, {"url": "http://x/", "method": "a b"}])
-def test_a_request_that_nobody_could_send_is_refused(fields: dict[str, t.Any]) -> None:
+def test_a_request_that_no_client_could_send_is_refused(fields: dict[str, t.Any]) -> None:
     with pytest.raises(RouteError):
         request_of(fields, side(), side())
 

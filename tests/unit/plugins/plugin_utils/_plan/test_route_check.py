@@ -191,7 +191,7 @@ TLS = "ssl_certificate {name}.pem;\nssl_certificate_key {name}.key;\n"
 
 @pytest.mark.nginx
 @pytest.mark.root
-def test_certificates_are_missed_where_nginx_reads_them_and_not_in_a_snippet_that_nobody_includes() -> None:
+def test_certificates_are_missed_where_nginx_reads_them_and_not_in_an_unused_snippet() -> None:
     site = "server { listen 443 ssl; include used.conf; location / { return 204; } }"
     report = check(site, site, used=TLS.format(name="used"), snakeoil=TLS.format(name="snakeoil"))
     told = json.dumps(report.as_dict()["unverified"])

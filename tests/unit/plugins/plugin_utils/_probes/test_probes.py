@@ -267,7 +267,7 @@ def test_where_rules_tell_neighbours_apart_the_default_client_asks() -> None:
     )
 
 
-def test_an_expectation_s_own_client_stays_who_it_is() -> None:
+def test_an_expectation_keeps_its_own_client() -> None:
     text = """expect:
 - name: a
   request: {url: "http://a.test/", client: [10.0.0.1, 198.51.100.77]}
@@ -418,7 +418,7 @@ def test_listens() -> None:
     ]
 
 
-def test_servers_that_nobody_can_ask_are_listed() -> None:
+def test_servers_without_a_socket_for_probes_are_listed() -> None:
     plan = plan_probes(None, config("server { listen 443 quic; server_name a.test; location / { } }"))
     assert not plan.probes
     assert [each.reason.split(":")[0] for each in plan.unprobed] == [
