@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The authorisation requests of a configuration: upstream and URI of the requests that `auth_request` makes."""
+"""The authorisation requests of a configuration: what `auth_request` makes nginx ask which upstream."""
 
 from __future__ import annotations
 

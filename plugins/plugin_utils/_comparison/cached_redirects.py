@@ -8,7 +8,7 @@
 """Redirect loops of clients that cached a permanent redirect.
 
 A browser keeps a 301 or 308 and does not ask again. Where the new configuration redirects the other way round, the browser
-goes from its cache to the server and back. Neither configuration loops by itself. Such a loop is a cycle over old
+goes from its cache to the server and back, although neither configuration loops by itself. Such a loop is a cycle over old
 permanent redirects and new redirects that neither configuration has alone.
 """
 

@@ -112,8 +112,6 @@ def compare(
 
 
 class _Comparison:
-    """The comparison of two sides."""
-
     def __init__(
         self,
         probes: Sequence[Probe],

@@ -83,7 +83,7 @@ class ChangedRequest:
 
 @dataclass(frozen=True)
 class GroupKey:
-    """The key that changed requests of one group share; fields that do not separate groups are None."""
+    """The key that changed requests of one group share; those of no interest are None."""
 
     scope: Scope
     name: str = ""
@@ -243,7 +243,7 @@ class Grouper:
 
 
 def _servers(items: Iterable[ChangedRequest], probes: Iterable[Probe]) -> tuple[str, ...]:
-    """Return the names of the servers concerned; of a move, the server names that moved."""
+    """Return the names of the servers concerned, for names that moved the names."""
     hosts = sorted({host_of(probe) for probe in probes})
     return tuple(hosts) or tuple(sorted({server_label(item.server) for item in items if item.server}))
 

@@ -63,15 +63,35 @@ class Controller:
         return str(self._variables.get("inventory_hostname", ""))
 
     @property
+    def variables(self) -> Mapping[str, t.Any]:
+        """Return the variables of the host."""
+        return self._variables
+
+    @property
+    def temporary(self) -> str:
+        """Return Ansible's temporary folder of this run."""
+        return str(C.DEFAULT_LOCAL_TMP)
+
+    @property
     def cache(self) -> RunCache:
         """Return the cache that the hosts of this run share."""
-        return RunCache(C.DEFAULT_LOCAL_TMP)
+        return RunCache(self.temporary)
 
     def warn(self, text: str) -> None:
         """Show a warning without its secrets."""
         self._action._display.warning(self.redact(text))
 
+    def tell(self, line: str) -> None:
+        """Show a line beside the tasks' results, unless it is empty. It goes to standard error, which no program reads."""
+        if line:
+            self._action._display.display(line, stderr=True)
+
     # Secrets
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the known secret values."""
+        return self._secrets
 
     def learn_vault(self) -> None:
         """Mask the values of the host's vaulted variables from now on.

@@ -93,7 +93,7 @@ def _summary(record: RunRecord, started: datetime, ended: datetime | None, event
 
 
 def _last_known(record: RunRecord, started: datetime, events: Iterable[HostEvent]) -> datetime:
-    """Return the last known moment of an interrupted run."""
+    """Return the last moment of an interrupted run that anything is known of."""
     updated = record.fields.optional_text("updated")
     moment = parse_time(updated, "the record") if updated else started
     return max([started, moment, *(event.moment for event in events)])

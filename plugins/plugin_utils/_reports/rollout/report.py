@@ -62,7 +62,7 @@ class RunSummary:
         started: when the run began, `finished` when it ended (None: interrupted), `updated` when its record was written.
         seconds: from the begin to the end, or to the last event that is known.
         user: the account that ran it, on the controller `controller`.
-        launch: facts of the job in AWX, by name.
+        launch: what AWX told about the job, by name.
         metadata: what the user gave to the run, by name.
         nginx: version -> hosts.
         counts: outcome -> number of hosts.

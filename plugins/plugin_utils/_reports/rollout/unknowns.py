@@ -22,7 +22,7 @@ _LOST: t.Final = frozenset({"unknown", "unreachable", "failed"})
 
 
 def unknowns(report: RolloutReport, record: RunRecord) -> list[str]:
-    """Return the facts that are unknown, one sentence each."""
+    """Return what cannot be told, one sentence each."""
     said = []
     unread = _without_journal(record)
     if unread:

@@ -65,7 +65,9 @@ def headline(report: RouteCheckReport) -> str:
         f"coverage {coverage.covered}/{coverage.total} blocks" if coverage.traced else "coverage unknown",
     ]
     if report.expectations:
-        numbers.append(f"{len(report.failed_expectations)} of {len(report.expectations)} expectations failed")
+        numbers.append(
+            f"{len(report.failed_expectations)} of {counted(len(report.expectations), 'expectation')} failed"
+        )
     risks = [f"{number} {risk}" for risk, number in report.risks().items() if number]
     return f"nginx behaviour: {', '.join(numbers)}" + (f"      ({', '.join(risks)})" if risks else "")
 

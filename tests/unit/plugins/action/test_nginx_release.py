@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import typing as t
-from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.action.nginx_release import ActionModule
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.release_task import module_options
 
 LAUNCHED = {"awx_user_name": "alice", "awx_job_id": 7}
 
@@ -29,10 +28,7 @@ LAUNCHED = {"awx_user_name": "alice", "awx_job_id": 7}
 def test_metadata_is_sent_where_there_is_any(
     given: dict[str, t.Any], variables: dict[str, t.Any], sent: dict[str, t.Any] | None
 ) -> None:
-    action = ActionModule.__new__(ActionModule)
-    action._task = SimpleNamespace(args={"state": "unlocked", **given})
-    action._execute_module = lambda **call: call["module_args"]
-    arguments = action._call(variables, {})
+    arguments = module_options({"state": "unlocked", **given}, variables, "")
     # A module refuses a dictionary that is None.
     assert ("metadata" in arguments) is (sent is not None)
     found = arguments.get("metadata")
