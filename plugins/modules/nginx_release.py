@@ -11,16 +11,17 @@ module: nginx_release
 short_description: Stage, activate, confirm and roll back nginx configuration on a host
 version_added: 0.1.0
 description:
-  - Keeps the managed part of an nginx configuration as numbered releases on the host and moves between them so that a wrong
-    one is noticed and undone.
-  - With O(state=staged) the source is rendered and linted on the controller, shipped, merged with the files that belong to
-    others, and validated by the host's own nginx at its final path, in a private mount namespace. Nothing live is touched.
-  - With O(state=active) the files are replaced one by one, recoverable at any point, and with O(reload=true) nginx is
+  - Keeps the managed part of an nginx configuration as releases on the host, and changes between them so that a wrong one is
+    noticed and undone.
+  - With O(state=staged) the source is rendered and linted on the controller and sent to the host. There it is merged with
+    unmanaged files, and the host's own nginx validates it at its final path, in a private mount namespace. Nothing live is
+    touched.
+  - With O(state=active) the files are replaced one by one, recoverable at any point. With O(reload=true) nginx is also
     reloaded, the reload is proven, and the gate is held.
   - With O(state=confirmed) the trial ends. With O(state=rolled_back) the last confirmed release is live and running again.
   - On the first run the live configuration is kept as it is and counts as confirmed.
-  - A release that goes live has a lease. Unless it is confirmed in time, the host rolls back by itself, whatever became of
-    the controller, the connection or this module.
+  - An active release has a lease. Unless it is confirmed in time, the host rolls back by itself, even if the controller, the
+    connection or this module is dead.
   - A run that was killed is undone when its lease ends, when the host boots, by the next run, or by
     C(failsafe-nginx.pyz recover) in O(store), which works without Ansible.
 author:
@@ -59,7 +60,7 @@ attributes:
 options:
   state:
     description:
-      - How far the release shall come.
+      - The wanted state of the release.
     type: str
     required: true
     choices:
@@ -67,10 +68,10 @@ options:
       active: Live, and with O(reload=true) running, proven and gated.
       confirmed: Trusted. Only what is running, proven and gated can be confirmed.
       rolled_back: The confirmed release, or O(release), is live and running again.
-      adopted: Managed files that were changed on the host are kept. If nginx loads them, they are a new release, reloaded,
-        proven and confirmed. The next candidate replaces them, unless they are in the source by then.
-      unlocked: A rollout that holds the host gives it back, O(rollout) or, without that option, any.
-      absent: O(release) is deleted from the store. What is confirmed, active, or was there before the first one cannot be.
+      adopted: Managed files that were edited on the host are kept. If nginx loads them, they become a new release, which is
+        reloaded, proven and confirmed. The next candidate replaces them, unless the source has the edits by then.
+      unlocked: The reservation of the host ends. With O(rollout) only that rollout's, without it any.
+      absent: O(release) is deleted from the store. The confirmed, active and adopted ones cannot be deleted.
   src:
     description:
       - A folder on the controller, laid out as below O(config_dir), with plain files and C(.j2) templates.
@@ -85,7 +86,7 @@ options:
     description:
       - The release, as RV(release) of O(state=staged) named it.
       - Required with O(state=active), O(state=confirmed) and O(state=absent).
-      - With O(state=rolled_back) a stored release to go back to, which is validated again and confirmed. Without it the last
+      - With O(state=rolled_back) a stored release to roll back to, which is validated again and confirmed. Without it the last
         confirmed one.
     type: str
   lint_fail_on:
@@ -102,19 +103,19 @@ options:
     default: []
   probe_limit:
     description:
-      - How many default probes are made from what nginx read, at most. V(0) makes none.
+      - The maximum number of default probes made from the configuration that nginx read. V(0) makes none.
     type: int
     default: 40
   on_drift:
     description:
-      - What to do when managed files were changed on the host since their release was confirmed.
-      - With V(overwrite) what is there is kept as a release of its own first.
+      - The reaction to managed files that were edited on the host since their release was confirmed.
+      - With V(overwrite) the edited files are first kept as a release of their own.
     type: str
     choices: [fail, overwrite]
     default: fail
   require_rollback:
     description:
-      - Refuse a change when nginx would not load the current configuration any more, since it could not be rolled back.
+      - Refuse a change where nginx would not load the current configuration any more, because the change could not be rolled back.
     type: bool
     default: true
   file_mode:
@@ -129,8 +130,8 @@ options:
     default: "0755"
   reload:
     description:
-      - Whether O(state=active) goes on to reload nginx (or start it), prove that and hold the gate.
-      - Without it RV(reload_needed) says whether that remains to be done.
+      - Whether O(state=active) also reloads nginx (or starts it), proves that and holds the gate.
+      - Without it RV(reload_needed) says whether a reload remains to be done.
     type: bool
     default: true
   reload_timeout:
@@ -145,15 +146,15 @@ options:
     default: nginx
   service_manager:
     description:
-      - What starts and stops nginx. V(auto) finds it out, V(none) runs O(binary) itself.
+      - The manager that starts and stops nginx. V(auto) detects it, V(none) runs O(binary) itself.
       - A reload never needs it, since the signal goes to the master.
     type: str
     choices: [auto, systemd, sysvinit, none]
     default: auto
   probes:
     description:
-      - Requests without an expectation, such as RV(probes) of O(state=staged). They are asked before the switch, and what
-        answered then may not fail after it.
+      - Requests without an expectation, such as RV(probes) of O(state=staged). They are sent before the switch, and a probe
+        that passed then must not fail after it.
     type: list
     elements: dict
     default: []
@@ -164,12 +165,12 @@ options:
     default: 0.2
   health_successes:
     description:
-      - How many rounds in a row have to pass.
+      - The number of rounds in a row that have to pass.
     type: int
     default: 2
   health_timeout:
     description:
-      - Seconds within which they have to.
+      - Seconds within which they have to pass.
     type: float
     default: 10
   soak:
@@ -185,52 +186,51 @@ options:
   lease:
     description:
       - Seconds for which a release stays live without being confirmed. Then the host rolls back by itself.
-      - They begin when the files are replaced, and again when nginx is reloaded, while the gate is held and when it has passed,
-        and with every O(state=active) on a release that has passed it. They have to cover what happens between two of those.
-      - The time is monotonic, and ends with the host's boot.
-      - V(0) switches it off. The next run still undoes what was left unconfirmed.
+      - They begin when the files are replaced. They begin again when nginx is reloaded, while the gate is held, when it has
+        passed, and with every O(state=active) on a release that has passed it. They have to cover the time between two of those.
+      - The time is monotonic, and the lease ends with the host's boot.
+      - V(0) switches the lease off. The next run still rolls an unconfirmed release back.
     type: float
     default: 180
   require_lease:
     description:
-      - Refuse to activate where nothing can be started on the host that would roll back, neither a timer of systemd's nor a
-        process.
+      - Refuse to activate on a host that can start neither a systemd timer nor a process which would roll back.
     type: bool
     default: true
   rollout:
     description:
-      - The rollout that this run belongs to, any text that no other rollout uses. O(metadata) tells who that is.
-      - O(state=staged) takes the host for it when there is something to do, O(state=active) keeps it, and
-        O(state=confirmed), O(state=rolled_back) and O(state=unlocked) give it back.
-      - While one rollout holds the host, O(state=staged), O(state=active) and O(state=adopted) are refused to others. Rolling
-        back is refused to nobody.
+      - The rollout that this run belongs to, any text that no other rollout uses. O(metadata) names its person and reason.
+      - O(state=staged) reserves the host for it when there is something to do, O(state=active) keeps the reservation, and
+        O(state=confirmed), O(state=rolled_back) and O(state=unlocked) end it.
+      - While the host is reserved, O(state=staged), O(state=active) and O(state=adopted) are refused to other rollouts. A
+        rollback is never refused.
     type: str
   rollout_ttl:
     description:
-      - Seconds after which a rollout that did not touch the host any more no longer holds it. A reboot ends it too.
+      - Seconds after which a reservation ends, counted from the rollout's last action on the host. A reboot ends it, too.
     type: float
     default: 3600
   keep:
     description:
-      - How many releases the store keeps. The adopted, confirmed, active and staged ones and the one that was confirmed before
-        stay in any case.
+      - The number of releases that the store keeps. The adopted, confirmed, active and staged ones and the one that was
+        confirmed before always stay.
     type: int
     default: 5
   metrics_dir:
     description:
-      - A folder that is there, to keep metrics in for the textfile collector of Prometheus' node exporter.
-      - O(state=staged) decides, with a rollback to another release than the confirmed one. Without it no metrics are kept, and
-        those of an earlier run are deleted. Whatever changes the host later refreshes them, the host itself included.
+      - An existing folder for metrics, read by the textfile collector of Prometheus' node exporter.
+      - O(state=staged) sets it, and so does a rollback to another release than the confirmed one. Without the option no metrics
+        are kept, and those of an earlier run are deleted. Each later change refreshes them, also one that the host makes itself.
       - Metrics that cannot be written are a warning.
     type: path
   metadata:
     description:
-      - Who and why, for the journal. Plain values.
+      - Facts of the run for the journal, such as C(who) and C(why). Plain values.
     type: dict
     default: {}
   _payload:
     description:
-      - What the action plugin sends, the rendered candidate and the secret values. Not for users.
+      - The rendered candidate and the secret values that the action plugin sends. Not for users.
     type: str
   _owner:
     description:
@@ -243,13 +243,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Stage what the source folder says for this host
+- name: Stage the source folder for this host
   failsafe.nginx.nginx_release:
     state: staged
     src: files/nginx
   register: staged
 
-- name: Bring it into service and go back if a page is missing
+- name: Bring it into service and roll back if a page is missing
   failsafe.nginx.nginx_release:
     state: active
     release: "{{ staged.release }}"
@@ -267,7 +267,7 @@ EXAMPLES = r"""
     release: "{{ staged.release }}"
   when: staged.state == 'staged'
 
-- name: Go back to an older release
+- name: Roll back to an older release
   failsafe.nginx.nginx_release:
     state: rolled_back
     release: r-0f3c66d1a2b4
@@ -275,13 +275,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: The release that this is about. V(null) where a rollback found no store.
+  description: The release. V(null) where a rollback found no store.
   returned: success
   type: str
   sample: r-0f3c66d1a2b4
 state:
   description:
-    - What it is now. V(confirmed) after O(state=staged) means that the host has it already and nothing is to be done.
+    - The release's state. V(confirmed) after O(state=staged) means that the host has it already and nothing is to be done.
     - V(planned) after O(state=staged) in check mode.
   returned: success
   type: str
@@ -292,7 +292,7 @@ code:
   type: str
   sample: drift
 added:
-  description: Paths that come, below O(config_dir).
+  description: New paths, below O(config_dir).
   returned: when files differ
   type: list
   elements: str
@@ -302,20 +302,20 @@ modified:
   type: list
   elements: str
 removed:
-  description: Paths that go.
+  description: Deleted paths.
   returned: when files differ
   type: list
   elements: str
 drift:
   description:
-    - Managed paths that were changed on the host by somebody else.
-    - When O(state=active) failed with RV(code=edited), the paths in O(config_dir) that were changed since staging, whoever they
-      belong to.
-  returned: O(state=staged) and O(state=adopted), and when that is why it failed
+    - Managed paths that were edited on the host.
+    - When O(state=active) failed with RV(code=edited), all paths in O(config_dir) that were changed since staging, also
+      unmanaged ones.
+  returned: O(state=staged) and O(state=adopted), and on failure because of them
   type: list
   elements: str
 previous:
-  description: The release that is confirmed now, to which a rollback of the fleet leads.
+  description: The release that is confirmed now. A rollback of the fleet returns to it.
   returned: O(state=staged)
   type: str
 special:
@@ -324,47 +324,47 @@ special:
   type: list
   elements: str
 recovered:
-  description: What an earlier run had left behind, and what became of it.
+  description: Steps that undid an earlier run that was killed, in words.
   returned: O(state=staged), when there was something
   type: list
   elements: str
 validation:
-  description: What nginx said, V(null) when it was not asked because nothing is to be done.
+  description: The validation by nginx, V(null) where nothing is to be done.
   returned: O(state=staged)
   type: dict
   contains:
     method:
-      description: How it was asked. Anything but V(namespace) has limits.
+      description: The way of the validation. Any other than V(namespace) has limits.
       type: str
     nginx_version:
-      description: The version of the nginx that was asked.
+      description: The version of that nginx.
       type: str
     warnings:
       description: nginx's warnings.
       type: list
       elements: str
     limits:
-      description: What this validation could not see.
+      description: Facts that this validation could not cover.
       type: list
       elements: str
 probes:
-  description: Default probes from what nginx read, for O(probes).
+  description: Default probes made from the configuration that nginx read, for O(probes).
   returned: O(state=staged), when something is to be done
   type: list
   elements: dict
 asked:
-  description: A digest of the options that decide what is staged, by which a deploy is compared with an approved plan.
+  description: A digest of the options that decide what is staged. A deploy is compared with an approved plan by it.
   returned: O(state=staged)
   type: str
 plan:
   description:
-    - By what M(failsafe.nginx.nginx_route_check), M(failsafe.nginx.nginx_diff) and M(failsafe.nginx.nginx_bisect) find in the
-      same run what nginx read, with C(key), C(before) and C(after).
+    - Keys C(key), C(before) and C(after) by which M(failsafe.nginx.nginx_route_check), M(failsafe.nginx.nginx_diff) and
+      M(failsafe.nginx.nginx_bisect) find in the same run the configurations that nginx read.
     - Two hosts with the same C(key) have the same configuration, candidate and nginx.
   returned: O(state=staged), when something is to be done
   type: dict
 findings:
-  description: What M(failsafe.nginx.nginx_lint) found.
+  description: The findings of M(failsafe.nginx.nginx_lint).
   returned: O(state=staged)
   type: list
   elements: dict
@@ -374,7 +374,7 @@ guilty:
   type: list
   elements: dict
 phase:
-  description: How far an active release is, one of V(switched), V(running) and V(gated).
+  description: The phase of the active release, one of V(switched), V(running) and V(gated).
   returned: O(state=active)
   type: str
   sample: gated
@@ -383,7 +383,7 @@ reload_needed:
   returned: O(state=active)
   type: bool
 lease:
-  description: How long the release may stay unconfirmed.
+  description: The lease of the release.
   returned: O(state=active), V(null) where it is confirmed already
   type: dict
   contains:
@@ -391,21 +391,21 @@ lease:
       description: The release on trial.
       type: str
     mechanism:
-      description: What rolls back when it ends, one of V(systemd), V(watcher) and V(none).
+      description: The mechanism that rolls back when it ends, one of V(systemd), V(watcher) and V(none).
       type: str
     seconds:
-      description: How long it is.
+      description: Its length in seconds.
       type: float
     expires_in:
       description: Seconds that are left.
       type: float
     alive:
-      description: Whether what rolls back is there.
+      description: Whether that mechanism is alive.
       type: bool
 rollout:
   description:
-    - The rollout that holds the host, V(null) if none does.
-    - On failure with RV(code=rollout) the one in the way.
+    - The rollout that has reserved the host, V(null) if none has.
+    - On failure with RV(code=rollout) the other rollout.
   returned: O(state=staged), O(state=active) and O(state=unlocked)
   type: dict
   contains:
@@ -413,10 +413,10 @@ rollout:
       description: Its O(rollout).
       type: str
     holder:
-      description: Who and why, from O(metadata).
+      description: C(who) and C(why) of its O(metadata).
       type: str
     since:
-      description: When it took the host, in UTC.
+      description: The time of the reservation, in UTC.
       type: str
     age:
       description: Seconds since then.
@@ -433,12 +433,12 @@ proof:
   type: dict
 gate:
   description:
-    - What came of the gate, with C(ok), C(reason), C(failed), C(already_failing), C(rounds) and C(seconds).
-    - Where it failed, C(nginx_says) has what nginx's error log says of the failed requests.
+    - The outcome of the gate, with C(ok), C(reason), C(failed), C(already_failing), C(rounds) and C(seconds).
+    - Where it failed, C(nginx_says) has the lines of nginx's error log about the failed requests.
   returned: when it was held
   type: dict
 reloaded:
-  description: When nginx ran the release, in UTC by the controller's clock, also where the gate failed then.
+  description: The time of the reload, in UTC by the controller's clock. It is there also where the gate failed afterwards.
   returned: O(state=active), when nginx was reloaded and the gate held
   type: str
   sample: "2026-11-22T19:01:00.125+00:00"
@@ -461,7 +461,7 @@ kept:
   returned: O(state=rolled_back), when there are any
   type: str
 rollback:
-  description: What came of the rollback by O(rollback_on_failure).
+  description: The result of the rollback by O(rollback_on_failure).
   returned: failure, when it was tried
   type: dict
 pruned:
@@ -471,26 +471,26 @@ pruned:
   elements: str
 journal:
   description:
-    - What this call wrote into the host's journal, oldest first, the last 50 lines at most.
-    - M(failsafe.nginx.nginx_release_info) returns the whole journal, also what the host did by itself.
+    - Lines that this call wrote into the host's journal, oldest first, the last 50 at most.
+    - M(failsafe.nginx.nginx_release_info) returns the whole journal, with the host's own actions.
   returned: when the host was asked, on failure too
   type: list
   elements: dict
   contains:
     time:
-      description: When, by the host's clock, in UTC.
+      description: The time by the host's clock, in UTC.
       type: str
     seq:
       description: The line's number.
       type: int
     event:
-      description: What happened, such as V(staged), V(activated), V(reload), V(gate), V(confirmed) or V(rolled_back).
+      description: The event, such as V(staged), V(activated), V(reload), V(gate), V(confirmed) or V(rolled_back).
       type: str
     release:
       description: The release that it is about, V(null) for none.
       type: str
     details:
-      description: More about it. A list of more than 20 items is their number, a text of more than 500 characters is cut short.
+      description: Facts of the event. A list of more than 20 items is their number, a text of more than 500 characters is cut.
       type: dict
   sample:
     - time: "2026-11-22T03:00:02.100Z"

@@ -8,11 +8,11 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: nginx_release_info
-short_description: Tell which release a host runs and what happened to it
+short_description: Read the releases and the journal of a host
 version_added: 0.1.0
 description:
-  - Reads the store that M(failsafe.nginx.nginx_release) keeps, the live files and the running nginx. Changes nothing but
-    the metrics where O(failsafe.nginx.nginx_release#module:metrics_dir) asked for them, which then tell what was found.
+  - Reads the store of M(failsafe.nginx.nginx_release), the live files and the running nginx. It changes only the metrics, if
+    O(failsafe.nginx.nginx_release#module:metrics_dir) is set, so that they show the drift of now.
   - A host that was never deployed to has an empty history.
 author:
   - failsafe.nginx contributors (@failsafe-nginx)
@@ -38,7 +38,7 @@ attributes:
 options:
   limit:
     description:
-      - How many entries of the journal to return, at most.
+      - The maximum number of journal entries to return.
     type: int
     default: 50
 seealso:
@@ -46,18 +46,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ask what the host runs
+- name: Read the releases of the host
   failsafe.nginx.nginx_release_info:
   register: info
 
-- name: Nobody has edited the managed files
+- name: Fail if managed files were edited
   ansible.builtin.assert:
     that: info.drift == []
 """
 
 RETURN = r"""
 current:
-  description: Where the host stands.
+  description: The state of the host.
   returned: always
   type: dict
   contains:
@@ -71,7 +71,7 @@ current:
       description: The release on trial, V(null) if there is none.
       type: str
     phase:
-      description: How far it is, one of V(switched), V(running) and V(gated).
+      description: Its phase, one of V(switched), V(running) and V(gated).
       type: str
     staged:
       description: The release that was validated and not activated yet.
@@ -83,36 +83,36 @@ current:
       description: The release that nginx runs, V(null) if that is unknown or it does not run.
       type: str
     lease:
-      description: How long the release on trial may stay unconfirmed, V(null) if there is none.
+      description: The lease of the release on trial, V(null) if there is none.
       type: dict
       contains:
         release:
           description: That release.
           type: str
         mechanism:
-          description: What rolls back when it ends, one of V(systemd), V(watcher) and V(none).
+          description: The mechanism that rolls back when it ends, one of V(systemd), V(watcher) and V(none).
           type: str
         seconds:
-          description: How long it is.
+          description: Its length in seconds.
           type: float
         expires_in:
           description: Seconds that are left.
           type: float
         alive:
-          description: Whether what rolls back is there.
+          description: Whether that mechanism is alive.
           type: bool
     rollout:
-      description: The rollout that holds this host, V(null) if none does.
+      description: The rollout that has reserved this host, V(null) if none has.
       type: dict
       contains:
         id:
-          description: What it calls itself.
+          description: Its id.
           type: str
         holder:
-          description: Who and why.
+          description: C(who) and C(why) of its metadata.
           type: str
         since:
-          description: When it took the host, in UTC.
+          description: The time of the reservation, in UTC.
           type: str
         age:
           description: Seconds since then.
@@ -138,7 +138,7 @@ drift:
   type: list
   elements: str
 drift_diff:
-  description: The same for people. Files with secrets in them appear as fingerprints.
+  description: The changes of these paths. Files that hold secrets appear as fingerprints.
   returned: always
   type: list
   elements: dict
@@ -147,17 +147,17 @@ drift_diff:
       description: The path.
       type: str
     change:
-      description: What became of it, one of V(modified), V(removed), V(added), V(replaced) (by something of another type) and
+      description: The kind of change, one of V(modified), V(removed), V(added), V(replaced) (by a path of another type) and
         V(mode) (or owner).
       type: str
     added:
-      description: How many lines came.
+      description: The number of added lines.
       type: int
     removed:
-      description: How many lines went.
+      description: The number of removed lines.
       type: int
     diff:
-      description: The lines, as a unified diff that is cut short.
+      description: A unified diff, cut short.
       type: str
 nginx:
   description: The nginx on the host.
@@ -165,10 +165,10 @@ nginx:
   type: dict
   contains:
     version:
-      description: Its version, V(null) if it cannot be asked.
+      description: Its version, V(null) if that is unknown.
       type: str
     modules:
-      description: The modules it was built with.
+      description: The modules that it was built with.
       type: list
       elements: str
     running:
@@ -178,7 +178,7 @@ nginx:
       description: The master's process id, V(null) if it does not run.
       type: int
     problem:
-      description: Why nginx cannot be asked, empty if it can.
+      description: The reason why nginx's version is unknown, empty if it is known.
       type: str
 """
 

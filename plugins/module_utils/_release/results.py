@@ -46,7 +46,7 @@ class Verdict:
 
 
 class Validated(t.NamedTuple):
-    """What nginx said about a tree.
+    """The validation of a tree by nginx.
 
     Attributes:
         method: how it was loaded.

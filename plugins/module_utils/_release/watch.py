@@ -22,6 +22,18 @@ from .clock import remaining, started
 _LONGEST = 20.0  # seconds of one sleep: after a suspend more time has passed than was slept
 
 
+class _Lease(t.NamedTuple):
+    """The part of `lease.json` that the watcher needs."""
+
+    token: str
+    boot: str
+    until: float
+
+    @classmethod
+    def from_json(cls, data: t.Mapping[str, t.Any]) -> _Lease:
+        return cls(data["token"], data["boot"], float(data["until"]))
+
+
 def main(argv: t.Sequence[str]) -> int:
     """Run `watch TOKEN [--detach]`: wait, then become `expire TOKEN`. End early when the lease was given back."""
     archive = os.path.realpath(sys.argv[0])
@@ -42,12 +54,12 @@ def _left(note: str, token: str) -> float | None:
     """Return the seconds until the lease ends, None if it is gone or another one."""
     try:
         with open(note, "rb") as file:
-            lease = json.loads(file.read().decode("utf-8"))
+            lease = _Lease.from_json(json.loads(file.read().decode("utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
         return _LONGEST  # look again: a file that cannot be read now must not end the watch
-    return remaining(lease["boot"], float(lease["until"])) if lease["token"] == token else None
+    return remaining(lease.boot, lease.until) if lease.token == token else None
 
 
 def _in_foreground() -> bool:

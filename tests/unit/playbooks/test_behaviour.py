@@ -183,7 +183,7 @@ def test_a_gate_that_fails_names_the_line_that_only_the_real_upstream_showed(
     assert re.search(
         r"`conf.d/site.conf:6` `\+ proxy_pass http://127.0.0.1:\d+;?`, named by bisect, on web1", postmortem
     )
-    assert "1 of 1 hosts served the change until it was taken back" in postmortem
+    assert "1 of 1 host served the change until it was taken back" in postmortem
     assert "**the gate failed: " in postmortem
 
 

@@ -103,7 +103,7 @@ def look_at(file: Path, profile: Path) -> None:
         assert 0 < len(only) < len(everything)
         tab_to(page, "trouble").send_keys(Keys.SPACE)
         assert 0 < len(shown(page)) < len(only)
-        tab_to(page, "Releases served").send_keys(Keys.ENTER)
+        tab_to(page, "Who served what").send_keys(Keys.ENTER)
         assert "r-" in page.find_element(By.ID, "served").text
         assert widths(page, 390) == [390, 390]
         tab_to(page, "Hosts").send_keys(Keys.ENTER)

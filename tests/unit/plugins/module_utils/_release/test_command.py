@@ -189,7 +189,7 @@ def test_the_clock_on_the_wall_has_no_say(
 
 @pytest.mark.nginx
 @pytest.mark.parametrize("how", ["hand", "lease"])
-def test_what_nginx_quotes_of_a_secret_goes_nowhere_though_nobody_tells_the_secret(site: Site, how: str) -> None:
+def test_a_secret_that_nginx_quotes_is_masked_on_a_host_that_does_not_know_it(site: Site, how: str) -> None:
     secret = "correct-horse-9"
     outside = site.top / f"{secret}.conf"
     outside.touch()
@@ -197,7 +197,7 @@ def test_what_nginx_quotes_of_a_secret_goes_nowhere_though_nobody_tells_the_secr
     site.release(of({"vhosts/a.conf": server(f"include {outside}; return 200 first;")}, [secret]), PROBES)
     release = site.engine().stage(SECOND)["release"]
     site.engine(lease=600).activate(release, reload=True)
-    outside.unlink()  # so that nginx refuses the way back and quotes the secret
+    outside.unlink()  # so that nginx refuses the rollback and quotes the secret
     if how == "hand":
         failed = site.command("rollback").stderr
     else:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever the trees and wherever it dies: the live folder ends as one of two trees, and the way back is the identity."""
+"""Whatever the trees and wherever it dies: the live folder ends as one of two trees, and a rollback is the identity."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def test_an_edit_between_stage_and_activate_stops_everything(world: World, edit:
 
 
 @pytest.mark.parametrize("edit", ["changed", "gone", "new"])
-def test_an_edit_of_somebody_elses_file_voids_the_validation(world: World, edit: str) -> None:
+def test_an_edit_of_an_unmanaged_file_voids_the_validation(world: World, edit: str) -> None:
     release = world.engine().stage(NEW)["release"]
     place = world.config_dir / ("conf.d/certbot.conf" if edit == "new" else "mime.types")
     place.unlink() if edit == "gone" else place.write_text("renewed")
@@ -202,7 +202,7 @@ def test_an_edit_of_somebody_elses_file_voids_the_validation(world: World, edit:
     assert world.live()["conf.d/a.conf"][2] == b"new"
 
 
-def test_a_failing_reload_or_gate_fails_and_the_way_back_works(world: World) -> None:
+def test_a_failing_reload_or_gate_fails_and_a_rollback_works(world: World) -> None:
     world.deploy(NEW)
     old = world.live()
     for what in ("reload", "gate"):
@@ -340,7 +340,7 @@ def test_a_current_configuration_that_does_not_load_is_refused(world: World) -> 
     assert staged["_dump_current"] is None
 
 
-def test_a_host_without_a_main_file_says_that_it_has_no_way_back(world: World) -> None:
+def test_a_host_without_a_main_file_says_that_it_has_no_rollback(world: World) -> None:
     (world.config_dir / "nginx.conf").unlink()
     staged = world.engine().stage(of({"nginx.conf": "x"}))
     assert "nothing to roll back to" in staged["validation"]["limits"][0]
@@ -564,9 +564,9 @@ def test_a_wrong_gate_is_refused_before_anything_changes(world: World) -> None:
 
 def test_a_second_engine_is_turned_away_and_told_who_is_first(world: World) -> None:
     world.deploy(NEW)
-    with world.engine().store.lock("deploy of somebody"):
+    with world.engine().store.lock("another deploy"):
         for act in (lambda: world.engine().stage(NEWER), lambda: world.engine().rollback()):
-            with refused("locked", rf"deploy of somebody by pid {os.getpid()} on \S+ for \d+ s"):
+            with refused("locked", rf"another deploy by pid {os.getpid()} on \S+ for \d+ s"):
                 act()
     assert world.engine().stage(NEWER)["changed"] is True
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fault matrix: dead ahead of every single write of every operation, then each way back, then compared byte for byte."""
+"""The fault matrix: dead ahead of every single write of every operation, then each way of recovery, then compared byte for byte."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ def test_dead_at_any_write(world: World, monkeypatch: pytest.MonkeyPatch, action
             break
         except Died:
             steps += 1
-        check_way_back(world, monkeypatch, way, (before, after))
+        check_rollback(world, monkeypatch, way, (before, after))
     assert steps > 1
 
 
-def check_way_back(world: World, monkeypatch: pytest.MonkeyPatch, way: str, trees: tuple[Shape, Shape]) -> None:
+def check_rollback(world: World, monkeypatch: pytest.MonkeyPatch, way: str, trees: tuple[Shape, Shape]) -> None:
     if way == "boot":
         for module in (time_, lease, reservation, state_):
             monkeypatch.setattr(module, "boot_id", lambda: "another boot")

@@ -182,7 +182,7 @@ def test_a_release_id_is_nothing_else(world: World, name: str) -> None:
 
 
 @pytest.mark.root
-def test_a_store_of_somebody_else_is_not_used(world: World) -> None:
+def test_a_store_of_another_user_is_not_used(world: World) -> None:
     world.deploy(NEW)
     os.chown(world.store, 33, 33)
     for act in (lambda: world.engine().rollback(), lambda: world.engine().stage(NEW), lambda: world.engine().recover()):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real processes that are really killed (SIGKILL), with a real nginx: what is left, and who brings the host back."""
+"""Real processes that are really killed (SIGKILL), with a real nginx: the files that are left, and the recovery."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_killed_from_outside_while_it_holds_the_gate(ready: tuple[Site, Shape, s
     assert served(site) == ("second", "new")
     os.kill(process.pid, signal.SIGKILL)
     assert killed(process)
-    # Nobody does anything: the host itself goes back.
+    # No run acts: the host itself rolls back.
     site.await_(lambda: served(site) == ("first", "gone"))
     site.await_(lambda: site.engine().history()[0]["event"] == "rolled_back")
     row = site.engine().history()[0]

@@ -117,7 +117,7 @@ def test_the_end_finds_the_lock_held(world: World) -> None:
         world.engine().expire(lease(world)["token"])
 
 
-def test_a_lease_of_another_activation_is_nobodys_business(world: World) -> None:
+def test_a_lease_of_another_activation_is_left_alone(world: World) -> None:
     activate(world)
     new = world.live()
     edit_note(world, "lease.json", until=0)
@@ -378,7 +378,7 @@ def test_one_rollout_holds_a_host(world: World) -> None:
     assert world.engine(**other).stage(NEWER)["rollout"]["id"] == "other"
 
 
-def test_a_rollback_is_refused_to_nobody(world: World) -> None:
+def test_a_rollback_is_never_refused(world: World) -> None:
     older = world.deploy(NEW)
     world.deploy(NEWER)
     world.engine(rollout="one").stage(of({"conf.d/a.conf": "third"}))
@@ -420,7 +420,7 @@ def test_unlocking(world: World) -> None:
 
 
 @pytest.mark.parametrize("end", ["ttl", "reboot"])
-def test_a_hold_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+def test_a_reservation_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     world.engine(rollout="one").stage(NEW)
     if end == "ttl":
         edit_note(world, "rollout.json", until=time_.boottime())

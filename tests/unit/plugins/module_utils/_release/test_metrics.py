@@ -170,7 +170,7 @@ def test_a_link_in_the_place_of_the_file_is_replaced_and_not_followed(
     assert read(folder)["trial_active"][1] == 0
 
 
-def test_who_looks_without_the_lock_leaves_what_is_true_behind(
+def test_a_reader_without_the_lock_leaves_true_metrics_behind(
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.deploy(NEW, metrics_dir=str(folder))

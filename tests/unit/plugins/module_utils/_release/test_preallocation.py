@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A disk that fills up after the activation: the way back needs no byte of it."""
+"""A disk that fills up after the activation: a rollback needs no byte of it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_configuration_folder_alone_that_fills_up_says_so_and_goes_back_once_t
 
 
 @pytest.mark.root
-def test_without_room_for_the_way_back_nothing_is_activated(small: Path) -> None:
+def test_without_room_for_the_rollback_nothing_is_activated(small: Path) -> None:
     world = World(small)
     world.deploy(OLD)
     release = world.engine().stage(NEW)["release"]
@@ -154,7 +154,7 @@ def test_what_was_kept_and_changed_since_is_not_brought_back(world: World) -> No
     release = world.engine().stage(NEW)["release"]
     world.engine().activate(release, reload=True)
     for path in (world.store / "kept").iterdir():
-        path.write_text("changed by somebody who had it open")
+        path.write_text("changed by a program that had it open")
     world.engine().rollback()
     assert world.live() == before
 

@@ -82,7 +82,7 @@ def test_a_taken_port_passes_the_validation_and_fails_the_proof(site: Site) -> N
         assert site.get() == "old"
 
 
-def test_logs_in_the_configuration_folder_are_nobodys_edit(site: Site) -> None:
+def test_logs_in_the_configuration_folder_are_no_edit(site: Site) -> None:
     main = (site.conf / "main.conf").read_text().replace("access_log off", f"access_log {site.conf}/access.log")
     (site.conf / "main.conf").write_text(main.replace(f"{site.top}/run/nginx.pid", f"{site.conf}/nginx.pid"))
     site.run()
@@ -145,7 +145,7 @@ def test_a_killed_master_is_brought_back_by_the_rollback(site: Site) -> None:
     assert site.get() == "old"
 
 
-def test_a_restart_by_somebody_else_is_no_drift(site: Site) -> None:
+def test_a_restart_by_hand_is_no_drift(site: Site) -> None:
     site.run()
     wanted = of({"vhosts/a.conf": server("return 200 new;")})
     release = site.release(wanted, PROBES)

@@ -19,11 +19,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import ExpectationResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, Place, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations, schema, then_section
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import (
-    BUILT_IN,
-    WrittenRequest,
-    make_request,
-)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import BUILT_IN
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import plan_probes, probes_for
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
@@ -554,23 +550,6 @@ def test_the_edge_is_that_of_the_contract() -> None:
     assert [encode(each) for each in Expectations.load(text, "routes.yml").edge] == [
         {"names": ["*.example.com"], "to": 8080, "headers": [["X-Forwarded-Proto", "https"], ["X-Port", "443"]]}
     ]
-
-
-# -- requests as tasks write them
-
-
-def test_a_written_request_of_a_task_is_read_with_values_of_any_kind() -> None:
-    read = WrittenRequest.from_json(
-        {"host": "a.test", "port": 8080, "path": None, "headers": {"X-Number": 7}, "follow": False, "other": 1}
-    )
-    assert read == WrittenRequest(host="a.test", port="8080", headers=(("X-Number", "7"),), follow=False)
-    request = make_request(read, {})
-    assert (request.url, request.method, request.follow) == ("https://a.test:8080/", "GET", False)
-
-
-def test_a_placeholder_without_a_value_is_refused() -> None:
-    with pytest.raises(RouteError, match=r"\{page\} stands for nothing: each has no names"):
-        make_request(WrittenRequest(url="http://a.test/{page}"), {})
 
 
 # -- the guide

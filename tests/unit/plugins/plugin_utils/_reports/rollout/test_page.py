@@ -73,7 +73,7 @@ def test_the_timeline_is_filtered_by_keyboard(page: webdriver.Chrome) -> None:
 def test_a_part_is_folded_by_keyboard(page: webdriver.Chrome) -> None:
     part = page.find_element(By.ID, "served")
     assert part.get_attribute("open") is None
-    tab_to(page, "Releases served").send_keys(Keys.ENTER)
+    tab_to(page, "Who served what").send_keys(Keys.ENTER)
     assert part.get_attribute("open") is not None
     assert "r-000000000002" in part.text
 

@@ -305,16 +305,6 @@ def test_a_damaged_record_is_an_error(broken: dict[str, t.Any]) -> None:
         build(broken, now=START)
 
 
-def test_fields_that_are_absent_or_of_another_type_read_as_their_default() -> None:
-    fields = JsonFields({"text": 7, "number": "x", "list": [1, 2], "long": 3000, "nothing": None, "table": {}}, "it")
-    assert (fields.text("text"), fields.text("nothing", "-"), fields.text("none")) == ("7", "-", "")
-    assert (fields.number("number"), fields.length("list"), fields.length("long")) == (0, 2, 3000)
-    assert (fields.texts("list"), fields.texts("none"), fields.one("none").as_dict()) == (("1", "2"), (), {})
-    for wrong in (lambda: fields.texts("text"), lambda: fields.one("list"), lambda: fields.many("list")):
-        with pytest.raises(ReportError, match=r"cannot be made: .* of it is no"):
-            wrong()
-
-
 def test_an_unknown_format_is_an_error() -> None:
     with pytest.raises(ReportError, match="pdf"):
         render(report(), "pdf")

@@ -126,7 +126,7 @@ def test_the_text() -> None:
     assert (
         render("text", report())
         == """\
-nginx behaviour: 204 requests, 10 changed, 1 unverified, coverage 26/27 blocks, 1 of 1 expectations failed\
+nginx behaviour: 204 requests, 10 changed, 1 unverified, coverage 26/27 blocks, 1 of 1 expectation failed\
       (1 critical, 1 high)
 CRITICAL error-introduced   www.example.com   location ~ \\.php$  =>  location /product/      10 requests
     GET http://www.example.com/p/7
