@@ -22,7 +22,7 @@ from .edits import Editor
 from .target import Target
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import (
         Config,
@@ -101,17 +101,14 @@ class Context:
         """Every block, at whatever depth, and every directive with its block."""
         return BlockIndex(self.config.root, partial=self.router.partial)
 
-    def directives(self, *names: str) -> Iterator[tuple[ConfigBlock, Directive]]:
-        """Yield every directive with one of these names, and the block in which it stands."""
-        for name in names:
-            for block, directives in self.blocks.directives.get(name, ()):
-                for directive in directives:
-                    yield block, directive
+    def directives(self, *names: str) -> Sequence[tuple[ConfigBlock, Directive]]:
+        """Return every directive with one of these names, and the block in which it stands."""
+        found = self.blocks.directives
+        return found.get(names[0], ()) if len(names) == 1 else [each for name in names for each in found.get(name, ())]
 
-    def blocks_named(self, *names: str) -> Iterator[ConfigBlock]:
-        """Yield every block with one of these names; the outermost one is called `main`."""
-        for name in names:
-            yield from self.blocks.blocks.get(name, ())
+    def blocks_named(self, *names: str) -> Sequence[ConfigBlock]:
+        """Return every block with one of these names; the outermost one is called `main`."""
+        return [block for name in names for block in self.blocks.blocks.get(name, ())]
 
     @cached_property
     def taint(self) -> Taint:

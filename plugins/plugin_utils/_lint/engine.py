@@ -55,7 +55,9 @@ def lint(
         if registry.rule(rule).unreadable:
             msg = f"{rule} cannot be ignored: what was not read was not checked"
             raise LintError(msg)
-    silent = {rule for rule in registry.MODULES if rule in ignore or not registry.rule(rule).applies(target)}
+    silent = set(ignore)
+    if target.version is not None:
+        silent.update(rule for rule in registry.MODULES if not registry.rule(rule).applies(target))
     context = Context(config, target, project=project, silent=silent)
     kept = _check(context, (rule for rule in registry.MODULES if rule not in _LAST))
     for source in suppressions(context):
@@ -69,6 +71,5 @@ def lint(
 
 
 def _check(context: Context, rules: Iterable[str]) -> Iterator[Finding]:
-    for rule in rules:
-        if rule not in context.silent:
-            yield from registry.module(rule).check(context)
+    for module in registry.modules(rule for rule in rules if rule not in context.silent):
+        yield from module.check(context)

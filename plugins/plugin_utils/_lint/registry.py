@@ -42,7 +42,7 @@ import typing as t
 from .errors import LintError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .context import Context
     from .finding import Finding, Rule
@@ -130,6 +130,11 @@ def module(rule_id: str) -> RuleModule:
     if rule_id not in MODULES:
         raise LintError(no_such_rule(rule_id))
     return t.cast("RuleModule", importlib.import_module(f"{__package__}.rules.{MODULES[rule_id]}"))
+
+
+def modules(rule_ids: Iterable[str]) -> list[RuleModule]:
+    """Load the modules of several rules."""
+    return [module(each) for each in rule_ids]
 
 
 def rule(rule_id: str) -> Rule:

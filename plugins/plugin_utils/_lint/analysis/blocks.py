@@ -95,8 +95,8 @@ class BlockIndex:
         self.main = ConfigBlock(None, None)
         #: In the order of the configuration.
         self.blocks: dict[str, list[ConfigBlock]] = {self.main.name: [self.main]}
-        #: The directives of one name in one block, and that block.
-        self.directives: dict[str, list[tuple[ConfigBlock, list[Directive]]]] = {}
+        #: Every directive with the block that it stands in.
+        self.directives: dict[str, list[tuple[ConfigBlock, Directive]]] = {}
         #: Those that a block has more than once.
         self.repeated: list[tuple[ConfigBlock, list[Directive]]] = []
         self._partial = partial
@@ -114,12 +114,16 @@ class BlockIndex:
                 continue
             same = own.get(name)
             if same is None:
-                own[name] = same = [child]
-                self.directives.setdefault(name, []).append((block, same))
+                own[name] = [child]
             else:
                 same.append(child)
                 if len(same) == 2:  # noqa: PLR2004 - told once, when it is repeated first
                     self.repeated.append((block, same))
+            places = self.directives.get(name)
+            if places is None:
+                self.directives[name] = [(block, child)]
+            else:
+                places.append((block, child))
             if child.block is not None and name not in _DATA:
                 inner = ConfigBlock(child, block)
                 block.blocks.append(inner)

@@ -9,9 +9,13 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context, shared
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.comments import CommentSuppressions
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.entries import EntrySuppressions
+
+if t.TYPE_CHECKING:
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.entries import EntrySuppressions
 
 
 @shared
@@ -24,6 +28,10 @@ def suppressions(context: Context) -> list[CommentSuppressions | EntrySuppressio
         CommentSuppressions(config.comments, context.silent, editor)
     ]
     if context.project is not None:
+        from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.entries import (  # noqa: PLC0415
+            EntrySuppressions,
+        )
+
         entries = EntrySuppressions(context.project, config.texts, context.silent, partial=config.partial)
         found.append(entries)
     return found
