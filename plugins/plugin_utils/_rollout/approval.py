@@ -6,8 +6,9 @@
 # Do not use this from other collections or standalone plugins/modules!
 """A plan in a form that is small enough to hand from one job to the next, and the comparison of a deploy with it.
 
-The plan of a host is what it runs (release, drift, what nginx read), what it would run (release, files, what nginx would read),
-and what else decides: nginx and its modules, the options, what the route check found. A digest covers the plans of all hosts.
+The plan of a host has three parts. The first is what it runs: release, drift, what nginx read. The second is what it would run:
+release, files, what nginx would read. The third is what else decides: nginx and its modules, the options, what the route check
+found. A digest covers the plans of all hosts.
 Fingerprints, a few letters for each host, let a deploy to some hosts (the canary) be compared too, and tell what differs.
 
 They keep mistakes out, such as a merge or an edit between plan and deploy. They are no signature: any user with the right to

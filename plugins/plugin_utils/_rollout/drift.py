@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .errors import RolloutError
-from .host_status import DriftedFile, HostStatus, adoption
+from .host_status import EditedFile, HostStatus, adoption
 from .plain_json import JsonObject
 from .results import Hostvars, registered
 
@@ -90,7 +90,7 @@ def _paths(status: HostStatus) -> str:
     return "changed by hand: " + ", ".join(f"{path}{_extent(files.get(path))}" for path in status.drift)
 
 
-def _extent(file: DriftedFile | None) -> str:
+def _extent(file: EditedFile | None) -> str:
     if file is None:
         return ""
     lines = f" +{file.added} -{file.removed}" if file.added or file.removed else ""

@@ -16,7 +16,7 @@ from .results import Hostvars, StepResult, registered
 
 
 @dataclass(frozen=True)
-class DriftedFile:
+class EditedFile:
     """A live file that differs from the confirmed release; `diff` is the text of the difference."""
 
     change: str
@@ -25,7 +25,7 @@ class DriftedFile:
     diff: str
 
     @classmethod
-    def from_json(cls, row: Mapping[str, object]) -> DriftedFile:
+    def from_json(cls, row: Mapping[str, object]) -> EditedFile:
         """Read a row of `drift_diff`."""
         added, removed = (int(str(row.get(name) or 0)) for name in ("added", "removed"))
         return cls(str(row.get("change")), added, removed, str(row.get("diff") or ""))
@@ -77,7 +77,7 @@ class HostStatus:
     nginx_running: bool = False
     nginx_problem: str = ""
     drift: tuple[str, ...] = ()
-    drifted_files: Mapping[str, DriftedFile] | None = None
+    drifted_files: Mapping[str, EditedFile] | None = None
 
     @classmethod
     def from_json(cls, result: Mapping[str, object], needed: str) -> HostStatus:
@@ -100,7 +100,7 @@ class HostStatus:
             nginx_running=bool(nginx.get("running")),
             nginx_problem=str(nginx.get("problem") or ""),
             drift=texts(result.get("drift")),
-            drifted_files={str(row.get("path")): DriftedFile.from_json(row) for row in rows(result.get("drift_diff"))},
+            drifted_files={str(row.get("path")): EditedFile.from_json(row) for row in rows(result.get("drift_diff"))},
         )
 
 

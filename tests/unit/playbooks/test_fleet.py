@@ -45,7 +45,7 @@ def test_an_unreachable_host_in_the_preflight_stops_the_run(deploy: Deploy) -> N
 
 
 @pytest.mark.matrix("the canary's gate fails")
-def test_a_canary_whose_gate_fails_is_rolled_back_and_nobody_else_is_touched(deploy: Deploy) -> None:
+def test_a_canary_whose_gate_fails_is_rolled_back_and_no_other_host_is_touched(deploy: Deploy) -> None:
     run = deploy(fleet(web1={"gated": "GET / answered 500"}), *SERIAL)
     assert run.rc == 2, run.output
     assert run.asked("activated") == ["web1"]

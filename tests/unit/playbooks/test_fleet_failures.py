@@ -123,7 +123,7 @@ def test_by_default_hosts_that_are_done_are_kept(deploy: Deploy) -> None:
     assert run.outcomes()["confirmed"] == ["web1", "web3"]
 
 
-def test_a_failure_within_the_budget_sends_nobody_back(deploy: Deploy) -> None:
+def test_a_failure_within_the_budget_rolls_no_other_host_back(deploy: Deploy) -> None:
     run = deploy(fleet(web2={"gated": "500"}), *SERIAL, *BACK, *may_fail(1))
     assert not run.asked("reverted")
 

@@ -30,7 +30,7 @@ def test_begin_rollback_and_end_are_posted_and_the_url_is_seen_nowhere(deploy: D
     assert "SECRET" not in str(run.record)
 
 
-def test_who_does_not_listen_changes_neither_the_rollout_nor_its_status(deploy: Deploy) -> None:
+def test_a_webhook_without_a_listener_changes_neither_the_rollout_nor_its_status(deploy: Deploy) -> None:
     with listening(404) as server:
         run = deploy({"web1": {}}, "-e", f"nginx_deploy_webhook_url={server.url}", "-e", "nginx_deploy_record=")
     assert run.rc == 0, run.output

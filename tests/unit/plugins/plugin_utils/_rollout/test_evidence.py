@@ -95,7 +95,7 @@ def test_what_hosts_share_is_kept_once() -> None:
     assert found["nginx"] == {"1.22.1": ["web1", "web2", "web3"]}
 
 
-def test_who_named_a_guilty_line() -> None:
+def test_a_guilty_line_has_what_named_it() -> None:
     searched = {"file": "a.conf", "line": 3, "kind": "added", "text": "rewrite ^ / last;", "before": None}
     refused = {"ok": False, "file": "b.conf", "line": 5, "message": "unknown directive"}
     lint = {"rule": "rewrite-cycle", "file": "c.conf", "line": 7, "message": "loops", "severity": "error"}

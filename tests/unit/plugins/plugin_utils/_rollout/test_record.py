@@ -13,11 +13,13 @@ import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout import limits
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import Launch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.record import Record
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.record_files import (
     prune_records,
     read_record,
     record_path,
+    to_json,
     write_record,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import FleetVerdict, HostVerdict
@@ -79,6 +81,53 @@ def test_what_is_no_record_of_this_run_is_not_gone_on_with(tmp_path: Path, conte
     (tmp_path / "record").write_bytes(content)
     with pytest.raises(RolloutError, match="record"):
         read_record(tmp_path / "record", "mine")
+
+
+def stored(tmp_path: Path, **changed: object) -> Path:
+    """Store the record of a run with a batch, as a newer or a damaged one."""
+    record = Record.begin(["a"], dict(SETTINGS), Launch(job="42"), NOON)
+    data = to_json(record.with_batch(verdict(a="pending"), ["a"], NOON).with_evidence({}))
+    path = tmp_path / "record"
+    path.write_text(json.dumps({**data, **changed}))
+    return path
+
+
+def test_fields_of_a_newer_version_survive_reading_and_writing(tmp_path: Path) -> None:
+    host = {"host": "a", "outcome": "unknown", "reason": "", "since": "2026-11-22T12:00:00.000Z", "newer": [1]}
+    batch = {"hosts": ["a"], "started": "2026-11-22T12:00:00.000Z", "finished": None, "newer": {"x": 1}}
+    path = stored(tmp_path, newer="field", hosts=[host], batches=[batch])
+    write_record(path, read_record(path).ended(verdict("deployed", a="confirmed"), NOON))
+    written = json.loads(path.read_text())
+    assert (written["newer"], written["batches"][0]["newer"]) == ("field", {"x": 1})
+    assert written["launch"] == {"job": "42"}
+    path = stored(tmp_path, hosts=[host])
+    write_record(path, read_record(path))
+    assert json.loads(path.read_text())["hosts"][0]["newer"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"batches": [{"hosts": [3], "started": ""}]}, r"batches\[0\]\.hosts\[0\]"),
+        ({"ok": "yes"}, "ok"),
+        ({"hosts": [{"host": "a"}]}, r"hosts\[0\]\.outcome"),
+        ({"controller": None}, "controller"),
+    ],
+)
+def test_a_damaged_record_names_the_field(tmp_path: Path, changed: dict[str, object], field: str) -> None:
+    with pytest.raises(RolloutError, match=f"is damaged: {field}: "):
+        read_record(stored(tmp_path, **changed))
+
+
+def test_the_first_version_has_no_more_than_is_known() -> None:
+    first = to_json(Record.begin(["a"], dict(SETTINGS), moment=NOON))
+    assert first["hosts"] == [{"host": "a", "outcome": "unknown", "reason": "the run ended before this host was asked"}]
+    assert not {"launch", "journals", "findings", "behaviour", "asked"} & set(first)
+
+
+def test_a_verdict_of_something_else_names_the_field() -> None:
+    with pytest.raises(RolloutError, match=r"hosts\[0\]\.host: is missing"):
+        FleetVerdict.from_json({"hosts": [{"outcome": "failed"}]})
 
 
 def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

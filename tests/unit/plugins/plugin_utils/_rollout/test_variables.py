@@ -94,7 +94,7 @@ def test_a_template_is_judged_where_it_is_used() -> None:
     assert not faults(web1={"nginx_deploy_keep": "{{ many }}", "nginx_deploy_serial": "{{ 1 }}"})
 
 
-def test_names_of_others_are_nobody_s_business() -> None:
+def test_names_of_other_variables_are_not_checked() -> None:
     assert not faults(web1={"__nginx_deploy_run": 1, "nginx_port": 1, "my_nginx_deploy_x": 1})
 
 

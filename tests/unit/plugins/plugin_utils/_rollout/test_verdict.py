@@ -145,7 +145,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("name", "steps", "reason"), UNKNOWN, ids=[case[0] for case in UNKNOWN])
-def test_behaviour_that_nobody_knows_has_a_reason(name: str, steps: dict, reason: str) -> None:
+def test_behaviour_that_is_not_verified_has_a_reason(name: str, steps: dict, reason: str) -> None:
     verdict = judge_host("web1", variables(steps))
     assert verdict.unverified.endswith(reason), name
     assert bool(verdict.unverified) == bool(reason)

@@ -77,12 +77,12 @@ def test_the_message_of_what_follows(
     assert body["summary"] == list(known.text)
 
 
-def test_nobody_is_told_of_a_batch_or_of_a_settling_without_a_rollback() -> None:
+def test_a_batch_and_a_settling_without_a_rollback_have_no_message() -> None:
     assert message("batch", "run-1", 6, verdict=verdict("stopped")) is None
     assert message("settling", "run-1", 6, verdict=verdict("deployed", web1="confirmed")) is None
 
 
-def test_a_message_stays_small_and_calls_nobody() -> None:
+def test_a_message_stays_small_and_mentions_no_channel() -> None:
     names = {f"web{number}": "rolled_back" for number in range(1000)}
     body = told("settling", verdict=verdict("stopped", *(["<!channel> & more"] * 100), **names))
     assert len(body["summary"]) == 20
@@ -122,7 +122,7 @@ def test_another_try_is_made_once_and_where_it_may_help(answers: tuple[int, ...]
 
 
 @pytest.mark.parametrize("answer", ["hang", "dribble"])
-def test_who_never_comes_to_an_end_is_left(answer: str) -> None:
+def test_a_server_that_never_ends_its_answer_is_left(answer: str) -> None:
     with listening(answer) as server:
         began = time.monotonic()
         reason = send(server.url, BODY, timeout=0.5, pause=0)
@@ -131,7 +131,7 @@ def test_who_never_comes_to_an_end_is_left(answer: str) -> None:
         assert time.monotonic() - began < 60, "it does not wait for the server"
 
 
-def test_nobody_listens() -> None:
+def test_a_port_without_a_listener() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and no listen()
         port = taken.getsockname()[1]
@@ -163,7 +163,7 @@ def test_a_path_that_http_refuses_is_not_told() -> None:
     assert "SECRET" not in reason
 
 
-def test_a_certificate_that_nobody_vouches_for_gets_no_message(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_gets_no_message(tmp_path: Path) -> None:
     pem = tmp_path / "pem"
     subprocess.run(
         ["/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
