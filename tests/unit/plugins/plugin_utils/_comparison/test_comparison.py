@@ -99,10 +99,10 @@ def test_a_typo_in_a_name_is_one_line(make: t.Any) -> None:
     probes = [make.probe(f"http://{host}/{path}", f"{host}{path}") for host in hosts for path in ("", "a", "b")]
     right = ["server www > location /", "server www > location /a", "server www > location /b"]
     typo = [way.replace("www", "wwww") for way in right]
-    nobody = ["server"] * 3
+    by_default = ["server"] * 3
     served, dropped = [make.outcome(200)] * 3, [make.outcome(None, closed="closed")] * 3
-    before = make.side(DEFAULT + SHOP, served + dropped, right + nobody)
-    after = make.side(DEFAULT + SHOP.replace("www.", "wwww."), dropped + served, nobody + typo)
+    before = make.side(DEFAULT + SHOP, served + dropped, right + by_default)
+    after = make.side(DEFAULT + SHOP.replace("www.", "wwww."), dropped + served, by_default + typo)
     report = make.compare(probes, before, after)
     assert listed(report) == [("lost", "www.example.com and 1 more", "server name", 6)]
     assert report.changes[0].notes[0].endswith("; name gained: wwww.example.com")
@@ -484,7 +484,7 @@ def test_what_only_redirects_lead_to_counts_with_its_url(make: t.Any) -> None:
         through = make.outcome(301, 2, location="/a", chain="final", hops=hops)
         sides.append(make.side(SHOP, [make.outcome(status, 1), through], ways))
     assert listed(compare(probes, *sides)) == [("error-introduced", "www.example.com", "location /a", 2)]
-    # Where nobody asked for the URL itself, the redirect tells it.
+    # Without a request for the URL itself, the redirect shows the change.
     for side in sides:
         side.outcomes, side.traced = side.outcomes[1:], side.traced[1:]
     report = compare(probes[1:], *(ComparedSide(s.outcomes, s.config, s.markers, s.traced) for s in sides))

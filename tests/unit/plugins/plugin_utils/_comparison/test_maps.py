@@ -33,7 +33,7 @@ CASES: dict[str, tuple[str, dict[str, t.Any], str, list[str]]] = {
     ),
     "several": ("map $scheme:$host $m { http:a.test 1; } server { return 200 $m; }", {}, "server", ["http:a.test"]),
     "names": ("map $host $m { hostnames; *.test 1; } server { return 200 $m; }", {}, "server", ["*.test"]),
-    "a variable that nobody knows": ("map $upstream_status $m { 200 1; } server { return 200 $m; }", {}, "server", []),
+    "a variable of the answer": ("map $upstream_status $m { 200 1; } server { return 200 $m; }", {}, "server", []),
     "read elsewhere": (
         "map $uri $m { /a 1; } server { location /a { return 200; } location /b { return 200 $m; } }",
         {},

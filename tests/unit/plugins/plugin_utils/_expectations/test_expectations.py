@@ -492,7 +492,7 @@ def test_blocks_are_judged_by_the_trace(then: str, trace: list[str], failed: lis
     assert judge(then, {"status": 200, "trace": []}, markers=MARKERS, traced=separate).failed == tuple(failed)
 
 
-def test_blocks_that_nobody_knows_are_not_fine() -> None:
+def test_an_expected_block_fails_where_blocks_are_unknown() -> None:
     result = judge("{location_block: /}", {"status": 200})
     assert result.got == {"location_block": "not known: the run that tells blocks is missing"}
     assert not result.ok

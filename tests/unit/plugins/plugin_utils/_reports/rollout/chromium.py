@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A headless Chromium, used by keyboard as somebody without a mouse does."""
+"""A headless Chromium, used by keyboard alone."""
 
 from __future__ import annotations
 

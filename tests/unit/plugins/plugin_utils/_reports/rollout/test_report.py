@@ -46,7 +46,7 @@ from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports
 )
 
 
-def test_the_timeline_is_in_order_and_says_who_did_what_in_which_batch() -> None:
+def test_the_timeline_is_in_order_with_the_batches_of_hosts() -> None:
     rows = data()["timeline"]
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     assert rows[0]["event"] == "run_started"
@@ -56,7 +56,7 @@ def test_the_timeline_is_in_order_and_says_who_did_what_in_which_batch() -> None
     ]
 
 
-def test_who_served_what_until_when() -> None:
+def test_the_releases_that_hosts_served() -> None:
     assert data()["served"] == [
         {"host": "web1", "release": NEW, "since": at(3), "until": at(7), "confirmed": None, "trial_seconds": 4.0},
         {"host": "web1", "release": OLD, "since": at(7), "until": None, "confirmed": at(7), "trial_seconds": 0.0},

@@ -245,7 +245,7 @@ def test_a_configuration_cannot_write_into_a_comment() -> None:
 
 
 def test_a_configuration_cannot_break_the_xml() -> None:
-    root = ET.fromstring(render("junit", hostile()))  # noqa: S314 -- ours
+    root = ET.fromstring(render("junit", hostile()))  # noqa: S314 -- written here
     assert root.get("failures") == "2"
 
 
@@ -256,7 +256,7 @@ def test_the_table_of_a_comment_has_one_row_per_group() -> None:
 
 
 def cases(text: str) -> dict[str, list[str]]:
-    root = ET.fromstring(text)  # noqa: S314 -- ours
+    root = ET.fromstring(text)  # noqa: S314 -- written here
     return {str(case.get("name")): [child.tag for child in case] for case in root.iter("testcase")}
 
 
@@ -274,7 +274,7 @@ def test_junit_fails_what_the_gate_fails() -> None:
 
 
 def test_junit_of_nothing_is_one_case_that_passes() -> None:
-    root = ET.fromstring(render("junit", report(**QUIET, **QUIET_LISTS)))  # noqa: S314 -- ours
+    root = ET.fromstring(render("junit", report(**QUIET, **QUIET_LISTS)))  # noqa: S314 -- written here
     assert (root.get("tests"), root.get("failures"), len(list(root.iter("testcase")))) == ("1", "0", 1)
 
 
