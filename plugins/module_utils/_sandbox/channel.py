@@ -26,9 +26,16 @@ _HEAD = struct.Struct("=I")
 
 @dataclass
 class WorldRequest:
-    """Ask the first process to send probes, or to make empty files; one of the two is None."""
+    """Ask the first process to send probes, or to make empty files; all but one are None.
+
+    Attributes:
+        probes: to be sent.
+        planned: positions in the plan's probes, which the process has since it was forked; their outcomes come packed.
+        create: paths of the files.
+    """
 
     probes: t.Optional[t.List[Probe]] = field(default=None, metadata=LEFT_OUT)
+    planned: t.Optional[t.List[int]] = field(default=None, metadata=LEFT_OUT)
     create: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
 
 
@@ -40,6 +47,8 @@ class WorldReply:
         error: the reason why there is no other answer.
         facts: of the world, in the first reply, which comes unasked.
         outcomes: of the probes.
+        packed: the outcomes of planned probes, see `WorldResult`.
+        missing: position of a planned probe -> files that nginx reported missing.
         notes: sentences about what the probes had to do without.
         failed: files that could not be made.
     """
@@ -47,6 +56,8 @@ class WorldReply:
     error: t.Optional[WorldFailure] = field(default=None, metadata=LEFT_OUT)
     facts: t.Optional[WorldFacts] = field(default=None, metadata=LEFT_OUT)
     outcomes: t.Optional[t.List[ProbeOutcome]] = field(default=None, metadata=LEFT_OUT)
+    packed: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    missing: t.Dict[str, t.List[str]] = field(default_factory=dict)
     notes: t.List[str] = field(default_factory=list)
     failed: t.List[str] = field(default_factory=list)
 

@@ -27,7 +27,7 @@ _HELLO = (
 )
 _SINGULAR = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "host"}
 
-# RFC 7541, appendix A: name=value;name=value ...
+# RFC 7541, appendix A: name=value|name=value|...
 _STATIC = [
     tuple(entry.partition("=")[::2])
     for entry in [

@@ -20,10 +20,13 @@ import ssl
 import time
 import typing as t
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import StepError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, environment
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts
 
 from . import key_pair, nginx_process
@@ -32,7 +35,7 @@ from .dns import DnsNames
 from .event_loop import EventLoop
 from .networks import Networks, is_literal
 from .nginx_process import NginxProcess
-from .prober import Prober
+from .prober import Prober, missing_files
 from .root_fs import OWN, TRACE, RootFs
 from .scan import Scan
 from .stub import Stub
@@ -62,8 +65,9 @@ class WorldPlan:
         trace: bool,
         user: bool,
         replaced: t.Mapping[str, bytes],
+        probes: t.Sequence[Probe],
     ) -> None:
-        self.replaced = replaced
+        self.replaced, self.probes = replaced, probes
         if not os.path.isdir(tree):
             raise SandboxError(f"no folder {tree} to start nginx with", "failed")
         self.listens, self.edge, self.seconds, self.trace = listens, edge, seconds, trace
@@ -268,14 +272,32 @@ def _serve(channel: Channel, plan: WorldPlan, networks: Networks, deadline: floa
     )
     facts = WorldFacts(round(server.milliseconds, 1), certificates=server.certificates, notes=_notes(networks))
     channel.send(WorldReply(facts=facts))
+    _answer_requests(channel, plan, prober)
+
+
+def _answer_requests(channel: Channel, plan: WorldPlan, prober: Prober) -> None:
     while True:
         request = channel.receive(WorldRequest)
         if request is None:
             return
         if request.create is not None:
             channel.send(WorldReply(failed=[path for path in request.create if not _create(plan.root_fs, path)]))
+        elif request.planned is not None:
+            channel.send(_packed_reply(plan, prober, request.planned))
         else:
             channel.send(WorldReply(outcomes=prober.run(request.probes or []), notes=prober.notes))
+
+
+def _packed_reply(plan: WorldPlan, prober: Prober, positions: t.List[int]) -> WorldReply:
+    # Packed here, once: between this process and the reader on the controller no process needs a single outcome.
+    outcomes = prober.run([plan.probes[position] for position in positions], follow=not plan.trace)
+    missing = {str(position): missing_files([one]) for position, one in zip(positions, outcomes) if one.errors}
+    kept = [BlockTrace(one.id, one.trace) for one in outcomes] if plan.trace else outcomes
+    return WorldReply(
+        packed=pack([encode(one) for one in kept], level=1),
+        missing={position: paths for position, paths in missing.items() if paths},
+        notes=prober.notes,
+    )
 
 
 def _notes(networks: Networks) -> t.List[str]:

@@ -36,12 +36,24 @@ _DISABLED = re.compile(
 _FAILED = re.compile(
     r"while (?:connecting to|sending request to|reading response header from|SSL handshaking to) upstream"
 )
+_MISSING = re.compile(r'^open\(\) "(/[^"]+)" failed \(2: |^"(/[^"]+)" is not found \(2: ')
 _LIMITED = re.compile(r"limiting (?:requests|connections)|delaying request")
 _UNSERVED = re.compile(r'connect\(\) failed \(111.*upstream: "[a-z]+://(\[[0-9a-f:.]+\]|[\d.]+):(\d+)')
 _RESTARTING = 0.3  # of the deadline may be spent on it
 _SETTLE = 0.02  # seconds in which a trace line, or the rest of a background request, must have come
 _BACKGROUND = 0.5  # seconds in which an upstream that nginx connected to beside the answer gets its request
 _REPEATS = 3
+
+
+def missing_files(outcomes: t.Iterable[ProbeOutcome]) -> t.List[str]:
+    """List the files that nginx reported missing in some outcomes, in order: what `World.create_files` takes."""
+    found: t.Dict[str, None] = {}
+    for outcome in outcomes:
+        for line in outcome.errors:
+            match = _MISSING.match(line)
+            if match:
+                found[match.group(1) or match.group(2)] = None
+    return list(found)
 
 
 class Prober:
@@ -85,8 +97,12 @@ class Prober:
         self._served: t.Set[t.Tuple[str, int]] = set()
         self._memo: t.Dict[str, ProbeOutcome] = {}
 
-    def run(self, probes: t.Sequence[Probe]) -> t.List[ProbeOutcome]:
+    def run(self, probes: t.Sequence[Probe], *, follow: bool = True) -> t.List[ProbeOutcome]:
         """Return the outcomes of probes, in their order.
+
+        Args:
+            probes: to be sent.
+            follow: follow redirects where the probe says so.
 
         Raises:
             SandboxError: the world broke or its time is over.
@@ -96,7 +112,7 @@ class Prober:
         outcomes = []
         for probe in probes:
             outcome = self._one(probe)
-            if probe.follow and outcome.location:
+            if follow and probe.follow and outcome.location:
                 self._follow(probe, outcome)
             outcomes.append(outcome)
         return outcomes

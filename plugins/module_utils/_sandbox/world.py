@@ -70,6 +70,7 @@ class World:
         trace: the tree is instrumented and logs block ids.
         user: build it in a user namespace; by default where the caller is not root.
         replaced: absolute path -> content of files that nginx finds there in this world.
+        probes: that `probe_planned` sends.
 
     Attributes:
         facts: of the world.
@@ -90,6 +91,7 @@ class World:
         trace: bool = False,
         user: t.Optional[bool] = None,
         replaced: t.Optional[t.Mapping[str, bytes]] = None,
+        probes: t.Sequence[Probe] = (),
     ) -> None:
         began = time.monotonic()
         self._deadline = began + deadline
@@ -104,6 +106,7 @@ class World:
             trace=trace,
             user=_in_namespace(user),
             replaced=replaced or {},
+            probes=probes,
         )
         own, other = socket.socketpair()
         self._channel = Channel(own)
@@ -129,8 +132,24 @@ class World:
         for start in range(0, len(probes), BATCH):
             reply = self._call(WorldRequest(probes=list(probes[start : start + BATCH])))
             outcomes += reply.outcomes or []
-            self.facts.notes = list(dict.fromkeys([*self.facts.notes, *reply.notes]))
+            self._note(reply)
         return outcomes
+
+    def probe_planned(self, positions: t.Sequence[int]) -> t.Tuple[str, t.Dict[int, t.List[str]]]:
+        """Send some of the planned probes, one after the other; in an instrumented tree no redirect is followed.
+
+        Args:
+            positions: of the probes, not more than `BATCH`.
+
+        Returns:
+            The packed outcomes, see `WorldResult`, and the files that nginx reported missing, by position.
+
+        Raises:
+            SandboxError: the world broke; there is no outcome then.
+        """
+        reply = self._call(WorldRequest(planned=list(positions)))
+        self._note(reply)
+        return reply.packed or "", {int(position): paths for position, paths in reply.missing.items()}
 
     def create_files(self, paths: t.Sequence[str]) -> t.List[str]:
         """Make empty files in the world, with the folders above them; return those that could not be made."""
@@ -158,6 +177,9 @@ class World:
 
     def __exit__(self, *_unused: object) -> None:
         self.close()
+
+    def _note(self, reply: WorldReply) -> None:
+        self.facts.notes = list(dict.fromkeys([*self.facts.notes, *reply.notes]))
 
     def _call(self, request: WorldRequest) -> WorldReply:
         try:

@@ -11,23 +11,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFailure, WorldResult
 
 from .init import die_with_parent
 from .world import BATCH, World
-
-_MISSING = re.compile(r'^open\(\) "(/[^"]+)" failed \(2: |^"(/[^"]+)" is not found \(2: ')
 
 
 @dataclass
@@ -93,17 +88,6 @@ def run_worlds(
     return results
 
 
-def missing_files(outcomes: t.Iterable[ProbeOutcome]) -> t.List[str]:
-    """List the files that nginx reported missing in some outcomes, in order: what `create_files` takes."""
-    found: t.Dict[str, None] = {}
-    for outcome in outcomes:
-        for line in outcome.errors:
-            match = _MISSING.match(line)
-            if match:
-                found[match.group(1) or match.group(2)] = None
-    return list(found)
-
-
 def _gather(receivers: t.Dict[int, str]) -> t.Dict[str, WorldResult]:
     parts: t.Dict[str, t.List[bytes]] = {name: [] for name in receivers.values()}
     waiting = dict(receivers)
@@ -136,8 +120,9 @@ def _run(instance: Instance, spec: WorldSpec, probes: t.Sequence[Probe], setting
             user=settings.user,
             trace=spec.traced,
             replaced=spec.replaced,
+            probes=probes,
         ) as world:
-            result = _send(world, probes, spec)
+            result = _send(world, len(probes), second=spec.second)
             result.facts = world.facts
             return result
     except SandboxError as error:
@@ -146,33 +131,17 @@ def _run(instance: Instance, spec: WorldSpec, probes: t.Sequence[Probe], setting
         return WorldResult(error=WorldFailure("failed", f"{type(error).__name__}: {error}"))
 
 
-def _send(world: World, probes: t.Sequence[Probe], spec: WorldSpec) -> WorldResult:
-    missing: t.Dict[str, None] = {}
-    positions: t.List[int] = []
+def _send(world: World, count: int, *, second: bool) -> WorldResult:
+    missing: t.Dict[int, t.List[str]] = {}
     outcomes: t.List[str] = []
-    for start in range(0, len(probes), BATCH):
-        found = world.probe(_sent(probes[start : start + BATCH], spec))
-        for position, outcome in enumerate(found if spec.second else (), start):
-            paths = missing_files([outcome])
-            missing.update(dict.fromkeys(paths))
-            positions += [position] if paths else []
-        outcomes.append(_packed(found, spec))
-    if not positions:
+    for start in range(0, count, BATCH):
+        packed, found = world.probe_planned(range(start, min(start + BATCH, count)))
+        outcomes.append(packed)
+        missing.update(found)
+    if not missing or not second:
         return WorldResult(outcomes=outcomes)
-    world.create_files(list(missing))
+    world.create_files(list(dict.fromkeys(path for paths in missing.values() for path in paths)))
     # Only the probes that missed a file get another answer now.
-    second = [
-        _packed(world.probe(_sent([probes[at] for at in positions[start : start + BATCH]], spec)), spec)
-        for start in range(0, len(positions), BATCH)
-    ]
-    return WorldResult(outcomes=outcomes, asked_again=positions, second=second)
-
-
-def _sent(probes: t.Sequence[Probe], spec: WorldSpec) -> t.Sequence[Probe]:
-    return [replace(probe, follow=False) for probe in probes] if spec.traced else probes
-
-
-def _packed(outcomes: t.Iterable[ProbeOutcome], spec: WorldSpec) -> str:
-    if spec.traced:
-        return pack([encode(BlockTrace(outcome.id, outcome.trace)) for outcome in outcomes], level=1)
-    return pack([encode(outcome) for outcome in outcomes], level=1)
+    positions = sorted(missing)
+    again = [world.probe_planned(positions[start : start + BATCH])[0] for start in range(0, len(positions), BATCH)]
+    return WorldResult(outcomes=outcomes, asked_again=positions, second=again)

@@ -18,8 +18,8 @@ from world_site import HTTP, ROOT, Site, outcomes_of, probe, run_job
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import unpack
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.prober import missing_files
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.worlds import missing_files
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFailure
 
 pytestmark = [pytest.mark.root, pytest.mark.nginx]
