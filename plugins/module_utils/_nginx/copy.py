@@ -27,7 +27,7 @@ _TEXT_LIMIT = 4 << 20  # bytes; nothing larger is a configuration file
 
 
 def run_on_copy(instance: Instance, tree: str, option: str, timeout: float) -> t.Tuple[Completed, t.List[str]]:
-    """Runs nginx's test on a copy; paths in its output read as if it had run in place.
+    """Run nginx's test on a copy; paths in its output read as if it had run in place.
 
     Returns:
         How it ended, and the limits of such a test.
@@ -62,7 +62,7 @@ def run_on_copy(instance: Instance, tree: str, option: str, timeout: float) -> t
 
 
 class _Copier:
-    """Copies a tree, with the config folder's path rewritten in text files and links."""
+    """A copy of a tree, with the config folder's path rewritten in text files and links."""
 
     def __init__(self, config_dir: str, tree: str, target: str) -> None:
         self.tree = tree

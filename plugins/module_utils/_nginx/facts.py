@@ -45,7 +45,7 @@ def scan(
             (ngx_conf_full_name in src/core/ngx_conf_file.c).
         globals_: the argument of `-g`: nginx reads it like a main file.
 
-    A broken dump, which `nginx -T` never prints, gives the facts up to the broken place; this never raises.
+    A broken dump gives the facts up to the broken place.
     """
     base = prefix or build.prefix
     extra = os.fsencode(globals_ or "") + b"\n"

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which nginx this is: its binary, what it was built with, and how it is called."""
+"""One nginx: its binary, build and command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class NginxError(Exception):
 
 
 class Build(t.NamedTuple):
-    """What `nginx -V` tells. Paths are absolute unless the build says `stderr`."""
+    """The answer of `nginx -V`. Paths are absolute, or `stderr`."""
 
     name: str  # "nginx", "openresty", ...
     version: str  # "1.22.1"
@@ -44,7 +44,7 @@ class Build(t.NamedTuple):
 
 
 def environment() -> t.Dict[str, str]:
-    """The environment for every nginx that we run.
+    """Return the environment for every nginx that is run.
 
     `NGINX` lists listening sockets to inherit from an old master (ngx_add_inherited_sockets in src/core/nginx.c): with
     one left over from a caller, nginx would take unrelated descriptors for its sockets.
@@ -61,8 +61,8 @@ class Instance:
         config_dir: the folder that holds the main file; made absolute.
         main: the main file, below `config_dir`.
         binary: path or name of nginx; without it the usual places are searched.
-        prefix: what `-p` is given; without it the compiled-in prefix holds.
-        globals_: what `-g` is given.
+        prefix: the argument of `-p`; without it the compiled-in prefix holds.
+        globals_: the argument of `-g`.
 
     Raises:
         NginxError: no nginx was found, or it is not executable.
@@ -86,11 +86,11 @@ class Instance:
 
     @property
     def conf(self) -> str:
-        """The main configuration file's absolute path."""
+        """Return the main configuration file's absolute path."""
         return os.path.join(self.config_dir, self.main)
 
     def argv(self, *extra: str, conf: t.Optional[str] = None) -> t.List[str]:
-        """The command line: binary, `-c`, `-p` and `-g` as far as they are set, then `extra`."""
+        """Return the command line: binary, `-c`, `-p` and `-g` if set, then `extra`."""
         argv = [self.binary, "-c", conf or self.conf]
         if self.prefix:
             # A prefix without the slash at its end makes old nginx glue names to it (ngx_process_options adds it
@@ -101,7 +101,7 @@ class Instance:
         return argv + list(extra)
 
     def build(self) -> Build:
-        """What this nginx was built with; asked once.
+        """Return the build of this nginx; read once.
 
         Raises:
             NginxError: `nginx -V` cannot be run or its answer is not nginx's.
@@ -111,15 +111,15 @@ class Instance:
         return self._build
 
     def at(self, *, binary: str, prefix: t.Optional[str], globals_: t.Optional[str]) -> Instance:
-        """The same configuration under another binary, prefix and globals: those of the running master."""
+        """Return the same configuration under another binary, prefix and globals."""
         return Instance(self.config_dir, main=self.main, binary=binary, prefix=prefix, globals_=globals_)
 
 
 def find_binary(binary: t.Optional[str]) -> str:
-    """The absolute path of an executable nginx.
+    """Return the absolute path of an executable nginx.
 
     Raises:
-        NginxError: there is none; the message says what to do.
+        NginxError: there is none.
     """
     if binary and os.sep in binary:
         path = os.path.abspath(binary)
@@ -139,7 +139,7 @@ def find_binary(binary: t.Optional[str]) -> str:
 
 
 def read_build(binary: str) -> Build:
-    """Runs `binary -V` and reads its answer; see `Instance.build`."""
+    """Run `binary -V` and read its answer; see `Instance.build`."""
     try:
         done = subprocess.run(
             [binary, "-V"],
@@ -156,7 +156,7 @@ def read_build(binary: str) -> Build:
 
 
 def parse_build(binary: str, text: str) -> Build:
-    """The answer of `nginx -V` as a `Build`.
+    """Read the answer of `nginx -V`.
 
     The defaults of options that the build does not name are those of nginx's auto/init and auto/options.
 

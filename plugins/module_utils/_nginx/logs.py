@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Follows nginx's error logs from a recorded place on, and knows which of their lines speak of a load that failed."""
+"""nginx's error logs from a recorded place on, and the lines in them that tell of a failed load."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _File:
         self._rest = b""
 
     def read(self) -> bytes:
-        """The whole lines since the last call."""
+        """Return the whole lines since the last call."""
         size = os.fstat(self.file.fileno()).st_size
         if size < self._offset:
             self._offset = 0  # truncated
@@ -75,12 +75,12 @@ class Log:
         self._open(at_end=True)
 
     def read(self) -> t.List[Line]:
-        """The lines of interest since the last call."""
+        """Return the lines of interest since the last call."""
         self._open(at_end=False)
         return [line for file in self._files for line in parse_lines(file.read())]
 
     def close(self) -> None:
-        """Ends it."""
+        """Close the log."""
         for file in self._files:
             file.file.close()
         self._files = []
@@ -100,7 +100,7 @@ class Log:
 
 
 class Words:
-    """What nginx says of its requests from now on, for the reason of a check that fails."""
+    """The lines on requests that nginx writes from now on, for the reason of a check that fails."""
 
     def __init__(self, paths: t.Iterable[str]) -> None:
         self._files: t.List[_File] = []
@@ -110,7 +110,7 @@ class Words:
                     self._files.append(_File(path, at_end=True))
 
     def close(self) -> t.List[str]:
-        """The error, crit, alert and emerg lines since, without time and numbers, each once, latest last."""
+        """Return the error, crit, alert and emerg lines since, without time and numbers, each once, latest last."""
         found: t.Dict[str, None] = {}
         for file in self._files:
             for level, words in _SAID.findall(file.read().decode("utf-8", "backslashreplace")):
@@ -122,7 +122,7 @@ class Words:
 
 
 def parse_lines(data: bytes) -> t.List[Line]:
-    """The emerg, alert and crit lines of log text."""
+    """Return the emerg, alert and crit lines of log text."""
     lines = []
     for text in data.decode("utf-8", "backslashreplace").splitlines():
         found = _LINE.match(text)
@@ -132,7 +132,7 @@ def parse_lines(data: bytes) -> t.List[Line]:
 
 
 def fatal(lines: t.Sequence[Line], *, master: int, workers: t.Container[int], old: t.Container[int]) -> t.List[Line]:
-    """Those lines that say that the load failed.
+    """Return the lines that say that the load failed.
 
     Not so: what another nginx wrote into the same file, what an old worker says while it ends, what a connection
     caused, and a port that is tried again.
@@ -146,8 +146,8 @@ def fatal(lines: t.Sequence[Line], *, master: int, workers: t.Container[int], ol
     final = []
     for line in lines:
         about = _ABOUT_WORKER.search(line.words)
-        ours = line.pid == master or line.pid in workers
-        if not ours or line.pid in old or (about and int(about.group(1)) in old):
+        related = line.pid == master or line.pid in workers
+        if not related or line.pid in old or (about and int(about.group(1)) in old):
             continue
         if not line.connection and not _RETRIED.search(line.words) and not _TRAFFIC.search(line.words):
             final.append(line)
@@ -155,13 +155,13 @@ def fatal(lines: t.Sequence[Line], *, master: int, workers: t.Container[int], ol
 
 
 def named_workers(lines: t.Iterable[Line], master: int) -> t.Set[int]:
-    """The workers that the master says have ended: such a one may have been too short-lived to be seen."""
+    """Return the workers that ended by the master's own lines: some live too short to be seen."""
     found = (_ABOUT_WORKER.search(line.words) for line in lines if line.pid == master)
     return {int(about.group(1)) for about in found if about}
 
 
 def reason(final: t.Sequence[Line], lines: t.Sequence[Line]) -> str:
-    """The words of nginx for a failed load: the first final line, and for a port the line that names it."""
+    """Return nginx's words for a failed load: the first final line, and for a port the line that names it."""
     words = str(final[0])
     if "still could not bind()" in words:
         ports = dict.fromkeys(str(line) for line in lines if _RETRIED.search(line.words))

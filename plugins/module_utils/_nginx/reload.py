@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reloads nginx and proves that the new configuration is what runs."""
+"""The reload of nginx, and the proof that the new configuration runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLL = 0.025  # seconds; old workers are told to quit 100 ms after the new ones 
 
 
 class Before:
-    """What ran before a reload: the master, its workers and the ends of its logs. Belongs to one process, one reload."""
+    """The state before a reload: the master, its workers and the ends of its logs. For one process and one reload."""
 
     def __init__(self, master: Master, logs: t.Sequence[Log], limits: t.Sequence[str]) -> None:
         self.master = master
@@ -33,7 +33,7 @@ class Before:
 
 
 class Proof(t.NamedTuple):
-    """Whether nginx runs what it should. `reason` is nginx's own line where it wrote one, empty if `ok`."""
+    """The result of a reload or start. `reason` is nginx's own line where it wrote one, "" if `ok`."""
 
     ok: bool
     reason: str
@@ -46,7 +46,7 @@ class Proof(t.NamedTuple):
 
 
 def snapshot(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> Before:
-    """Records what runs, right before a reload.
+    """Record the state right before a reload.
 
     Args:
         instance: which nginx.
@@ -67,7 +67,7 @@ def snapshot(instance: Instance, facts_list: t.Sequence[RuntimeFacts]) -> Before
 def reload_and_prove(
     instance: Instance, before: Before, *, facts: t.Optional[RuntimeFacts], timeout: float = 10.0
 ) -> Proof:
-    """Sends HUP to the recorded master and waits until the new configuration is proven to run, or to have failed.
+    """Send HUP to the recorded master; wait until the new configuration is proven to run, or to have failed.
 
     The signal goes to the master itself, whatever manages the service: `nginx -s reload`, init scripts and systemd's
     `ExecReload=` look for the master in the pid file that the *new* configuration names, and return 0 before anything
@@ -98,7 +98,7 @@ def reload_and_prove(
 
 
 def expected_workers(facts: t.Optional[RuntimeFacts], master: Master) -> int:
-    """How many workers the master must have at least.
+    """Return the number of workers that the master must have at least.
 
     `auto` is the number of CPUs online (ngx_os_init); musl counts those that the process may use instead, so the
     smaller number is asked for.
@@ -114,7 +114,7 @@ def expected_workers(facts: t.Optional[RuntimeFacts], master: Master) -> int:
 
 
 class Watch:
-    """Looks at the master, its workers and its logs until they prove one thing or the other."""
+    """A watch on the master, its workers and its logs, until they prove success or failure."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Watch:
             time.sleep(POLL)
 
     def proof(self, why: str) -> Proof:
-        """The result, `why` being empty for a success. The logs are followed no longer."""
+        """Close the logs; return the result, a success where `why` is ""."""
         for log in self._logs:
             log.close()
         old = self._old.items() & {**self._master.workers, **self._master.shutting_down}.items()
@@ -189,7 +189,7 @@ class Watch:
 
 
 def outdated(master: Master) -> t.List[str]:
-    """What to know of a master whose binary was upgraded since it started: a reload does not load the new one."""
+    """Return a warning about a master whose binary was upgraded since its start: a reload does not load the new one."""
     if not master.exe_deleted:
         return []
     since = f"the nginx binary was replaced since its master (pid {master.pid}) started"

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Starting and stopping nginx through what manages it on this host."""
+"""Start and stop of nginx by the service manager of this host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MANAGERS = ("auto", "systemd", "sysvinit", "none")
 
 
 class Service:
-    """What starts and stops nginx.
+    """The service manager of nginx.
 
     Args:
         manager: `auto` is systemd where it runs (sd_booted(3)), else an init script with that name, else none.
@@ -47,14 +47,14 @@ class Service:
         self.name = name
 
     def start(self, instance: Instance, timeout: float) -> str:
-        """Starts nginx. Returns the reason why it did not start, else an empty string."""
+        """Start nginx; return the reason why it did not start, or ""."""
         if self.manager == "none":
             return _launch(instance, timeout)
         failure = _run(self._command("start"), timeout)
         return failure and (self._story() or failure)
 
     def stop(self, instance: Instance, master_pid: t.Optional[int], timeout: float) -> str:
-        """Asks nginx to stop gracefully. Returns the reason why that was not possible, else an empty string."""
+        """Ask nginx to stop gracefully; return the reason why that was impossible, or ""."""
         if self.manager != "none":
             return _run(self._command("stop"), timeout)
         if master_pid is None:
@@ -88,7 +88,7 @@ class Service:
 def start(
     instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 10.0
 ) -> Proof:
-    """Starts nginx and waits for its workers. An nginx that runs already is left alone and only looked at.
+    """Start nginx and wait for its workers. An nginx that runs already is only checked.
 
     Raises:
         NginxError: the service manager cannot be run.
@@ -113,7 +113,7 @@ def start(
 def stop(
     instance: Instance, service: Service, *, facts: t.Optional[RuntimeFacts] = None, timeout: float = 30.0
 ) -> Proof:
-    """Stops nginx gracefully and waits until its master is gone.
+    """Stop nginx gracefully; wait until its master is gone.
 
     Raises:
         NginxError: the service manager cannot be run.

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Asks nginx itself whether a tree would load, at its final path, without touching the host."""
+"""The test of a tree by nginx itself, at its final path, without touching the host."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ROUNDS = 12
 
 
 class Validation(t.NamedTuple):
-    """What nginx said about a tree.
+    """nginx's verdict on a tree.
 
     `message` holds nginx's own words, `file` and `line` the place that it named. `limits` says what this validation
     could not do or what it may have touched; empty for the best method. `dump` is what `nginx -T` wrote, None where it was
@@ -60,14 +60,14 @@ def validate(
     timeout: float = 30.0,
     methods: t.Sequence[str] = METHODS,
 ) -> Validation:
-    """Runs `nginx -t` where `tree` stands in place of `instance.config_dir`.
+    """Run `nginx -t` where `tree` stands in place of `instance.config_dir`.
 
     The test runs with the binary, prefix and globals of the running master if there is one, since that is what a reload
     uses. The network stays the host's: nginx resolves upstream names and needs its listen addresses while it tests, so a
     network namespace would refuse what is right. Like any `nginx -t` it therefore binds new ports for a moment.
 
     Args:
-        instance: which nginx.
+        instance: the nginx to run.
         tree: the folder to test.
         dump: run `nginx -T`: `dump` then holds all that nginx read.
         timeout: seconds for one run of nginx.

@@ -141,18 +141,7 @@ def attempt(*, user: bool) -> str:
         die_with_parent(os.getppid())
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_ATTEMPT)  # a file system that does not answer
-        root_fs = RootFs(
-            "",
-            "/",
-            user=user,
-            needed=(),
-            written=(),
-            emptied=(),
-            empty=False,
-            sockets=(),
-            accounts=(),
-            listens=(),
-        )
+        root_fs = RootFs("", "/", user=user)
         root_fs.build()
         root_fs.mount_proc()
         Networks()

@@ -65,13 +65,13 @@ class RootFs:
         config_dir: str,
         *,
         user: bool,
-        needed: t.Sequence[str],
-        written: t.Sequence[str],
-        emptied: t.Sequence[str],
-        empty: bool,
-        sockets: t.Sequence[str],
-        accounts: t.Sequence[str],
-        listens: t.Sequence[str],
+        needed: t.Sequence[str] = (),
+        written: t.Sequence[str] = (),
+        emptied: t.Sequence[str] = (),
+        empty: bool = False,
+        sockets: t.Sequence[str] = (),
+        accounts: t.Sequence[str] = (),
+        listens: t.Sequence[str] = (),
     ) -> None:
         self._hidden = sorted({*_bound_sockets(), *_found_sockets("/run"), *sockets, *listens, *_beside(sockets)})
         folders = {os.path.dirname(path) for path in (*written, *self._hidden, *emptied, OWN + "/x")}
