@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from .plain_json import fields, optional_text, rows, texts
@@ -37,9 +37,11 @@ def registered(variables: Mapping[str, object], name: str) -> Mapping[str, objec
     return {} if result.get("skipped") else result
 
 
-@dataclass(frozen=True)
-class StepResult:
-    """The end of a task, and the fields of nginx_release that decide about a host."""
+class StepResult(t.NamedTuple):
+    """The end of a task, and the fields of nginx_release that decide about a host.
+
+    It is a tuple, because a verdict over a large fleet makes ten for each host, and Ansible asks for it once for each host.
+    """
 
     ran: bool = False
     failed: bool = False
@@ -61,7 +63,7 @@ class StepResult:
     def from_json(cls, result: Mapping[str, object]) -> StepResult:
         """Read a registered result."""
         if not result:
-            return cls()
+            return _NOT_RUN
         lease = fields(result.get("lease")).get("seconds")
         return cls(
             ran=True,
@@ -99,11 +101,13 @@ class StepResult:
         return f"unreachable: {self.message}" if self.unreachable else self.message
 
 
-@dataclass(frozen=True)
-class RouteCheckResult:
+_NOT_RUN: t.Final = StepResult()
+
+
+class RouteCheckResult(t.NamedTuple):
     """The result of the route check on a host, or of the search for guilty lines."""
 
-    step: StepResult = field(default_factory=StepResult)
+    step: StepResult = _NOT_RUN
     #: None where the task ended before it could tell.
     verified: bool | None = None
     refused: bool | None = None
