@@ -29,7 +29,7 @@ Chain = tuple[tuple[str, Place], ...]
 
 
 class Builder:
-    """Builds one `Config` out of one source; `base` is the folder that relative includes start from."""
+    """Build one `Config` out of one source; `base` is the folder that relative includes start from."""
 
     def __init__(self, source: Source, base: str, *, partial: bool) -> None:
         self.source = source

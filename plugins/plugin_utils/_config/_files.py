@@ -61,7 +61,7 @@ def printable(path: str) -> str:
 
 
 def below(path: str, folder: str) -> str | None:
-    """`path` relative to `folder`, None when it is not below it."""
+    """Return `path` relative to `folder`, None when it is not below it."""
     if path == folder:
         return ""
     prefix = folder.rstrip("/") + "/"
@@ -282,7 +282,7 @@ def pattern_matcher(pattern: str) -> re.Pattern[str]:
 
 
 def _translate(part: str) -> str:
-    """fnmatch(3) for one path component as a regular expression that cannot backtrack beyond one star."""
+    """Translate fnmatch(3) of one path component into a regular expression that cannot backtrack beyond one star."""
     runs = [""]
     position = 0
     while position < len(part):

@@ -143,7 +143,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 class _Cursor:
-    """Knows line and column while moving through the text, in linear time."""
+    """Track line and column while moving through the text, in linear time."""
 
     __slots__ = ("_line", "_line_start", "_text")
 
@@ -153,7 +153,7 @@ class _Cursor:
         self._line_start = 0
 
     def move(self, position: int, target: int) -> tuple[int, int]:
-        """Line and column of `target`, coming from `position`, the target of the last move."""
+        """Return line and column of `target`, coming from `position`, the target of the last move."""
         if newlines := self._text.count("\n", position, target):
             self._line += newlines
             self._line_start = self._text.rfind("\n", position, target) + 1
@@ -205,7 +205,7 @@ def read(text: str) -> Syntax:
 
 
 class _Reader:
-    """Collects tokens into statements."""
+    """Collect tokens into statements."""
 
     def __init__(self, text: str) -> None:
         self.syntax = Syntax()
@@ -304,6 +304,6 @@ class _Reader:
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """Text fit for a message: no line breaks, no terminal escapes, no novels."""
+    """Return text fit for a message: short, without line breaks and terminal escapes."""
     clean = "".join(char if char.isprintable() else "?" for char in text[: limit + 1])
     return clean if len(clean) <= limit else f"{clean[:limit]}..."

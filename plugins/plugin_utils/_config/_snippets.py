@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Files without a main file around them: which context they were written for, and made-up blocks to judge them in."""
+"""Files without a main file: the context they were written for, and made-up blocks to judge them in."""
 
 from __future__ import annotations
 

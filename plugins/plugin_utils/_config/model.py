@@ -110,7 +110,7 @@ class Directive:
 
 
 def flatten(directives: t.Iterable[Directive]) -> Iterator[Directive]:
-    """Directives in nginx's order with every `include` replaced by what it contributes."""
+    """Yield directives in nginx's order with every `include` replaced by what it contributes."""
     for directive in directives:
         if directive.include is not None:
             yield from flatten(directive.include)
@@ -119,7 +119,7 @@ def flatten(directives: t.Iterable[Directive]) -> Iterator[Directive]:
 
 
 def walk(directives: t.Iterable[Directive]) -> Iterator[Directive]:
-    """Every directive at every depth, parents before children, includes resolved away."""
+    """Yield every directive at every depth, parents before children, includes resolved away."""
     levels = [iter(directives)]
     while levels:
         for directive in levels[-1]:

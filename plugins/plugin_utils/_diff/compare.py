@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Walks two trees side by side, only where they differ, and says what changed."""
+"""Walk two trees side by side, only where they differ, and collect the changes."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _SHOWN: t.Final = 3
 def changes(
     before: Node, after: Node, forest: Forest, titles: Titles, known: Mapping[int, Node | None]
 ) -> list[Change]:
-    """Sockets with another default server, and names that another server has, where both sides have them.
+    """Return changes of sockets with another default server, and names that another server has, where both sides have them.
 
     `known` is what servers became, by their `id()`, as far as it was looked at.
     """

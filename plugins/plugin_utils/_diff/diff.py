@@ -59,7 +59,7 @@ class Diff:
 
     @cached_property
     def cosmetic_files(self) -> list[str]:
-        """Files with another text and no other meaning, by their path below the configuration folder."""
+        """Return files with another text and no other meaning, by their path below the configuration folder."""
         old, new = _texts(self._before), _texts(self._after)
         differing = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
         # A file under another name is told by its new one.

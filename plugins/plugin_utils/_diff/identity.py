@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which block of the old configuration is which block of the new one, also where nothing changed."""
+"""The mapping of old blocks to new ones, also where nothing changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Identity:
             self._lines.setdefault(place[:2], set()).update(other[:2] for other in others)
 
     def same(self, before: t.Any, after: t.Any) -> bool:
-        """See `Diff.same`."""
+        """Tell whether two places are one block; see `Diff.same`."""
         old, new = place_of(before), place_of(after)
         if len(old) == len(new) == _WITH_COLUMN:
             return new in self.blocks.get(t.cast("At", old), frozenset())

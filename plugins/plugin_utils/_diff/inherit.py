@@ -41,7 +41,7 @@ _MERGING: t.Final = frozenset({"add_header", "add_trailer"})
 
 
 class Inheritance:
-    """Answers for one configuration; every block is read once."""
+    """Answer for one configuration; every block is read once."""
 
     def __init__(self, root: list[Directive]) -> None:
         self._root = root

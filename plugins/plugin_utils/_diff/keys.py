@@ -226,7 +226,7 @@ def _server(directive: Directive, _around: str) -> Spelled:
 
 @lru_cache(maxsize=65536)
 def spell_address(text: str) -> str:
-    """`80`, `*:80` and `0.0.0.0:80` as one text; port ranges stay ranges, names and what is no address as written."""
+    """Return `80`, `*:80` and `0.0.0.0:80` as one text; port ranges stay ranges, names and what is no address as written."""
     if text.startswith("localhost"):
         # The host's resolver decides whether that is IPv4, IPv6 or both.
         return text

@@ -46,7 +46,7 @@ _PATTERN: t.Final = 2
 
 
 def pair(before: Sequence[Node], after: Sequence[Node], forest: Forest) -> list[Pair]:
-    """Every node of two blocks' children once, with its counterpart or None, in the order of `before`, then of `after`."""
+    """Return every node of two blocks' children once, with its counterpart or None, in the order of `before`, then of `after`."""
     matches: list[Match] = []
     old, new = _by(before, lambda node: node.key), _by(after, lambda node: node.key)
     left_old: list[Node] = []
@@ -161,7 +161,7 @@ def _ordered(before: Sequence[Node], after: Sequence[Node], matches: list[Match]
 
 
 def disorder(pairs: Sequence[Pair], after: Sequence[Node]) -> list[list[Match]]:
-    """Of each ordered group whose survivors stand in another order, the fewest pairs that moved."""
+    """Return the fewest pairs that moved in each ordered group whose survivors stand in another order."""
     position = {id(node): index for index, node in enumerate(after)}
     groups: dict[tuple[str, ...], list[Match]] = {}
     for old, new in pairs:

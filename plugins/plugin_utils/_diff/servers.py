@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which new server is which old one, when names or sockets changed. Everything is looked up, nothing is compared with all."""
+"""Matching of old and new servers when names or sockets changed, by look-ups rather than by comparing all pairs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Score = tuple[float, ...]
 
 
 def pair_servers(old: Sequence[Node], new: Sequence[Node], forest: Forest) -> list[tuple[Node, Node]]:
-    """Pairs of servers: by names, then by the same content, then by most of it."""
+    """Return pairs of servers: by names, then by the same content, then by most of it."""
     found: list[tuple[Node, Node]] = []
     sets = {id(node): (frozenset(node.server_names), frozenset(node.sockets)) for node in (*old, *new)}
 
@@ -57,7 +57,7 @@ def pair_servers(old: Sequence[Node], new: Sequence[Node], forest: Forest) -> li
 
 
 def _only(old: Sequence[Node], new: Sequence[Node], trait: Callable[[Node], Hashable]) -> list[tuple[Node, Node]]:
-    """Pairs of those that are the only ones with a trait on both sides."""
+    """Return pairs of those that are the only ones with a trait on both sides."""
     sides: tuple[dict[Hashable, list[Node]], dict[Hashable, list[Node]]] = ({}, {})
     for side, nodes in zip(sides, (old, new), strict=True):
         for node in nodes:

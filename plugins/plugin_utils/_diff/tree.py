@@ -64,7 +64,7 @@ class Node:
 
 
 class Forest:
-    """Numbers meanings for as many configurations as are built with it."""
+    """Number meanings for as many configurations as are built with it."""
 
     def __init__(self) -> None:
         self._ids: dict[t.Any, int] = {}
@@ -175,7 +175,7 @@ def _order_contested(nodes: Iterable[Node], claimed: Callable[[Node], Args]) -> 
 
 
 def _visible(directives: Iterable[Directive]) -> Iterator[Directive]:
-    """As `flatten`, but an include that contributes nothing stays: what it names is elsewhere."""
+    """Flatten directives, but keep an include that contributes nothing: what it names is elsewhere."""
     for directive in directives:
         if directive.include:
             yield from _visible(directive.include)
@@ -184,7 +184,7 @@ def _visible(directives: Iterable[Directive]) -> Iterator[Directive]:
 
 
 def count(directive: Directive) -> int:
-    """How many directives are in a block, at every depth."""
+    """Return the number of directives in a block, at every depth."""
     found = 0
     todo = [directive]
     while todo:

@@ -77,7 +77,7 @@ _ENDS: t.Final = Obligation(negated=False, threads=frozenset((Thread(_PASS_LINE_
 
 
 class _State(t.NamedTuple):
-    """What is left to match after the bytes so far."""
+    """The threads that are left after the bytes so far."""
 
     threads: frozenset[Thread]
     behinds: tuple[frozenset[Thread], ...]

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What can be said of a pattern only when all of it was read: references, lookbehinds, and what no automaton has."""
+"""Checks that need the whole pattern: references, lookbehinds, and constructs that no automaton has."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _OPEN: t.Final = "missing terminating ] for character class"
 
 
 def refuse_posix_outside(reader: PatternReader) -> None:
-    """Raise where what looks like a POSIX class stands without brackets around it."""
+    """Refuse what looks like a POSIX class without brackets around it."""
     end = _posix_end(reader)
     if end is None:
         return

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a backslash means, as check_escape() of pcre2_compile.c reads it."""
+"""Escapes, as check_escape() of pcre2_compile.c reads them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ MAX_DEPTH: t.Final = 60
 
 
 class Mode(enum.Enum):
-    """How many repetitions a quantifier tries first, and whether it gives any back."""
+    """The number of repetitions that a quantifier tries first, and whether it gives any back."""
 
     GREEDY = "greedy"
     LAZY = "lazy"

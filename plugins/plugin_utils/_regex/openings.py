@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What stands behind an opening parenthesis, and the options at the start of a pattern."""
+"""Openings of groups, and the options at the start of a pattern."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Flags:
 
 @dataclass
 class Opening:
-    """What a parenthesis opens: a group by its kind, new options, or a whole item that is closed already."""
+    """The thing that a parenthesis opens: a group by its kind, new options, or a whole item that is closed already."""
 
     kind: Kind
     name: str = ""

@@ -56,7 +56,7 @@ def parse(pattern: str | bytes, *, caseless: bool = False) -> Pattern:
 
 @dataclass
 class _Frame:
-    """What is known of parentheses that are still open."""
+    """Parentheses that are still open."""
 
     opening: Opening
     flags: Flags

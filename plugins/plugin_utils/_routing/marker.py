@@ -276,7 +276,7 @@ class _File:
 
 
 def _heads(text: str) -> Iterator[tuple[tuple[int, int], tuple[str, int, int]]]:
-    """Every directive's head: its place, and its name, start and end in the text."""
+    """Yield every directive's head: its place, and its name, start and end in the text."""
     starts = [0]
     while (found := text.find("\n", starts[-1])) >= 0:
         starts.append(found + 1)

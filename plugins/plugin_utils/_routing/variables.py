@@ -83,7 +83,7 @@ class MapTable:
 
 
 class Definitions:
-    """Which variables a configuration defines itself: `map` blocks, and the names that some `set` assigns."""
+    """Variables that a configuration defines itself: `map` blocks, and the names that some `set` assigns."""
 
     def __init__(self, config: Config) -> None:
         self.maps: dict[str, MapTable] = {}
@@ -158,7 +158,7 @@ class State:
         return "" if name in self.definitions.assigned else None
 
     def _argument(self, name: str) -> str:
-        """ngx_http_arg(): as it is written, the first of that name without regard to case."""
+        """Return an argument as it is written, the first of that name without regard to case (ngx_http_arg())."""
         for pair in self.args.split("&"):
             key, mark, value = pair.partition("=")
             if mark and key.lower() == name:
