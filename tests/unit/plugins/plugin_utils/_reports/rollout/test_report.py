@@ -30,7 +30,6 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.ti
     rollout_risk,
     serving_periods,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.rollout.tolerant_json import JsonFields
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._reports.rollout.rollouts import (
     COMPARED,
     GOOD,
