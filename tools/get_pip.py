@@ -2,10 +2,10 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stands in for get-pip.py in ansible-test's virtual environments, so that no script is downloaded and run.
+"""Replace get-pip.py in ansible-test's virtual environments, so that no script is downloaded and run.
 
 The arguments are get-pip.py's: requirements such as `pip==24.2`, pip's options, and two options of its own that
-leave setuptools or wheel out, which is what happens here anyway when nobody asks for them.
+leave setuptools or wheel out, which is what happens here anyway when they are not asked for.
 """
 
 from __future__ import annotations

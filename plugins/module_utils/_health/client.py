@@ -146,7 +146,7 @@ def _read_body(response: http.client.HTTPResponse) -> bytes:
 
 
 class _Stream:
-    """What `http.client.HTTPResponse` needs of a socket: one buffered reader, shared by interim and final response."""
+    """The part of a socket that `http.client.HTTPResponse` uses: one buffered reader for interim and final responses."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._reader = _Buffered(_Reader(sock, deadline))

@@ -24,7 +24,7 @@ _PORT_LIMIT = 0x10000
 
 
 class Address(t.NamedTuple):
-    """Where to connect: a host and a port, or the path of a unix socket."""
+    """An address to connect to: a host and a port, or the path of a unix socket."""
 
     host: str
     port: int

@@ -32,7 +32,7 @@ class Settings:
         owner: the inventory name of the host, None on the host itself.
         reload_timeout, lease, rollout_ttl: seconds.
         rollout: the id of the run that reserves the host.
-        metadata: what the journal says about the run, such as `who` and `why`.
+        metadata: what the journal says about the run, such as its user and its reason.
     """
 
     store: str = USUAL_STORE

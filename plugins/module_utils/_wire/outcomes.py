@@ -51,7 +51,7 @@ class RedirectHop:
 
 @dataclass
 class ProbeOutcome:
-    """What came of a probe.
+    """The outcome of a probe.
 
     Attributes:
         id: the probe's.

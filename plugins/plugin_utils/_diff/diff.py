@@ -119,8 +119,8 @@ class Diff:
         return self.identity.same(before, after)
 
     @cached_property
-    def _sides(self) -> tuple[explain.BlockIndex, explain.BlockIndex]:
-        return explain.BlockIndex(self._before), explain.BlockIndex(self._after)
+    def _sides(self) -> tuple[explain.ConfigIndex, explain.ConfigIndex]:
+        return explain.ConfigIndex(self._before), explain.ConfigIndex(self._after)
 
     def explain(
         self,

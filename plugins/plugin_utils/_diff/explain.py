@@ -34,7 +34,7 @@ _WORDS: t.Final = re.compile(r"\$\{?(\w+)|([\w.-]+)")
 _OUTSIDE: t.Final = frozenset({"http", "stream", "mail"})
 
 
-class BlockIndex:
+class ConfigIndex:
     """One configuration, indexed for questions about its blocks."""
 
     def __init__(self, config: Config) -> None:
@@ -91,7 +91,7 @@ def _names(server: Directive | None) -> Iterable[str]:
 class RequestBlocks:
     """The blocks that one request went through, and what these name."""
 
-    def __init__(self, side: BlockIndex, places: Sequence[t.Any], servers: frozenset[str]) -> None:
+    def __init__(self, side: ConfigIndex, places: Sequence[t.Any], servers: frozenset[str]) -> None:
         self._servers = servers
         hits = side.hits(places, servers)
         around = [server for server in map(enclosing_server, hits) if server is not None]
@@ -128,8 +128,8 @@ class RequestBlocks:
 
 def rank(
     changes: Iterable[Change],
-    before: tuple[BlockIndex, Sequence[t.Any]],
-    after: tuple[BlockIndex, Sequence[t.Any]],
+    before: tuple[ConfigIndex, Sequence[t.Any]],
+    after: tuple[ConfigIndex, Sequence[t.Any]],
     servers: Iterable[str],
 ) -> list[Change]:
     """Return the changes that may be causes, the likeliest first; see `Diff.explain`."""

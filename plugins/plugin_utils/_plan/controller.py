@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a core may use of Ansible for one task on one host."""
+"""Give a core the services of Ansible for one task on one host."""
 
 # ruff: noqa: SLF001 - an action's services are protected members of Ansible's base class
 

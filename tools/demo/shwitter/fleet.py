@@ -107,7 +107,7 @@ class Ports:
 
 
 class Fleet:
-    """Everything that runs: started by `running()`, stopped when its block ends, whatever happens there."""
+    """The processes of the demo: `running()` starts them and stops them when its block ends, also after an error."""
 
     def __init__(self, work: Path, nginx: str = "nginx") -> None:
         self.work = work

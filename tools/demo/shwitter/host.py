@@ -82,7 +82,7 @@ class Host:
 
     @property
     def access_log(self) -> list[dict[str, str]]:
-        """What the site's access log tells of every request, oldest first."""
+        """Return the requests in the site's access log, oldest first."""
         path = self.root / "log" / "access.log"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 

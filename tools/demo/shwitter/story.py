@@ -112,7 +112,7 @@ class Story:
         """Deploy change (b), which is valid and lint-clean; only its behaviour is wrong."""
         title = "(b) Deploy a change that only its behaviour gives away"
         with self.teller.step(title, f"{self.canary.name} ran it and was rolled back; the other four never saw it"):
-            self.teller.say("api.shwitter.example takes /api/profile from a new service, which nobody has started yet.")
+            self.teller.say("api.shwitter.example takes /api/profile from a new service, which is not started yet.")
             before = self._observe()
             run = self._deploy(self.fleet.candidate("early-cutover"))
             after = self._observe()

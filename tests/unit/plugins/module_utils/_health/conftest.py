@@ -35,7 +35,7 @@ def serve() -> t.Iterator[t.Callable[..., Server]]:
 
 @pytest.fixture
 def closed_port() -> t.Iterator[int]:
-    """A port that is ours and that nobody listens on."""
+    """Return a port that this test reserves and nothing listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]

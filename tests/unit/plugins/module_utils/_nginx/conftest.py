@@ -77,7 +77,7 @@ class Nginx:
         _await(condition)
 
     def stop(self) -> None:
-        # Whatever nginx was started with this prefix; it stands in every title of ours.
+        # The prefix stands in the title of every nginx that the tests start.
         for name in filter(str.isdigit, os.listdir("/proc")):
             try:
                 title = Path(f"/proc/{name}/cmdline").read_bytes() + b" "
@@ -107,7 +107,7 @@ class Farm:
 
 @pytest.fixture
 def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Farm]:
-    # A caller's leftovers must never reach an nginx of ours.
+    # A caller's leftovers must never reach an nginx of the tests.
     monkeypatch.setenv("NGINX", "3;4;")
     assert "NGINX" not in environment()
     made = Farm(tmp_path)

@@ -432,7 +432,7 @@ def test_a_reservation_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_end_of_a_lease_gives_the_host_back(world: World) -> None:
-    # Its run is dead. Nobody should have to wait for the rest of its time, or to unlock by hand.
+    # Its run is dead. The next run must not wait for the rest of its time, nor must a person unlock by hand.
     world.deploy(NEW)
     activate(world, rollout="one")
     edit_note(world, "lease.json", until=0)

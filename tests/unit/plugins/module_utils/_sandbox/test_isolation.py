@@ -211,7 +211,7 @@ def test_what_a_configuration_writes_vanishes(folder: Path, how: str) -> None:
     )
     if (
         how == "root"
-    ):  # an ordinary user's world cannot write to a folder of somebody else, as its nginx could not outside
+    ):  # an ordinary user's world cannot write to a folder of another user, as its nginx could not outside
         assert (put["status"], deleted["status"]) == (201, 204)
     assert stored["status"] == 200
     assert state(folder) == before

@@ -64,7 +64,7 @@ def location(text: str) -> str:
     return block(f"server {{ listen 127.0.0.1:21000; location / {{ {text} }} }}")
 
 
-#: nginx's verdict is asked, not written down: ours must be the same.
+#: nginx itself gives the verdict, and the loader must give the same.
 CONFIGS = {
     "empty http": block(""),
     "empty included file": f"{HEAD}include conf.d/empty.conf;",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What cannot be compared fails with file and line; what is hostile harms nobody."""
+"""What cannot be compared fails with file and line; hostile input does no harm."""
 
 from __future__ import annotations
 

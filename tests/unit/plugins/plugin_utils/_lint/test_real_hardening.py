@@ -143,7 +143,7 @@ def test_a_name_keeps_its_first_address(tmp_path: Path) -> None:
         nginx.__enter__()
         try:
             assert nginx.ask("/").startswith("HTTP/1.1 200 ")
-            # Nobody listens there: requests would fail if nginx looked the name up again.
+            # Nothing listens there: requests would fail if nginx looked the name up again.
             hosts.write_text("127.0.0.2 app.frozen.test\n")
             assert nginx.ask("/").startswith("HTTP/1.1 200 ")
             nginx.process.send_signal(1)

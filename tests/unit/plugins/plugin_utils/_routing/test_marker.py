@@ -72,7 +72,7 @@ def test_lines_stay_where_they_are() -> None:
     files, _markers = instrument(config_of({"nginx.conf": before}))
     after = files["nginx.conf"].decode()
     assert after.count("\n") == before.count("\n")
-    # Whoever takes the insertions out has the original again.
+    # Without the insertions the text is the original again.
     undone = re.sub(
         r'uninitialized_variable_warn off;|log_format failsafe_\S+ "[^"]*";|set \$failsafe_trace "[^"]*";'
         r"|access_log /run/failsafe-trace.log failsafe_\S+?;",
