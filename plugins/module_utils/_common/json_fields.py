@@ -23,11 +23,7 @@ _Convert = t.Callable[[t.Any], t.Any]
 #: The exact types that a value may have (None: any), and what makes the field's value of it (None: it is that already).
 _Rule = t.Tuple[t.Optional[t.FrozenSet[type]], t.Optional[_Convert]]
 
-#: Metadata of a field that is None by default, and absent from the JSON then.
-LEFT_OUT = {"left-out": True}
-#: Metadata of the field that keeps the keys of a newer version, so that they survive reading and writing.
-UNKNOWN_FIELDS = {"unknown-fields": True}
-_KEY = "key"
+_KEY, _LEFT_OUT, _UNKNOWN = "key", {"left-out": True}, {"unknown": True}  # metadata of fields
 
 _NONE = type(None)
 _PLAIN: t.Dict[t.Any, t.FrozenSet[type]] = {each: frozenset([each]) for each in (str, int, bool, _NONE)}
@@ -53,6 +49,16 @@ class FieldError(ValueError):
     def inside(self, key: str) -> FieldError:
         """Return the same error as the object around the field sees it."""
         return FieldError(f"{key}{'.' if self.path[:1] not in {'', '['} else ''}{self.path}", self.reason)
+
+
+def omit_none() -> t.Any:
+    """Return a dataclass field that is None by default, and absent from the JSON then."""
+    return dataclasses.field(default=None, metadata=_LEFT_OUT)
+
+
+def unknown_fields() -> t.Any:
+    """Return the dataclass field that keeps the keys of a newer version, so that reading and writing lose none."""
+    return dataclasses.field(default_factory=dict, metadata=_UNKNOWN)
 
 
 def renamed(key: str) -> t.Dict[str, str]:
@@ -82,12 +88,12 @@ class _Shape:
         hints = t.get_type_hints(kind)
         fields = [field for field in dataclasses.fields(kind) if field.init]
         self.kind = kind
-        self.rest = next((field.name for field in fields if field.metadata == UNKNOWN_FIELDS), None)
+        self.rest = next((field.name for field in fields if field.metadata == _UNKNOWN), None)
         own = {field.metadata.get(_KEY, field.name): field for field in fields if field.name != self.rest}
         self.renamed = {key: field.name for key, field in own.items() if key != field.name}
         self.rules = {key: _rule(hints[field.name]) for key, field in own.items()}
         self.writers = [
-            (field.name, key, _writer(hints[field.name]), field.metadata == LEFT_OUT) for key, field in own.items()
+            (field.name, key, _writer(hints[field.name]), field.metadata == _LEFT_OUT) for key, field in own.items()
         ]
         absent = dataclasses.MISSING
         self.required = [

@@ -13,10 +13,10 @@ import base64
 import re
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urljoin
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT, UNKNOWN_FIELDS
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none, unknown_fields
 
 from . import client
 from .certificate import read_certificate
@@ -62,11 +62,11 @@ class CheckResult:
     latency_ms: t.Optional[float] = None
     address: str = ""
     url: t.Optional[str] = None
-    origin: t.Optional[object] = field(default=None, metadata=LEFT_OUT)
-    file: t.Optional[object] = field(default=None, metadata=LEFT_OUT)
-    line: t.Optional[object] = field(default=None, metadata=LEFT_OUT)
-    probe: t.Optional[bool] = field(default=None, metadata=LEFT_OUT)
-    more: t.Dict[str, object] = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    origin: t.Optional[object] = omit_none()
+    file: t.Optional[object] = omit_none()
+    line: t.Optional[object] = omit_none()
+    probe: t.Optional[bool] = omit_none()
+    more: t.Dict[str, object] = unknown_fields()
 
 
 def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = None) -> CheckResult:

@@ -10,9 +10,9 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT, FieldError
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, omit_none
 
 _ENTRY = 4
 
@@ -66,8 +66,8 @@ class FolderSpec:
     """
 
     kind: str
-    id: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
-    entries: t.Optional[t.List[FolderEntry]] = field(default=None, metadata=LEFT_OUT)
+    id: t.Optional[str] = omit_none()
+    entries: t.Optional[t.List[FolderEntry]] = omit_none()
     over: t.Optional[str] = None
 
 
@@ -82,8 +82,8 @@ class ReadJob:
 class Dump:
     """The output of `nginx -T`, packed without JSON, or nginx's reason to refuse the folder."""
 
-    dump: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
-    refused: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    dump: t.Optional[str] = omit_none()
+    refused: t.Optional[str] = omit_none()
 
 
 @dataclass

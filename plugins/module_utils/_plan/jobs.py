@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 
@@ -48,4 +48,4 @@ class RouteCheckAnswer:
     """
 
     worlds: t.Dict[str, WorldResult]
-    unavailable: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    unavailable: t.Optional[str] = omit_none()

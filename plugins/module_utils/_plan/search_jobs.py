@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 
@@ -94,8 +94,8 @@ class FoundCauses:
     before: ProbeOutcome
     after: ProbeOutcome
     causes: t.List[FoundCause] = field(default_factory=list)
-    complement: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
-    tests: t.Optional[int] = field(default=None, metadata=LEFT_OUT)
+    complement: t.Optional[str] = omit_none()
+    tests: t.Optional[int] = omit_none()
 
 
 @dataclass
@@ -111,4 +111,4 @@ class SearchAnswer:
     results: t.List[FoundCauses] = field(default_factory=list)
     others: t.Dict[str, str] = field(default_factory=dict)
     worlds: int = 0
-    unavailable: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    unavailable: t.Optional[str] = omit_none()

@@ -52,14 +52,14 @@ class _Row:
     content: t.Optional[str] = None
     target: t.Optional[str] = None
     secret: t.Optional[bool] = None
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=json_fields.UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = json_fields.unknown_fields()
 
 
 @dataclasses.dataclass
 class _Payload:
     entries: t.List[_Row]
     secrets: t.List[str] = dataclasses.field(default_factory=list)
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=json_fields.UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = json_fields.unknown_fields()
 
 
 def decode(payload: str) -> HostCandidate:

@@ -14,7 +14,7 @@ import json
 import os
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, unknown_fields
 
 from .clock import timestamp
 from .disk import Folder
@@ -45,7 +45,7 @@ class JournalLine:
     release: t.Optional[str]
     details: t.Dict[str, object] = dataclasses.field(default_factory=dict)
     metadata: t.Dict[str, object] = dataclasses.field(default_factory=dict)
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
     def to_json(self) -> t.Dict[str, object]:
         """Return the line as the file has it."""

@@ -16,7 +16,7 @@ import os
 import socket
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, unknown_fields
 
 from .clock import boot_id, boottime, started
 from .errors import ReleaseError
@@ -39,7 +39,7 @@ class LockHolder:
     boot: str
     since: float
     what: str
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 def acquire(path: str, operation: str) -> int:

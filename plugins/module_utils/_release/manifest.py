@@ -12,7 +12,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, unknown_fields
 
 from .clock import timestamp
 from .state import ConfigFacts
@@ -34,7 +34,7 @@ class _Manifest:
     facts: t.Optional[ConfigFacts] = None
     metadata: t.Optional[t.Dict[str, object]] = None
     schema: int = _SCHEMA
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass(frozen=True)

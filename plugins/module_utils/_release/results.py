@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode, omit_none
 
 from .state import ConfigFacts
 
@@ -202,10 +202,10 @@ class StageResult:
     previous: str
     diff: t.List[FileDiff]
     validation: t.Optional[ValidationReport] = None
-    modules: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    modules: t.Optional[t.List[str]] = omit_none()
     dump: t.Optional[str] = None
     dump_current: t.Optional[str] = None
-    recovered: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    recovered: t.Optional[t.List[str]] = omit_none()
 
     def to_json(self) -> ResultJson:
         """Return it as JSON; names with an underscore are for the action plugin, where nginx read the release."""
@@ -222,12 +222,12 @@ class ActivateResult:
     changed: bool = False
     state: str = "active"
     reload_needed: bool = False
-    added: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    modified: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    removed: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    proof: t.Optional[Verdict] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    gate: t.Optional[Verdict] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    phase: t.Optional[str] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    added: t.Optional[t.List[str]] = omit_none()
+    modified: t.Optional[t.List[str]] = omit_none()
+    removed: t.Optional[t.List[str]] = omit_none()
+    proof: t.Optional[Verdict] = omit_none()
+    gate: t.Optional[Verdict] = omit_none()
+    phase: t.Optional[str] = omit_none()
     lease: t.Optional[LeaseView] = None
 
     def to_json(self) -> ResultJson:
@@ -244,7 +244,7 @@ class ConfirmResult:
 
     release: str
     changed: bool = False
-    pruned: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    pruned: t.Optional[t.List[str]] = omit_none()
     state: str = "confirmed"
 
     def to_json(self) -> ResultJson:
@@ -266,15 +266,15 @@ class RollbackResult:
     release: t.Optional[str]
     changed: bool
     state: str = "rolled_back"
-    edited: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    kept: t.Optional[str] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    added: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    modified: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    removed: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    stopped: t.Optional[bool] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    proof: t.Optional[Verdict] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    gate: t.Optional[Verdict] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    older: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    edited: t.Optional[t.List[str]] = omit_none()
+    kept: t.Optional[str] = omit_none()
+    added: t.Optional[t.List[str]] = omit_none()
+    modified: t.Optional[t.List[str]] = omit_none()
+    removed: t.Optional[t.List[str]] = omit_none()
+    stopped: t.Optional[bool] = omit_none()
+    proof: t.Optional[Verdict] = omit_none()
+    gate: t.Optional[Verdict] = omit_none()
+    older: t.Optional[t.List[str]] = omit_none()
 
     def to_json(self) -> ResultJson:
         """Return it as JSON."""
@@ -311,7 +311,7 @@ class AdoptResult:
     drift: t.List[str]
     state: str = "adopted"
     proof: t.Optional[Verdict] = None
-    recovered: t.Optional[t.List[str]] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    recovered: t.Optional[t.List[str]] = omit_none()
 
     def to_json(self) -> ResultJson:
         """Return it as JSON; the proof (null where nginx does not run) is there if a release was made."""
@@ -369,7 +369,7 @@ class RecoverResult:
 
     recovered: t.List[str]
     changed: bool
-    left_to: t.Optional[str] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    left_to: t.Optional[str] = omit_none()
 
     def to_json(self) -> ResultJson:
         """Return it as JSON."""

@@ -12,7 +12,7 @@ import dataclasses
 import os
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import unknown_fields
 
 from .errors import ReleaseError
 
@@ -55,7 +55,7 @@ class Settings:
     rollout_ttl: float = 3600
     metrics_dir: t.Optional[str] = None
     metadata: t.Optional[t.Dict[str, object]] = None
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 def check_folders(settings: Settings) -> None:

@@ -12,11 +12,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
-    LEFT_OUT,
-    UNKNOWN_FIELDS,
     decode,
     encode,
+    omit_none,
     renamed,
+    unknown_fields,
 )
 
 from .clock import boot_id, boottime, remaining, ticks
@@ -45,7 +45,7 @@ class Moment:
 
     boot: str
     ticks: float
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
     def is_after(self, ticks: float) -> bool:
         """Return whether it is not before so many ticks of this boot."""
@@ -63,7 +63,7 @@ class ConfigFacts:
     daemon: bool
     master_process: bool
     listen: t.Tuple[str, ...]
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass
@@ -72,7 +72,7 @@ class Owner:
 
     host: t.Optional[str]
     config_dir: str
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass
@@ -81,7 +81,7 @@ class Staged:
 
     id: str
     base: str
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass
@@ -99,7 +99,7 @@ class Transaction:
     time: str
     origin: str = dataclasses.field(metadata=renamed("from"))
     target: str = dataclasses.field(metadata=renamed("to"))
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass
@@ -110,20 +110,20 @@ class Generation:
     pid: int
     start_time: float
     since: str
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass
 class GateOptions:
     """The checks and probes of a gate as `_health` reads them, with its numbers (seconds; None: the default)."""
 
-    checks: t.Optional[t.List[object]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    probes: t.Optional[t.List[object]] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    interval: t.Optional[float] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    successes: t.Optional[int] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    timeout: t.Optional[float] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    soak: t.Optional[float] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    checks: t.Optional[t.List[object]] = omit_none()
+    probes: t.Optional[t.List[object]] = omit_none()
+    interval: t.Optional[float] = omit_none()
+    successes: t.Optional[int] = omit_none()
+    timeout: t.Optional[float] = omit_none()
+    soak: t.Optional[float] = omit_none()
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass
@@ -147,7 +147,7 @@ class Trial:
     before: t.Optional[ConfigFacts]
     baseline: t.List[object]
     gate: GateOptions
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
 
 @dataclasses.dataclass
@@ -172,11 +172,11 @@ class HostState:
     switched: t.Optional[Moment]
     settings: Settings
     transaction: t.Optional[Transaction] = dataclasses.field(metadata=renamed("txn"))
-    previous: t.Optional[str] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    trouble: t.Optional[str] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    previous: t.Optional[str] = omit_none()
+    trouble: t.Optional[str] = omit_none()
     schema: int = SCHEMA
     version: str = _FIRST_VERSION
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
     @classmethod
     def from_json(cls, data: object) -> HostState:
@@ -250,10 +250,10 @@ class Lease:
     boot: str
     until: float
     mechanism: str = "none"
-    unit: t.Optional[str] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    pid: t.Optional[int] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    start_time: t.Optional[int] = dataclasses.field(default=None, metadata=LEFT_OUT)
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    unit: t.Optional[str] = omit_none()
+    pid: t.Optional[int] = omit_none()
+    start_time: t.Optional[int] = omit_none()
+    extra: t.Dict[str, object] = unknown_fields()
 
     @property
     def watchdog(self) -> Watchdog:
@@ -289,7 +289,7 @@ class Reservation:
     began: float
     boot: str
     until: float
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
     def left(self) -> float:
         """Return the seconds until it ends by itself."""

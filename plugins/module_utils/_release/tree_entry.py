@@ -17,7 +17,7 @@ import struct
 import sys
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import UNKNOWN_FIELDS
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import unknown_fields
 
 from .errors import ReleaseError
 
@@ -62,7 +62,7 @@ class TreeEntry:
     context: t.Optional[str] = None
     guarded: bool = False
     acl: t.Optional[str] = None
-    extra: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    extra: t.Dict[str, object] = unknown_fields()
 
     def same(self, other: TreeEntry | None) -> bool:
         """Return whether type, content, mode and owner agree (a link has no mode of its own)."""

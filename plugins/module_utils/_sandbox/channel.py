@@ -15,7 +15,7 @@ import struct
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, omit_none
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldFailure
@@ -34,9 +34,9 @@ class WorldRequest:
         create: paths of the files.
     """
 
-    probes: t.Optional[t.List[Probe]] = field(default=None, metadata=LEFT_OUT)
-    planned: t.Optional[t.List[int]] = field(default=None, metadata=LEFT_OUT)
-    create: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
+    probes: t.Optional[t.List[Probe]] = omit_none()
+    planned: t.Optional[t.List[int]] = omit_none()
+    create: t.Optional[t.List[str]] = omit_none()
 
 
 @dataclass
@@ -53,10 +53,10 @@ class WorldReply:
         failed: files that could not be made.
     """
 
-    error: t.Optional[WorldFailure] = field(default=None, metadata=LEFT_OUT)
-    facts: t.Optional[WorldFacts] = field(default=None, metadata=LEFT_OUT)
-    outcomes: t.Optional[t.List[ProbeOutcome]] = field(default=None, metadata=LEFT_OUT)
-    packed: t.Optional[str] = field(default=None, metadata=LEFT_OUT)
+    error: t.Optional[WorldFailure] = omit_none()
+    facts: t.Optional[WorldFacts] = omit_none()
+    outcomes: t.Optional[t.List[ProbeOutcome]] = omit_none()
+    packed: t.Optional[str] = omit_none()
     missing: t.Dict[str, t.List[str]] = field(default_factory=dict)
     notes: t.List[str] = field(default_factory=list)
     failed: t.List[str] = field(default_factory=list)

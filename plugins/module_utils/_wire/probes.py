@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
 
 #: Header fields in their order, each a list of name and value.
 Headers = t.List[t.List[str]]
@@ -36,7 +36,7 @@ class ListenSocket:
     ssl: bool = False
     http2: bool = False
     proxy_protocol: bool = False
-    names: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
+    names: t.Optional[t.List[str]] = omit_none()
 
 
 @dataclass
@@ -123,5 +123,5 @@ class Probe:
     file: t.Optional[str] = None
     line: t.Optional[int] = None
     blocks: t.List[ProbedBlock] = field(default_factory=list)
-    weight: t.Optional[int] = field(default=None, metadata=LEFT_OUT)
-    made_files: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
+    weight: t.Optional[int] = omit_none()
+    made_files: t.Optional[t.List[str]] = omit_none()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import LEFT_OUT
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
 
 
 @dataclass
@@ -53,8 +53,8 @@ class WorldResult:
         second: the outcomes of these.
     """
 
-    outcomes: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
-    facts: t.Optional[WorldFacts] = field(default=None, metadata=LEFT_OUT)
-    asked_again: t.Optional[t.List[int]] = field(default=None, metadata=LEFT_OUT)
-    second: t.Optional[t.List[str]] = field(default=None, metadata=LEFT_OUT)
-    error: t.Optional[WorldFailure] = field(default=None, metadata=LEFT_OUT)
+    outcomes: t.Optional[t.List[str]] = omit_none()
+    facts: t.Optional[WorldFacts] = omit_none()
+    asked_again: t.Optional[t.List[int]] = omit_none()
+    second: t.Optional[t.List[str]] = omit_none()
+    error: t.Optional[WorldFailure] = omit_none()

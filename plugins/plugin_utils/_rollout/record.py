@@ -22,10 +22,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
-    LEFT_OUT,
-    UNKNOWN_FIELDS,
     decode,
     encode,
+    omit_none,
+    unknown_fields,
 )
 
 from .evidence import HostAnswer, RecordedComparison, SharedRow, gather, host_answers
@@ -46,7 +46,7 @@ class RunController:
     user: str
     host: str
     pid: int
-    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    unknown: JsonObject = unknown_fields()
 
     @classmethod
     def here(cls) -> RunController:
@@ -61,7 +61,7 @@ class HostsPeriod:
     hosts: list[str]
     started: str
     finished: str | None = None
-    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    unknown: JsonObject = unknown_fields()
 
     def closed(self, moment: datetime) -> HostsPeriod:
         """Return it with its end, unless it has one."""
@@ -118,15 +118,15 @@ class Record:
     fleet_rollback: HostsPeriod | None = None
     counts: dict[str, int] = field(default_factory=dict)
     schema: int = SCHEMA
-    launch: Launch | None = field(default=None, metadata=LEFT_OUT)
-    journals: dict[str, list[JsonObject]] | None = field(default=None, metadata=LEFT_OUT)
-    nginx: dict[str, list[str]] | None = field(default=None, metadata=LEFT_OUT)
-    findings: list[SharedRow] | None = field(default=None, metadata=LEFT_OUT)
-    behaviour: list[RecordedComparison] | None = field(default=None, metadata=LEFT_OUT)
-    culprits: list[SharedRow] | None = field(default=None, metadata=LEFT_OUT)
-    left_out: dict[str, int] | None = field(default=None, metadata=LEFT_OUT)
-    asked: dict[str, HostAnswer] | None = field(default=None, metadata=LEFT_OUT)
-    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    launch: Launch | None = omit_none()
+    journals: dict[str, list[JsonObject]] | None = omit_none()
+    nginx: dict[str, list[str]] | None = omit_none()
+    findings: list[SharedRow] | None = omit_none()
+    behaviour: list[RecordedComparison] | None = omit_none()
+    culprits: list[SharedRow] | None = omit_none()
+    left_out: dict[str, int] | None = omit_none()
+    asked: dict[str, HostAnswer] | None = omit_none()
+    unknown: JsonObject = unknown_fields()
 
     @classmethod
     def begin(

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
-    UNKNOWN_FIELDS,
     FieldError,
     decode,
     encode,
+    unknown_fields,
 )
 
 from .approval import Approval, HostPlan
@@ -63,7 +63,7 @@ class HostVerdict:
     revert: bool = False
     locked: bool = False
     unverified: str = ""
-    unknown: JsonObject = field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    unknown: JsonObject = unknown_fields()
 
 
 @dataclass(frozen=True)

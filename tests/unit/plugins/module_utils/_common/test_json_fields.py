@@ -12,12 +12,12 @@ import typing as t
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
-    LEFT_OUT,
-    UNKNOWN_FIELDS,
     FieldError,
     decode,
     encode,
+    omit_none,
     renamed,
+    unknown_fields,
 )
 
 
@@ -47,7 +47,7 @@ class Tree:
     leaf: Leaf
     flag: bool = False
     maybe: t.Optional[int] = None
-    absent: t.Optional[Leaf] = dataclasses.field(default=None, metadata=LEFT_OUT)
+    absent: t.Optional[Leaf] = omit_none()
     leaves: t.List[Leaf] = dataclasses.field(default_factory=list)
     pairs: t.List[t.List[str]] = dataclasses.field(default_factory=list)
     words: t.Tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Tree:
 @dataclasses.dataclass
 class Stored:
     version: int
-    rest: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    rest: t.Dict[str, object] = unknown_fields()
 
 
 LEAF = {"number": 1, "share": 0.5}
@@ -162,7 +162,7 @@ def test_what_was_read_is_not_what_was_given() -> None:
 @dataclasses.dataclass
 class Moved:
     origin: str = dataclasses.field(metadata=renamed("from"))
-    rest: t.Dict[str, object] = dataclasses.field(default_factory=dict, metadata=UNKNOWN_FIELDS)
+    rest: t.Dict[str, object] = unknown_fields()
 
 
 def test_a_field_may_have_another_name_in_json() -> None:
