@@ -15,6 +15,7 @@ The annotations say what the JSON looks like: str, int, float, bool, object, `t.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import typing as t
 from itertools import chain
 
@@ -166,7 +167,7 @@ def _check(value: object, types: t.Optional[t.FrozenSet[type]], key: str = "") -
 def _rule(hint: t.Any) -> _Rule:
     origin, arguments = _parts(hint)
     if hint in _PLAIN:
-        return _PLAIN[hint], None
+        return _PLAIN[hint], _number if hint is float else None
     if origin is t.Union:
         rules = [_rule(each) for each in arguments]
         kinds = [types for types, _convert in rules if types is not None]
@@ -183,6 +184,13 @@ def _rule(hint: t.Any) -> _Rule:
     if dataclasses.is_dataclass(hint):
         return _DICT, _shape(t.cast("type", hint)).read
     return None, None
+
+
+def _number(value: float) -> float:
+    # Python computes with whole numbers of any length, but not together with fractions.
+    if abs(value) > sys.float_info.max and isinstance(value, int):
+        raise FieldError("", "the number is too large")
+    return value
 
 
 def _list_reader(hint: t.Any) -> _Convert:

@@ -41,7 +41,7 @@ def unpack(text: str) -> t.Any:
     """
     try:
         return json.loads(unpack_bytes(text).decode("utf-8", "surrogatepass"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PackingError(str(error)) from error
 
 

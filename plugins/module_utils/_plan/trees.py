@@ -168,7 +168,7 @@ def _json(path: str) -> t.Dict[str, t.Any]:
     try:
         with open(path, "rb") as file:
             value = json.loads(file.read().decode("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TreeError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise TreeError(f"{path} is damaged: it holds no object")

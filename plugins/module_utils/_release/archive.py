@@ -19,6 +19,8 @@ import sys
 import typing as t
 import zipfile
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
+
 from .disk import Folder
 from .errors import ReleaseError
 from .settings import ARCHIVE
@@ -85,7 +87,7 @@ def write(folder: Folder) -> None:
     made_of = hashlib.sha256(json.dumps([sys.executable, sys.version, sorted(sources.items())]).encode()).hexdigest()
     with contextlib.suppress(ReleaseError, ValueError):
         if folder.entry(ARCHIVE) is not None and folder.entry(_SUM) is not None:
-            known = json.loads(folder.read(_SUM).decode("utf-8"))
+            known = parse_json(folder.read(_SUM))
             if known == {"of": made_of, "is": hashlib.sha256(folder.read(ARCHIVE)).hexdigest()}:
                 return
     data = build(sources)

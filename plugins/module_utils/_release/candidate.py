@@ -17,6 +17,7 @@ import typing as t
 import zlib
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common import json_fields
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .disk import TEMPORARY
 from .errors import ReleaseError
@@ -72,7 +73,7 @@ def decode(payload: str) -> HostCandidate:
         ReleaseError: it is anything else.
     """
     try:
-        data = json.loads(zlib.decompress(base64.b64decode(payload, validate=True)).decode("utf-8"))
+        data = parse_json(zlib.decompress(base64.b64decode(payload, validate=True)))
         sent = json_fields.decode(_Payload, data)
         return HostCandidate(tuple(_entry(row) for row in sent.entries), tuple(sent.secrets))
     except (binascii.Error, zlib.error, ValueError, TypeError) as error:

@@ -156,7 +156,10 @@ def _run(given: argparse.Namespace) -> ResultJson:
         return engine.unlock().to_json()
     if command == "drift":
         return {"drift": [row.to_json() for row in engine.drift_diff()]}
-    return {**engine.status().to_json(), "drift": engine.drift()}
+    result = {**engine.status().to_json(), "drift": engine.drift()}
+    for warning in engine.context.warnings:
+        sys.stderr.write(f"failsafe-nginx: {warning}\n")
+    return result
 
 
 def main(argv: t.Sequence[str] | None = None) -> int:

@@ -57,7 +57,7 @@ class HostContext:
         self.redact = redact
         self.store = Store(folder, redact)
         self.live = Folder(os.path.realpath(settings.config_dir), folder.before)
-        self.warnings: list[str] = []
+        self.warnings = self.store.warnings
         self.drift = Drift(self.store, self.live)
         self.metrics = MetricsFile(self.settings, self.store, self.drift, self.warnings)
 

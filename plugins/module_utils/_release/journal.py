@@ -15,6 +15,7 @@ import os
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, unknown_fields
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .clock import timestamp
 from .disk import Folder
@@ -123,4 +124,4 @@ def _shorten(value: object) -> object:
 def _parse(data: bytes) -> t.Iterator[JournalLine]:
     for line in data.split(b"\n"):
         with contextlib.suppress(ValueError):
-            yield decode(JournalLine, json.loads(line.decode("utf-8")))
+            yield decode(JournalLine, parse_json(line))

@@ -17,6 +17,7 @@ import socket
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, unknown_fields
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .clock import boot_id, boottime, started
 from .errors import ReleaseError
@@ -80,7 +81,7 @@ def _still_at(handle: int, path: str) -> bool:
 
 def _describe_holder(handle: int) -> str:
     try:
-        holder = decode(LockHolder, json.loads(os.pread(handle, _LONGEST, 0).decode("utf-8")))
+        holder = decode(LockHolder, parse_json(os.pread(handle, _LONGEST, 0)))
     except ValueError:
         return "the lock does not name its holder; wait for it"
     age = max(0, int(boottime() - holder.since))

@@ -13,6 +13,7 @@ import json
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, unknown_fields
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .clock import timestamp
 from .state import ConfigFacts
@@ -66,7 +67,7 @@ class Release:
     @classmethod
     def read(cls, data: bytes) -> Release:
         """Read a manifest. Raises `ValueError` that names an offending key."""
-        found = decode(_Manifest, json.loads(data.decode("utf-8")))
+        found = decode(_Manifest, parse_json(data))
         tree = {entry.path: entry for entry in found.tree}
         return cls(found.id, found.kind, found.created, found.folder, tree, found.facts, found.metadata, found.extra)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 
@@ -46,6 +47,8 @@ class Reserving:
             raise ReleaseError(
                 f"rollout has to be 1 to {_LONGEST_NAME} printable characters, not {rollout!r}", "options"
             )
+        if not math.isfinite(self.context.settings.rollout_ttl):
+            raise ReleaseError("rollout_ttl has to be a number of seconds", "options")
         found = self.view()
         if found is None or found.id == rollout:
             return

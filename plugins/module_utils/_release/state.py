@@ -239,6 +239,7 @@ class Lease:
     Attributes:
         token: names this lease to its watchdog.
         seconds: how long it is after each renewal.
+        who: of the run's metadata, for messages. Version 0.1.0 wrote any JSON there.
         boot, until: the boot in which it was armed, and when it ends in seconds since that boot.
     """
 
@@ -246,7 +247,7 @@ class Lease:
     release: str
     seconds: float
     since: str
-    who: t.Optional[str]
+    who: object
     boot: str
     until: float
     mechanism: str = "none"

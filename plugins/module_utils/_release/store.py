@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -18,7 +19,8 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .disk import TEMPORARY, Folder
 from .errors import ReleaseError
@@ -44,12 +46,14 @@ class Store:
         folder: its files.
         spare: what is put aside for a rollback on a full disk.
         journal: the events.
+        warnings: damaged notes are told here.
     """
 
     def __init__(self, folder: Folder, redact: t.Callable[[t.Any], t.Any] = lambda value: value) -> None:
         self.folder = folder
         self.spare = Preallocation(folder)
         self.journal = Journal(folder, redact)
+        self.warnings: list[str] = []
 
     # State
 
@@ -63,7 +67,7 @@ class Store:
             data = self.folder.read(_STATE) if os.path.isdir(self.folder.path) and self.folder.entry(_STATE) else None
             if data is None:
                 return None
-            found = json.loads(data.decode("utf-8"))
+            found = parse_json(data)
             schema = found.get("schema") if isinstance(found, dict) else SCHEMA
             if schema != SCHEMA:
                 raise ReleaseError(f"{self._path(_STATE)} has schema {schema}, this version reads {SCHEMA}", "store")
@@ -92,9 +96,17 @@ class Store:
         # A damaged note counts as none: it is replaced whole, and an active release without a lease is rolled back.
         if not os.path.isdir(self.folder.path) or self.folder.entry(name) is None:
             return None
-        with contextlib.suppress(ValueError):
-            return decode(kind, json.loads(self.folder.read(name).decode("utf-8")))
-        return None
+        try:
+            note = decode(kind, parse_json(self.folder.read(name)))
+            for key in ("began", "until"):
+                if not math.isfinite(getattr(note, key, 0)):
+                    raise FieldError(key, "the number is too large")
+        except ValueError as error:
+            warning = f"{self._path(name)} is damaged and counts as ended: {error}"
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+            return None
+        return note
 
     def keep(self, note: Lease | Reservation) -> None:
         """Replace the lease or the reservation. Both end with the host's boot, so they need not outlive it."""
@@ -137,7 +149,7 @@ class Store:
         if self.folder.entry(path) is None:
             return GateOptions()
         try:
-            return decode(GateOptions, json.loads(self.folder.read(path).decode("utf-8")))
+            return decode(GateOptions, parse_json(self.folder.read(path)))
         except ValueError as error:
             raise ReleaseError(f"{self._path(path)} is damaged: {error}", "store") from None
 

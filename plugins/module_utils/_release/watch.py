@@ -57,7 +57,7 @@ def _left(note: str, token: str) -> float | None:
             lease = _Lease.from_json(json.loads(file.read().decode("utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return _LONGEST  # look again: a file that cannot be read now must not end the watch
     return remaining(lease.boot, lease.until) if lease.token == token else None
 

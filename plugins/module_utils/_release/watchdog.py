@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ import threading
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .clock import boottime, started
 from .commands import run
@@ -61,7 +61,7 @@ def start(archive: str, token: str, seconds: float) -> Watchdog:
             return Watchdog("systemd", unit=unit)
     printed, failure = run([*argv, "--detach"])
     try:
-        process = decode(_Process, json.loads(printed))
+        process = decode(_Process, parse_json(printed))
     except ValueError:
         raise ReleaseError(
             f"nothing on this host can be started that rolls back when the lease ends ({problem}; {failure or printed});"

@@ -112,6 +112,7 @@ def test_what_is_none_by_default_may_be_left_out_or_written() -> None:
         ({"leaves": [None]}, "leaves[0]: an object is needed, not null"),
         ({"leaf": {}}, "leaf.number: is missing"),
         ({"leaf": {"number": 1, "share": "x"}}, "leaf.share: a number is needed, not text"),
+        ({"leaf": {"number": 1, "share": 10**400}}, "leaf.share: the number is too large"),
         ({"leaf": {"number": 1.5}}, "leaf.number: a whole number is needed, not a number"),
         ({"leaves": [LEAF, {"number": None}]}, "leaves[1].number: a whole number is needed, not null"),
         ({"leaves": {}}, "leaves: a list is needed, not an object"),
