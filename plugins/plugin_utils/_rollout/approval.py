@@ -25,6 +25,8 @@ import json
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
+
 from .errors import RolloutError
 from .plain_json import fields
 from .results import HostResults
@@ -102,7 +104,7 @@ class Approval:
         found = value
         if isinstance(value, str):
             try:
-                found = json.loads(value)
+                found = parse_json(value)
             except ValueError:
                 found = None
         data = fields(found)

@@ -14,20 +14,22 @@ Any other one is refused; the message says what arrived and what to write instea
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import typing as t
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .approval import Approval
 from .errors import RolloutError
 
 _TRUE: t.Final = frozenset({"yes", "on", "true", "1", "y", "t"})
 _FALSE: t.Final = frozenset({"no", "off", "false", "0", "n", "f"})
-_WHOLE: t.Final = re.compile(r"0|[1-9]\d*", re.ASCII)
-_NUMBER: t.Final = re.compile(r"(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
+# More digits than these are no number that was meant, and Python refuses to read thousands of them.
+_WHOLE: t.Final = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)
+_NUMBER: t.Final = re.compile(r"(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?", re.ASCII)
+_LARGEST: t.Final = 10**15
 _PERCENTAGE: t.Final = re.compile(r"(0|[1-9]\d{0,2})\s*%", re.ASCII)
 _LONGEST: t.Final = 80
 
@@ -98,7 +100,7 @@ def described(value: object) -> str:
     if isinstance(value, bool):
         return f"the boolean {str(value).lower()}"
     if isinstance(value, (int, float)):
-        return f"the number {value}"
+        return f"the number {value}" if abs(value) < _LARGEST or isinstance(value, float) else "a very large number"
     if isinstance(value, Mapping):
         return "a dictionary"
     if isinstance(value, (list, tuple)):
@@ -147,9 +149,9 @@ def _boolean(name: str, value: t.Any, _spec: VariableSpec) -> bool:
 
 
 def _whole(name: str, value: t.Any, _spec: VariableSpec) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST:
         return value
-    if isinstance(value, float) and value >= 0 and value.is_integer():
+    if isinstance(value, float) and 0 <= value < _LARGEST and value.is_integer():
         return int(value)
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
@@ -157,7 +159,7 @@ def _whole(name: str, value: t.Any, _spec: VariableSpec) -> int:
 
 
 def _number(name: str, value: t.Any, _spec: VariableSpec) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and math.isfinite(value):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _LARGEST:
         return value
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return float(value) if "." in value else int(value)
@@ -208,7 +210,7 @@ def _dictionary(name: str, value: t.Any, _spec: VariableSpec) -> t.Any:
 def _json(name: str, text: str, kind: type) -> t.Any:
     what = "list" if kind is list else "dictionary"
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError as error:
         raise RolloutError(f"{name} arrived as text and has to be a {what} in JSON: {error}.") from None
     if not isinstance(found, kind):
@@ -243,7 +245,7 @@ def _size(item: t.Any) -> int | str | None:
 def _share(item: t.Any) -> int | str | None:
     """Return a number of hosts, or a percentage as `10%`; None where it is neither."""
     if isinstance(item, int) and not isinstance(item, bool):
-        return item if item >= 0 else None
+        return item if 0 <= item < _LARGEST else None
     text = item.strip() if isinstance(item, str) else ""
     if _WHOLE.fullmatch(text):
         return int(text)

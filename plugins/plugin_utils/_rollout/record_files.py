@@ -16,6 +16,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .disk import replace
 from .errors import RolloutError
@@ -62,7 +63,7 @@ def read_record(path: Path, rollout: str | None = None) -> Record:
         RolloutError: it is not there, damaged, no record, or another run's.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = parse_json(path.read_bytes())
     except OSError as error:
         raise RolloutError(f"The record {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
