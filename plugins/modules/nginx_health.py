@@ -109,7 +109,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reason:
-  description: One sentence: the reason of a failure, or how many checks passed.
+  description: The reason of a failure, or how many checks passed, in one sentence.
   returned: always
   type: str
   sample: "login page: GET https://www.example.com/login via 127.0.0.1:443: expected status 200, got 500"

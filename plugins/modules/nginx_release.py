@@ -508,7 +508,10 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction i
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import CHECK_OPTIONS
 
 # The engine writes the command line and the watcher into the archive, so they have to be on the host.
-from ansible_collections.failsafe.nginx.plugins.module_utils._release import cli, watch  # noqa: F401
+from ansible_collections.failsafe.nginx.plugins.module_utils._release import (  # pylint: disable=unused-import
+    cli,  # noqa: F401
+    watch,  # noqa: F401
+)
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import HostCandidate, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.engine import Engine
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError

@@ -80,12 +80,12 @@ def dependents(changed: Iterable[str], edges: Mapping[str, Iterable[str]]) -> di
         for target in targets:
             importers.setdefault(target, set()).add(source)
     found = dict.fromkeys(changed, 0)
-    queue = list(found)
-    for file in queue:
-        for importer in sorted(importers.get(file, ())):
-            if importer not in found:
-                found[importer] = found[file] + 1
-                queue.append(importer)
+    reached = list(found)
+    while reached:
+        further = {importer for file in reached for importer in importers.get(file, ())} - set(found)
+        distance = found[reached[0]] + 1
+        reached = sorted(further)
+        found |= dict.fromkeys(reached, distance)
     return found
 
 

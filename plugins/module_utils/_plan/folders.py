@@ -44,7 +44,8 @@ class FolderEntry(t.NamedTuple):
         path, kind, mode, content = data
         if not isinstance(path, str) or kind not in {"file", "directory", "link"}:
             raise FieldError("", f"{path!r} is no file, directory or link")
-        if not (mode is None or type(mode) is int) or not (content is None or isinstance(content, str)):
+        is_number = isinstance(mode, int) and not isinstance(mode, bool)
+        if not (mode is None or is_number) or not (content is None or isinstance(content, str)):
             raise FieldError("", f"{path!r} has a mode that is no number, or a content that is no text")
         return cls(path, kind, mode, content)
 

@@ -116,7 +116,8 @@ class World:
             _become(Channel(other), plan, parent)
         other.close()
         try:
-            self.facts = t.cast("WorldFacts", self._receive().facts)
+            facts: WorldFacts = t.cast("t.Any", self._receive().facts)
+            self.facts = facts
         except BaseException:
             self.close()
             raise

@@ -181,7 +181,9 @@ def rollout_risk(served: Iterable[ServingPeriod], now: datetime) -> RolloutRisk:
     return RolloutRisk(
         hosts=len({period.host for period, _seconds in trials}),
         at_once=_most_at_once(marks),
-        seconds=round(max(moment for moment, _ in marks) - min(moment for moment, _ in marks), 3) if marks else 0,
+        seconds=round(max(moment for moment, _level in marks) - min(moment for moment, _level in marks), 3)
+        if marks
+        else 0,
         host_seconds=round(sum(seconds for _period, seconds in trials), 3),
     )
 

@@ -28,8 +28,8 @@ class JsonEngine:
     def stage(self, candidate: HostCandidate, *, check_only: bool = False) -> Json:
         return self.engine.stage(candidate, check_only=check_only).to_json()
 
-    def activate(self, release: str, *, gate: Json | None = None, **options: t.Any) -> Json:
-        return self.engine.activate(release, gate=decode(GateOptions, gate or {}), **options).to_json()
+    def activate(self, release: str, *, reload: bool, gate: Json | None = None, **options: t.Any) -> Json:
+        return self.engine.activate(release, reload=reload, gate=decode(GateOptions, gate or {}), **options).to_json()
 
     def confirm(self, release: str) -> Json:
         return self.engine.confirm(release).to_json()

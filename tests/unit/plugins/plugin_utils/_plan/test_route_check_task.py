@@ -67,7 +67,8 @@ def run(stub: Stub, **more: object) -> dict[str, t.Any]:
         "timeout": 1.0, "fail_on": ["critical"], "fail_on_unverified": False, "accept": [], "require": False,
         "bisect": True, **more,
     }  # fmt: skip
-    return t.cast("dict[str, t.Any]", check(options, t.cast("Controller", stub)))
+    controller: Controller = t.cast("t.Any", stub)
+    return t.cast("dict[str, t.Any]", check(options, controller))
 
 
 @pytest.fixture
