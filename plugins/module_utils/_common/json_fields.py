@@ -52,14 +52,17 @@ class FieldError(ValueError):
         return FieldError(f"{key}{'.' if self.path[:1] not in {'', '['} else ''}{self.path}", self.reason)
 
 
+_field: t.Any = dataclasses.field
+
+
 def omit_none() -> t.Any:
     """Return a dataclass field that is None by default, and absent from the JSON then."""
-    return dataclasses.field(default=None, metadata=_LEFT_OUT)
+    return _field(default=None, metadata=_LEFT_OUT)
 
 
 def unknown_fields() -> t.Any:
     """Return the dataclass field that keeps the keys of a newer version, so that reading and writing lose none."""
-    return dataclasses.field(default_factory=dict, metadata=_UNKNOWN)
+    return _field(default_factory=dict, metadata=_UNKNOWN)
 
 
 def renamed(key: str) -> t.Dict[str, str]:

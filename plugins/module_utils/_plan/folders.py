@@ -34,18 +34,13 @@ class FolderEntry(t.NamedTuple):
 
     @classmethod
     def from_json(cls, data: object) -> FolderEntry:
-        """Read it.
-
-        Raises:
-            FieldError: it is no entry.
-        """
+        """Read it; raises `FieldError`."""
         if not isinstance(data, list) or len(data) != _ENTRY:
             raise FieldError("", "an entry is a list of path, type, mode and content")
         path, kind, mode, content = data
         if not isinstance(path, str) or kind not in {"file", "directory", "link"}:
             raise FieldError("", f"{path!r} is no file, directory or link")
-        is_number = isinstance(mode, int) and not isinstance(mode, bool)
-        if not (mode is None or is_number) or not (content is None or isinstance(content, str)):
+        if (mode is not None and mode.__class__ is not int) or not (content is None or isinstance(content, str)):
             raise FieldError("", f"{path!r} has a mode that is no number, or a content that is no text")
         return cls(path, kind, mode, content)
 

@@ -60,7 +60,8 @@ def switch(
     """Make every touched path of `live` as in `target`, or delete it.
 
     Contents come from `source`, or from files that were put aside in `spare`. All new contents are on the disk beside
-    their places before the first one is renamed, so that a full disk changes nothing; deletions come last. After an interruption anywhere, the same call with either tree completes that tree.
+    their places before the first one is renamed, so that a full disk changes nothing; deletions come last. After an
+    interruption anywhere, the same call with either tree completes that tree.
     Raises `ReleaseError`. If `live` was not changed yet, nothing is left behind.
     """
     touched = set(touched)
