@@ -27,7 +27,9 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
+    from .blocks import Scope
     from .outcome import Kind
+    from .program import Result
     from .run import Next
     from .variables import Definitions
 
@@ -54,13 +56,16 @@ class _Simulation:
 
     def __init__(self, server: Server, definitions: Definitions, request: Request, match: re.Match[str] | None) -> None:
         self._run = Run(server, definitions, request, match)
-        self._program = RewriteProgram(self._run, self.error)
 
     def run(self) -> Outcome:
         step: t.Any = self.server_rewrite
         while not isinstance(step, Outcome):
             step = step()
         return step
+
+    def _execute(self, scope: Scope) -> Result:
+        # Kept as an attribute, the program would refer back to this object: a cycle that only the collector frees.
+        return RewriteProgram(self._run, self.error).execute(scope)
 
     # -- phases: each returns the next one, or the outcome
 
@@ -70,7 +75,7 @@ class _Simulation:
             "ssl_reject_handshake", default=False
         ):
             return self._run.end("unknown", reason="the TLS handshake is rejected")
-        result = self._program.execute(self._run.server)
+        result = self._execute(self._run.server)
         if isinstance(result, Outcome):
             return result
         if self._run.server.effective("server_rewrite_by_lua"):
@@ -96,7 +101,7 @@ class _Simulation:
 
     def location_rewrite(self) -> Outcome | Next:
         self._run.uri_changed = False
-        result = self._program.execute(self._run.scope)
+        result = self._execute(self._run.scope)
         if isinstance(result, Outcome):
             return result
         if self._run.scope.effective("rewrite_by_lua"):

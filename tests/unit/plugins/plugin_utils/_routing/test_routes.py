@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import typing as t
 
@@ -42,6 +43,22 @@ def outcome(block: str, url: str = "/", host: str = "a.test", port: int = 80, **
 
 def in_location(body: str, url: str = "/x", **request: t.Any) -> Outcome:
     return outcome(f"server {{ listen 80; server_name a.test; location / {{ {body} }} }}\n", url, **request)
+
+
+def test_a_simulation_leaves_no_garbage_behind() -> None:
+    """A lint pauses the collector and simulates a request per location: what refers to itself would stay until its end."""
+    config = load("server { listen 80; location / { try_files $uri @app; } location @app { return 204; } }\n")
+    router, definitions = Router(config), Definitions(config)
+    listener = router.listener("*", 80)
+    assert listener is not None
+    simulate(router, definitions, Request(listener, "a.test", "/x", ""))
+    gc.collect()
+    gc.disable()
+    try:
+        assert simulate(router, definitions, Request(listener, "a.test", "/x", "")).kind
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
