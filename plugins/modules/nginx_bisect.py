@@ -201,7 +201,6 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import BisectError
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import ReadJob
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.reading import read
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchJob
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_worlds import search_worlds
 
@@ -225,7 +224,7 @@ def main() -> None:
     answer: object
     try:
         if module.params["_step"] == "read":
-            answer = read(options, host.unpack_job(ReadJob, payload))
+            answer = host.read(options, host.unpack_job(ReadJob, payload))
         else:
             answer = search_worlds(options, host.unpack_job(SearchJob, payload))
     except (BisectError, *host.ERRORS) as error:

@@ -280,7 +280,6 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import ReadJob
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckJob
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.options import SIDES
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.reading import read
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.route_check import run
 
 
@@ -308,7 +307,7 @@ def main() -> None:
     answer: object
     try:
         if module.params["_step"] == "read":
-            answer = read(options, host.unpack_job(ReadJob, payload))
+            answer = host.read(options, host.unpack_job(ReadJob, payload))
         else:
             answer = run(options, host.unpack_job(RouteCheckJob, payload))
     except host.ERRORS as error:

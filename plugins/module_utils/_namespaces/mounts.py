@@ -15,8 +15,7 @@ import signal
 import subprocess
 import typing as t
 
-from .errors import SandboxError
-from .namespaces import Namespaces
+from .namespaces import Namespaces, SandboxError
 
 
 class Completed(t.NamedTuple):

@@ -40,6 +40,19 @@ _NO_FILES = re.compile(
 _TMPFS = "size=256m,mode=0755"
 
 
+class SandboxError(Exception):
+    """A private world or mount namespace could not be made. The message names the step and the system's reason.
+
+    Attributes:
+        kind: `unavailable` (the system denies it), `refused` (nginx did not start with this tree; the message is nginx's
+            own) or `failed` (the world broke or took too long; nothing is known about the tree).
+    """
+
+    def __init__(self, message: str, kind: str = "unavailable") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class StepError(Exception):
     """A step failed; the text names it and the system's reason."""
 

@@ -13,8 +13,8 @@ import os
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import Completed, run_in_private_mounts
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 
 from .copy import run_on_copy
 from .instance import Instance, NginxError, environment

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass
 
@@ -16,14 +17,16 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import (
     PackingError,
     pack,
+    pack_bytes,
     unpack,
 )
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import find_master
+from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
 
-from .folders import FolderSpec
-from .trees import TreeError
+from .folders import Dump, FolderSpec, ReadAnswer, ReadJob
+from .trees import TreeError, Trees
 
 #: Errors of these functions whose reason a person can do something about.
 ERRORS = (TreeError, NginxError, SandboxError, OSError)
@@ -102,3 +105,20 @@ def view_of(options: HostOptions, sources: t.Mapping[str, FolderSpec]) -> str:
 def _is_foreign(sources: t.Mapping[str, FolderSpec]) -> bool:
     # The controller's files are for a machine that is not known: this one's nginx, pages and logs say nothing about it.
     return all(spec.kind == "files" and spec.over is None for spec in sources.values())
+
+
+def read(options: HostOptions, job: ReadJob) -> ReadAnswer:
+    """Read each source with this host's nginx.
+
+    Raises:
+        TreeError: a source is not there.
+        NginxError: nginx cannot be run.
+    """
+    instance = find_instance(options, job.sources)
+    dumps = {}
+    with contextlib.closing(Trees(options.config_dir, options.store)) as trees:
+        for name, spec in job.sources.items():
+            found = validate(instance, trees.folder(spec), dump=True)
+            dumps[name] = Dump(refused=found.message) if found.dump is None else Dump(dump=pack_bytes(found.dump))
+    build = instance.build()
+    return ReadAnswer(dumps, build.version, [*build.static_modules, *build.dynamic_modules])

@@ -13,7 +13,7 @@ import contextlib
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe

@@ -13,11 +13,10 @@ import hashlib
 import os
 import sys
 
-from .commands import run
 from .disk import Folder
 from .errors import ReleaseError
 from .settings import USUAL_STORE, Settings
-from .watchdog import booted_with_systemd
+from .watchdog import booted_with_systemd, run
 
 UNITS = "/etc/systemd/system"
 _UNIT = """\

@@ -13,12 +13,12 @@ import dataclasses
 import os
 import typing as t
 
+from .diffs import Drift
 from .disk import Folder
-from .drift import Drift
 from .errors import ReleaseError
 from .host import Host
 from .manifest import Release
-from .metrics_file import MetricsFile
+from .metrics import MetricsFile
 from .results import Verdict
 from .settings import Settings, check_folders
 from .state import ConfigFacts, HostState

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Show the changes of files without their secrets."""
+"""Show the changes of files without their secrets, and find those that were made by hand."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ import difflib
 import re
 import typing as t
 
+from .disk import Folder
+from .manifest import Release
 from .results import DriftedFile, FileDiff
-from .switch import Changes
+from .store import Store
+from .switch import Changes, at, differing, managed
 from .tree_entry import Tree, TreeEntry
 
 _LARGEST = 256 * 1024  # bytes of a file whose lines are shown
@@ -90,3 +93,34 @@ def _text(entry: TreeEntry | None, read: t.Callable[[TreeEntry], bytes], *, secr
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return fingerprint
+
+
+class Drift:
+    """Find managed files of the live folder that differ from the live release."""
+
+    def __init__(self, store: Store, live: Folder) -> None:
+        self.store, self.live = store, live
+
+    def paths(self) -> list[str]:
+        """Return the managed paths that differ, sorted."""
+        release = self._release()
+        if release is None:
+            return []
+        owned = managed(release.tree)
+        return differing(at(self.live, owned), release.tree, owned)
+
+    def summaries(self) -> list[DriftedFile]:
+        """Return what became of these paths; secrets appear as fingerprints."""
+        release = self._release()
+        if release is None:
+            return []
+        files, paths = self.store.files(release), self.paths()
+        return summaries(
+            paths,
+            (release.tree, lambda entry: files.read(entry.path)),
+            (with_secrecy(release.tree, at(self.live, paths)), lambda entry: self.live.read(entry.path)),
+        )
+
+    def _release(self) -> Release | None:
+        state = self.store.state()
+        return None if state is None else self.store.release(state.live())

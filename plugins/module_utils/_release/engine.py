@@ -11,10 +11,9 @@ from __future__ import annotations
 import typing as t
 
 from .activation import Activation
-from .adoption import Adoption
 from .build import Goal
 from .candidate import HostCandidate
-from .confirmation import Confirmation
+from .confirmation import Adoption, Confirmation
 from .context import HostContext, Redact
 from .errors import ReleaseError
 from .host import Host

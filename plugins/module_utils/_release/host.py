@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import CheckResult
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx import facts as runtime
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.logs import Words

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import os
 import signal
+import subprocess
 import sys
 import threading
 import typing as t
@@ -20,10 +21,10 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .clock import boottime, started
-from .commands import run
 from .errors import ReleaseError
 from .state import Watchdog
 
+_TIMEOUT = 30  # seconds of a command
 _SYSTEMD = "/run/systemd/system"  # sd_booted(3)
 _TRANSIENT = "/run/systemd/transient"
 
@@ -119,3 +120,24 @@ def beating(beat: t.Callable[[], None], every: float, seconds: float) -> t.Itera
     finally:
         over.set()
         thread.join()
+
+
+def run(argv: t.Sequence[str]) -> tuple[str, str]:
+    """Run a command and return its standard output and the failure, empty if there was none."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ.get("PATH") or os.defpath, "LC_ALL": "C.UTF-8"},
+            cwd="/",
+            timeout=_TIMEOUT,
+            start_new_session=True,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return "", str(error)
+    printed = done.stderr.decode("utf-8", "backslashreplace").strip()
+    failure = "" if done.returncode == 0 else printed or f"{argv[0]} ended with status {done.returncode}"
+    return done.stdout.decode("utf-8", "backslashreplace"), failure

@@ -22,8 +22,7 @@ import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import StepError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError, StepError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, environment
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe

@@ -18,7 +18,7 @@ import traceback
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe

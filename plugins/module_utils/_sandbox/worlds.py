@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFailure, WorldResult

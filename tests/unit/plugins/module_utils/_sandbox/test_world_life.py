@@ -16,7 +16,7 @@ import pytest
 from world_site import HTTP, ROOT, Site, outcomes_of, probe, run_job
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import unpack
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.errors import SandboxError
+from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.prober import missing_files
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available
