@@ -42,15 +42,11 @@ class CheckResult:
     """The result of one check. Bodies, cookies and credentials are never part of it.
 
     Attributes:
-        failure: None, or the kind of a `client.Failure`.
-        status: of the last answer; None without one.
-        location: of the last answer; None without one.
+        failure: the kind of a `client.Failure`.
+        status, location: of the last answer.
         latency_ms: from connecting to the end of the response's header.
-        address: the address connected to.
-        url: of the check; None for one without a URL.
-        origin: as in the check's definition, with `file` and `line`; None where it has none.
+        origin: as in the check's definition, with `file` and `line`.
         probe: a default probe, not a check of the user; None outside of a gate.
-        more: fields of a newer version.
     """
 
     name: str

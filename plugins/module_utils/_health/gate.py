@@ -56,15 +56,12 @@ class GateResult:
     """The verdict of a gate.
 
     Attributes:
-        reason: one sentence.
         skipped: there was nothing to run; that passes.
         failed: results that blocked.
         already_failing: names of probes that failed before the switch.
         unjudged: names of probes that fail and do not block, since there is no record of them.
         unwatched: error logs that could not be read, each with its reason.
         passed: checks and probes that passed in the last round.
-        rounds: that were run.
-        seconds: that it took.
     """
 
     ok: bool

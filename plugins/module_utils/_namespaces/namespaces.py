@@ -63,16 +63,11 @@ class Namespaces:
     Made before the fork, so that the child allocates and imports little.
 
     Args:
-        binds: pairs of absolute paths: a source folder and the target that shows it.
-        user: make a user namespace as well, for a caller without CAP_SYS_ADMIN.
-        emptied: files that are shown empty.
-        folders: with `user`, folders that the child may write to although they have another owner.
+        binds, user, emptied, folders: as for `run_in_private_mounts`.
         flags: the namespaces to unshare, as CLONE_ flags.
         writable: show `folders` writable to an ordinary user, as they are to root.
 
     Attributes:
-        binds: as given, made absolute.
-        user: as given.
         tmpfs: path of the file system in memory that holds the upper layers; "" until it is mounted.
     """
 

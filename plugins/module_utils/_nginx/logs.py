@@ -135,13 +135,7 @@ def fatal(lines: t.Sequence[Line], *, master: int, workers: t.Container[int], ol
     """Return the lines that say that the load failed.
 
     Not so: what another nginx wrote into the same file, what an old worker says while it ends, what a connection
-    caused, and a port that is tried again.
-
-    Args:
-        lines: of all logs.
-        master: its pid.
-        workers: pids of the workers that it started since.
-        old: pids of those that it had before.
+    caused, and a port that is tried again. `workers` are those that the master started since, `old` those before.
     """
     final = []
     for line in lines:

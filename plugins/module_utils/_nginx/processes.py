@@ -51,7 +51,7 @@ class Master:
         pid: as seen from here.
         start_time: clock ticks since boot (field 22 of /proc/<pid>/stat).
         argv: its command line, split at spaces as far as the title tells.
-        binary: path of its executable, None where it cannot be read (another user's process).
+        binary: its executable, None where that cannot be read (another user's process).
         exe_deleted: that file was replaced or removed since, as a package upgrade does.
         workers: accepting workers, pid -> start time.
         shutting_down: old workers that only finish their requests, pid -> start time.

@@ -36,14 +36,9 @@ T = t.TypeVar("T")
 
 @dataclass
 class HostOptions:
-    """The options of a module that the host needs.
+    """The options of a module that the host needs, as the module documents them.
 
     Attributes:
-        config_dir: the live configuration folder.
-        main: the main file, below `config_dir`.
-        store: the folder of the releases.
-        binary: path or name of nginx; None searches the usual places.
-        prefix: the prefix of nginx; None for the compiled-in one.
         timeout: seconds for all worlds.
         fs: "host" or "empty", see `World`; None: as the sources demand.
         limit: tests of a search, at most; None: any number.

@@ -37,13 +37,7 @@ class Activation:
         self.context, self.leasing, self.reserving, self.rollback = context, leasing, reserving, rollback
 
     def activate(self, release: str, gate: GateOptions, *, reload: bool, rollback_on_failure: bool) -> Reserved:
-        """Activate a release for this run's rollout.
-
-        Args:
-            release: its id.
-            gate: the checks and probes to hold after the reload.
-            reload: also reload, prove and hold the gate.
-            rollback_on_failure: roll back where that fails.
+        """Activate a release for this run's rollout; with `reload` also reload, prove and hold the gate.
 
         Raises:
             ReleaseError: a step failed; `details` has the rollback, if there was one.

@@ -30,13 +30,7 @@ from .tree_entry import Tree, TreeEntry
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """The release to stage: a candidate's entries, or a stored release.
-
-    Attributes:
-        entries: of the candidate.
-        guarded: paths of entries that hold secret values.
-        stored: the release to return to.
-    """
+    """The release to stage: a candidate's entries, or a stored release; `guarded` paths hold secret values."""
 
     id: str
     entries: t.Tuple[CandidateEntry, ...] = ()
@@ -45,13 +39,7 @@ class Goal:
 
 
 class ReleaseBuild:
-    """Build one release from the folder `live`.
-
-    Args:
-        state: the host's state, None for the first release.
-        live: the configuration folder, or a copy.
-        work: an empty folder for what is built.
-    """
+    """Build one release from the folder `live`, in the empty folder `work`; without a `state` it is the first one."""
 
     def __init__(self, context: HostContext, *, state: HostState | None, live: Folder, work: Folder) -> None:
         self.context, self.settings, self.store, self.host = context, context.settings, context.store, context.host
@@ -81,12 +69,7 @@ class ReleaseBuild:
     def run(self, goal: Goal, running: t.Callable[[HostState], str | None]) -> StageResult:
         """Build and validate everything; change nothing where the host has the goal already.
 
-        Args:
-            goal: the release.
-            running: returns the release that nginx runs.
-
-        Raises:
-            ReleaseError: the goal is refused.
+        `running` returns the release that nginx runs. Raises `ReleaseError` if the goal is refused.
         """
         current = self._new.get(self.state.confirmed) or self.store.release(self.state.confirmed)
         owned = managed(current.tree)

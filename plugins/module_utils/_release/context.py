@@ -29,13 +29,7 @@ Redact = t.Callable[[t.Any], t.Any]
 
 
 class HostContext:
-    """Hold what the steps share.
-
-    Args:
-        settings: which nginx, which store.
-        host: asks nginx; tests have one of their own.
-        redact: masks secrets in the journal and in messages.
-        before: is called ahead of every write, for tests that end the process there.
+    """Hold what the steps share; `Engine` describes the arguments.
 
     Attributes:
         live: the configuration folder.
@@ -125,15 +119,9 @@ class HostContext:
         return state.live()
 
     def prove(self, state: HostState, release: Release, before: ConfigFacts | None) -> Verdict:
-        """Reload nginx and prove that it runs `release`. Until then the running release counts as unknown.
+        """Reload nginx and prove that it runs the live release. Until then the running release counts as unknown.
 
-        Args:
-            state: the locked state.
-            release: the live release.
-            before: facts of the configuration that ran, as far as known.
-
-        Raises:
-            ReleaseError: the proof failed.
+        `before` has facts of the configuration that ran, as far as known. Raises `ReleaseError` without a proof.
         """
         state.running = self.host.generation(None)
         self.store.save(state)

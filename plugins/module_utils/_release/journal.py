@@ -30,15 +30,7 @@ _MOST_LINES = 50  # that a result shows
 
 @dataclasses.dataclass
 class JournalLine:
-    """An event of a host.
-
-    Attributes:
-        time: RFC 3339, by the host's clock.
-        seq: its number.
-        release: the release that it is about, if any.
-        details: facts of the event.
-        metadata: what the run said about itself.
-    """
+    """An event of a host, with its time (RFC 3339), its number, and what the run said about itself."""
 
     time: str
     seq: int
@@ -54,12 +46,7 @@ class JournalLine:
 
 
 class Journal:
-    """Append to the journal and read it.
-
-    Attributes:
-        redact: masks secrets in what is written.
-        written: the lines that this object wrote, oldest first.
-    """
+    """Append to the journal and read it; `written` are the lines of this object, oldest first."""
 
     def __init__(self, folder: Folder, redact: t.Callable[[t.Any], t.Any]) -> None:
         self.folder = folder

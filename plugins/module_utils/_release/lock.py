@@ -27,12 +27,7 @@ _LONGEST = 4096  # bytes of the note in the lock
 
 @dataclasses.dataclass
 class LockHolder:
-    """The process that holds the lock.
-
-    Attributes:
-        since: seconds since the boot `boot`.
-        what: the operation.
-    """
+    """The process that holds the lock for the operation `what`; `since` is in seconds since the boot `boot`."""
 
     pid: int
     start_time: t.Optional[int]

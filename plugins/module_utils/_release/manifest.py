@@ -44,7 +44,6 @@ class Release:
 
     Attributes:
         kind: `candidate`, `adopted` (the first live folder) or `drift` (edits by hand).
-        created: when it was staged (RFC 3339).
         folder: the name of its tree's folder.
         facts: what the proof of a reload needs to know, None where nginx has not loaded the tree.
     """

@@ -58,11 +58,8 @@ def seconds(moment: str) -> float:
 def samples(state: HostState, history: t.Iterable[JournalLine], drift: int | None, moment: float) -> list[Sample]:
     """Return the samples of a host.
 
-    Args:
-        state: of the host.
-        history: the journal, newest first.
-        drift: the number of drifted files, None where they could not be compared.
-        moment: the Unix time of that comparison.
+    `history` has the newest line first. `drift` is the number of drifted files at the Unix time `moment`, None where they
+    could not be compared.
     """
     rows = list(history)
     found: list[Sample] = [
@@ -129,14 +126,7 @@ def _check(directory: str) -> None:
 
 
 class MetricsFile:
-    """Write the metrics of a host into the directory that the state names.
-
-    Args:
-        settings: of this run.
-        store: of the host.
-        drift: compares the live folder.
-        warnings: a failure is appended here; it stops nothing.
-    """
+    """Write the metrics of a host into the directory that the state names. A failure becomes one of the `warnings`."""
 
     def __init__(self, settings: Settings, store: Store, drift: Drift, warnings: list[str]) -> None:
         self.settings, self.store, self.drift, self.warnings = settings, store, drift, warnings

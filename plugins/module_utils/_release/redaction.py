@@ -22,11 +22,9 @@ _WORD = re.compile(r"[^\s;{}\"']{8,}")
 
 
 class QuotationRedactor:
-    """Mask quotations out of files that hold secret values.
+    """Mask quotations out of files that hold secret values, whose contents `texts` returns.
 
-    Args:
-        texts: returns the contents of these files when they are needed. If it raises `ReleaseError`, every quotation is
-            masked.
+    Every quotation is masked where it raises `ReleaseError`.
     """
 
     def __init__(self, texts: t.Callable[[], t.Iterable[str]]) -> None:

@@ -46,14 +46,7 @@ class Verdict:
 
 
 class Validated(t.NamedTuple):
-    """The validation of a tree by nginx.
-
-    Attributes:
-        method: how it was loaded.
-        limits: what the validation could not cover.
-        dump: the output of `nginx -T`.
-        modules: the modules of that nginx.
-    """
+    """The validation of a tree by nginx; `limits` says what it could not cover, `dump` is the output of `nginx -T`."""
 
     ok: bool
     message: str = ""
@@ -163,13 +156,7 @@ class FileDiff:
 
 @dataclasses.dataclass
 class DriftedFile:
-    """A managed file that differs from its release.
-
-    Attributes:
-        change: `modified`, `added`, `removed`, `replaced` or `mode`.
-        added, removed: numbers of lines.
-        diff: a unified diff, cut short.
-    """
+    """A managed file that differs from its release; `added` and `removed` are numbers of lines, `diff` is cut short."""
 
     path: str
     change: str
@@ -381,7 +368,6 @@ class ExpireResult:
     """The end of a lease.
 
     Attributes:
-        rollback: what was done, if anything.
         expires_in: seconds that are left, where the lease was renewed.
         ended: the lease had ended, and nothing was on trial.
     """

@@ -31,15 +31,10 @@ class Rollback:
         self.context, self.leasing = context, leasing
 
     def run(self, state: HostState, by: str | None = None) -> RollbackResult:
-        """Restore the files, reload, prove and hold the former gate.
+        """Restore the files, reload, prove and hold the former gate. Raises `ReleaseError` if the host needs a person.
 
-        Args:
-            state: the locked state.
-            by: what on the host decided it (`boot`, `lease`, `recover`), None for a run of a person.
-                At boot only files are restored, because nginx starts afterwards.
-
-        Raises:
-            ReleaseError: it failed, and the host needs a person.
+        `by` is what on the host decided it (`boot`, `lease`, `recover`), None for a run of a person. At boot only files
+        are restored, because nginx starts afterwards.
         """
         target = self.context.store.release(state.confirmed)
         result = RollbackResult(target.id, changed=bool(state.transaction))

@@ -36,12 +36,7 @@ ACTIVATE, ROLLBACK = "activate", "rollback"
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """A moment that is comparable with the start times of processes.
-
-    Attributes:
-        boot: the id of the boot.
-        ticks: clock ticks since that boot.
-    """
+    """A moment that is comparable with the start times of processes, in clock ticks since a boot."""
 
     boot: str
     ticks: float
@@ -86,14 +81,7 @@ class Staged:
 
 @dataclasses.dataclass
 class Transaction:
-    """A switch of files that was begun and has not ended.
-
-    Attributes:
-        kind: ACTIVATE or ROLLBACK.
-        origin: the release that was live before.
-        target: the release that is to be live afterwards.
-        time: when it began (RFC 3339).
-    """
+    """A switch of files, from release `origin` to `target`, that began at `time` (RFC 3339) and has not ended."""
 
     kind: str
     time: str
@@ -131,12 +119,11 @@ class Trial:
     """An activated release that is not confirmed.
 
     Attributes:
-        phase: SWITCHED, RUNNING or GATED.
         since: when it was activated (RFC 3339).
-        was_running: whether nginx ran before the activation.
-        started: whether the activation started nginx.
+        was_running: nginx ran before the activation.
+        started: the activation started nginx.
         before: facts of the configuration that was live before.
-        baseline: results of the gate's checks and probes before the activation.
+        baseline: results of the gate before the activation.
     """
 
     id: str
@@ -160,7 +147,6 @@ class HostState:
         previous: the release that was confirmed before.
         switched: when files of the live folder were last replaced.
         trouble: why the last rollback failed.
-        version: the version of the collection that wrote it.
     """
 
     owner: Owner
@@ -223,7 +209,6 @@ class Watchdog:
     Attributes:
         mechanism: `systemd`, `watcher` or `none`.
         unit: the name of the systemd unit, without its type.
-        pid, start_time: the process of a watcher.
     """
 
     mechanism: str = "none"
@@ -240,7 +225,7 @@ class Lease:
         token: names this lease to its watchdog.
         seconds: how long it is after each renewal.
         who: of the run's metadata, for messages. Version 0.1.0 wrote any JSON there.
-        boot, until: the boot in which it was armed, and when it ends in seconds since that boot.
+        until: when it ends, in seconds since the boot `boot`.
     """
 
     token: str
@@ -280,7 +265,7 @@ class Reservation:
 
     Attributes:
         id: the rollout.
-        holder: the person and reason out of the run's metadata, for messages.
+        holder: the person and the reason, for messages.
         began, until: seconds since the boot `boot`.
     """
 

@@ -53,12 +53,12 @@ def merge(
     *,
     modes: tuple[int, int] = (0o644, 0o755),
 ) -> Tree:
-    """Return the whole tree of a release: the candidate's entries over the kept ones.
+    """Return the whole tree of a release: the `wanted` entries of the candidate over the kept ones.
 
     Args:
         wanted: the candidate's entries.
         kept: entries that stay as they are.
-        replaced: entries at the candidate's paths now; their mode, owner and label are kept.
+        replaced: entries there now; their mode, owner and label are kept.
         special: paths that cannot be replaced.
         modes: of new files and of new folders.
 

@@ -40,14 +40,11 @@ class TreeEntry:
 
     Attributes:
         type: `file`, `link`, `directory`, or `special` for sockets, devices and FIFOs.
-        mode: permission bits.
         digest: the content's SHA-256, a link's target, or empty for a directory.
-        size: bytes of a file.
-        managed: whether the release manages the path.
         secret: the file is never shown.
         guarded: the file holds secret values, and is shown only where these are known and masked.
-        context: the SELinux label.
-        acl: the access control list in hexadecimal digits.
+        context: the SELinux label of a file.
+        acl: its access control list in hexadecimal digits.
     """
 
     path: str

@@ -41,12 +41,7 @@ def booted_with_systemd() -> bool:
 
 
 def start(archive: str, token: str, seconds: float) -> Watchdog:
-    """Start the watchdog of a lease.
-
-    Args:
-        archive: the path of `failsafe-nginx.pyz`.
-        token: of the lease.
-        seconds: until it looks at the lease.
+    """Start the watchdog of a lease, which looks at it after so many seconds.
 
     Raises:
         ReleaseError: neither a timer nor a process can be started.
