@@ -223,12 +223,14 @@ class _Finder:
         self._budget.spend(found.steps)
         if not isinstance(found, Witness):
             return None
-        # Without the pattern's own bytes behind it, PCRE sees at once that a subject cannot match.
-        suffix = found.text[len(beginning) :] + b"\n" + self._literals()
-        if matches(self._pattern, beginning + suffix, steps=self._budget.left) is not False:
-            return None
-        start, end = self._program.spans[state]
-        return Ambiguity(kind, prefix, pump, suffix, start, end)
+        failing = found.text[len(beginning) :]
+        # Without the pattern's own bytes behind it, PCRE sees at once that a subject cannot match. Where these bytes match
+        # by themselves, they get the failing end too.
+        for suffix in (failing + b"\n" + self._literals() + last for last in (b"", failing)):
+            if matches(self._pattern, beginning + suffix, steps=self._budget.left) is False:
+                start, end = self._program.spans[state]
+                return Ambiguity(kind, prefix, pump, suffix, start, end)
+        return None
 
     def _literals(self) -> bytes:
         """Return the bytes that are written in the pattern, from the last one to the first."""

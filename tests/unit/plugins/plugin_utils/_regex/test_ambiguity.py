@@ -29,6 +29,9 @@ EXPONENTIAL = (
     (r"/(a{1,3}){2,}$", "(a{1,3}){2,}"),
     (r"(x+x+)+y", "(x+x+)+"),
     (r"^/x(?i:(B+|b+)*)$", "(B+|b+)*"),
+    # Without an anchor, the pattern's own bytes behind the loop could match by themselves.
+    (r"(\w+)+/?$", r"(\w+)+"),
+    (r"(a+)+$", "(a+)+"),
 )
 
 
