@@ -20,7 +20,6 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import
 
 from .ddmin import FAIL, PASS, UNRESOLVED, BisectError, Counted, Unit, search
 from .oracle import differing, verdict
-from .patch import apply
 from .search_jobs import FoundCause, FoundCauses, PatchedFile, SearchAnswer, SearchRequest
 from .trees import inside, remove, special
 
@@ -143,7 +142,7 @@ class _Tree:
 
     def become(self, ids: t.FrozenSet[int]) -> None:
         for file in self._files:
-            content = apply(file, ids)
+            content = file.patched(ids)
             path = file.path
             if path not in self._state or self._state[path] != content:
                 self._state[path] = content

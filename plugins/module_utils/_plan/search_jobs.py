@@ -18,7 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import
 
 from .folders import FolderSpec
 
-#: A list that begins with a sign, see `patch`; or a sign and a change.
+#: A list that begins with a sign, see `PatchedFile`; or a sign and a change.
 Part = t.List[t.Any]
 
 
@@ -32,17 +32,39 @@ class SearchRequest:
 
 @dataclass
 class PatchedFile:
-    """Two versions of a file in one, see `patch`.
+    """Two versions of a file in one, of which any set of the changes between them can be applied.
+
+    A *part* is a list: `["=", text]` is in both versions; `["+", change, text]` only with the change; `["-", change, text]`
+    only without it; `["+{", change, parts]` and `["-{", change, parts]` say the same of other parts.
 
     Attributes:
         path: below the configuration folder.
         only: None, or `["+", change]` for a file that exists with the change only, `["-", change]` without it only.
-        parts: of the file, as `patch.apply` reads them.
+        parts: of the file; texts are bytes as latin-1.
     """
 
     path: str
     only: t.Optional[t.List[object]]
     parts: t.List[t.List[object]]
+
+    def patched(self, ids: t.Container[int]) -> t.Optional[bytes]:
+        """Return the bytes of the file with these changes and no others; None where it does not exist then."""
+        if self.only is not None and (self.only[0] == "+") != (self.only[1] in ids):
+            return None
+        pieces: t.List[str] = []
+        _collect(self.parts, ids, pieces)
+        return "".join(pieces).encode("latin-1")
+
+
+def _collect(parts: t.Iterable[Part], ids: t.Container[int], pieces: t.List[str]) -> None:
+    for part in parts:
+        kind, content = t.cast("t.Tuple[str, t.Any]", (part[0], part[-1]))
+        if kind != "=" and kind.startswith("+") != (part[1] in ids):
+            continue
+        if kind.endswith("{"):
+            _collect(content, ids, pieces)
+        else:
+            pieces.append(content)
 
 
 @dataclass

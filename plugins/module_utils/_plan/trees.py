@@ -5,7 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The configurations of a comparison as folders on this host: the live one, a release, or the controller's files."""
+"""The configurations of a comparison as folders on this host: the live one, a release, or the controller's files.
+
+It reads three keys of the release store by itself: the store's reader would add 60 KB to what the module packs.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,8 @@ class Trees:
     """Folders for worlds; those that are made lie below one private folder that `close` deletes.
 
     Args:
-        config_dir: the live configuration folder.
-        store: the folder of the releases.
+        config_dir: is live.
+        store: has the releases.
     """
 
     def __init__(self, config_dir: str, store: str) -> None:

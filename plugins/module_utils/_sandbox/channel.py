@@ -29,9 +29,7 @@ class WorldRequest:
     """Ask the first process to send probes, or to make empty files; all but one are None.
 
     Attributes:
-        probes: to be sent.
         planned: positions in the plan's probes, which the process has since it was forked; their outcomes come packed.
-        create: paths of the files.
     """
 
     probes: t.Optional[t.List[Probe]] = omit_none()
@@ -46,7 +44,6 @@ class WorldReply:
     Attributes:
         error: the reason why there is no other answer.
         facts: of the world, in the first reply, which comes unasked.
-        outcomes: of the probes.
         packed: the outcomes of planned probes, see `WorldResult`.
         missing: position of a planned probe -> files that nginx reported missing.
         notes: sentences about what the probes had to do without.

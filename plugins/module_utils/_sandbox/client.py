@@ -21,7 +21,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import
 
 from . import http2, networks
 from .event_loop import EventLoop
-from .netlink import family
+from .networks import family
 from .protocols import UnreadableError, chunks_end
 
 CLIENT, CLIENT6 = "198.51.100.1", "2001:db8::1"
@@ -143,11 +143,7 @@ def digest(body: bytes) -> str:
 
 
 class Client:
-    """Connections to nginx from any address, some of which are kept.
-
-    Args:
-        networks: the networks in which sockets are made.
-    """
+    """Connections to nginx from any address, some of which are kept."""
 
     def __init__(self, networks: networks.Networks) -> None:
         self._networks = networks

@@ -28,7 +28,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes impo
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts
 
-from . import key_pair, nginx_process
+from . import nginx_process
 from .channel import Channel, WorldReply, WorldRequest
 from .dns import DnsNames
 from .event_loop import EventLoop
@@ -297,7 +297,7 @@ def _create(root_fs: RootFs, path: str) -> bool:
 
 
 def _stub(plan: WorldPlan, networks: Networks) -> Stub:
-    for name, content in (("certificate.pem", key_pair.CERTIFICATE), ("key.pem", key_pair.KEY)):
+    for name, content in (("certificate.pem", nginx_process.CERTIFICATE), ("key.pem", nginx_process.KEY)):
         plan.root_fs.write(f"{OWN}/{name}", content, 0o600)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(OWN + "/certificate.pem", OWN + "/key.pem")

@@ -15,12 +15,12 @@ import re
 import resource
 import signal
 import subprocess
+import textwrap
 import time
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 
-from . import key_pair
 from .networks import Networks
 from .root_fs import OWN, RootFs, drop_capabilities
 
@@ -43,14 +43,42 @@ _POLL = 0.002
 _RARELY = 20  # times as long as a look at the listening sockets took, until the next one
 
 
+def _pem(label: str, data: str) -> bytes:
+    lines = "\n".join(textwrap.wrap(data, 64))
+    return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n".encode()
+
+
+# For servers whose own key pair is not on this machine, and for stubs that speak TLS. It is public and protects nothing.
+KEY = _pem(
+    "PRIVATE" + " KEY",
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgSkG70bj124OxP1gDEoMV/OIZASGt4XEfL0lD2EvWoFih"
+    "RANCAAQ3z0cDgmrTi6gAl5Wtu8ZcC5vyUwgJFQKBOunA2Eyl5wcEHE7vl67VGgCJORg/Eu3f+QSR2qtl+V86FwqlvUcp",
+)
+#: CN=failsafe.invalid, P-256, signed by itself, until 2126.
+CERTIFICATE = _pem(
+    "CERTIFICATE",
+    "MIIBqzCCAVCgAwIBAgIUNb6mviuk+PduBEJWwGNdhDl/nnIwCgYIKoZIzj0EAwIwGzEZMBcGA1UEAwwQZmFpbHNhZmUu"
+    "aW52YWxpZDAgFw0yNjExMjIxOTE5MjBaGA8yMTI2MTAyOTE5MTkyMFowGzEZMBcGA1UEAwwQZmFpbHNhZmUuaW52YWxp"
+    "ZDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDfPRwOCatOLqACXla27xlwLm/JTCAkVAoE66cDYTKXnBwQcTu+XrtUa"
+    "AIk5GD8S7d/5BJHaq2X5XzoXCqW9RymjcDBuMB0GA1UdDgQWBBSOWMF6ejJarT77QGULlmCZkv6GzTAfBgNVHSMEGDAW"
+    "gBSOWMF6ejJarT77QGULlmCZkv6GzTAPBgNVHRMBAf8EBTADAQH/MBsGA1UdEQQUMBKCEGZhaWxzYWZlLmludmFsaWQw"
+    "CgYIKoZIzj0EAwIDSQAwRgIhAM/FTZ5f/YwsVtUT6bY9yaqwnVGw78cqbmmfAtSJXSHXAiEArcixeb4niZ9tkYn5rvPd"
+    "ahSavOf4uImvZ7mLrP36Ipk=",
+)
+#: The group ffdhe2048 of RFC 7919.
+DH = _pem(
+    "DH PARAMETERS",
+    "MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz+8yTnc4kmz75fS/jY2MMddj2gbIC"
+    "rsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8"
+    "CrGCsyT7YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi7MA0BM0oNC9hkXL+nOmF"
+    "g/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaDssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==",
+)
+
+
 class NginxProcess:
     """The nginx of a world.
 
     Args:
-        argv: its command line.
-        env: its environment.
-        networks: it lives in the inner one.
-        root_fs: its file system.
         pairs: certificate -> key, as the configuration names them.
         freeze: stop all workers but one, so that every request meets the state of the same worker.
         foreground: the configuration says `daemon off`.
@@ -108,7 +136,7 @@ class NginxProcess:
 
     def _plant(self, certificate: t.Optional[str], key: t.Optional[str]) -> bool:
         done = []
-        for path, content in ((certificate, key_pair.CERTIFICATE), (key, key_pair.KEY)):
+        for path, content in ((certificate, CERTIFICATE), (key, KEY)):
             if path and path not in self.certificates and self._root_fs.write(path, content, 0o600):
                 done.append(path)
         self.certificates += done
@@ -121,7 +149,7 @@ class NginxProcess:
             group = _GROUP.search(line)
             if group and _ABSENT.search(line) and group.group(1) not in self.certificates:
                 self.certificates.append(group.group(1))
-                return self._root_fs.write(group.group(1), key_pair.DH)
+                return self._root_fs.write(group.group(1), DH)
             if key and ("mismatch" in line or _ABSENT.search(line)):
                 partner = next((c for c, k in self._pairs.items() if k == key.group(1)), None)
                 return self._plant(partner, key.group(1))

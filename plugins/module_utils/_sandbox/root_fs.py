@@ -47,9 +47,7 @@ class RootFs:
     """The root file system of a world, built in a forked child.
 
     Args:
-        tree: what is shown at `config_dir`; "" for nothing.
-        config_dir: where.
-        user: in a user namespace.
+        tree: is shown at `config_dir`; "" for nothing.
         needed: paths that must stay visible when `empty` holds: the binary, the prefix.
         written: files that nginx makes or appends to; what is there is not shown.
         emptied: folders shown empty: caches.

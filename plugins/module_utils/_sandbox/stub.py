@@ -22,8 +22,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import
 
 from . import dns, http2
 from .event_loop import EventLoop
-from .netlink import family
-from .networks import Networks, is_loopback
+from .networks import Networks, family, is_loopback
 from .protocols import READERS, StubRequest, UnreadableError, answer, sniff
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104
@@ -41,7 +40,6 @@ class Stub:
     """All stub upstreams of one world.
 
     Args:
-        loop: the loop that calls it.
         names: the DNS stub's memory.
         context: for connections that begin with a TLS handshake.
 

@@ -61,7 +61,6 @@ class World:
     """One nginx in a world of its own; a context manager.
 
     Args:
-        instance: the nginx to run.
         tree: the folder shown at `instance.config_dir`; None shows the live one.
         listens: sockets of all configurations that are compared, where redirects are followed.
         edge: proxies in front of these servers, see `redirects.next_probe`.
@@ -71,9 +70,6 @@ class World:
         user: build it in a user namespace; by default where the caller is not root.
         replaced: absolute path -> content of files that nginx finds there in this world.
         probes: that `probe_planned` sends.
-
-    Attributes:
-        facts: of the world.
 
     Raises:
         SandboxError: see its `kind`.

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.ddmin import Unit
-from ansible_collections.failsafe.nginx.plugins.module_utils._plan.patch import apply
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import Part, PatchedFile
 
 from .outline import Outline, OutlineNode, outline
@@ -64,7 +63,7 @@ class SingleChange:
 
 @dataclass
 class Edits:
-    """All changes between two trees. `files` holds the files that differ, as `patch` reads them."""
+    """All changes between two trees. `files` holds the files that differ, for `PatchedFile.patched`."""
 
     changes: dict[int, SingleChange] = field(default_factory=dict)
     files: list[PatchedFile] = field(default_factory=list)
@@ -74,7 +73,7 @@ class Edits:
         """Return the first tree with these changes and no others."""
         tree = dict(before)
         for file in self.files:
-            content = apply(file, ids)
+            content = file.patched(ids)
             if content is None:
                 tree.pop(file.path, None)
             else:
