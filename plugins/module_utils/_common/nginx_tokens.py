@@ -5,27 +5,52 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""nginx's lexical rules, for bytes without places (the controller's lexer, which knows lines, is `_config/_lexer.py`)."""
+"""nginx's lexical rules, as ngx_conf_read_token() in src/core/ngx_conf_file.c has them.
+
+`_config/_lexer.py` on the controller reads the same TOKEN and adds places and faults. Lua blocks follow
+ngx_http_lua_conf_lua_block_parse() of lua-nginx-module.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 import typing as t
 
-#: Between tokens: space and comments.
-_GAP = re.compile(rb"(?:[ \t\r\n]+|#[^\n]*)*")
-#: A `{` right after `$` belongs to the word, `${name}`; a backslash protects the byte behind it.
-_WORD = re.compile(rb"((?:\\.|\$\{?|[^\\$ \t\r\n;{])+)", re.DOTALL)
-_QUOTED = {
-    b'"': re.compile(rb'"((?:\\.|[^\\"])*)"', re.DOTALL),
-    b"'": re.compile(rb"'((?:\\.|[^\\'])*)'", re.DOTALL),
-}
-_ESCAPE = re.compile(rb"\\([trn\"'\\])")
-_ESCAPES = {b"t": b"\t", b"r": b"\r", b"n": b"\n"}
-#: What matters in Lua source: comments, strings and long brackets may hold braces that do not count.
-_LUA = re.compile(
-    rb"--\[(=*)\[.*?\]\1\]|--[^\n]*|\[(=*)\[.*?\]\2\]|\"(?:\\.|[^\\\"\n])*\"|'(?:\\.|[^\\'\n])*'|[{}]", re.DOTALL
+
+def compile_rules(pattern: str, *, possessive: bool = sys.version_info >= (3, 11)) -> t.Pattern[str]:
+    """Compile a pattern of this file. Possessive quantifiers save memory; the match is the same without them."""
+    return re.compile(pattern if possessive else pattern.replace("*+", "*"), re.VERBOSE | re.DOTALL)
+
+
+#: One token and the space before it. No group matches at the end of the text.
+TOKEN = compile_rules(
+    r"""
+    [ \t\r\n]*+
+    (?:
+      (?P<end>     [;{}] )
+    | (?P<comment> \#[^\n]*+ )
+    | "(?P<double> [^"\\]*+ (?: \\. [^"\\]*+ )*+ )"
+    | '(?P<single> [^'\\]*+ (?: \\. [^'\\]*+ )*+ )'
+    | (?P<open>    ["'] )
+    | \Z
+      # `${` does not open a block; quotes, `#` and `}` inside a word are ordinary characters.
+    | (?P<word>    [^ \t\r\n;{\\$]*+ (?: (?: \\.? | \$\{*+ ) [^ \t\r\n;{\\$]*+ )*+ )
+    )
+    """
 )
+#: What matters in Lua: braces, and comments, strings and long brackets that hide them. Unclosed ones end with the text.
+_LUA = compile_rules(
+    r"""
+      (?:--)? \[(=*)\[ .*? (?: \]\1\] | \Z )
+    | --[^\n]*+
+    | "[^"\\\n]*+ (?: \\. [^"\\\n]*+ )*+ (?: " | .*+ )
+    | '[^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ (?: ' | .*+ )
+    | [{}]
+    """
+)
+_ESCAPE = re.compile(r"""\\(["'\\trn])""")
+_UNESCAPED = {"t": "\t", "r": "\r", "n": "\n"}
 
 
 class RawDirective(t.NamedTuple):
@@ -35,51 +60,42 @@ class RawDirective(t.NamedTuple):
     depth: int
 
 
-def directives(text: bytes) -> t.Iterator[RawDirective]:
-    """Split configuration text by nginx's lexical rules (ngx_conf_read_token in src/core/ngx_conf_file.c).
+def unescape(raw: str) -> str:
+    r"""Return what nginx makes of a token's characters: `\"`, `\'`, `\\`, `\t`, `\r`, `\n`; every other backslash stays."""
+    if "\\" not in raw:
+        return raw
+    return _ESCAPE.sub(lambda match: _UNESCAPED.get(match[1], match[1]), raw)
 
-    Lua blocks are skipped as a whole. Text that ends within a directive ends the iteration.
-    """
-    depth = 0
+
+def directives(data: bytes) -> t.Iterator[RawDirective]:
+    """Split configuration text. Lua blocks are skipped; text that ends within a directive ends the iteration."""
+    text = data.decode("latin-1")  # one character for each byte
+    depth = position = 0
     args: t.List[bytes] = []
-    position = 0
     while True:
-        position, token, quoted = _token(text, position)
-        if token is None:
+        match = TOKEN.match(text, position)
+        kind = match and match.lastgroup
+        if not match or not kind or kind == "open":
             return
-        if not quoted and token in (b";", b"{", b"}"):
-            if args and token != b"}":
+        position = match.end()
+        if kind == "end":
+            end = match[kind]
+            if args and end != "}":
                 yield RawDirective(tuple(args), depth)
-            if token == b"{" and args and args[0].endswith(b"_by_lua_block"):
-                position = _lua_end(text, position)
-            elif token != b";":
-                depth = depth + 1 if token == b"{" else max(depth - 1, 0)
+            if end == "{" and args and args[0].endswith(b"_by_lua_block"):
+                position = lua_end(text, position) or len(text)
+            elif end != ";":
+                depth = depth + 1 if end == "{" else max(depth - 1, 0)
             args = []
-        else:
-            args.append(token)
+        elif kind != "comment":
+            args.append(unescape(match[kind]).encode("latin-1"))
 
 
-def _token(text: bytes, start: int) -> t.Tuple[int, t.Optional[bytes], bool]:
-    # The next token at or after `start`: (where to go on, token or None at the end, whether it was quoted).
-    gap = _GAP.match(text, start)
-    start = gap.end() if gap else start
-    first = text[start : start + 1]
-    if first in (b";", b"{", b"}"):
-        return start + 1, first, False
-    match = _QUOTED.get(first, _WORD).match(text, start)
-    if not match:
-        return len(text), None, False
-    return (
-        match.end(),
-        _ESCAPE.sub(lambda found: _ESCAPES.get(found.group(1), found.group(1)), match.group(1)),
-        first in _QUOTED,
-    )
-
-
-def _lua_end(text: bytes, position: int) -> int:
+def lua_end(text: str, start: int) -> t.Optional[int]:
+    """Return the position after the `}` of the Lua block whose `{` ends at `start`, None where it is not closed."""
     depth = 1
-    for match in _LUA.finditer(text, position):
-        depth += {b"{": 1, b"}": -1}.get(match.group(), 0)
+    for match in _LUA.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
         if not depth:
             return match.end()
-    return len(text)
+    return None

@@ -12,8 +12,9 @@ from __future__ import annotations
 import posixpath
 import re
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.nginx_tokens import unescape
+
 from ._files import has_magic, pattern_matcher
-from ._lexer import unescape
 from .model import ConfigError
 
 #: What ngx_show_configuration in nginx's src/core/nginx.c prints before each file; one LF follows each file.

@@ -5,18 +5,18 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""nginx's lexical rules as one regular expression: text in, statements with their place out.
+"""The text of one file as statements with their places, comments and faults.
 
-The rules are those of ngx_conf_read_token() in nginx's src/core/ngx_conf_file.c. Lua blocks follow
-ngx_http_lua_conf_lua_block_parse() of lua-nginx-module: their content is Lua, not nginx's grammar.
+The grammar, Lua blocks included, is that of `module_utils/_common/nginx_tokens.py`, which the host reads with too.
 """
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.nginx_tokens import TOKEN, lua_end, unescape
 
 #: What ended a statement: `;`, the `{` that opens a block, the `}` that closes one, or a whole Lua block.
 Term = t.Literal[";", "{", "}", "lua"]
@@ -26,30 +26,6 @@ TOKEN_LIMIT = 4096
 
 #: Deeper than any real configuration; keeps hostile input from exhausting the stack of a walk over the tree.
 MAX_DEPTH = 100
-
-_TOKEN = re.compile(
-    r"""
-    [ \t\r\n]*+
-    (?:
-      (?P<end>     [;{}] )
-    | (?P<comment> \#[^\n]*+ )
-    | "(?P<double> (?: [^"\\]++ | \\[\s\S] )*+ )"
-    | '(?P<single> (?: [^'\\]++ | \\[\s\S] )*+ )'
-    | (?P<open>    ["'] )
-      # `${` does not open a block; quotes, `#` and `}` inside a word are ordinary characters.
-    | (?P<word>    (?: [^ \t\r\n;{\\$]++ | \\(?:[\s\S]|\Z) | \$\{*+ )++ )
-    | \Z
-    )
-    """,
-    re.VERBOSE,
-)
-_ESCAPE = re.compile(r"""\\(["'\\trn])""")
-_UNESCAPED = {"t": "\t", "r": "\r", "n": "\n"}
-_LUA = re.compile(r"""--\[(?P<note>=*)\[|(?P<line>--)|\[(?P<long>=*)\[|(?P<quote>["'])|(?P<brace>[{}])""")
-_LUA_STRING = {
-    '"': re.compile(r'(?:[^"\\\n]|\\[\s\S])*+"'),
-    "'": re.compile(r"(?:[^'\\\n]|\\[\s\S])*+'"),
-}
 
 
 class Token(t.NamedTuple):
@@ -101,19 +77,12 @@ class Syntax:
     faults: list[SyntaxFault] = field(default_factory=list)
 
 
-def unescape(raw: str) -> str:
-    r"""Return what nginx makes of a token's characters: `\"`, `\'`, `\\`, `\t`, `\r`, `\n`; every other backslash stays."""
-    if "\\" not in raw:
-        return raw
-    return _ESCAPE.sub(lambda match: _UNESCAPED.get(match[1], match[1]), raw)
-
-
 def tokens(text: str) -> Iterator[Token]:
     """Return the tokens of one file. An `error` token is the last one."""
     cursor = _Cursor(text)
     position = moved = 0
     first, lua, quoted_until = True, False, -1
-    while (match := _TOKEN.match(text, position)) and (kind := match.lastgroup):
+    while (match := TOKEN.match(text, position)) and (kind := match.lastgroup):
         start = match.start(kind) - (kind in ("double", "single"))
         raw = text[start : match.end()]
         line, column = cursor.move(moved, start)
@@ -175,27 +144,9 @@ def _fault(kind: str, raw: str, *, glued: bool) -> str | None:
 
 def _lua_block(text: str, start: int, line: int, column: int) -> tuple[Token, int]:
     """Return the content of the Lua block whose `{` ends at `start`, and the position after its `}`."""
-    depth, position = 1, start
-    while match := _LUA.search(text, position):
-        kind = match.lastgroup
-        if kind == "brace":
-            depth += 1 if match[0] == "{" else -1
-            position = match.end()
-            if not depth:
-                return Token("lua", text[start : match.start()], text[start:position], line, column), position
-            continue
-        if kind == "line":
-            end = text.find("\n", match.end())
-        elif kind == "quote":
-            string = _LUA_STRING[match[0]].match(text, match.end())
-            end = string.end() if string else -1
-        else:
-            closing = f"]{match[kind]}]" if kind else ""
-            end = text.find(closing, match.end())
-            end += len(closing) if end >= 0 else 0
-        if end < 0:
-            break
-        position = end
+    end = lua_end(text, start)
+    if end is not None:
+        return Token("lua", text[start : end - 1], text[start:end], line, column), end
     return Token("error", 'unexpected end of a Lua block, expecting "}"', text[start:], line, column), len(text)
 
 

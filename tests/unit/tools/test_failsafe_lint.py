@@ -243,8 +243,8 @@ def test_as_pip_installs_it(installed: Path, tmp_path: Path) -> None:
 def test_the_installed_package_is_whole(built: tuple[Path, Path]) -> None:
     source, installed = built
     (there,) = installed.glob("lib/python*/site-packages/failsafe_lint/_collection")
-    for name in ("_config", "_lint", "_markup", "_routing"):
-        room = f"plugins/plugin_utils/{name}"
+    rooms = [f"plugins/plugin_utils/{name}" for name in ("_config", "_lint", "_markup", "_regex", "_routing")]
+    for room in ("plugins/module_utils/_common", *rooms):
         wanted = {str(path.relative_to(source)) for path in (source / room).rglob("*.py")}
         assert wanted
         assert wanted == {str(path.relative_to(there)) for path in (there / room).rglob("*.py")}

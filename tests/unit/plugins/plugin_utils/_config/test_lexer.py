@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.nginx_tokens import unescape
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._lexer import (
     MAX_DEPTH,
     Syntax,
     read,
     tokens,
-    unescape,
 )
 
 
