@@ -88,7 +88,7 @@ class Prober:
         self._client = Client(networks)
         self._listens = listens
         self._edge = edge
-        self._names = redirects.ServerNames(names)
+        self._names = redirects.name_table(names)
         self._trace: t.Optional[int] = os.open(TRACE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666) if trace else None
         self._deadline = deadline
         self._budget = seconds * _RESTARTING
@@ -107,7 +107,7 @@ class Prober:
         Raises:
             SandboxError: the world broke or its time is over.
         """
-        self._names.update(probe.host.partition(":")[0].lower() for probe in probes if probe.host)
+        self._names.add_all((probe.host.partition(":")[0] for probe in probes if probe.host), True)
         self._memo.clear()
         outcomes = []
         for probe in probes:

@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Headers, ListenSocket, Probe
 
@@ -47,7 +48,7 @@ def next_probe(
     outcome: ProbeOutcome,
     listens: t.Sequence[ListenSocket],
     edge: t.Sequence[EdgeEntry],
-    names: t.Optional[ServerNames] = None,
+    names: t.Optional[NameTable[bool]] = None,
 ) -> t.Union[Probe, str, None]:
     """Return the probe that follows a redirect.
 
@@ -72,7 +73,7 @@ def next_probe(
         return "external"
     port = port or _PORTS[parts.scheme]
     same = host == (urlsplit(url_of(probe)).hostname or "")
-    served = names is None or host in names or any(is_named(host, entry.names) for entry in edge)
+    served = names is None or names.find(host)[0] or any(is_named(host, entry.names) for entry in edge)
     arrival = _arrival(probe, host, port, listens, edge, secure=parts.scheme == "https") if same or served else None
     if arrival is None:
         return "external"
@@ -115,48 +116,23 @@ def _arrival(
     return None if listen is None else (listen, headers)
 
 
-class ServerNames:
-    """Names as in `server_name`; a look-up takes the same time for ten and for ten thousand of them.
-
-    Exact, `*.x`, `.x`, `x.*` or `~regex` (ngx_http_server_names). A regular expression that Python cannot read matches no host.
-    """
-
-    def __init__(self, names: t.Iterable[str] = ()) -> None:
-        self._exact: t.Set[str] = set()
-        self._tails: t.Set[str] = set()
-        self._heads: t.Set[str] = set()
-        self._patterns: t.Dict[str, t.Pattern[str]] = {}
-        self.update(names)
-
-    def update(self, names: t.Iterable[str]) -> None:
-        """Add names."""
-        for name in names:
-            lower = name.lower()
-            if lower.startswith("~"):
-                with contextlib.suppress(re.error):
-                    self._patterns[name] = re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", name[1:]), re.IGNORECASE)
-            elif lower.startswith("*."):
-                self._tails.add(lower[2:])
-            elif lower.startswith("."):
-                self._tails.add(lower[1:])
-                self._exact.add(lower[1:])
-            elif lower.endswith(".*"):
-                self._heads.add(lower[:-2])
-            else:
-                self._exact.add(lower)
-
-    def __contains__(self, host: str) -> bool:
-        if host in self._exact:
-            return True
-        dots = [place for place, sign in enumerate(host) if sign == "."]
-        if any(host[dot + 1 :] in self._tails or host[:dot] in self._heads for dot in dots):
-            return True
-        return any(pattern.search(host) for pattern in self._patterns.values())
+def name_table(names: t.Iterable[str]) -> NameTable[bool]:
+    """Return a table of names that looks a host up as fast among ten thousand as among ten."""
+    table: NameTable[bool] = NameTable(_compiled)
+    table.add_all(names, True)
+    return table
 
 
 def is_named(host: str, names: t.Iterable[str]) -> bool:
     """Tell whether a host is one of some server names."""
-    return host in ServerNames(names)
+    return bool(name_table(names).find(host)[0])
+
+
+def _compiled(regex: str) -> t.Pattern[str]:
+    # One that Python cannot read matches no host.
+    with contextlib.suppress(re.error):
+        return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", regex), re.IGNORECASE)
+    return re.compile("(?!)")
 
 
 def _listener(

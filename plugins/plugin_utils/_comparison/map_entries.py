@@ -13,9 +13,12 @@ import ipaddress
 import typing as t
 from urllib.parse import parse_qsl
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.server_names import NameTable
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import (
+    compile_pattern,
+    compile_server_name,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, variables_of
 
 from .probe_requests import host_of, path_of
@@ -42,7 +45,7 @@ class MapBlock:
         self.entries = [entry for entry in directive.children if entry.name not in _MAP_SETTINGS]
         self._hostnames = any(child.name == "hostnames" for child in directive.children)
         self._exact: dict[str, Directive] = {}
-        self._names: NameTable[Directive] = NameTable()
+        self._names: NameTable[Directive] = NameTable(compile_server_name)
         self._regexes: list[tuple[re.Pattern[str] | None, Directive]] = []
         self._default: Directive | None = None
         for entry in self.entries:

@@ -13,10 +13,11 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, around, block_text
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_server_name
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.server_names import NameTable
 
 from .probe_requests import host_of, path_of, socket_key
 
@@ -98,11 +99,9 @@ class BlockLocator:
     @cached_property
     def names(self) -> NameTable[bool]:
         """Return every server name, on whatever socket."""
-        table: NameTable[bool] = NameTable()
+        table: NameTable[bool] = NameTable(compile_server_name)
         for server in self.router.servers if self.router else ():
-            for name in server.names:
-                if name:
-                    table.add(name, value=True)
+            table.add_all(filter(None, server.names), value=True)
         return table
 
     @cached_property

@@ -46,6 +46,11 @@ def compile_pattern(pattern: str, *, caseless: bool = False) -> re.Pattern[str] 
         return None
 
 
+def compile_server_name(pattern: str) -> re.Pattern[str] | None:
+    """Compile the regex of a `server_name`, which has no regard to case."""
+    return compile_pattern(pattern, caseless=True)
+
+
 def adapt(pattern: str) -> str:
     """Turn PCRE's spelling into Python's: named groups, end of string, horizontal space, POSIX classes."""
     out: list[str] = []

@@ -12,10 +12,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
+
 from .blocks import Scope
 from .errors import RouteError
 from .listen import ANY_V4, ANY_V6, DEFAULT_PORT, Listen, Socket, parse_listen
-from .server_names import NameTable
+from .pattern import compile_server_name
 
 if t.TYPE_CHECKING:
     import re
@@ -94,7 +96,7 @@ class Listener:
     socket: Socket
     default: Server
     servers: list[Server] = field(default_factory=list)
-    names: NameTable[Server] = field(default_factory=NameTable)
+    names: NameTable[Server] = field(default_factory=lambda: NameTable(compile_server_name))
     conflicts: list[Conflict] = field(default_factory=list)
     #: nginx gives a socket TLS or the PROXY protocol when any of its servers asks for it (ngx_http_add_addresses()).
     ssl: bool = False

@@ -13,10 +13,10 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import partial
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 
-from .pattern import compile_pattern
-from .server_names import NameTable
+from .pattern import compile_pattern, compile_server_name
 from .template import Part, parse_template
 
 if t.TYPE_CHECKING:
@@ -41,7 +41,7 @@ class MapTable:
         #: Requests that this map suggests, worked out once (samples.py).
         self.samples: tuple[t.Any, ...] | None = None
         self.incomplete = any(d.include == [] for d in directive.block or ())
-        self.literal: NameTable[str] = NameTable()
+        self.literal: NameTable[str] = NameTable(compile_server_name)
         self.exact: dict[str, str] = {}
         self.hostnames = any(child.name == "hostnames" for child in directive.children)
         self.regexes: list[tuple[re.Pattern[str] | None, str]] = []

@@ -50,7 +50,7 @@ def check(context: Context) -> Iterator[Finding]:
     if not sockets:
         return
     told: set[tuple[int, str]] = set()
-    exact: set[str] = set().union(*(each.names.exact for each in sockets))
+    claimed: set[str] = set().union(*(each.names.literal for each in sockets))
     for server in context.router.servers:
         ports = {listen.socket.port for listen in server.listens}
         if _HTTP_PORT not in ports or any(_speaks_tls(context, listen.socket) for listen in server.listens):
@@ -61,7 +61,7 @@ def check(context: Context) -> Iterator[Finding]:
             if match is None or match["rest"].startswith(":"):
                 continue
             for host in _hosts(match["host"], server):
-                if host not in exact and (id(directive), host) not in told and _lacks(sockets, host):
+                if host not in claimed and (id(directive), host) not in told and _lacks(sockets, host):
                     told.add((id(directive), host))
                     yield _finding(directive, host, server, sockets[0])
                     break

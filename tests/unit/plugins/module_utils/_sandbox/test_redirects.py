@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.redirects import (
-    ServerNames,
     is_named,
+    name_table,
     next_probe,
     url_of,
 )
@@ -33,7 +33,7 @@ def step(
     location: str | None, listens: list[ListenSocket], status: int = 301, edge: t.Any = (), **other: t.Any
 ) -> t.Any:
     names = other.pop("names", None)
-    known = None if names is None else ServerNames(names)
+    known = None if names is None else name_table(names)
     return next_probe(probe(**other), ProbeOutcome("p", status, location=location), listens, edge, known)
 
 

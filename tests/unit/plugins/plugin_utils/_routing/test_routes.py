@@ -12,17 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import Follower, normalise
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.files import is_file, is_folder, is_missing
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket, parse_sockets
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Outcome, Request
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import (
+    compile_pattern,
+    compile_server_name,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler import sample_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import host_of, sample_hosts, sample_uris
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.server_names import NameTable
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import simulate
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, split_args
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
@@ -123,7 +126,7 @@ def test_a_specific_address_comes_before_the_wildcard() -> None:
     ],
 )
 def test_names_that_conflict(first: str, second: str, *, conflicts: bool) -> None:
-    table: NameTable[str] = NameTable()
+    table: NameTable[str] = NameTable(compile_server_name)
     assert table.add(first, "first") is None
     assert (table.add(second, "second") == "first") is conflicts
 
