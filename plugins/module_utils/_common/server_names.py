@@ -18,7 +18,7 @@ class NameTable(t.Generic[V]):
     """Names of one socket and what they lead to. The first claim of a name wins.
 
     `.a.test` claims `a.test` and `*.a.test`; a name that conflicts is ignored as a whole (ngx_hash_add_key() in
-    src/core/ngx_hash.c). `map` with `hostnames` uses the same table without regexes.
+    src/core/ngx_hash.c).
 
     Args:
         compiler: compiles a regex without regard to case; None for one that Python cannot read.

@@ -33,12 +33,7 @@ class TreeError(Exception):
 
 
 class Trees:
-    """Folders for worlds; those that are made lie below one private folder that `close` deletes.
-
-    Args:
-        config_dir: is live.
-        store: has the releases.
-    """
+    """Folders for worlds; those that are made lie below one private folder that `close` deletes."""
 
     def __init__(self, config_dir: str, store: str) -> None:
         self._config_dir = config_dir

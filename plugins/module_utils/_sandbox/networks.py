@@ -203,7 +203,7 @@ def _number(value: int) -> bytes:
 class Netlink:
     """A socket to the kernel that configures the network namespace in which it was made.
 
-    Every method raises OSError with the kernel's reason.
+    Every method raises OSError.
     """
 
     def __init__(self) -> None:

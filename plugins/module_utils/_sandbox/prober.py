@@ -61,7 +61,6 @@ class Prober:
 
     Args:
         listens, edge, names: see `redirects.next_probe`.
-        several: an upstream has several servers.
         trace: read the ids that an instrumented tree logs.
         deadline: as of `time.monotonic`.
         seconds: of the whole deadline.
