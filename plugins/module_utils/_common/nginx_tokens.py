@@ -5,10 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""nginx's lexical rules, as ngx_conf_read_token() in src/core/ngx_conf_file.c has them.
+"""nginx's lexical rules: ngx_conf_read_token(), and ngx_http_lua_conf_lua_block_parse() of lua-nginx-module.
 
-`_config/_lexer.py` on the controller reads the same TOKEN and adds places and faults. Lua blocks follow
-ngx_http_lua_conf_lua_block_parse() of lua-nginx-module.
+The controller's `_config/_lexer.py` adds places and faults to the same TOKEN.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import typing as t
 
 
 def compile_rules(pattern: str, *, possessive: bool = sys.version_info >= (3, 11)) -> t.Pattern[str]:
-    """Compile a pattern of this file. Possessive quantifiers save memory; the match is the same without them."""
+    """Compile a pattern. Possessive quantifiers save memory; the match is the same without them."""
     return re.compile(pattern if possessive else pattern.replace("*+", "*"), re.VERBOSE | re.DOTALL)
 
 
@@ -34,18 +33,17 @@ TOKEN = compile_rules(
     | '(?P<single> [^'\\]*+ (?: \\. [^'\\]*+ )*+ )'
     | (?P<open>    ["'] )
     | \Z
-      # `${` does not open a block; quotes, `#` and `}` inside a word are ordinary characters.
+      # `${` opens no block; quotes, `#` and `}` inside a word are ordinary.
     | (?P<word>    [^ \t\r\n;{\\$]*+ (?: (?: \\.? | \$\{*+ ) [^ \t\r\n;{\\$]*+ )*+ )
     )
     """
 )
-#: What matters in Lua: braces, and comments, strings and long brackets that hide them. Unclosed ones end with the text.
+# Braces in Lua, and what hides them: comments, strings, long brackets. Unclosed ones end with the text.
 _LUA = compile_rules(
     r"""
-      (?:--)? \[(=*)\[ .*? (?: \]\1\] | \Z )
+    (?:--)? \[(=*)\[ .*? (?: \]\1\] | \Z )
     | --[^\n]*+
-    | "[^"\\\n]*+ (?: \\. [^"\\\n]*+ )*+ (?: " | .*+ )
-    | '[^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ (?: ' | .*+ )
+    | (["']) (?: \\. | (?!\2) [^\\\n] )*+ (?: \2 | .*+ )
     | [{}]
     """
 )
@@ -92,7 +90,7 @@ def directives(data: bytes) -> t.Iterator[RawDirective]:
 
 
 def lua_end(text: str, start: int) -> t.Optional[int]:
-    """Return the position after the `}` of the Lua block whose `{` ends at `start`, None where it is not closed."""
+    """Return the end of the Lua block whose `{` ends at `start`, None if it is not closed."""
     depth = 1
     for match in _LUA.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(match[0], 0)
