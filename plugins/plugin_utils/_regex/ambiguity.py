@@ -32,6 +32,8 @@ if t.TYPE_CHECKING:
 _REPEATS: t.Final = 3
 _Kind: t.TypeAlias = t.Literal["exponential", "polynomial"]
 _Nodes = t.TypeVar("_Nodes")
+#: The node before each node that was reached, with the byte between them; None for the first ones.
+_Paths: t.TypeAlias = dict[_Nodes, tuple[_Nodes, bytes] | None]
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,21 @@ class _Finder:
         for kind, search in searches:
             for state in reached:
                 pump = search(state) if state in self._program.spans else b""
-                found = self._failing(kind, state, reached[state], pump) if pump else None
+                found = self._failing(kind, state, _path_to(reached, state), pump) if pump else None
                 if found is not None:
                     return found
         return None
 
-    def _reach(self) -> dict[int, bytes]:
-        """Return the states that consume a byte, with a string that leads to each past every assertion."""
-        reached: dict[int, bytes] = dict.fromkeys(self._past_assertions(self._program.start), b"")
+    def _reach(self) -> _Paths[int]:
+        """Return the states that consume a byte, with the step that leads to each past every assertion."""
+        reached: _Paths[int] = dict.fromkeys(self._past_assertions(self._program.start))
         queue = deque(reached)
         while queue:
             state = queue.popleft()
             _op, members, follow = self._program.code[state]
             for following in self._past_assertions(follow) if members else ():
                 if following not in reached:
-                    reached[following] = reached[state] + self._byte(members)
+                    reached[following] = state, self._byte(members)
                     queue.append(following)
         return reached
 
@@ -191,7 +193,7 @@ class _Finder:
 
     def _path(self, start: _Nodes, goal: _Nodes, follow: Callable[[_Nodes], Iterable[tuple[_Nodes, int]]]) -> bytes:
         """Return the bytes of the shortest path that is not empty; empty where there is none."""
-        paths: dict[_Nodes, bytes] = {start: b""}
+        paths: _Paths[_Nodes] = {start: None}
         queue = deque([start])
         while queue:
             node = queue.popleft()
@@ -199,11 +201,10 @@ class _Finder:
                 self._budget.spend(1)
                 if not members:
                     continue
-                path = paths[node] + self._byte(members)
                 if following == goal:
-                    return path
+                    return _path_to(paths, node) + self._byte(members)
                 if following not in paths:
-                    paths[following] = path
+                    paths[following] = node, self._byte(members)
                     queue.append(following)
         return b""
 
@@ -236,3 +237,14 @@ class _Finder:
         """Return the bytes that are written in the pattern, from the last one to the first."""
         written = [node.written for node in walk(self._pattern.root) if isinstance(node, OneByte)]
         return bytes(byte for byte in reversed(written) if byte is not None)
+
+
+def _path_to(paths: _Paths[_Nodes], node: _Nodes) -> bytes:
+    """Return the bytes from the first node to this one."""
+    found = []
+    step = paths[node]
+    while step is not None:
+        node, byte = step
+        found.append(byte)
+        step = paths[node]
+    return b"".join(reversed(found))

@@ -45,19 +45,20 @@ def check(pattern: Pattern) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     reasons: set[str] = set()
     dependent: set[str] = set()
+    measured, followed = _Lengths(), _Lengths(pattern)
     for node in walk(pattern.root):
         if isinstance(node, Backreference | Opaque):
             _check_reference(pattern, node.group)
             if not (isinstance(node, Opaque) and node.reason == "a definition"):
                 reasons.add("a backreference" if isinstance(node, Backreference) else node.reason)
         elif isinstance(node, Look) and not node.ahead:
-            dependent |= _check_lookbehind(pattern, node)
+            dependent |= _check_lookbehind(pattern, node, followed)
             if any(_looks_ahead(each) for each in walk(node.item)):
                 reasons.add("a lookaround in a lookbehind")
         elif isinstance(node, Repeat) and node.item == NEWLINE_SEQUENCE:
             # PCRE gives none of them back where it can tell what follows, and it takes \s for something else.
             reasons.add("a repeated \\R")
-        elif not is_plain(node):
+        elif not _is_plain(node, measured):
             reasons.add("an atomic group or possessive quantifier that gives nothing back")
     if pattern.depth > MAX_DEPTH:
         reasons.add(_DEEP)
@@ -69,24 +70,19 @@ def _looks_ahead(node: Node) -> bool:
     return isinstance(node, Look) or node == Anchor(AnchorKind.FINAL)
 
 
-def is_plain(node: Node) -> bool:
+def _is_plain(node: Node, measured: _Lengths) -> bool:
     """Tell whether an automaton can express how often the node gives back what it matched.
 
     Only atomic groups and possessive quantifiers may fail this. A group of fixed length has nothing to give back, and a
     possessive repeat of one byte ends where no such byte follows.
     """
     if isinstance(node, Repeat) and node.mode is Mode.POSSESSIVE:
-        return isinstance(node.item, OneByte) or _is_fixed(node)
+        return isinstance(node.item, OneByte) or measured.is_fixed(node)
     if isinstance(node, Group) and node.atomic:
         inner = node.item
         runs = isinstance(inner, Repeat) and inner.mode is not Mode.LAZY and isinstance(inner.item, OneByte)
-        return runs or _is_fixed(inner)
+        return runs or measured.is_fixed(inner)
     return True
-
-
-def _is_fixed(node: Node) -> bool:
-    low, high = lengths(node)
-    return low == high
 
 
 def _check_reference(pattern: Pattern, group: int | str | None) -> None:
@@ -95,13 +91,13 @@ def _check_reference(pattern: Pattern, group: int | str | None) -> None:
         raise RegexError("reference to non-existent subpattern", len(pattern.source))
 
 
-def _check_lookbehind(pattern: Pattern, look: Look) -> set[str]:
+def _check_lookbehind(pattern: Pattern, look: Look, followed: _Lengths) -> set[str]:
     branches = look.item.branches if isinstance(look.item, Alternation) else (look.item,)
     if any(isinstance(each, Opaque) and "ACCEPT" in each.reason for each in walk(look.item)):
         return set()
     dependent = set()
     for branch in branches:
-        low, high = lengths(branch, pattern)
+        low, high = followed.of(branch)
         if high is None:
             raise RegexError("lookbehind assertion is not fixed length", len(pattern.source))
         if high > _MAX_LOOKBEHIND:
@@ -111,38 +107,62 @@ def _check_lookbehind(pattern: Pattern, look: Look) -> set[str]:
     return dependent
 
 
-def lengths(node: Node, pattern: Pattern | None = None, calls: int = 0) -> tuple[int, int | None]:
-    """Return the fewest and the most bytes that a node matches; None for the most where it has no bound.
+class _Lengths:
+    """Measure the fewest and the most bytes of nodes, each once; None for the most stands for no bound.
 
     With a pattern, references into it are followed; without one they have no bound.
     """
-    if isinstance(node, OneByte):
-        return 1, 1
-    if isinstance(node, Anchor | Look):
-        return 0, 0
-    if isinstance(node, Group):
-        return lengths(node.item, pattern, calls)
-    if isinstance(node, Sequence):
-        parts = [lengths(each, pattern, calls) for each in node.items]
-        return sum(low for low, _high in parts), _total([high for _low, high in parts])
-    if isinstance(node, Repeat):
-        low, high = lengths(node.item, pattern, calls)
-        if node.high == 0 or high == 0:
+
+    def __init__(self, pattern: Pattern | None = None) -> None:
+        self._pattern = pattern
+        self._known: dict[tuple[int, int], tuple[int, int | None]] = {}
+        self._targets: dict[int | str, Node | None] = {}
+
+    def of(self, node: Node, calls: int = 0) -> tuple[int, int | None]:
+        """Return the fewest and the most bytes; `calls` references led to the node."""
+        if isinstance(node, OneByte):
+            return 1, 1
+        key = id(node), calls
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._measure(node, calls)
+        return found
+
+    def is_fixed(self, node: Node) -> bool:
+        low, high = self.of(node)
+        return low == high
+
+    def _measure(self, node: Node, calls: int) -> tuple[int, int | None]:
+        if isinstance(node, OneByte):
+            return 1, 1
+        if isinstance(node, Anchor | Look):
             return 0, 0
-        return low * node.low, None if high is None or node.high is None else high * node.high
-    if isinstance(node, Alternation | Conditional):
-        branches = node.branches if isinstance(node, Alternation) else (node.yes, node.no)
-        return _either([lengths(each, pattern, calls) for each in branches])
-    return _reference(node, pattern, calls)
+        if isinstance(node, Group):
+            return self.of(node.item, calls)
+        if isinstance(node, Sequence):
+            parts = [self.of(each, calls) for each in node.items]
+            return sum(low for low, _high in parts), _total([high for _low, high in parts])
+        if isinstance(node, Repeat):
+            low, high = self.of(node.item, calls)
+            if node.high == 0 or high == 0:
+                return 0, 0
+            return low * node.low, None if high is None or node.high is None else high * node.high
+        if isinstance(node, Alternation | Conditional):
+            branches = node.branches if isinstance(node, Alternation) else (node.yes, node.no)
+            return _either([self.of(each, calls) for each in branches])
+        return self._reference(node, calls)
 
+    def _reference(self, node: Backreference | Opaque, calls: int) -> tuple[int, int | None]:
+        if isinstance(node, Opaque) and node.reason != "a recursion":
+            return 0, None if "grapheme" in node.reason else 0
+        known = self._pattern is not None and node.group is not None and node.group != 0
+        target = self._group(t.cast("int | str", node.group)) if known and calls <= 1 else None
+        return (0, None) if target is None else self.of(target, calls + 1)
 
-def _reference(node: Backreference | Opaque, pattern: Pattern | None, calls: int) -> tuple[int, int | None]:
-    if isinstance(node, Opaque) and node.reason != "a recursion":
-        return 0, None if "grapheme" in node.reason else 0
-    target = pattern.group(node.group) if pattern is not None and node.group is not None and node.group != 0 else None
-    if target is None or calls > 1:
-        return 0, None
-    return lengths(target, pattern, calls + 1)
+    def _group(self, key: int | str) -> Node | None:
+        if key not in self._targets:
+            self._targets[key] = t.cast("Pattern", self._pattern).group(key)
+        return self._targets[key]
 
 
 def _total(highs: t.Sequence[int | None]) -> int | None:

@@ -14,7 +14,7 @@ import typing as t
 from . import byte_sets
 from .nodes import EMPTY, Alternation, Anchor, AnchorKind, Backreference, Look, Node, OneByte, Opaque, Sequence
 from .properties import read_property
-from .reader import CLOSING
+from .reader import CLOSING, to_int
 
 if t.TYPE_CHECKING:
     from .reader import PatternReader
@@ -203,7 +203,7 @@ def _digits(reader: PatternReader, first: int, opened: int, *, caseless: bool) -
     reader.position -= 1
     start = reader.position
     text = reader.digits()
-    value = int(text)
+    value = to_int(text)
     if value < _SINGLE_DIGIT or first in b"89" or value <= opened:
         if value > _MAX_GROUP:
             raise reader.fail("number is too big")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from . import byte_sets
 from .nodes import EMPTY, Backreference, Node, OneByte, Opaque
-from .reader import CLOSING
+from .reader import CLOSING, to_int
 
 if t.TYPE_CHECKING:
     from .reader import PatternReader
@@ -190,7 +190,7 @@ def _callout(reader: PatternReader) -> None:
         number = reader.digits()
         if not number and reader.peek() != ord(")"):
             raise reader.fail("unrecognized string delimiter follows (?C")
-        if number and (len(number) > 6 or int(number) > 255):  # noqa: PLR2004 - PCRE's limit, and digits that int() may read
+        if to_int(number) > 255:  # noqa: PLR2004 - PCRE's limit
             raise reader.fail("number after (?C is greater than 255")
     if not reader.skip(b")"):
         raise reader.fail("closing parenthesis for (?C expected")

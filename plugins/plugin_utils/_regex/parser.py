@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -35,11 +36,13 @@ from .nodes import (
     items_of,
 )
 from .openings import Flags, Opening, read_opening, start_options
-from .reader import PatternReader
+from .reader import PatternReader, to_int
 
 _MAX_REPEAT: t.Final = 65535
 _MAX_PARENTHESES: t.Final = 250
 _BLANK: t.Final = frozenset(b" \t\n\v\f\r")
+#: What follows the brace; possessive, so that no pattern makes it slow.
+_NEWER_QUANTIFIER: t.Final = re.compile(rb"[ \t0-9]*+(?:,[ \t0-9]*+)?\}")
 _NOTHING_TO_REPEAT: t.Final = "quantifier does not follow a repeatable item"
 
 
@@ -179,9 +182,8 @@ class _Parser:
     def _note_newer_quantifier(self) -> None:
         """Note a brace that is text up to 10.42 and a quantifier since: {,3} or { 1, 3 }."""
         reader = self._reader
-        body, closed, _rest = reader.source[reader.position :].partition(b"}")
-        low, _comma, high = body.replace(b" ", b"").replace(b"\t", b"").partition(b",")
-        if closed and (low or high) and (low + high).isdigit():
+        found = _NEWER_QUANTIFIER.match(reader.source, reader.position)
+        if found is not None and any(byte_sets.DIGIT >> byte & 1 for byte in found[0]):
             self._version_dependent.add("a quantifier with spaces or without its first number")
 
     def _class(self) -> Node:
@@ -239,10 +241,10 @@ class _Parser:
         return low, high
 
     def _limit(self) -> int:
-        digits = self._reader.digits()
-        if len(digits) > len(str(_MAX_REPEAT)) + 200 or int(digits) > _MAX_REPEAT:
+        value = to_int(self._reader.digits())
+        if value > _MAX_REPEAT:
             raise self._reader.fail("number too big in {} quantifier")
-        return int(digits)
+        return value
 
     def _open(self) -> None:
         reader = self._reader

@@ -194,7 +194,10 @@ class _Builder:
                 choice = (self.build(item, start), follow)
                 start = self.add(Op.SPLIT, choice[::-1] if node.mode is Mode.LAZY else choice)
         for _unused in range(low):
-            start = self.build(item, start)
+            size, start = len(self.program.code), self.build(item, start)
+            if len(self.program.code) == size:
+                # An item without instructions has none the next time either.
+                break
         return start
 
     def _star(self, item: Node, follow: int, *, lazy: bool = False) -> int:

@@ -17,8 +17,15 @@ _WORD: t.Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 _DIGITS: t.Final = frozenset(b"0123456789")
 _MAX_NAME: t.Final = 32
 _MAX_NUMBER: t.Final = 65535
+#: More digits than this, after zeros, are beyond every limit of PCRE, and may be more than int() reads.
+_MAX_DIGITS: t.Final = 10
 #: Terminators of a name by what opens it.
 CLOSING: t.Final = {ord("<"): b">", ord("'"): b"'", ord("{"): b"}"}
+
+
+def to_int(digits: bytes) -> int:
+    """Return the value of decimal digits, or a value beyond every limit of PCRE where they are many."""
+    return int(digits.lstrip(b"0")[:_MAX_DIGITS] or b"0")
 
 
 class PatternReader:
@@ -72,7 +79,7 @@ class PatternReader:
 
     def number(self) -> int:
         """Return the decimal number that comes next, for a group."""
-        value = int(self.digits() or b"-1")
+        value = to_int(self.digits())
         if value > _MAX_NUMBER:
             raise self.fail("number is too big")
         return value

@@ -42,7 +42,7 @@ def compile_pattern(pattern: str, *, caseless: bool = False) -> re.Pattern[str] 
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return re.compile(adapt(pattern), re.ASCII | (re.IGNORECASE if caseless else 0))
-    except (re.error, Warning, OverflowError, RecursionError):
+    except (re.error, Warning, ValueError, OverflowError, RecursionError):
         return None
 
 

@@ -36,6 +36,8 @@ SAFE: t.Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 _CANDIDATES: t.Final = b"xabz0159-_./XAZ"
 _READABLE: t.Final = byte_sets.POSIX[b"print"]
 _MAX_LENGTH: t.Final = 200
+#: Bytes of a repetition that no sample is made of, not even one that slashes at its end are cut off from.
+_MAX_RAW: t.Final = 4096
 
 
 class Sample(t.NamedTuple):
@@ -139,7 +141,14 @@ class _Maker:
 
     def _repeat(self, node: Repeat) -> list[int]:
         once = 1 if node.high is None or node.high > 1 or self._variant % 2 else 0
-        return [byte for _unused in range(max(node.low, once)) for byte in self._bytes(node.item)]
+        found: list[int] = []
+        for _unused in range(max(node.low, once)):
+            more = self._bytes(node.item)
+            found += more
+            if not more or len(found) > _MAX_RAW:
+                # Nothing stays nothing, and what is too long is no sample.
+                break
+        return found
 
     def _captured(self, group: int | str) -> list[int]:
         numbers = self._pattern.names.get(group, ()) if isinstance(group, str) else (group,)
