@@ -93,7 +93,10 @@ def _check_reference(pattern: Pattern, group: int | str | None) -> None:
 
 def _check_lookbehind(pattern: Pattern, look: Look, followed: _Lengths) -> set[str]:
     branches = look.item.branches if isinstance(look.item, Alternation) else (look.item,)
-    if any(isinstance(each, Opaque) and "ACCEPT" in each.reason for each in walk(look.item)):
+    accepts = b"ACCEPT" in pattern.source and (
+        isinstance(each, Opaque) and "ACCEPT" in each.reason for each in walk(look.item)
+    )
+    if accepts and any(accepts):
         return set()
     dependent = set()
     for branch in branches:

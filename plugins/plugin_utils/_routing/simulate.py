@@ -64,6 +64,8 @@ class _Simulation:
         return step
 
     def _execute(self, scope: Scope) -> Result:
+        if not scope.steps:
+            return None
         # Kept as an attribute, the program would refer back to this object: a cycle that only the collector frees.
         return RewriteProgram(self._run, self.error).execute(scope)
 
