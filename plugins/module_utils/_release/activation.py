@@ -16,6 +16,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 
 from .clock import timestamp
 from .context import HostContext
+from .disk import scan
 from .errors import ReleaseError
 from .lease import Leasing
 from .manifest import Release
@@ -86,8 +87,8 @@ class Activation:
     def _switch(self, state: HostState, staged: Staged, gate: GateOptions) -> tuple[Trial, Changes]:
         """Replace the live files in one transaction, under a lease."""
         context, store = self.context, self.context.store
-        base, target = store.release(staged.base), store.release(staged.id)
-        touched = managed(base.tree, target.tree, store.release(state.confirmed).tree)
+        base, target = store.releases.read(staged.base), store.releases.read(staged.id)
+        touched = managed(base.tree, target.tree, store.releases.read(state.confirmed).tree)
         self._refuse_edits(base, touched)
         running = context.host.master() is not None
         baseline = context.host.baseline(gate) if running else []
@@ -97,7 +98,7 @@ class Activation:
         store.save(state)
         try:
             context.record("activating", target.id, must=True)
-            plan = switch(context.live, store.files(target), target.tree, touched)
+            plan = switch(context.live, store.releases.files(target), target.tree, touched)
             trial = Trial(
                 target.id, SWITCHED, timestamp(), was_running=running, started=False, before=base.facts,
                 baseline=baseline, gate=gate,
@@ -125,7 +126,7 @@ class Activation:
     def _refuse_edits(self, base: Release, touched: set[str]) -> None:
         """Refuse a folder that changed since it was staged: all of it was validated, unmanaged files too."""
         live = self.context.live
-        found = live.scan()[0]
+        found = scan(live)[0]
         edited = differing(found, base.tree, {*found, *base.tree, *touched})
         if edited:
             written = self.context.host.written(base.facts)
@@ -145,7 +146,7 @@ class Activation:
         context = self.context
         if gate.checks or gate.probes:
             trial.gate = gate
-        release = context.store.release(trial.id)
+        release = context.store.releases.read(trial.id)
         if not runs:
             trial.phase, trial.started = SWITCHED, trial.started or context.host.master() is None
             result.proof = context.prove(state, release, trial.before)
@@ -153,6 +154,6 @@ class Activation:
         context.store.save(state)
         result.gate = context.host.gate(trial.gate, trial.baseline, release.facts)
         context.judge("gate", release.id, result.gate)
-        context.store.keep_gate(release, trial.gate)
+        context.store.releases.keep_gate(release, trial.gate)
         trial.phase = GATED
         context.store.save(state)

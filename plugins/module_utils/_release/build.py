@@ -18,7 +18,7 @@ from . import archive
 from .candidate import CandidateEntry
 from .context import HostContext
 from .diffs import diff, with_secrecy
-from .disk import Folder
+from .disk import Folder, frozen, scan
 from .errors import ReleaseError
 from .manifest import Release, drifted
 from .results import FileDiff, StageResult, Validated
@@ -44,7 +44,7 @@ class ReleaseBuild:
     def __init__(self, context: HostContext, *, state: HostState | None, live: Folder, work: Folder) -> None:
         self.context, self.settings, self.store, self.host = context, context.settings, context.store, context.host
         self.live, self.work = live, work
-        self._tree, self._special = live.scan()
+        self._tree, self._special = scan(live)
         self._builds: list[Release] = []
         self._built: dict[str, Folder] = {}
         self.state = dataclasses.replace(state) if state else self._adopt()
@@ -71,7 +71,7 @@ class ReleaseBuild:
 
         `running` returns the release that nginx runs. Raises `ReleaseError` if the goal is refused.
         """
-        current = self._new.get(self.state.confirmed) or self.store.release(self.state.confirmed)
+        current = self._new.get(self.state.confirmed) or self.store.releases.read(self.state.confirmed)
         owned = managed(current.tree)
         drift = differing(self._tree, current.tree, owned)
         target = self._target(goal, current, owned)
@@ -107,12 +107,12 @@ class ReleaseBuild:
             )
 
     def _refuse_frozen(self, plan: Changes) -> None:
-        frozen = self.live.frozen(plan.added + plan.changed + plan.removed)
-        if frozen:
+        paths = frozen(self.live, plan.added + plan.changed + plan.removed)
+        if paths:
             raise ReleaseError(
-                f"these may not be changed or replaced (lsattr shows the flags i or a): {', '.join(frozen)}; chattr -i -a lifts that",
+                f"these may not be changed or replaced (lsattr shows the flags i or a): {', '.join(paths)}; chattr -i -a lifts that",
                 "immutable",
-                paths=frozen,
+                paths=paths,
             )
 
     def _diff(self, plan: Changes, target: Release, current: Release) -> list[FileDiff]:
@@ -142,8 +142,8 @@ class ReleaseBuild:
         """Return the stored release of the same id, which knows unmanaged files of then."""
         if goal.stored:
             return goal.stored
-        stored = self.store.state() is not None and self.store.has(goal.id)
-        return self.store.release(goal.id) if stored else None
+        stored = self.store.state() is not None and self.store.releases.has(goal.id)
+        return self.store.releases.read(goal.id) if stored else None
 
     def _refreshed(self, current: Release, owned: set[str]) -> Release:
         """Return the current release over the unmanaged files as they are now."""
@@ -155,7 +155,7 @@ class ReleaseBuild:
         fresh = current.over(tree)
         if fresh.folder == current.folder:
             return current
-        old = self.store.files(current)
+        old = self.store.releases.files(current)
         self._copy(fresh, lambda entry: (old if entry.managed else self.live).chunks(entry.path))
         self._builds.append(fresh)
         return fresh
@@ -176,17 +176,17 @@ class ReleaseBuild:
             if entry.managed and entry.path in contents:
                 return [contents[entry.path]]
             if recorded and (entry.managed or entry.path in owned):
-                return self.store.files(recorded).chunks(entry.path)
+                return self.store.releases.files(recorded).chunks(entry.path)
             return self.live.chunks(entry.path)
 
         self._copy(target, source)
         self._builds.append(target)
 
     def _copy(self, release: Release, source: t.Callable[[TreeEntry], t.Iterable[bytes]]) -> None:
-        self._built[release.id] = self.store.build(self.work, release, source)
+        self._built[release.id] = self.store.releases.build(self.work, release, source)
 
     def _files(self, release: Release) -> Folder:
-        return self._built.get(release.id) or self.store.files(release)
+        return self._built.get(release.id) or self.store.releases.files(release)
 
     def _validate(self, target: Release, current: Release, result: StageResult) -> None:
         new = self.host.validate(self._files(target).path)
@@ -229,7 +229,7 @@ class ReleaseBuild:
             result.validation.limits.append(lacking)
         with contextlib.ExitStack() as undo:
             for build in self._builds:
-                self.store.install(self.work, build, undo)
+                self.store.releases.install(self.work, build, undo)
             details = {
                 "added": result.added, "modified": result.modified, "removed": result.removed, "drift": result.drift,
                 "validation": result.validation.to_json(),

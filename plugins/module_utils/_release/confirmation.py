@@ -65,7 +65,7 @@ class Confirmation:
     def remove(self, release: str) -> RemoveResult:
         """Delete a stored release. Raises `ReleaseError` if it is needed."""
         store = self.context.store
-        if store.state() is None or not store.has(release):
+        if store.state() is None or not store.releases.has(release):
             return RemoveResult(release, changed=False)
         with self.context.locked(f"remove {release}") as state:
             if state.staged and state.staged.id == release and not state.transaction:
@@ -73,7 +73,7 @@ class Confirmation:
                 store.save(state)
             if release in state.needed():
                 raise ReleaseError(f"cannot delete {release}: it is needed ({state.summary()})", "order")
-            store.delete(release)
+            store.releases.delete(release)
             self.context.record("removed", release)
             return RemoveResult(release, changed=True)
 
@@ -86,11 +86,11 @@ class Confirmation:
     def _prune(self, state: HostState, keep: int) -> list[str]:
         """Delete old releases with the lock held, and return their ids."""
         store = self.context.store
-        stored = [store.release(name) for name in store.releases()]
+        stored = [store.releases.read(name) for name in store.releases.ids()]
         stored.sort(key=lambda release: release.created, reverse=True)
         old = [release.id for release in stored[keep:] if release.id not in state.needed()]
         for release in old:
-            store.delete(release)
+            store.releases.delete(release)
         if old:
             self.context.record("pruned", None, {"releases": old})
         store.journal.shorten()
@@ -109,7 +109,7 @@ class Adoption:
             self.leasing.refuse_trial_of_others(state)
             self.reserving.refuse_others()
             recovered = self.rollback.settle(state)
-            current = self.context.store.release(state.confirmed)
+            current = self.context.store.releases.read(state.confirmed)
             owned = managed(current.tree)
             drift = differing(at(self.context.live, owned), current.tree, owned)
             result = AdoptResult(current.id, changed=bool(recovered or drift), drift=drift, recovered=recovered or None)
@@ -120,7 +120,7 @@ class Adoption:
     def _adopt(self, state: HostState, current: Release, owned: set[str], result: AdoptResult) -> None:
         context = self.context
         release = self.rollback.keep_live(owned, current.tree)
-        found = context.host.validate(context.store.files(release).path)
+        found = context.host.validate(context.store.releases.files(release).path)
         if not found.ok:
             raise ReleaseError(
                 f"nginx refuses the live files, so they are not adopted: {found.message}",
@@ -128,7 +128,7 @@ class Adoption:
                 validation=found.report().to_json(),
             )
         release = dataclasses.replace(release, facts=found.facts)
-        context.store.describe(release)
+        context.store.releases.keep_manifest(release)
         if context.host.master():
             result.proof = context.prove(state, release, current.facts)
         state.previous, state.confirmed, state.staged = current.id, release.id, None

@@ -114,7 +114,7 @@ class Drift:
         release = self._release()
         if release is None:
             return []
-        files, paths = self.store.files(release), self.paths()
+        files, paths = self.store.releases.files(release), self.paths()
         return summaries(
             paths,
             (release.tree, lambda entry: files.read(entry.path)),
@@ -123,4 +123,4 @@ class Drift:
 
     def _release(self) -> Release | None:
         state = self.store.state()
-        return None if state is None else self.store.release(state.live())
+        return None if state is None else self.store.releases.read(state.live())

@@ -117,9 +117,9 @@ class Engine:
             if release is None or release == state.confirmed:
                 result = self._rollback.run(state)
                 if context.settings.on_drift == "overwrite" and context.drift.paths():
-                    result = self._deploy_stored(state, context.store.release(state.confirmed))
+                    result = self._deploy_stored(state, context.store.releases.read(state.confirmed))
             else:
-                result = self._deploy_stored(state, context.store.release(release))
+                result = self._deploy_stored(state, context.store.releases.read(release))
             self._reserving.give_back()
             return result
 
@@ -131,7 +131,7 @@ class Engine:
         fresh = context.state()
         if not result.staged.changed or fresh is None:
             return result
-        gate = context.store.gate(stored)
+        gate = context.store.releases.gate(stored)
         try:
             result.activated = self._activation.run(fresh, stored.id, gate, reload=True)
         except ReleaseError as error:

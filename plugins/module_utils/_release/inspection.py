@@ -41,7 +41,7 @@ class Inspection:
             trouble=state.trouble,
             running=running,
             interrupted=state.transaction is not None,
-            releases=context.store.releases(),
+            releases=context.store.releases.ids(),
             lease=self.leasing.view(state),
             rollout=self.reserving.view(),
         )

@@ -14,11 +14,13 @@ rollback writes the old contents anew.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
 import shutil
 import typing as t
 
-from .disk import Folder
+from .disk import CREATE, WRITE, Folder, discard
 from .errors import ReleaseError
 from .tree_entry import TreeEntry
 
@@ -37,18 +39,18 @@ class Preallocation:
         """Put aside these files and links of `live`, and room for states of `size` bytes. Raises `ReleaseError`."""
         self.free()
         for name in _SPARES:
-            self.store.allocate(name, max(_LEAST, 2 * size))
+            allocate(self.store, name, max(_LEAST, 2 * size))
         self.store.make(_KEPT)
         for path in paths:
             entry = live.entry(path)
             if entry is not None and entry.type in ("file", "link"):
-                self.store.link(live, path, _place(path))
+                _link(self.store, live, path, _place(path))
 
     def free(self) -> None:
         """Delete everything that is put aside."""
         shutil.rmtree(f"{self.store.path}/{_KEPT}", ignore_errors=True)
         for name in _SPARES:
-            self.store.discard(name)
+            discard(self.store, name)
 
     def kept(self, wanted: TreeEntry) -> str | None:
         """Return the path in the store of a file or link that equals `wanted`, also in owner and label, or None."""
@@ -61,13 +63,44 @@ class Preallocation:
         """Replace a file of the store without using more of its disk; return whether there was room."""
         for spare in _SPARES:
             with contextlib.suppress(ReleaseError):
-                found = self.store.size(spare)
-                if found is not None and found >= len(content):
-                    self.store.fill(spare, content)
+                found = self.store.entry(spare)
+                if found and found.size >= len(content):
+                    _fill(self.store, spare, content)
                     self.store.rename(spare, name)
                     self.store.sync([""])
                     return True
         return False
+
+
+def allocate(store: Folder, path: str, size: int) -> None:
+    """Make a file with room for `size` bytes, also if the disk fills up later."""
+    with store.handles.writing("reserve", path) as (folder, name):
+        handle = os.open(name, CREATE, 0o600, dir_fd=folder)
+        try:
+            os.posix_fallocate(handle, 0, size)
+        finally:
+            os.close(handle)
+
+
+def _fill(store: Folder, path: str, content: bytes) -> None:
+    """Write a content into an allocated file that is at least as long."""
+    with store.handles.writing("fill", path) as (folder, name):
+        handle = os.open(name, WRITE, dir_fd=folder)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            file.truncate()
+            os.fsync(handle)
+
+
+def _link(store: Folder, origin: Folder, path: str, target: str) -> None:
+    """Give a path of `origin` a second name in the store, if the file systems allow it."""
+    with store.handles.writing("keep", target) as (folder, name), origin.handles.parent(path) as (place, old):
+        try:
+            os.link(old, name, src_dir_fd=place, dst_dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                raise
 
 
 def _place(path: str) -> str:

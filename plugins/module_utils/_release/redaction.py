@@ -52,7 +52,7 @@ class QuotationRedactor:
 
 def guarded_texts(store: Store) -> t.Iterator[str]:
     """Yield the contents of the stored files that hold secret values."""
-    for release in map(store.release, store.releases()):
+    for release in map(store.releases.read, store.releases.ids()):
         for entry in release.tree.values():
             if entry.type == "file" and (entry.secret or entry.guarded):
-                yield store.files(release).read(entry.path).decode("utf-8", "replace")
+                yield store.releases.files(release).read(entry.path).decode("utf-8", "replace")

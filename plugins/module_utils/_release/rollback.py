@@ -14,6 +14,7 @@ import shutil
 from .clock import timestamp
 from .context import HostContext
 from .diffs import with_secrecy
+from .disk import scan
 from .errors import ReleaseError
 from .lease import Leasing
 from .manifest import Release, drifted
@@ -36,7 +37,7 @@ class Rollback:
         `by` is what on the host decided it (`boot`, `lease`, `recover`), None for a run of a person. At boot only files
         are restored, because nginx starts afterwards.
         """
-        target = self.context.store.release(state.confirmed)
+        target = self.context.store.releases.read(state.confirmed)
         result = RollbackResult(target.id, changed=bool(state.transaction))
         active: Trial | None = None
         try:
@@ -54,7 +55,7 @@ class Rollback:
         if result.changed:
             self.context.record("rolled_back", target.id, {"abandoned": active.id if active else None, "by": by})
         else:
-            result.older = [name for name in self.context.store.releases() if name != target.id]
+            result.older = [name for name in self.context.store.releases.ids() if name != target.id]
         self.leasing.end()
         return result
 
@@ -72,7 +73,7 @@ class Rollback:
 
     def _restore(self, state: HostState, active: Trial, target: Release, result: RollbackResult) -> None:
         """Restore the confirmed release's files. Edits of the active release's files become a release of their own."""
-        context, abandoned = self.context, self.context.store.release(active.id)
+        context, abandoned = self.context, self.context.store.releases.read(active.id)
         touched = managed(abandoned.tree, target.tree)
         edited = differing(at(context.live, touched), abandoned.tree, touched)
         if edited:
@@ -94,7 +95,7 @@ class Rollback:
             context.store.save(state)
             result.stopped = True
         elif (running or (active and active.was_running)) and context.running(state) != target.id:
-            abandoned = context.store.release(active.id).facts if active else None
+            abandoned = context.store.releases.read(active.id).facts if active else None
             result.changed = True
             result.proof = context.prove(state, target, abandoned)
             if active:
@@ -104,11 +105,11 @@ class Rollback:
 
     def keep_live(self, touched: set[str], known: Tree) -> Release:
         """Save the live files as a release managing `touched`; keep the secret flags of the `known` tree."""
-        store, live, work = self.context.store, self.context.live, self.context.store.work()
+        store, live, work = self.context.store, self.context.live, self.context.store.releases.work_folder()
         try:
-            release = drifted(with_secrecy(known, live.scan()[0]), touched, self.context.settings.metadata)
-            store.build(work, release, lambda entry: live.chunks(entry.path))
-            store.install(work, release, contextlib.ExitStack())
+            release = drifted(with_secrecy(known, scan(live)[0]), touched, self.context.settings.metadata)
+            store.releases.build(work, release, lambda entry: live.chunks(entry.path))
+            store.releases.install(work, release, contextlib.ExitStack())
             return release
         finally:
             shutil.rmtree(work.path, ignore_errors=True)

@@ -18,7 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction i
 from .build import Goal, ReleaseBuild
 from .candidate import HostCandidate, check, identity
 from .context import HostContext
-from .disk import Folder
+from .disk import Folder, scan
 from .errors import ReleaseError
 from .lease import Leasing
 from .manifest import Release
@@ -81,7 +81,7 @@ class Staging:
 
     def build(self, goal: Goal, state: HostState | None) -> StageResult:
         """Build a goal and install it in the store, with the lock held."""
-        work = self.context.store.work()
+        work = self.context.store.releases.work_folder()
         try:
             build = ReleaseBuild(self.context, state=state, live=self.context.live, work=work)
             result = build.run(goal, self.context.running)
@@ -105,9 +105,9 @@ class Staging:
         return bool(self.context.redact(text) != text)
 
     def _recovered_copy(self, state: HostState, work: Folder) -> Folder:
-        context, tree = self.context, self.context.live.scan()[0]
+        context, tree = self.context, scan(self.context.live)[0]
         release = Release("live", "", "", "tree", tree)
-        copy = context.store.build(work, release, lambda entry: context.live.chunks(entry.path))
-        confirmed = context.store.release(state.confirmed)
-        switch(copy, context.store.files(confirmed), confirmed.tree, touched_paths(context, state))
+        copy = context.store.releases.build(work, release, lambda entry: context.live.chunks(entry.path))
+        confirmed = context.store.releases.read(state.confirmed)
+        switch(copy, context.store.releases.files(confirmed), confirmed.tree, touched_paths(context, state))
         return copy

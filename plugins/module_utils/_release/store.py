@@ -22,7 +22,7 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
-from .disk import TEMPORARY, Folder
+from .disk import TEMPORARY, Folder, delete_temporaries, move_in
 from .errors import ReleaseError
 from .journal import Journal
 from .lock import acquire
@@ -33,110 +33,37 @@ from .tree_entry import TreeEntry
 
 #: Names of the notes beside the state.
 LEASE, RESERVATION = "lease.json", "rollout.json"
-_GATE = "gate.json"  # in the folder of a release
 _STATE, _LOCK = "state.json", "lock"
+_GATE = "gate.json"  # in the folder of a release
 _ID = re.compile(r"r-[0-9a-f]{12}\Z")
 _Note = t.TypeVar("_Note", Lease, Reservation)
 
 
-class Store:
-    """The folder of the releases, the state, the notes and the lock.
+class Releases:
+    """Manifests, trees and gates below the folder of a store."""
 
-    Attributes:
-        folder: its files.
-        spare: what is put aside for a rollback on a full disk.
-        journal: the events.
-        warnings: damaged notes are told here.
-    """
-
-    def __init__(self, folder: Folder, redact: t.Callable[[t.Any], t.Any] = lambda value: value) -> None:
+    def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.spare = Preallocation(folder)
-        self.journal = Journal(folder, redact)
-        self.warnings: list[str] = []
 
-    # State
-
-    def state(self) -> HostState | None:
-        """Return the state, None where there is no store yet.
-
-        Raises:
-            ReleaseError: the file is damaged (the message names the offending key) or of another schema.
-        """
-        try:
-            data = self.folder.read(_STATE) if os.path.isdir(self.folder.path) and self.folder.entry(_STATE) else None
-            if data is None:
-                return None
-            found = parse_json(data)
-            schema = found.get("schema") if isinstance(found, dict) else SCHEMA
-            if schema != SCHEMA:
-                raise ReleaseError(f"{self._path(_STATE)} has schema {schema}, this version reads {SCHEMA}", "store")
-            return HostState.from_json(found)
-        except ValueError as error:
-            raise ReleaseError(f"{self._path(_STATE)} is damaged: {error}", "store") from None
-
-    def save(self, state: HostState) -> None:
-        """Replace `state.json`, on a full disk too if room was put aside."""
-        content = json.dumps(state.to_json(), indent=1).encode("ascii")
-        try:
-            self.folder.put(_STATE, content)
-        except ReleaseError as error:
-            if error.code != "no_space" or not self.spare.save(_STATE, content):
-                raise
-
-    def lease(self) -> Lease | None:
-        """Return the lease, None where there is none."""
-        return self._note(LEASE, Lease)
-
-    def reservation(self) -> Reservation | None:
-        """Return the reservation, None where there is none."""
-        return self._note(RESERVATION, Reservation)
-
-    def _note(self, name: str, kind: t.Type[_Note]) -> _Note | None:
-        # A damaged note counts as none: it is replaced whole, and an active release without a lease is rolled back.
-        if not os.path.isdir(self.folder.path) or self.folder.entry(name) is None:
-            return None
-        try:
-            note = decode(kind, parse_json(self.folder.read(name)))
-            for key in ("began", "until"):
-                if not math.isfinite(getattr(note, key, 0)):
-                    raise FieldError(key, "the number is too large")
-        except ValueError as error:
-            warning = f"{self._path(name)} is damaged and counts as ended: {error}"
-            if warning not in self.warnings:
-                self.warnings.append(warning)
-            return None
-        return note
-
-    def keep(self, note: Lease | Reservation) -> None:
-        """Replace the lease or the reservation. Both end with the host's boot, so they need not outlive it."""
-        name = LEASE if isinstance(note, Lease) else RESERVATION
-        self.folder.put(name, json.dumps(encode(note)).encode("ascii"), durable=False)
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self.folder.path, name)
-
-    # Releases
-
-    def releases(self) -> list[str]:
-        """Return the ids of all stored releases."""
+    def ids(self) -> list[str]:
+        """Return all ids."""
         return [name for name in self.folder.names("releases") if _ID.match(name)]
 
     def has(self, release: str) -> bool:
         """Return whether a release is stored."""
         return bool(_ID.match(release)) and self.folder.entry(f"releases/{release}/{MANIFEST}") is not None
 
-    def release(self, release: str) -> Release:
+    def read(self, release: str) -> Release:
         """Read a release. Raises `ReleaseError` if it is not stored or damaged."""
         if not self.has(release):
-            known = ", ".join(self.releases()) or "none"
+            known = ", ".join(self.ids()) or "none"
             raise ReleaseError(
                 f"release {release} is not in the store {self.folder.path}; stored are {known}", "unknown_release"
             )
         try:
             return Release.read(self.folder.read(f"releases/{release}/{MANIFEST}"))
         except ValueError as error:
-            where = self._path(f"releases/{release}/{MANIFEST}")
+            where = _path(self.folder, f"releases/{release}/{MANIFEST}")
             raise ReleaseError(f"{where} is damaged: {error}", "store") from None
 
     def files(self, release: Release) -> Folder:
@@ -151,7 +78,7 @@ class Store:
         try:
             return decode(GateOptions, parse_json(self.folder.read(path)))
         except ValueError as error:
-            raise ReleaseError(f"{self._path(path)} is damaged: {error}", "store") from None
+            raise ReleaseError(f"{_path(self.folder, path)} is damaged: {error}", "store") from None
 
     def keep_gate(self, release: Release, gate: GateOptions) -> None:
         """Store the gate of a release, for a later rollback to it."""
@@ -183,52 +110,128 @@ class Store:
         place = f"releases/{release.id}"
         work.put(f"{release.id}/{MANIFEST}", release.data())
         if not self.has(release.id):
-            self.folder.adopt(os.path.join(work.path, release.id), place)
-            undo.callback(shutil.rmtree, self._path(place), ignore_errors=True)
+            move_in(self.folder, _path(work, release.id), place)
+            undo.callback(shutil.rmtree, _path(self.folder, place), ignore_errors=True)
             return
-        old = self.release(release.id)
+        old = self.read(release.id)
         if old.folder != release.folder:
-            shutil.rmtree(self._path(f"{place}/{release.folder}"), ignore_errors=True)
-            self.folder.adopt(os.path.join(work.path, release.id, release.folder), f"{place}/{release.folder}")
-            undo.callback(shutil.rmtree, self._path(f"{place}/{release.folder}"), ignore_errors=True)
+            tree = f"{place}/{release.folder}"
+            shutil.rmtree(_path(self.folder, tree), ignore_errors=True)
+            move_in(self.folder, _path(work, f"{release.id}/{release.folder}"), tree)
+            undo.callback(shutil.rmtree, _path(self.folder, tree), ignore_errors=True)
         backup = f"{work.path}/{release.id}/{TEMPORARY}old"
-        os.link(self._path(f"{place}/{MANIFEST}"), backup)
-        self.folder.adopt(os.path.join(work.path, release.id, MANIFEST), f"{place}/{MANIFEST}")
-        undo.callback(os.replace, backup, self._path(f"{place}/{MANIFEST}"))
+        os.link(_path(self.folder, f"{place}/{MANIFEST}"), backup)
+        move_in(self.folder, _path(work, f"{release.id}/{MANIFEST}"), f"{place}/{MANIFEST}")
+        undo.callback(os.replace, backup, _path(self.folder, f"{place}/{MANIFEST}"))
 
-    def describe(self, release: Release) -> None:
+    def keep_manifest(self, release: Release) -> None:
         """Replace the manifest of a stored release."""
         self.folder.put(f"releases/{release.id}/{MANIFEST}", release.data())
 
     def tidy(self) -> None:
         """Delete trees that no manifest names, and interrupted work."""
-        for name in os.listdir(self._path("releases")):
+        for name in os.listdir(_path(self.folder, "releases")):
             if name.startswith("."):
-                shutil.rmtree(self._path(f"releases/{name}"), ignore_errors=True)
+                shutil.rmtree(_path(self.folder, f"releases/{name}"), ignore_errors=True)
             elif self.has(name):
-                kept = {MANIFEST, _GATE, self.release(name).folder}
+                kept = {MANIFEST, _GATE, self.read(name).folder}
                 for other in set(self.folder.names(f"releases/{name}")) - kept:
-                    shutil.rmtree(self._path(f"releases/{name}/{other}"), ignore_errors=True)
-        self.folder.sweep("")
+                    shutil.rmtree(_path(self.folder, f"releases/{name}/{other}"), ignore_errors=True)
+        delete_temporaries(self.folder, "")
 
     def delete(self, release: str) -> None:
         """Delete a release: its folder is hidden by one rename first, then deleted."""
         grave = f"releases/.deleted-{release}"
         self.folder.rename(f"releases/{release}", grave)
         self.folder.sync(["releases"])
-        shutil.rmtree(self._path(grave), ignore_errors=True)
+        shutil.rmtree(_path(self.folder, grave), ignore_errors=True)
 
-    def work(self) -> Folder:
+    def work_folder(self) -> Folder:
         """Return a new folder for trees that are being built, on the store's file system."""
         try:
-            path = tempfile.mkdtemp(prefix=".incoming-", dir=self._path("releases"))
+            path = tempfile.mkdtemp(prefix=".incoming-", dir=_path(self.folder, "releases"))
         except OSError as error:
             raise ReleaseError(
-                f"cannot make a folder in {self._path('releases')}: {error.strerror}", "no_space"
+                f"cannot make a folder in {_path(self.folder, 'releases')}: {error.strerror}", "no_space"
             ) from error
         return Folder(path, self.folder.before)
 
-    # Lock
+
+class Store:
+    """The state, the notes and the lock, beside the releases.
+
+    Attributes:
+        folder: its files.
+        spare: what is put aside for a rollback on a full disk.
+        releases: their files.
+        journal: the events.
+        warnings: damaged notes are told here.
+    """
+
+    def __init__(self, folder: Folder, redact: t.Callable[[t.Any], t.Any] = lambda value: value) -> None:
+        self.folder = folder
+        self.spare = Preallocation(folder)
+        self.releases = Releases(folder)
+        self.journal = Journal(folder, redact)
+        self.warnings: list[str] = []
+
+    def state(self) -> HostState | None:
+        """Return the state, None where there is no store yet.
+
+        Raises:
+            ReleaseError: the file is damaged (the message names the offending key) or of another schema.
+        """
+        try:
+            data = self.folder.read(_STATE) if os.path.isdir(self.folder.path) and self.folder.entry(_STATE) else None
+            if data is None:
+                return None
+            found = parse_json(data)
+            schema = found.get("schema") if isinstance(found, dict) else SCHEMA
+            if schema != SCHEMA:
+                raise ReleaseError(
+                    f"{_path(self.folder, _STATE)} has schema {schema}, this version reads {SCHEMA}", "store"
+                )
+            return HostState.from_json(found)
+        except ValueError as error:
+            raise ReleaseError(f"{_path(self.folder, _STATE)} is damaged: {error}", "store") from None
+
+    def save(self, state: HostState) -> None:
+        """Replace `state.json`, on a full disk too if room was put aside."""
+        content = json.dumps(state.to_json(), indent=1).encode("ascii")
+        try:
+            self.folder.put(_STATE, content)
+        except ReleaseError as error:
+            if error.code != "no_space" or not self.spare.save(_STATE, content):
+                raise
+
+    def lease(self) -> Lease | None:
+        """Return the lease, None where there is none."""
+        return self._note(LEASE, Lease)
+
+    def reservation(self) -> Reservation | None:
+        """Return the reservation, None where there is none."""
+        return self._note(RESERVATION, Reservation)
+
+    def _note(self, name: str, kind: t.Type[_Note]) -> _Note | None:
+        # A damaged note counts as none: it is replaced whole, and an active release without a lease is rolled back.
+        if not os.path.isdir(self.folder.path) or self.folder.entry(name) is None:
+            return None
+        try:
+            note = decode(kind, parse_json(self.folder.read(name)))
+            for key in ("began", "until"):
+                if not math.isfinite(getattr(note, key, 0)):
+                    raise FieldError(key, "the number is too large")
+        except ValueError as error:
+            warning = f"{_path(self.folder, name)} is damaged and counts as ended: {error}"
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+            return None
+        return note
+
+    def keep(self, note: Lease | Reservation) -> None:
+        """Replace the lease or the reservation. Both end with the host's boot, so they need not outlive it."""
+        name = LEASE if isinstance(note, Lease) else RESERVATION
+        self.folder.put(name, json.dumps(encode(note)).encode("ascii"), durable=False)
 
     @contextlib.contextmanager
     def lock(self, operation: str, *, create: bool = False) -> t.Iterator[None]:
@@ -239,10 +242,10 @@ class Store:
         """
         fresh = create and self._create()
         self._guard()
-        handle = acquire(self._path(_LOCK), operation)
+        handle = acquire(_path(self.folder, _LOCK), operation)
         try:
             if create:
-                self.tidy()
+                self.releases.tidy()
             yield
         finally:
             if fresh and self.folder.entry(_STATE) is None:
@@ -253,7 +256,7 @@ class Store:
     def _create(self) -> bool:
         fresh = not os.path.lexists(self.folder.path)
         try:
-            os.makedirs(os.path.join(self.folder.path, "releases"), 0o700, exist_ok=True)
+            os.makedirs(_path(self.folder, "releases"), 0o700, exist_ok=True)
         except OSError as error:
             raise ReleaseError(f"cannot make the store {self.folder.path}: {error.strerror}", "store") from error
         return fresh
@@ -265,6 +268,10 @@ class Store:
             raise ReleaseError(f"the store {self.folder.path} belongs to uid {info.st_uid}, not to us", "store")
         if stat.S_IMODE(info.st_mode) != 0o700:  # noqa: PLR2004 - as made above
             os.chmod(self.folder.path, 0o700)
+
+
+def _path(folder: Folder, name: str) -> str:
+    return os.path.join(folder.path, name)
 
 
 def _checked(entry: TreeEntry, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:

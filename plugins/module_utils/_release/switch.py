@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .disk import Folder
+from .disk import Folder, delete_temporaries, discard, temporary_path
 from .errors import ReleaseError
 from .preallocation import Preallocation
 from .tree_entry import Tree, TreeEntry, parents
@@ -84,7 +84,7 @@ def switch(
         live.rename(temporary, path)
     for path, place in aside.items():
         if spare and place:
-            live.bring(spare.store, place, path)
+            live.rename(place, path, spare.store)
     for path in sorted(set(plan.removed) - set(inside), reverse=True):
         _remove(live, now[path])
     for path in sorted(folders, reverse=True):
@@ -116,13 +116,13 @@ def _prepare(
                 live.make(path, 0o700 | folders[path].mode)
                 made.append(path)
         for entry in writes:
-            temporary = live.temporary(entry.path)
+            temporary = temporary_path(live, entry.path)
             ready.append((temporary, entry.path))
             live.create(entry, source.chunks(entry.path) if entry.type == "file" else (), temporary)
         live.sync(temporary for (temporary, _path), entry in zip(ready, writes) if entry.type == "file")
     except ReleaseError:
         for temporary, _path in ready:
-            live.discard(temporary)
+            discard(live, temporary)
         for path in reversed(made):
             live.delete_folder(path)
         raise
@@ -139,4 +139,4 @@ def _remove(live: Folder, entry: TreeEntry) -> bool:
 def sweep(live: Folder, touched: t.Iterable[str]) -> None:
     """Delete the half-written files of an interrupted switch."""
     for folder in {""} | {folder for path in touched for folder in parents(path)}:
-        live.sweep(folder)
+        delete_temporaries(live, folder)

@@ -25,10 +25,10 @@ def complete(context: HostContext, state: HostState) -> list[str]:
     transaction = state.transaction
     if not transaction:
         return []
-    trusted = context.store.release(transaction.target if transaction.kind == ROLLBACK else transaction.origin)
+    trusted = context.store.releases.read(transaction.target if transaction.kind == ROLLBACK else transaction.origin)
     touched = touched_paths(context, state)
     sweep(context.live, touched)
-    switch(context.live, context.store.files(trusted), trusted.tree, touched, context.store.spare)
+    switch(context.live, context.store.releases.files(trusted), trusted.tree, touched, context.store.spare)
     done = dataclasses.replace(state, transaction=None, staged=None, switched=this_moment())
     if transaction.kind == ROLLBACK:
         done.active = None
@@ -43,4 +43,4 @@ def touched_paths(context: HostContext, state: HostState) -> set[str]:
     ids = {state.confirmed, state.live()}
     if state.transaction:
         ids.update((state.transaction.origin, state.transaction.target))
-    return managed(*(context.store.release(name).tree for name in ids))
+    return managed(*(context.store.releases.read(name).tree for name in ids))

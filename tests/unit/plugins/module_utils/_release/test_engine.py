@@ -158,9 +158,9 @@ def test_drift_is_refused_and_named_or_kept(world: World) -> None:
     staged = world.engine(on_drift="overwrite").stage(NEWER)
     assert staged["drift"] == ["conf.d/a.conf"]
     world.engine().activate(staged["release"], reload=True)
-    stored = [world.engine().store.release(name) for name in world.engine().status()["releases"]]
+    stored = [world.engine().store.releases.read(name) for name in world.engine().status()["releases"]]
     kept = [one for one in stored if one.kind == "drift"]
-    assert world.engine().store.files(kept[0]).read("conf.d/a.conf") == b"by hand"
+    assert world.engine().store.releases.files(kept[0]).read("conf.d/a.conf") == b"by hand"
     world.engine().rollback()
     assert world.live()["conf.d/a.conf"][2] == b"new"
     assert world.engine().status()["confirmed"] == release
@@ -262,7 +262,7 @@ def test_edits_made_on_trial_are_kept_when_it_is_rolled_back(world: World) -> No
     result = world.engine().rollback()
     assert result["edited"] == ["conf.d/a.conf"]
     store = world.engine().store
-    assert store.files(store.release(result["kept"])).read("conf.d/a.conf") == b"by hand"
+    assert store.releases.files(store.releases.read(result["kept"])).read("conf.d/a.conf") == b"by hand"
     assert world.live() == world.original
 
 

@@ -23,6 +23,7 @@ from release_world import Master, Shape, World, of
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import clock as time_
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import lease, reservation
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import state as state_
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import scan
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import at, differing, managed
 
@@ -120,7 +121,7 @@ def check_rollback(world: World, monkeypatch: pytest.MonkeyPatch, way: str, tree
     assert state["txn"] is None
     live, tree = (
         world.engine().engine.context.live,
-        world.engine().store.release((state["active"] or {}).get("id") or state["confirmed"]).tree,
+        world.engine().store.releases.read((state["active"] or {}).get("id") or state["confirmed"]).tree,
     )
     edited = differing(at(live, managed(tree)), tree, managed(tree))
     assert edited in ([], ["conf.d/a.conf"])  # the hand edit is still there, nothing else differs
@@ -218,11 +219,11 @@ class Hosts(RuleBasedStateMachine):
         if not state:
             return
         store = self.world.engine().store
-        release = store.release(state["confirmed"])
-        found = store.files(release).scan()[0]
+        release = store.releases.read(state["confirmed"])
+        found = scan(store.releases.files(release))[0]
         assert differing(found, release.tree, release.tree) == []
         for name in (state["adopted"], *((state[key] or {}).get("id") for key in ("active", "staged"))):
-            assert name is None or store.has(name)
+            assert name is None or store.releases.has(name)
 
     @invariant()
     def live_is_a_release_or_named_drift(self) -> None:
@@ -230,7 +231,7 @@ class Hosts(RuleBasedStateMachine):
         if not state or state["txn"]:
             return
         engine = self.world.engine()
-        tree = engine.store.release((state["active"] or {}).get("id") or state["confirmed"]).tree
+        tree = engine.store.releases.read((state["active"] or {}).get("id") or state["confirmed"]).tree
         different = differing(at(engine.engine.context.live, managed(tree)), tree, managed(tree))
         assert engine.drift() == different == [row["path"] for row in engine.drift_diff()]
 

@@ -175,9 +175,9 @@ def test_a_manifest_that_points_outside_changes_nothing_there(world: World) -> N
 )
 def test_a_release_id_is_nothing_else(world: World, name: str) -> None:
     world.deploy(NEW)
-    assert world.engine().store.has(name) is False
+    assert world.engine().store.releases.has(name) is False
     with refused("unknown_release"):
-        world.engine().store.release(name)
+        world.engine().store.releases.read(name)
     assert world.engine().remove(name)["changed"] is False
 
 

@@ -17,7 +17,7 @@ from release_world import World, candidate, of
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.preallocation import Preallocation
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.preallocation import Preallocation, allocate
 
 OLD = of({f"conf.d/{number}.conf": f"# old {number}\n" * 900 for number in range(20)})
 NEW = of({f"conf.d/{number}.conf": f"# new {number}\n" * 900 for number in range(5, 25)})
@@ -71,7 +71,7 @@ def test_a_disk_that_fills_up_after_the_activation(small: Path, way: str, *, rel
     assert world.live() != before
     if way == "by its lease":
         # The note is written for the test; the time of a real one ends without a byte.
-        world.engine().store.folder.allocate("room", 1 << 14)
+        allocate(world.engine().store.folder, "room", 1 << 14)
     fill(small)
     with pytest.raises(OSError, match="No space"):
         (small / "more").write_bytes(b"x" * 5000)
