@@ -121,7 +121,7 @@ class _BisectTask:
         sides = read_sides(self.sides, self.controller, MODULE, limit=limit)
         if sides.before is None:
             raise PlanError("there is no configuration from before to compare with")
-        expectations = expectations_of(self.options.expect, self.controller.bases)
+        expectations = expectations_of(self.options.expect, self.controller.files.bases)
         wanted = self._wanted(sides, sides.before, expectations)
         if not wanted:
             return {

@@ -34,8 +34,8 @@ from .run_cache import RunCache
 HOST_ERRORS: t.Final = (HostError, AnsibleConnectionFailure)
 
 
-class Controller:
-    """Files, templates, secrets and modules, as one task on one host has them.
+class ControllerFiles:
+    """Files on the controller that the options of a task name.
 
     Args:
         action: the action plugin of the task.
@@ -43,6 +43,60 @@ class Controller:
     """
 
     def __init__(self, action: ActionBase, variables: Mapping[str, object]) -> None:
+        self._action = action
+        self._variables = variables
+
+    @property
+    def bases(self) -> tuple[str, str]:
+        """Return the folders that relative paths begin at: the playbook's, then the current one."""
+        return (self._action._loader.get_basedir(), os.getcwd())
+
+    def existing(self, path: str) -> str | None:
+        """Return the first existing path below `bases`, None without one."""
+        paths = (os.path.join(base, os.path.expanduser(path)) for base in self.bases)
+        return next((each for each in paths if os.path.exists(each)), None)
+
+    def output(self, path: str) -> str:
+        """Return the path of a file to write: a relative one begins at the playbook's folder."""
+        return os.path.join(self.bases[0], os.path.expanduser(path))
+
+    def render(self, src: str, exclude: Sequence[str] | None) -> tuple[str, Candidate]:
+        """Render a source folder with the host's variables.
+
+        Args:
+            src: the folder.
+            exclude: patterns of names that are left out; None for the usual ones.
+
+        Returns:
+            The folder's path, and the candidate.
+
+        Raises:
+            RenderError: the folder cannot be read, or a template fails.
+        """
+        folder = find_source(src, self.bases)
+        candidate = render_source(
+            folder,
+            templar=self._action._templar,
+            loader=self._action._loader,
+            task_vars=self._variables,
+            exclude=DEFAULT_EXCLUDE if exclude is None else exclude,
+        )
+        return folder, candidate
+
+
+class Controller:
+    """The services of Ansible for one task on one host.
+
+    Args:
+        action: the action plugin of the task.
+        variables: the variables of the host.
+
+    Attributes:
+        files: the files on the controller.
+    """
+
+    def __init__(self, action: ActionBase, variables: Mapping[str, object]) -> None:
+        self.files = ControllerFiles(action, variables)
         self._action = action
         self._variables = variables
         self._secrets: tuple[str, ...] = ()
@@ -109,45 +163,6 @@ class Controller:
     def redact(self) -> Redactor:
         """Return a function that masks the secrets in anything that JSON can hold."""
         return Redactor(self._secrets)
-
-    # Files of the controller
-
-    @property
-    def bases(self) -> tuple[str, str]:
-        """Return the folders that relative paths begin at: the playbook's, then the current one."""
-        return (self._action._loader.get_basedir(), os.getcwd())
-
-    def existing(self, path: str) -> str | None:
-        """Return the first existing path below `bases`, None without one."""
-        paths = (os.path.join(base, os.path.expanduser(path)) for base in self.bases)
-        return next((each for each in paths if os.path.exists(each)), None)
-
-    def output(self, path: str) -> str:
-        """Return the path of a file to write: a relative one begins at the playbook's folder."""
-        return os.path.join(self.bases[0], os.path.expanduser(path))
-
-    def render(self, src: str, exclude: Sequence[str] | None) -> tuple[str, Candidate]:
-        """Render a source folder with the host's variables.
-
-        Args:
-            src: the folder.
-            exclude: patterns of names that are left out; None for the usual ones.
-
-        Returns:
-            The folder's path, and the candidate.
-
-        Raises:
-            RenderError: the folder cannot be read, or a template fails.
-        """
-        folder = find_source(src, self.bases)
-        candidate = render_source(
-            folder,
-            templar=self._action._templar,
-            loader=self._action._loader,
-            task_vars=self._variables,
-            exclude=DEFAULT_EXCLUDE if exclude is None else exclude,
-        )
-        return folder, candidate
 
     # The host
 

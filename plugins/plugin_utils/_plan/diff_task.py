@@ -94,7 +94,7 @@ class _DiffTask:
         options = self.options
         if options.src is None:
             return self.named(options.after or "", "after")
-        return rendered(options.src, self.controller.render(options.src, options.exclude)[1])
+        return rendered(options.src, self.controller.files.render(options.src, options.exclude)[1])
 
     def named(self, name: str, option: str) -> ConfigSource:
         if not name:
@@ -104,7 +104,7 @@ class _DiffTask:
             name,
             config_dir=self.options.config_dir,
             main=self.options.main,
-            bases=self.controller.bases,
+            bases=self.controller.files.bases,
             exclude=exclude,
         )
         templates = [entry.path for entry in found.spec.entries or () if entry.path.endswith(".j2")]

@@ -151,7 +151,7 @@ class _LintTask:
         )
 
     def _rendered(self, src: str) -> _LintedSource:
-        folder, candidate = self.controller.render(src, self.options.exclude)
+        folder, candidate = self.controller.files.render(src, self.options.exclude)
         return _LintedSource(
             lambda _replaced: load_files(
                 candidate.files(),
@@ -187,7 +187,7 @@ class _LintTask:
         )
 
     def _absolute(self, path: str) -> str:
-        return self.controller.existing(path) or os.path.expanduser(path)
+        return self.controller.files.existing(path) or os.path.expanduser(path)
 
     def _report(self, source: _LintedSource, findings: list[Finding], texts: Mapping[str, str]) -> formats.LintReport:
         redact = self.controller.redact
@@ -200,7 +200,7 @@ class _LintTask:
         )
 
     def _write(self, options: ReportOptions, made: formats.LintReport) -> None:
-        path = self.controller.output(options.path)
+        path = self.controller.files.output(options.path)
         try:
             formats.write(path, formats.render(options.format, made))
         except OSError as error:

@@ -115,7 +115,7 @@ class _ReleaseTask:
     def stage(self) -> dict[str, object]:
         """Stage the candidate, unless a finding speaks against it."""
         options, controller = _StageOptions.of(self.given), self.controller
-        folder, candidate = controller.render(options.src, options.exclude)
+        folder, candidate = controller.files.render(options.src, options.exclude)
         controller.learn(candidate.secrets)
         findings = self._lint_source(options, folder, candidate)
         guilty = _guilty(findings, options)

@@ -102,7 +102,7 @@ def route_check(options: Mapping[str, t.Any], controller: Controller) -> Values:
     task = _RouteCheckTask(sides, RouteCheckOptions.of(options), controller)
     if sides.plan is None:
         return task.result()
-    expected = expected_text(sides.expect, controller.bases)
+    expected = expected_text(sides.expect, controller.files.bases)
     key = key_of("check", sides.plan.key, expected, *(options[name] for name in _DECIDING))
     with controller.cache.alone(key) as answer:
         if answer.value is None:
@@ -128,7 +128,7 @@ class _RouteCheckTask:
 
     def result(self) -> Values:
         sides = read_sides(self.sides, self.controller, MODULE)
-        expectations = expectations_of(self.sides.expect, self.controller.bases)
+        expectations = expectations_of(self.sides.expect, self.controller.files.bases)
         check = RouteCheck(
             sides.before, sides.after, expectations, self._log(sides), self.options.probe_limit, sides.difference
         )
@@ -144,7 +144,7 @@ class _RouteCheckTask:
         path = self.options.access_log
         if not path:
             return None
-        full = self.controller.existing(path) or self.controller.output(path)
+        full = self.controller.files.existing(path) or self.controller.files.output(path)
         configs = [side.loaded for side in (sides.before, sides.after) if side]
         return read_access_log(full, configs=configs, log_format=self.options.log_format)
 
@@ -200,7 +200,7 @@ class _RouteCheckTask:
         for name, path in (options.report or {}).items():
             if path:
                 text = render(name, report, fail_on=options.fail_on, fail_on_unverified=options.fail_on_unverified)
-                full = self.controller.output(path)
+                full = self.controller.files.output(path)
                 try:
                     write(full, text)
                 except OSError as error:

@@ -111,11 +111,11 @@ def read_sides(options: SideOptions, controller: Controller, module: str, *, lim
         PlanError: a side is missing, or nginx refuses it.
         RenderError: the source cannot be rendered.
     """
-    before: ConfigSource | None = _named(options.before, options, controller.bases)
+    before: ConfigSource | None = _named(options.before, options, controller.files.bases)
     after = (
-        rendered(options.src, controller.render(options.src, options.exclude)[1])
+        rendered(options.src, controller.files.render(options.src, options.exclude)[1])
         if options.src
-        else _named(options.after or "", options, controller.bases)
+        else _named(options.after or "", options, controller.files.bases)
     )
     controller.learn(after.secrets)
     plan = options.plan or StagedPlan()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +26,7 @@ class Stub:
     """Stands in the place of a Controller; its host cannot build a private world."""
 
     def __init__(self, folder: Path, host: str, secrets: tuple[str, ...] = ()) -> None:
-        self.bases = (str(folder), str(folder))
+        self.files = SimpleNamespace(bases=(str(folder), str(folder)))
         self.cache = RunCache(str(folder))
         self.host = host
         self.asked: list[str] = []
