@@ -108,7 +108,7 @@ class BlockLocator:
     def server_names(self) -> dict[Place, tuple[str, ...]]:
         """Return place of a server -> its names."""
         servers = self.router.servers if self.router else ()
-        return {server.directive.place: tuple(server.names) for server in servers}
+        return {server.scope.directive.place: tuple(server.names) for server in servers}
 
     def served(self, index: int, probe: Probe) -> ServedBy:
         """Return the blocks that answered a probe."""
@@ -145,10 +145,10 @@ class BlockLocator:
         selected = self.router.select(listener, host) if host else None
         server = selected.server if selected else listener.default
         uri = path_of(probe)
-        found = server.locations.find(uri) if uri else None
+        found = server.scope.locations.find(uri) if uri else None
         location = found.location if found and found.certain else None
-        around_all = self._block(server.directive)
-        block = self._block(location.directive) if location else around_all
+        around_all = self._block(server.scope.directive)
+        block = self._block(location.scope.directive) if location else around_all
         return ServedBy(around_all, block, path=tuple(dict.fromkeys((around_all, block))))
 
     def _block(self, directive: Directive) -> Block:

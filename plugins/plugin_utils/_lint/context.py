@@ -132,17 +132,17 @@ class Context:
         """The server and the scope of every `server` and `location` block, by the `id()` of its directive."""
         found: dict[int, tuple[Server, Scope]] = {}
         for server in self.router.servers:
-            todo: list[Scope] = [server]
+            todo = [server.scope]
             while todo:
                 scope = todo.pop()
                 found[id(scope.directive)] = (server, scope)
-                todo += scope.locations.all
+                todo += [location.scope for location in scope.locations.all]
         return found
 
     @cached_property
     def locations(self) -> list[Location]:
         """Every location, at whatever depth."""
-        return [t.cast("Location", scope) for server, scope in self.scopes.values() if scope is not server]
+        return [scope.location for _server, scope in self.scopes.values() if scope.location is not None]
 
     @cached_property
     def location_levels(self) -> list[Locations]:

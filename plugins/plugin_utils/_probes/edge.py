@@ -119,7 +119,7 @@ class Arrivals:
             first = next((each for each in server.names if each and each[0].isalnum() and not each.endswith("*")), None)
             if first is not None:
                 everyone.setdefault(first.lower())
-                logs = [each.args[0] for each in server.directive.find("access_log") if each.args]
+                logs = [each.args[0] for each in server.scope.directive.find("access_log") if each.args]
                 if wanted in map(_log_name, logs):
                     writers.setdefault(first.lower())
         return list(writers or everyone)[:most]

@@ -75,9 +75,9 @@ def demands_http2(listener: Listener) -> bool:
 
 
 def _closest(server: Server, name: str) -> Directive | None:
-    found = next(server.directive.find(name), None)
-    if found is None and server.parent is not None:
-        found = next(server.parent.directive.find(name), None)
+    found = next(server.scope.directive.find(name), None)
+    if found is None and server.scope.parent is not None:
+        found = next(server.scope.parent.directive.find(name), None)
     return found
 
 

@@ -201,7 +201,9 @@ def _interleave(turns: list[list[CollectedRequest]]) -> Iterator[CollectedReques
 
 def _changed(sides: list[ProbedConfig]) -> set[tuple[str, int]]:
     """Return the servers that only one configuration has in this form."""
-    forms = [{number: _form(server.directive) for number, server in enumerate(side.router.servers)} for side in sides]
+    forms = [
+        {number: _form(server.scope.directive) for number, server in enumerate(side.router.servers)} for side in sides
+    ]
     known = [set(each.values()) for each in forms]
     return {
         (side.name, number)
@@ -224,7 +226,7 @@ def _unprobed(sides: list[ProbedConfig], asked: Collection[int], wanted: Collect
                 continue
             reason = _CUT if id(directive) in wanted else side.reasons.get(id(directive), "")
             if not reason:
-                unasked = id(server.directive) not in wanted and id(server.directive) not in asked
+                unasked = id(server.scope.directive) not in wanted and id(server.scope.directive) not in asked
                 reason = _NEVER if unasked else "no request was found that gets there"
             yield UnprobedBlock(
                 side.name,

@@ -107,7 +107,7 @@ class ProbedConfig:
             for sent in self.sockets.requests(server, suggested.drafts):
                 self._add(entries, sent, (self.name, number))
             if sent is None:
-                self.reasons[id(server.directive)] = self._why_unasked(server)
+                self.reasons[id(server.scope.directive)] = self._why_unasked(server)
         numbers = {id(server): number for number, server in enumerate(self.router.servers)}
         for listener in self.router.listeners.values():
             for sent in self.sockets.strangers(listener):
@@ -130,12 +130,14 @@ class ProbedConfig:
         for listener in self.router.listeners.values():
             for conflict in listener.conflicts:
                 if conflict.loser is server:
-                    return f'its name "{conflict.name}" belongs to the server at {conflict.winner.directive.place}'
+                    return (
+                        f'its name "{conflict.name}" belongs to the server at {conflict.winner.scope.directive.place}'
+                    )
         return "no host was found that selects it"
 
     def blocks(self) -> Iterator[tuple[Directive, Server]]:
         """Return every server and location, with the server that it is part of."""
         for server in self.router.servers:
-            yield server.directive, server
-            for location in all_locations(server):
-                yield location.directive, server
+            yield server.scope.directive, server
+            for location in all_locations(server.scope):
+                yield location.scope.directive, server

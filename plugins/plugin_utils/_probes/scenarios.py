@@ -60,35 +60,35 @@ class Scenarios:
 
     def of_location(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
         """Return scenarios for a location, each a variation of a request that reaches it."""
-        if location.internal:
+        if location.scope.internal:
             return
-        handler = location.handler
+        handler = location.scope.handler
         passes = handler is not None and handler.name in UPSTREAM_PASS
-        if passes or location.limit_except is not None:
+        if passes or location.scope.limit_except is not None:
             yield base._replace(method="POST", headers=_FORM, body=_BODY, why=f"POST, {base.why}")
-        if location.limit_except is not None:
+        if location.scope.limit_except is not None:
             yield base._replace(method="DELETE", why=f"limit_except, {base.why}")
         yield from self._of_auth(server, location, base)
         if handler is not None and passes:
             yield from self._of_errors(server, location, base)
             yield from self._of_headers(server, location, base)
-        yield from self.of_clients(location, base)
+        yield from self.of_clients(location.scope, base)
 
     def _of_auth(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
-        peers = self._backend(server, location)
+        peers = self._backend(server, location.scope)
         for status in (401, 403) if peers else ():
-            if status == 401 or self._pages(location) & {"403"}:  # noqa: PLR2004 -- a status of HTTP
+            if status == 401 or self._pages(location.scope) & {"403"}:  # noqa: PLR2004 -- a status of HTTP
                 answers = tuple(answer(peer, status) for peer in peers)
                 yield base._replace(
-                    answers=answers, why=f"auth_request gets {status}, {base.why}", block=location.directive
+                    answers=answers, why=f"auth_request gets {status}, {base.why}", block=location.scope.directive
                 )
 
-    def _backend(self, server: Server, location: Scope) -> tuple[str, ...]:
+    def _backend(self, server: Server, scope: Scope) -> tuple[str, ...]:
         """Return the peers that `auth_request` of a location asks; none where nginx answers it itself."""
-        found = self.settings.effective(location, "auth_request")
+        found = self.settings.effective(scope, "auth_request")
         uri = found[-1].args[0] if found and found[-1].args else "off"
-        backend = server.locations.find(uri.partition("?")[0]).location if uri.startswith("/") else None
-        handler = backend.handler if backend is not None and backend is not location else None
+        backend = server.scope.locations.find(uri.partition("?")[0]).location if uri.startswith("/") else None
+        handler = backend.scope.handler if backend is not None and backend.scope is not scope else None
         if handler is None or handler.name not in UPSTREAM_PASS:
             return ()
         return peers_of(handler, self.upstreams)
@@ -103,9 +103,13 @@ class Scenarios:
         down: bool = False,
     ) -> tuple[StubAnswer, ...]:
         """Return the answers of a location's upstreams, while the backend of its `auth_request` allows all requests."""
-        backend = self._backend(server, location)
+        backend = self._backend(server, location.scope)
         passing = tuple(answer(peer) for peer in backend if peer != ANY)
-        peers = peers_of(location.handler, self.upstreams) if backend and location.handler is not None else (ANY,)
+        peers = (
+            peers_of(location.scope.handler, self.upstreams)
+            if backend and location.scope.handler is not None
+            else (ANY,)
+        )
         return (
             *passing,
             *(answer(peer, status, headers=headers, down=down) for peer in peers if peer not in backend or peer == ANY),
@@ -115,13 +119,15 @@ class Scenarios:
         return {code for page in self.settings.effective(scope, "error_page") for code in page.args[:-1]}
 
     def _of_errors(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
-        pages = self.settings.effective(location, "error_page")
+        pages = self.settings.effective(location.scope, "error_page")
         if not pages:
             return
-        intercepts = self.settings.is_on(location, *_INTERCEPT) or self.settings.is_on(location, *_MORE_INTERCEPT)
+        intercepts = self.settings.is_on(location.scope, *_INTERCEPT) or self.settings.is_on(
+            location.scope, *_MORE_INTERCEPT
+        )
         for page in pages:
-            named = server.locations.named.get(page.args[-1]) if page.args else None
-            block = named.directive if named is not None else location.directive
+            named = server.scope.locations.named.get(page.args[-1]) if page.args else None
+            block = named.scope.directive if named is not None else location.scope.directive
             codes = [code for code in page.args[:-1] if code.isdigit()]
             if _GATEWAY.intersection(codes):
                 down = self._answers(server, location, 502, down=True)
@@ -133,14 +139,14 @@ class Scenarios:
 
     def _of_headers(self, server: Server, location: Location, base: Draft) -> Iterator[Draft]:
         """Return drafts for the header fields of upstreams that nginx rewrites, where the configuration says how."""
-        if self.settings.effective(location, "proxy_redirect"):
-            handler = t.cast("Directive", location.handler)
+        if self.settings.effective(location.scope, "proxy_redirect"):
+            handler = t.cast("Directive", location.scope.handler)
             target = handler.args[0] if handler.args and "$" not in handler.args[0] else "http://upstream.invalid"
             headers = (("Location", target.rstrip("/") + "/x"),)
             if is_header(*headers[0]):
                 why = f"the upstream redirects, {base.why}"
                 yield base._replace(answers=self._answers(server, location, 302, headers=headers), why=why)
-        if self.settings.effective(location, "proxy_cookie_path", "proxy_cookie_domain", "proxy_cookie_flags"):
+        if self.settings.effective(location.scope, "proxy_cookie_path", "proxy_cookie_domain", "proxy_cookie_flags"):
             headers = (("Set-Cookie", "probe=1; Path=/; Domain=upstream.invalid"),)
             answers = self._answers(server, location, 200, headers=headers)
             yield base._replace(answers=answers, why=f"the upstream sets a cookie, {base.why}")
@@ -156,15 +162,15 @@ class Scenarios:
             sender: a request that an upstream gets.
             origin: the location that passes it on.
         """
-        if sender is None or origin is None or not location.internal:
+        if sender is None or origin is None or not location.scope.internal:
             return
         for uri in uris_of(server, location):
             target = target_of(uri)
-            if target is not None and reaches(server, uri, location):
+            if target is not None and reaches(server, uri, location.scope):
                 headers = (("X-Accel-Redirect", target),)
                 why = f"an upstream answers X-Accel-Redirect: {target}"
                 answers = self._answers(server, origin, 200, headers=headers)
-                yield sender._replace(answers=answers, why=why, block=location.directive)
+                yield sender._replace(answers=answers, why=why, block=location.scope.directive)
                 return
 
     def of_clients(self, scope: Scope, base: Draft) -> Iterator[Draft]:

@@ -72,7 +72,7 @@ class ServerProbes:
         self.origin: Location | None = None
         self.bases: dict[int, Draft] = {}
         self.missing: dict[int, Draft] = {}
-        self._collect_sets(server.directive)
+        self._collect_sets(server.scope.directive)
         self.drafts: list[Draft] = list(self._all())
 
     def _collect_sets(self, block: Directive) -> None:
@@ -83,16 +83,16 @@ class ServerProbes:
                 self._collect_sets(child)
 
     def _all(self) -> Iterator[Draft]:
-        base = Draft("/", "the front page", self.server.directive)
+        base = Draft("/", "the front page", self.server.scope.directive)
         yield base
         yield base._replace(target="/x" + QUERY, why="a page that nothing names")
-        yield from self._of_rewrites(self.server)
-        yield from self._of_choices(self.server, base, None)
-        yield from self.scenarios.of_clients(self.server, base)
-        if self.server.parent is not None:
-            yield from self.scenarios.of_clients(self.server.parent, base)
-        yield from self._of_locations(self.server)
-        for location in all_locations(self.server):
+        yield from self._of_rewrites(self.server.scope)
+        yield from self._of_choices(self.server.scope, base, None)
+        yield from self.scenarios.of_clients(self.server.scope, base)
+        if self.server.scope.parent is not None:
+            yield from self.scenarios.of_clients(self.server.scope.parent, base)
+        yield from self._of_locations(self.server.scope)
+        for location in all_locations(self.server.scope):
             yield from self.scenarios.of_internal(self.server, location, self.sender, self.origin)
             if location.modifier == "@":
                 yield from self._of_named(location)
@@ -108,18 +108,18 @@ class ServerProbes:
     def _of_locations(self, scope: Scope) -> Iterator[Draft]:
         for location in scope.locations.all:
             yield from self._of_location(location)
-            yield from self._of_locations(location)
+            yield from self._of_locations(location.scope)
 
     def _of_location(self, location: Location) -> Iterator[Draft]:
-        name = f"location {' '.join(location.directive.args)}"
+        name = f"location {' '.join(location.scope.directive.args)}"
         for number, uri in enumerate(uris_of(self.server, location)):
             target = target_of(uri)
             if target is None:
                 continue
             if number == 1:
                 target += QUERY
-            draft = Draft(target, name, location.directive)
-            if reaches(self.server, uri, location):
+            draft = Draft(target, name, location.scope.directive)
+            if reaches(self.server, uri, location.scope):
                 self.bases.setdefault(id(location), draft)
                 self.missing[id(location)] = draft
             yield draft
@@ -127,37 +127,39 @@ class ServerProbes:
         if base is None:
             self._unreached(location)
             return
-        if self.sender is None and not location.internal and location.handler is not None:
-            passes = location.handler.name in UPSTREAM_PASS
+        if self.sender is None and not location.scope.internal and location.scope.handler is not None:
+            passes = location.scope.handler.name in UPSTREAM_PASS
             self.sender, self.origin = (base, location) if passes else (None, None)
-        yield from self._of_rewrites(location)
-        yield from self._of_choices(location, base, location)
+        yield from self._of_rewrites(location.scope)
+        yield from self._of_choices(location.scope, base, location)
         yield from self.scenarios.of_location(self.server, location, base)
 
     def _unreached(self, location: Location) -> None:
         if location.modifier == "@":
-            self.reasons[id(location.directive)] = "a named location that no request was found for"
+            self.reasons[id(location.scope.directive)] = "a named location that no request was found for"
         elif location.is_regex and location.pattern is None:
-            self.reasons[id(location.directive)] = "its regular expression is beyond what requests are made from"
+            self.reasons[id(location.scope.directive)] = "its regular expression is beyond what requests are made from"
         elif location.is_regex:
-            self.reasons[id(location.directive)] = "no request was found that its regular expression gets"
+            self.reasons[id(location.scope.directive)] = "no request was found that its regular expression gets"
         else:
-            self.reasons[id(location.directive)] = "no request was found that gets there: other locations come first"
+            self.reasons[id(location.scope.directive)] = (
+                "no request was found that gets there: other locations come first"
+            )
 
     def _of_named(self, location: Location) -> Iterator[Draft]:
         """Return requests that `try_files` or an error page for a missing file sends to a named location."""
-        for origin in all_locations(self.server):
-            fallback = origin.try_files.args[-1] if origin.try_files is not None else ""
+        for origin in all_locations(self.server.scope):
+            fallback = origin.scope.try_files.args[-1] if origin.scope.try_files is not None else ""
             base = self.missing.get(id(origin))
             if fallback == location.name and base is not None:
-                yield base._replace(why=f"try_files of {base.why}", block=location.directive)
-            elif base is not None and self._is_page(origin, location.name):
-                yield base._replace(why=f"error_page of {base.why}", block=location.directive)
-        top = self.server.try_files
+                yield base._replace(why=f"try_files of {base.why}", block=location.scope.directive)
+            elif base is not None and self._is_page(origin.scope, location.name):
+                yield base._replace(why=f"error_page of {base.why}", block=location.scope.directive)
+        top = self.server.scope.try_files
         if top is not None and top.args[-1] == location.name:
-            yield Draft("/x" + QUERY, "try_files of the server", location.directive)
-        elif self._is_page(self.server, location.name):
-            yield Draft("/x" + QUERY, "error_page of the server", location.directive)
+            yield Draft("/x" + QUERY, "try_files of the server", location.scope.directive)
+        elif self._is_page(self.server.scope, location.name):
+            yield Draft("/x" + QUERY, "error_page of the server", location.scope.directive)
 
     def _is_page(self, scope: Scope, name: str) -> bool:
         """Tell whether a block sends what it cannot find, or refuses, to a named location."""
@@ -200,7 +202,7 @@ class ServerProbes:
     def _still_there(self, draft: Draft, location: Location | None) -> bool:
         if location is None:
             return True
-        found = self.server.locations.find(_decoded(draft.target))
+        found = self.server.scope.locations.find(_decoded(draft.target))
         return found.certain and found.location is location and not found.add_slash
 
     def _choices(self, block: Directive) -> Iterator[tuple[Choice, str, Directive]]:
@@ -235,4 +237,4 @@ def all_locations(scope: Scope) -> Iterator[Location]:
     """Return every location of a scope, nested ones after the one that holds them."""
     for location in scope.locations.all:
         yield location
-        yield from all_locations(location)
+        yield from all_locations(location.scope)

@@ -129,7 +129,7 @@ class SocketRequests:
 
     def strangers(self, listener: Listener) -> Iterator[SocketRequest]:
         """Return requests of clients that name no server of a socket, or speak another version."""
-        block = listener.default.directive
+        block = listener.default.scope.directive
         for target in ("/", "/x?x=1"):
             draft = Draft(target, "a host that no server is named after", block, host=UNKNOWN_HOST)
             yield from self._send(listener, None, UNKNOWN_HOST, [draft])

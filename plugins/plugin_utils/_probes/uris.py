@@ -36,10 +36,11 @@ def reaches(server: Server, uri: str, scope: Scope) -> bool:
     """Tell whether nginx runs this scope for a URI from a client, as far as locations decide it."""
     if target_of(uri) is None:
         return False
-    if scope is server:
+    if scope is server.scope:
         return True
-    found = server.locations.find(uri)
-    return found.certain and found.location is scope and not found.add_slash
+    found = server.scope.locations.find(uri)
+    location = found.location
+    return found.certain and location is not None and location.scope is scope and not found.add_slash
 
 
 def uris_of(server: Server, location: Location) -> Iterator[str]:
@@ -63,11 +64,11 @@ def _of_prefix(server: Server, location: Location) -> Iterator[str]:
             yield name.rstrip("/")
     else:
         yield name + _FILLER
-    if not any(reaches(server, uri, location) for uri in (name, name + _FILLER)):
+    if not any(reaches(server, uri, location.scope) for uri in (name, name + _FILLER)):
         # Regexes take these URIs: try some that they may not match.
         for tail in ("/x/x", "x.x", "x-0", "/0", "X", "/x.bin"):
             uri = name.rstrip("/") + ("" if tail.startswith("/") else "/" if name.endswith("/") else "") + tail
-            if reaches(server, uri, location):
+            if reaches(server, uri, location.scope):
                 yield uri
                 return
 
@@ -75,8 +76,8 @@ def _of_prefix(server: Server, location: Location) -> Iterator[str]:
 def _of_regex(server: Server, location: Location) -> Iterator[str]:
     caseless = location.modifier == "~*"
     found: list[str] = []
-    for uri in _matching(location.name, location, caseless=caseless):
-        if uri not in found and reaches(server, uri, location):
+    for uri in _matching(location.name, location.scope, caseless=caseless):
+        if uri not in found and reaches(server, uri, location.scope):
             found.append(uri)
             if len(found) == _KEPT:
                 break
@@ -117,11 +118,12 @@ def _starts(scope: Scope) -> Iterator[str]:
     """Return prefixes, or samples of them, of URIs that reach a scope."""
     current: Scope | None = scope
     while current is not None:
-        if isinstance(current, Location) and current.modifier != "@":
-            if not current.is_regex:
-                yield current.name
+        location = current.location
+        if location is not None and location.modifier != "@":
+            if not location.is_regex:
+                yield location.name
             elif current is not scope:
-                for sample in sample_pattern(current.name, caseless=current.modifier == "~*"):
+                for sample in sample_pattern(location.name, caseless=location.modifier == "~*"):
                     yield sample.text
         current = current.parent
 

@@ -50,12 +50,22 @@ _HARMLESS_INCLUDES: t.Final = ("_params", "fastcgi.conf", "mime.types", "fastcgi
 
 
 class Scope:
-    """One block: its rewrite program in order, what it inherits, its handler and its locations."""
+    """One block: its rewrite program in order, what it inherits, its handler and its locations.
 
-    def __init__(self, directive: Directive, parent: Scope | None, *, partial: bool = False) -> None:
+    Args:
+        directive: the block.
+        parent: the scope of the enclosing block, None for `http`.
+        partial: True where an include may name files that are not at hand.
+        location: the location whose block it is, None for any other block.
+    """
+
+    def __init__(
+        self, directive: Directive, parent: Scope | None, *, partial: bool = False, location: Location | None = None
+    ) -> None:
         self.directive = directive
         self.parent = parent
         self.partial = partial
+        self.location = location
         #: Rewrite directives in order; an `include` among them is one that could not be resolved.
         self.program: list[Directive] = []
         self.own: dict[str, list[Directive]] = {}
@@ -145,16 +155,23 @@ def _is_harmless(include: Directive) -> bool:
     return "*" not in base and any(part in base for part in _HARMLESS_INCLUDES)
 
 
-class Location(Scope):
-    """A `location`: `modifier` is `=`, `^~`, `~`, `~*`, `@` for a named one, or empty for a plain prefix."""
+class Location:
+    """A `location` with its name and its scope.
+
+    Attributes:
+        modifier: `=`, `^~`, `~`, `~*`, `@` for a named one, or empty for a plain prefix.
+        scope: its block.
+        auto_redirect: whether nginx answers 301 to a URI that only lacks the slash at the name's end.
+    """
 
     def __init__(self, directive: Directive, parent: Scope) -> None:
         self.modifier, self.name = parse_location(directive.args)
         self.pattern: re.Pattern[str] | None = None
         if self.is_regex:
             self.pattern = compile_pattern(self.name, caseless=self.modifier == "~*")
-        super().__init__(directive, parent, partial=parent.partial)
-        self.auto_redirect = self.name.endswith("/") and self.handler is not None and self.handler.name in UPSTREAM_PASS
+        self.scope = Scope(directive, parent, partial=parent.partial, location=self)
+        handler = self.scope.handler
+        self.auto_redirect = self.name.endswith("/") and handler is not None and handler.name in UPSTREAM_PASS
 
     @cached_property
     def for_get(self) -> Scope:
@@ -162,8 +179,8 @@ class Location(Scope):
 
         ngx_http_update_location_config() (src/http/ngx_http_core_module.c); a list with GET allows HEAD.
         """
-        limit = self.limit_except
-        return self if limit is None or "GET" in limit.args else self.branch(limit)
+        limit = self.scope.limit_except
+        return self.scope if limit is None or "GET" in limit.args else self.scope.branch(limit)
 
     @property
     def is_regex(self) -> bool:
@@ -232,8 +249,8 @@ class Locations:
             exact, prefix = self.exact.get(name), self.prefix.get(name)
             if (exact is not None and exact.auto_redirect) or (prefix is not None and prefix.auto_redirect):
                 return FoundLocation(exact or prefix, add_slash=True)
-        if static is not None and (static.modifier == "^~" or static.locations.all):
-            nested = static.locations.find(uri)
+        if static is not None and (static.modifier == "^~" or static.scope.locations.all):
+            nested = static.scope.locations.find(uri)
             if not nested.certain:
                 return nested
             if nested.location is not None and (nested.match or nested.add_slash or nested.location.modifier == "="):
@@ -258,7 +275,7 @@ class Locations:
                 return FoundLocation(None, certain=False)
             match = location.pattern.search(uri)
             if match is not None:
-                nested = location.locations.find(uri)
+                nested = location.scope.locations.find(uri)
                 if nested.location is None and nested.certain:
                     return FoundLocation(location, match)
                 # Inside a regex location nginx does not add slashes.
@@ -267,7 +284,7 @@ class Locations:
 
 
 def _deepest(static: Location | None, uri: str) -> Location | None:
-    if static is None or not static.locations.all:
+    if static is None or not static.scope.locations.all:
         return static
-    nested = static.locations.find(uri)
+    nested = static.scope.locations.find(uri)
     return nested.location or static

@@ -66,8 +66,8 @@ def default_probes(config: Config, limit: int = 40) -> list[dict[str, t.Any]]:
 
 
 def _of_server(router: Router, definitions: Definitions, server: Server) -> Iterator[dict[str, t.Any]]:
-    paths = {"/": server.directive.place}
-    for path, place in _paths(server):
+    paths = {"/": server.scope.directive.place}
+    for path, place in _paths(server.scope):
         paths.setdefault(path, place)
     for path, place in paths.items():
         for listen in server.listens:
@@ -84,16 +84,16 @@ def _paths(scope: Scope) -> Iterator[tuple[str, Place]]:
     for location in scope.locations.all:
         name = location.name
         literal = not location.is_regex and location.modifier != "@"
-        if literal and not location.internal and name.startswith("/") and SAFE.issuperset(name):
-            yield name, location.directive.place
-        if not location.internal:
-            yield from _paths(location)
+        if literal and not location.scope.internal and name.startswith("/") and SAFE.issuperset(name):
+            yield name, location.scope.directive.place
+        if not location.scope.internal:
+            yield from _paths(location.scope)
 
 
 def _closes(router: Router, definitions: Definitions, request: Request) -> bool:
     outcome = simulate(router, definitions, request)
     selected = router.select(request.listener, request.host)
-    rejects = selected is not None and selected.server.flag("ssl_reject_handshake", default=False)
+    rejects = selected is not None and selected.server.scope.flag("ssl_reject_handshake", default=False)
     return outcome.status == _CLOSED or (rejects and request.listener.ssl)
 
 

@@ -85,7 +85,7 @@ class RewriteProgram:
             return self._undecidable(inner, scope)
         if not holds:
             return None
-        if scope is not self._run.server:
+        if scope is not self._run.server.scope:
             self._run.scope = inner
         return self.execute(inner)
 
@@ -98,7 +98,7 @@ class RewriteProgram:
             return self._run.unknown("an if that cannot be decided")
         for directive in inner.program:
             self._run.state.values[directive.args[0].lstrip("$").lower()] = None
-        if scope is not self._run.server:
+        if scope is not self._run.server.scope:
             self._run.undecided = True
         return None
 

@@ -43,7 +43,7 @@ class Run:
     def __init__(self, server: Server, definitions: Definitions, request: Request, match: re.Match[str] | None) -> None:
         self.server = server
         self.request = request
-        self.scope: Scope = server
+        self.scope: Scope = server.scope
         self.trace: list[Step] = []
         self.changes = MAX_URI_CHANGES + 1
         self.uri_changed = False

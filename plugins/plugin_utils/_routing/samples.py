@@ -53,7 +53,7 @@ def sample_uris(server: Server, definitions: Definitions) -> list[UriSample]:
 def _uris(server: Server, definitions: Definitions) -> Iterator[UriSample]:
     yield UriSample("/", "", frozenset())
     yield _missing("/" + _FILLER)
-    yield from _of_scope(server)
+    yield from _of_scope(server.scope)
     maps: dict[str, MapTable] = {}
     for template in _all_templates(server):
         for name in variables_of(template):
@@ -70,7 +70,7 @@ def _of_scope(scope: Scope) -> Iterator[UriSample]:
     yield from _of_program(scope.program)
     for location in scope.locations.all:
         yield from _of_location(location)
-        yield from _of_scope(location)
+        yield from _of_scope(location.scope)
 
 
 def _of_location(location: Location) -> Iterator[UriSample]:
@@ -148,7 +148,7 @@ def _missing(uri: str) -> UriSample:
 @lru_cache(maxsize=8)
 def _all_templates(server: Server) -> tuple[str, ...]:
     """Return the templates of one server, which is asked about several times in a row."""
-    return tuple(_templates(server))
+    return tuple(_templates(server.scope))
 
 
 def _templates(scope: Scope) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _templates(scope: Scope) -> Iterator[str]:
     if scope.try_files is not None:
         yield from scope.try_files.args
     for location in scope.locations.all:
-        yield from _templates(location)
+        yield from _templates(location.scope)
 
 
 def _program_templates(program: Iterable[Directive]) -> Iterator[str]:
@@ -214,7 +214,7 @@ def _is_host(host: str) -> bool:
 
 
 def _singled_out(server: Server, definitions: Definitions) -> Iterator[str]:
-    for directive in server.program:
+    for directive in server.scope.program:
         args = condition_args(directive) if directive.name == "if" else []
         if len(args) == 3 and args[0].lstrip("$").lower() in _HOST_VARIABLES:  # noqa: PLR2004 -- as above
             yield args[2].lower()

@@ -25,11 +25,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
 
-class Server(Scope):
-    """A `server` block of `http` with its names and sockets."""
+class Server:
+    """A `server` of `http` with its names, its sockets and its scope."""
 
     def __init__(self, directive: Directive, parent: Scope, *, partial: bool) -> None:
-        super().__init__(directive, parent, partial=partial)
+        #: Its block.
+        self.scope = Scope(directive, parent, partial=partial)
         #: Name -> the directive that gives it; `""` for a server without a name.
         self.names: dict[str, Directive] = {}
         self.listens: list[Listen] = []
@@ -54,7 +55,7 @@ class Server(Scope):
 
     @property
     def keeps_slashes(self) -> bool:
-        return not self.flag("merge_slashes", default=True)
+        return not self.scope.flag("merge_slashes", default=True)
 
     @property
     def first_name(self) -> str:
@@ -149,7 +150,7 @@ class Router:
                     self._add(Server(directive, scope, partial=self.partial))
         for listener in self.listeners.values():
             # `ssl on` of the default server, until nginx 1.25.1 (ngx_http_init_connection()).
-            listener.ssl = listener.ssl or listener.default.flag("ssl", default=False)
+            listener.ssl = listener.ssl or listener.default.scope.flag("ssl", default=False)
 
     def _add(self, server: Server) -> None:
         self.servers.append(server)

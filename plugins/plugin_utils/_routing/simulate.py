@@ -72,21 +72,21 @@ class _Simulation:
     # -- phases: each returns the next one, or the outcome
 
     def server_rewrite(self) -> Outcome | Next:
-        self._run.scope, self._run.undecided = self._run.server, False
-        if self._run.server.effective("ssl_reject_handshake") and self._run.server.flag(
+        self._run.scope, self._run.undecided = self._run.server.scope, False
+        if self._run.server.scope.effective("ssl_reject_handshake") and self._run.server.scope.flag(
             "ssl_reject_handshake", default=False
         ):
             return self._run.end("unknown", reason="the TLS handshake is rejected")
-        result = self._execute(self._run.server)
+        result = self._execute(self._run.server.scope)
         if isinstance(result, Outcome):
             return result
-        if self._run.server.effective("server_rewrite_by_lua"):
+        if self._run.server.scope.effective("server_rewrite_by_lua"):
             return self._run.unknown("Lua")
         return self.find_location
 
     def find_location(self) -> Outcome | Next:
-        self._run.scope, self._run.undecided, self._run.uri_changed = self._run.server, False, False
-        found = self._run.server.locations.find(self._run.state.uri)
+        self._run.scope, self._run.undecided, self._run.uri_changed = self._run.server.scope, False, False
+        found = self._run.server.scope.locations.find(self._run.state.uri)
         if not found.certain:
             return self._run.unknown("a location regex could not be read")
         if found.location is None:
@@ -94,11 +94,11 @@ class _Simulation:
         self._run.scope = found.location.for_get
         if found.match is not None:
             self._run.state.matched(found.match)
-        if found.location.internal and not self._run.internal:
-            return self.error(404, found.location.directive)
+        if found.location.scope.internal and not self._run.internal:
+            return self.error(404, found.location.scope.directive)
         if found.add_slash:
             args = f"?{self._run.state.args}" if self._run.state.args else ""
-            return self._run.redirect(301, found.location.name + args, found.location.directive)
+            return self._run.redirect(301, found.location.name + args, found.location.scope.directive)
         return self.location_rewrite
 
     def location_rewrite(self) -> Outcome | Next:
@@ -201,9 +201,9 @@ class _Simulation:
         cycle = self.change()
         if cycle is not None:
             return cycle
-        location = self._run.server.locations.named.get(name)
+        location = self._run.server.scope.locations.named.get(name)
         if location is None:
-            if self._run.server.incomplete:
+            if self._run.server.scope.incomplete:
                 return self._run.unknown("an included file is not at hand")
             return self.error(500, None, "missing-named-location")
         self._run.internal = True

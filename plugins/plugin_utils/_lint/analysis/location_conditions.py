@@ -55,7 +55,7 @@ def conditions_in_locations(context: Context) -> list[LocationCondition]:
     return [
         found
         for location in context.locations
-        for block in location.program
+        for block in location.scope.program
         if block.name == "if"
         for found in _read(block, location)
     ]
@@ -67,7 +67,7 @@ def _read(block: Directive, location: Location) -> Iterator[LocationCondition]:
         return
     settings = [child for child in inside if child.name not in _REWRITE and not child.name.startswith("set_")]
     handled = any(child.name in APPLICATION_PASS_DIRECTIVES or child.name == "try_files" for child in inside)
-    skips = location.try_files is not None and location.handler is None and not handled
+    skips = location.scope.try_files is not None and location.scope.handler is None and not handled
     yield LocationCondition(block, location, settings, skips)
 
 

@@ -17,4 +17,4 @@ if t.TYPE_CHECKING:
 
 def location_text(location: Location) -> str:
     """Return a location as it is written, with its modifier and in its quotes."""
-    return " ".join(["location", *location.directive.raw_args])
+    return " ".join(["location", *location.scope.directive.raw_args])

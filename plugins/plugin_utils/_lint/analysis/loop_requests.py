@@ -48,7 +48,7 @@ def loop_requests(context: Context) -> Iterator[Request]:
     for listener in context.router.listeners.values():
         others = tuple(id(each) for each in listener.servers[:_COMPARED])
         for server in listener.servers:
-            if _is_active(server) and _is_new(twins, listener, server, others):
+            if _is_active(server.scope) and _is_new(twins, listener, server, others):
                 yield from _requests_of(context, listener, server, switched)
 
 
@@ -71,7 +71,7 @@ def _requests_of(context: Context, listener: Listener, server: Server, switched:
     diverting = _diverting(context)
     samples = sample_uris(server, context.definitions)
     uris = [sample for sample in samples if not _ends_here(server, sample, diverting)]
-    for switches in (None, True, False) if id(server.directive) in switched else (None,):
+    for switches in (None, True, False) if id(server.scope.directive) in switched else (None,):
         for host in hosts:
             for sample in uris:
                 yield Request(listener, host, sample.uri, sample.args, sample.missing, switches=switches)
@@ -102,36 +102,36 @@ def _ends_here(server: Server, sample: UriSample, diverting: Sequence[str] = _DI
 
     The simulation gives the same result at many times the cost, and this is true of most samples.
     """
-    found = server.locations.find(sample.uri)
+    found = server.scope.locations.find(sample.uri)
     location = found.location
-    if location is None or not found.certain or server.program:
+    if location is None or not found.certain or server.scope.program:
         return False
-    if location.for_get is not location or any(location.effective(name) for name in diverting):
+    if location.for_get is not location.scope or any(location.scope.effective(name) for name in diverting):
         return False
-    if location.internal:
+    if location.scope.internal:
         return not _has_page(location.for_get, "404")
-    if location.program:
+    if location.scope.program:
         return not found.add_slash and _answers(location)
-    if location.try_files is not None:
+    if location.scope.try_files is not None:
         return not sample.uri.endswith("/") and not found.add_slash and _ends_named(server, location, diverting)
-    if _denies(location):
+    if _denies(location.scope):
         return False
     if found.add_slash:
-        return server.locations.find(location.name).location is location
-    if location.handler is not None:
+        return server.scope.locations.find(location.name).location is location
+    if location.scope.handler is not None:
         return True
-    return not sample.uri.endswith("/") and not (sample.missing and _has_page(location, "404"))
+    return not sample.uri.endswith("/") and not (sample.missing and _has_page(location.scope, "404"))
 
 
 def _ends_named(server: Server, location: Location, diverting: Sequence[str]) -> bool:
     """Return whether a request gets its file, or else the answer of a named location's handler."""
-    *files, last = t.cast("Directive", location.try_files).args
-    named = server.locations.named.get(last)
-    if named is None or named.handler is None or named.program or named.try_files is not None:
+    *files, last = t.cast("Directive", location.scope.try_files).args
+    named = server.scope.locations.named.get(last)
+    if named is None or named.scope.handler is None or named.scope.program or named.scope.try_files is not None:
         return False
-    if not _OWN_FILE.issuperset(files) or any(named.effective(name) for name in diverting):
+    if not _OWN_FILE.issuperset(files) or any(named.scope.effective(name) for name in diverting):
         return False
-    return named.for_get is named and not _denies(location) and not _denies(named)
+    return named.for_get is named.scope and not _denies(location.scope) and not _denies(named.scope)
 
 
 def _denies(scope: Scope) -> bool:
@@ -142,9 +142,9 @@ def _denies(scope: Scope) -> bool:
 
 def _answers(location: Location) -> bool:
     """Return whether a location begins with a `return` of a status that leads nowhere."""
-    first = location.program[0]
+    first = location.scope.program[0]
     status = first.args[0] if first.name == "return" else ""
-    return status.isdecimal() and int(status) not in REDIRECTS and not _has_page(location, status)
+    return status.isdecimal() and int(status) not in REDIRECTS and not _has_page(location.scope, status)
 
 
 def _has_page(scope: Scope, status: str) -> bool:
@@ -156,5 +156,5 @@ def _is_active(scope: Scope) -> bool:
         scope.program
         or scope.try_files is not None
         or any(scope.effective(name) for name in _ACTIVE)
-        or any(_is_active(location) for location in scope.locations.all)
+        or any(_is_active(location.scope) for location in scope.locations.all)
     )

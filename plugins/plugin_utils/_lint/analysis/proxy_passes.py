@@ -45,4 +45,4 @@ def upstreams_by_name(context: Context) -> dict[str, Directive]:
 def location_of(context: Context, directive: Directive) -> Location | None:
     """Return the location that a directive stands in directly; None inside of `if`, `limit_except` and elsewhere."""
     _server, scope = context.scopes.get(id(directive.parent), (None, None))
-    return t.cast("Location", scope) if scope is not None and scope.directive.name == "location" else None
+    return scope.location if scope is not None else None

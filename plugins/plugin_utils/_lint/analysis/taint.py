@@ -145,10 +145,10 @@ class Taint:
     @cached_property
     def _open_servers(self) -> frozenset[int]:
         """The `id()` of every `server` directive that answers for any host: default servers, and open patterns."""
-        found = {id(server.directive) for server in self._router.servers if any(map(_is_open, server.names))}
+        found = {id(server.scope.directive) for server in self._router.servers if any(map(_is_open, server.names))}
         for listener in self._router.listeners.values():
             if not self._router.partial or any(listen.default for listen in listener.default.listens):
-                found.add(id(listener.default.directive))
+                found.add(id(listener.default.scope.directive))
         return frozenset(found)
 
     def _any_host(self, block: ConfigBlock) -> bool:

@@ -30,7 +30,7 @@ def check(context: Context) -> Iterator[Finding]:
     """Check every alias of a prefix location without a slash at its end."""
     for directive in context.named("alias"):
         location = location_of(context, directive)
-        if location is None or location.modifier not in ("", "^~") or location.internal or not directive.args:
+        if location is None or location.modifier not in ("", "^~") or location.scope.internal or not directive.args:
             continue
         name, path = location.name, directive.args[0]
         if "$" in path or not name.startswith("/") or name.endswith("/") or not path.endswith("/"):
@@ -39,4 +39,4 @@ def check(context: Context) -> Iterator[Finding]:
             f"GET {name}../x is answered with {path}../x, a file outside {path}: nginx puts the alias in the place of {name}, "
             f'and what follows need not begin with a slash. Write "{name}/" as location'
         )
-        yield RULE.at(directive.place, message, [related("in this location", location.directive.place)])
+        yield RULE.at(directive.place, message, [related("in this location", location.scope.directive.place)])

@@ -42,10 +42,10 @@ def check(context: Context) -> Iterator[Finding]:
             f"GET {name}x asks for the file {path}x: nginx puts the alias in the place of {name}. "
             f'Write "{path}/" as alias, with the slash that the location has'
         )
-        places = [related("in this location", location.directive.place)]
+        places = [related("in this location", location.scope.directive.place)]
         yield RULE.at(directive.place, message, places, fix=context.editor.append(directive, 1, "/"))
 
 
 def _may_answer_otherwise(location: Location) -> bool:
     """Return whether something else than a file below the alias may answer."""
-    return location.handler is not None or location.try_files is not None or bool(location.program)
+    return location.scope.handler is not None or location.scope.try_files is not None or bool(location.scope.program)

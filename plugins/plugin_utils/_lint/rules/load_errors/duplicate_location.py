@@ -39,5 +39,5 @@ def check(context: Context) -> Iterator[Finding]:
                 f"{location_text(location)} is there twice in one block: nginx refuses the whole configuration "
                 f'(duplicate location "{location.name}"); make one of the two'
             )
-            places = [related("the first one", first.directive.place)]
-            yield RULE.at(location.directive.place, message, places)
+            places = [related("the first one", first.scope.directive.place)]
+            yield RULE.at(location.scope.directive.place, message, places)

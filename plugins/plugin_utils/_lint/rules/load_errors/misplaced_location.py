@@ -30,7 +30,7 @@ RULE: t.Final = Rule("misplaced-location", "error", "A location inside one that 
 def check(context: Context) -> Iterator[Finding]:
     """Check every location inside another one."""
     for outer in context.locations:
-        for inner in outer.locations.all:
+        for inner in outer.scope.locations.all:
             yield from _check_pair(inner, outer)
 
 
@@ -46,4 +46,4 @@ def _check_pair(inner: Location, outer: Location) -> Iterator[Finding]:
     else:
         return
     message = f"{location_text(inner)} cannot be inside {location_text(outer)}: {why}, so nginx refuses the whole configuration; {advice}"
-    yield RULE.at(inner.directive.place, message, [related("inside this one", outer.directive.place)])
+    yield RULE.at(inner.scope.directive.place, message, [related("inside this one", outer.scope.directive.place)])

@@ -38,10 +38,10 @@ def check(context: Context) -> Iterator[Finding]:
     """Check `@name` in `try_files` and `error_page`, in every server that they reach; report each line once."""
     uses: dict[tuple[Place, str], tuple[Directive, list[Server]]] = {}
     for server in context.router.servers:
-        if server.incomplete:
+        if server.scope.incomplete:
             continue
         for directive, name in dict.fromkeys(_uses(server)):
-            if name not in server.locations.named:
+            if name not in server.scope.locations.named:
                 uses.setdefault((directive.place, name), (directive, []))[1].append(server)
     for (_place, name), (directive, servers) in uses.items():
         yield _finding(directive, name, servers)
@@ -50,20 +50,22 @@ def check(context: Context) -> Iterator[Finding]:
 def _finding(directive: Directive, name: str, servers: list[Server]) -> Finding:
     first = servers[0]
     others = f" and {len(servers) - 1} more" if len(servers) > 1 else ""
-    known = f"it has {', '.join(first.locations.named)}" if first.locations.named else "it has none"
+    known = f"it has {', '.join(first.scope.locations.named)}" if first.scope.locations.named else "it has none"
     message = (
         f'{directive.name} sends requests to "{name}", which server "{first.first_name}"{others} does not define '
         f"({known}): nginx answers them with 500, it looks for named locations in the same server only"
     )
-    places = {server.directive.place: related("in this server", server.directive.place) for server in servers}
+    places = {
+        server.scope.directive.place: related("in this server", server.scope.directive.place) for server in servers
+    }
     return RULE.at(directive.place, message, places.values())
 
 
 def _uses(server: Server) -> Iterator[tuple[Directive, str]]:
-    server_ends = _ends(server)
-    for scope in _scopes(server):
+    server_ends = _ends(server.scope)
+    for scope in _scopes(server.scope):
         ends = server_ends or _ends(scope)
-        if scope.try_files is not None and not ends and not (scope is server and _is_covered(server)):
+        if scope.try_files is not None and not ends and not (scope is server.scope and _is_covered(server)):
             yield from _named(scope.try_files)
         for page in scope.effective("error_page"):
             if not ends or ends in page.args[:-1]:
@@ -72,7 +74,7 @@ def _uses(server: Server) -> Iterator[tuple[Directive, str]]:
 
 def _is_covered(server: Server) -> bool:
     """Return whether some location takes every request, so that the server's own try_files is never reached."""
-    return any(name in server.locations.prefix for name in ("/", ""))
+    return any(name in server.scope.locations.prefix for name in ("/", ""))
 
 
 def _named(directive: Directive) -> Iterator[tuple[Directive, str]]:
@@ -87,7 +89,7 @@ def _scopes(scope: Scope) -> Iterator[Scope]:
         if directive.name == "if":
             yield scope.branch(directive)
     for location in scope.locations.all:
-        yield from _scopes(location)
+        yield from _scopes(location.scope)
 
 
 def _ends(scope: Scope) -> str:

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.regex_literals import Literals
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.context import Context
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.finding import Finding
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Locations, Scope
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location, Locations
 
 RULE: t.Final = Rule("shadowed-location", "warning", "Another location gets every request of this one")
 
@@ -156,13 +156,13 @@ def _shadow(location: Location, hiders: list[Location], locations: Locations) ->
     verb = "have" if len(hiders) > 1 else "has"
     names = " and ".join(location_text(hider) for hider in hiders[:_SHOWN])
     message = f"{location_text(location)} gets no request: {names} {verb} all of them{asked}; {why}. {advice}"
-    places = [related("this location answers instead", hider.directive.place) for hider in hiders]
-    return RULE.at(location.directive.place, message, places)
+    places = [related("this location answers instead", hider.scope.directive.place) for hider in hiders]
+    return RULE.at(location.scope.directive.place, message, places)
 
 
 def _innermost(found: Location | None, level: Locations) -> Location | None:
     """Return the location of this level that a found one lies in."""
-    scope: Scope | None = found
+    scope = found.scope if found is not None else None
     while scope is not None and scope.parent is not None and scope.parent.locations is not level:
         scope = scope.parent
-    return t.cast("Location | None", scope)
+    return scope.location if scope is not None else None

@@ -43,4 +43,4 @@ def check(context: Context) -> Iterator[Finding]:
         else:
             continue
         message = f"{location_text(location)} gets no request: {reason}; {advice}"
-        yield RULE.at(location.directive.place, message)
+        yield RULE.at(location.scope.directive.place, message)

@@ -32,8 +32,8 @@ _SHOWN: t.Final = 4
 def check(context: Context) -> Iterator[Finding]:
     """Check every server with a `return` that all of its requests come to."""
     for server in context.router.servers:
-        answer = certain_return(server)
-        hidden = [location for location in server.locations.all if location.modifier != "@"]
+        answer = certain_return(server.scope)
+        hidden = [location for location in server.scope.locations.all if location.modifier != "@"]
         if answer is None or not hidden:
             continue
         shown = ", ".join(location_text(location) for location in hidden[:_SHOWN])
@@ -43,5 +43,5 @@ def check(context: Context) -> Iterator[Finding]:
             f'`{words}` answers every request of server "{server.first_name}" before nginx looks for a location: {shown}{more} '
             "never run. Move it into `location / { }`"
         )
-        places = [related("never runs", location.directive.place) for location in hidden]
+        places = [related("never runs", location.scope.directive.place) for location in hidden]
         yield RULE.at(answer.place, message, places)

@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
             f"proxy_pass nginx sends the URI as it is written. Leave {target.uri} away to send the client's URI, or write the "
             "new one with variables"
         )
-        yield RULE.at(directive.place, message, [related("in this location", location.directive.place)])
+        yield RULE.at(directive.place, message, [related("in this location", location.scope.directive.place)])
 
 
 def _has_one_path(location: Location) -> bool:

@@ -40,7 +40,7 @@ def check(context: Context) -> Iterator[Finding]:
         name, uri = location.name, target.uri
         if location.modifier not in ("", "^~") or not uri or "?" in uri or not name.startswith("/"):
             continue
-        if any(each.name in ("rewrite", "include") for each in location.program):
+        if any(each.name in ("rewrite", "include") for each in location.scope.program):
             # After `rewrite ... break` the URI of proxy_pass is not used.
             continue
         example = _example(name, uri)
@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
                 f"GET {asked} is sent upstream as {sent}: nginx puts {uri} in the place of {name} and adds the rest as it is; "
                 f"{advice}"
             )
-            yield RULE.at(directive.place, message, [related("in this location", location.directive.place)])
+            yield RULE.at(directive.place, message, [related("in this location", location.scope.directive.place)])
 
 
 def _example(name: str, uri: str) -> tuple[str, str, str] | None:

@@ -36,11 +36,11 @@ def check(context: Context) -> Iterator[Finding]:
     """Check every location that proxy_pass or grpc_pass answers."""
     for directive, _target in proxy_passes(context):
         location = location_of(context, directive)
-        if directive.name not in HTTP_PASS_DIRECTIVES or location is None or location.handler is not directive:
+        if directive.name not in HTTP_PASS_DIRECTIVES or location is None or location.scope.handler is not directive:
             continue
-        if location.try_files is not None:
+        if location.scope.try_files is not None:
             message = (
                 "try_files never sends a file here: it only changes the URI, and then proxy_pass sends it upstream, whether the "
                 "file exists or not. Put proxy_pass into a location of its own and name that one last: try_files $uri @app"
             )
-            yield RULE.at(location.try_files.place, message, [related("everything goes here", directive.place)])
+            yield RULE.at(location.scope.try_files.place, message, [related("everything goes here", directive.place)])

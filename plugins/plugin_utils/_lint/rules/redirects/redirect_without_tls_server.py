@@ -74,10 +74,10 @@ def _speaks_tls(context: Context, socket: Socket) -> bool:
 
 def _certain_redirects(server: Server) -> Iterator[Directive]:
     """Yield the redirect that no condition guards, of the server or of its `location /`."""
-    answer = certain_return(server)
-    everything = server.locations.prefix.get("/")
-    if answer is None and everything is not None and not any(each.name != "set" for each in server.program):
-        answer = certain_return(everything)
+    answer = certain_return(server.scope)
+    everything = server.scope.locations.prefix.get("/")
+    if answer is None and everything is not None and not any(each.name != "set" for each in server.scope.program):
+        answer = certain_return(everything.scope)
     if answer is not None:
         yield answer
 
@@ -103,9 +103,9 @@ def _takes_all(server: Server) -> bool:
     """Return whether a default server is for unknown names, and does more than turn them away."""
     if any(is_requested(name) for name in server.names):
         return False
-    answer = certain_return(server)
+    answer = certain_return(server.scope)
     rejects = answer is not None and answer.args[0].isdecimal() and int(answer.args[0]) >= _DENIES
-    return not (rejects or server.flag("ssl_reject_handshake", default=False))
+    return not (rejects or server.scope.flag("ssl_reject_handshake", default=False))
 
 
 def _finding(directive: Directive, host: str, server: Server, listener: Listener) -> Finding:
@@ -115,7 +115,7 @@ def _finding(directive: Directive, host: str, server: Server, listener: Listener
         "Add the name to a TLS server"
     )
     places = [
-        related("the server of the name", server.directive.place),
-        related("this server answers", listener.default.directive.place),
+        related("the server of the name", server.scope.directive.place),
+        related("this server answers", listener.default.scope.directive.place),
     ]
     return RULE.at(directive.place, message, places)

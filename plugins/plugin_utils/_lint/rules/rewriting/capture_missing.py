@@ -41,7 +41,7 @@ def check(context: Context) -> Iterator[Finding]:
         if len(directive.args) > 1:
             yield from _missing(directive, directive.args[0], [directive.args[1]])
     for location in context.locations:
-        if location.is_regex or location.program:
+        if location.is_regex or location.scope.program:
             yield from _of_location(location, context)
 
 
@@ -59,11 +59,11 @@ def _missing(
 
 def _of_location(location: Location, context: Context) -> Iterator[Finding]:
     """Check what a regex location and its regex conditions leave, where nothing else can have set captures."""
-    if location.is_regex and not any(_sets_captures(each) for each in location.program):
-        for user in location.directive.children:
+    if location.is_regex and not any(_sets_captures(each) for each in location.scope.program):
+        for user in location.scope.directive.children:
             if _USERS.fullmatch(user.name) and not _has_maps(user, context):
-                yield from _missing(user, location.name, user.args, location.directive)
-    for block in location.program:
+                yield from _missing(user, location.name, user.args, location.scope.directive)
+    for block in location.scope.program:
         test = if_comparison(block) if block.name == "if" else None
         if test is None or not test.is_regex:
             continue

@@ -31,7 +31,7 @@ RULE: t.Final = Rule("if-skips-try-files", "warning", "An if in a location turns
 def check(context: Context) -> Iterator[Finding]:
     """Check every `if` beside a try_files."""
     for found in conditions_in_locations(context):
-        files = found.location.try_files
+        files = found.location.scope.try_files
         if found.skips_try_files and files is not None:
             message = (
                 f"where if ({found.condition}) holds, try_files (line {files.line}) does not run, even if the block only sets a "

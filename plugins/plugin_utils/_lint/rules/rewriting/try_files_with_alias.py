@@ -29,10 +29,10 @@ RULE: t.Final = Rule("try-files-with-alias", "warning", "try_files $uri below an
 def check(context: Context) -> Iterator[Finding]:
     """Check every regex location with try_files and an alias."""
     for location in context.locations:
-        files = location.try_files
+        files = location.scope.try_files
         if files is None or not location.is_regex:
             continue
-        alias = next((each for each in location.directive.children if each.name == "alias" and each.args), None)
+        alias = next((each for each in location.scope.directive.children if each.name == "alias" and each.args), None)
         if alias is None or highest_capture(*alias.args) < 1:
             continue
         if any(arg.startswith("$uri") for arg in files.args[:-1]):

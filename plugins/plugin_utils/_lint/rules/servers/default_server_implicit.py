@@ -39,10 +39,10 @@ def check(context: Context) -> Iterator[Finding]:
         if not any(is_requested(name) for name in default.names):
             # It is meant for unknown names, and it stands first.
             continue
-        directive = listens[0].directive or default.directive
+        directive = listens[0].directive or default.scope.directive
         message = (
             f"requests to {listener.socket} for names that no server has get "
             f'"{default.first_name}", because it is read first: the order of files decides. '
             "Mark one server with default_server"
         )
-        yield RULE.at(directive.place, message, [related("another server here", others[0].directive.place)])
+        yield RULE.at(directive.place, message, [related("another server here", others[0].scope.directive.place)])

@@ -38,7 +38,7 @@ def check(context: Context) -> Iterator[Finding]:
         return
     old_style = {id(each.parent) for each in context.named("ssl") if each.args[:1] == ["on"]}
     for server in context.router.servers:
-        if id(server.directive) not in old_style and id(server.directive.parent) not in old_style:
+        if id(server.scope.directive) not in old_style and id(server.scope.directive.parent) not in old_style:
             yield from _check_server(context, server)
 
 
@@ -53,7 +53,9 @@ def _check_server(context: Context, server: Server) -> Iterator[Finding]:
             f'{listen.socket} of server "{server.first_name}" has no ssl: nginx speaks plain HTTP there, so every '
             f"https:// request fails before it is one. Write `listen {listen.directive.args[0]} ssl;`"
         )
-        fix = context.editor.append_word(listen.directive, 1, "ssl") if _has_certificate(server.directive) else None
+        fix = (
+            context.editor.append_word(listen.directive, 1, "ssl") if _has_certificate(server.scope.directive) else None
+        )
         yield RULE.at(listen.directive.place, message, fix=fix)
 
 

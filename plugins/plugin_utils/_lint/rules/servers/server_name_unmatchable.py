@@ -44,7 +44,7 @@ def check(context: Context) -> Iterator[Finding]:
                 f'no request is for "{name}": {_reason(name)}. Requests that are meant for it get server '
                 f'"{others[0].first_name}", the default one of the socket'
             )
-            places = [related("this server answers", others[0].directive.place)]
+            places = [related("this server answers", others[0].scope.directive.place)]
             better = _better(name)
             index = directive.args.index(name) + 1
             fix = context.editor.replace_word(directive, index, better) if better else None

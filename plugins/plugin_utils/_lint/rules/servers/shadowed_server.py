@@ -70,8 +70,8 @@ class _Shadow:
         place = self.loser.names[first].place
         winner_place = _claimed_at(self.winner, first)
         places = [related("this server answers instead", winner_place)]
-        if self.loser.directive.place != place:
-            places.append(related("the server that does not answer", self.loser.directive.place))
+        if self.loser.scope.directive.place != place:
+            places.append(related("the server that does not answer", self.loser.scope.directive.place))
         return RULE.at(place, self._message(winner_place, twice=place == winner_place), places)
 
     def _message(self, winner_place: Place, *, twice: bool) -> str:
@@ -96,4 +96,4 @@ def _claimed_at(server: Server, name: str) -> Place:
     for own, directive in server.names.items():
         if own.lower().removeprefix("*").removeprefix(".") == bare:
             return directive.place
-    return server.directive.place
+    return server.scope.directive.place

@@ -59,9 +59,9 @@ def check(context: Context) -> Iterator[Finding]:
     told: set[int] = set()
     for directive, target in proxy_passes(context):
         server, scope = context.scopes.get(id(directive.parent), (None, None))
-        if server is None or scope is None or scope.directive.name != "location" or id(directive) in told:
+        location = scope.location if scope is not None else None
+        if server is None or location is None or id(directive) in told:
             continue
-        location = t.cast("Location", scope)
         if directive.name != "proxy_pass" or not any(True for _each in network.listeners(target)):
             continue
         url = network.url_of(server, location)
@@ -109,7 +109,7 @@ class _OwnNetwork:
         request: _Request | None = _Request(server, location, _host(server), uri)
         chain: list[tuple[Directive, str]] = []
         for _hop in range(_HOPS):
-            handler = request.location.handler if request is not None else None
+            handler = request.location.scope.handler if request is not None else None
             request = self._step(request) if request is not None else None
             if request is None:
                 return []
@@ -121,9 +121,11 @@ class _OwnNetwork:
     def _step(self, request: _Request) -> _Request | None:
         """Return the request that a location sends to this nginx; None where that is not certain."""
         location = request.location
-        if not _is_plain(request.server) or not _is_plain(location) or location.handler is None:
+        if not _is_plain(request.server) or not _is_plain(location) or location.scope.handler is None:
             return None
-        target = parse_proxy_target(location.handler.args[0]) if location.handler.name == "proxy_pass" else None
+        target = (
+            parse_proxy_target(location.scope.handler.args[0]) if location.scope.handler.name == "proxy_pass" else None
+        )
         if target is None or target.dynamic:
             return None
         sent = _sent_uri(target, location, request.uri)
@@ -132,14 +134,14 @@ class _OwnNetwork:
             if sent is None or (host is None and len(listener.servers) > 1):
                 continue
             selected = self._router.select(listener, (host or "").partition(":")[0])
-            found = selected.server.locations.find(sent) if selected is not None else None
+            found = selected.server.scope.locations.find(sent) if selected is not None else None
             if selected is not None and found is not None and found.location is not None and not found.add_slash:
                 return _Request(selected.server, found.location, host or request.host, sent)
         return None
 
     def _sent_host(self, target: ProxyTarget, location: Location, host: str) -> str | None:
         """Return the Host header that goes upstream, None where the configuration does not decide it."""
-        block: Directive | None = location.directive
+        block: Directive | None = location.scope.directive
         while block is not None:
             headers = self._headers.get(id(block))
             if headers:
@@ -193,6 +195,6 @@ def _host(server: Server) -> str:
 
 def _is_plain(scope: Server | Location) -> bool:
     """Return whether only a block's locations and its handler decide about a request."""
-    decides = any(directive.name != "set" for directive in scope.program)
-    guarded = any(scope.effective(name) for name in _GUARDS)
-    return not (decides or guarded or scope.internal or scope.incomplete or scope.try_files)
+    decides = any(directive.name != "set" for directive in scope.scope.program)
+    guarded = any(scope.scope.effective(name) for name in _GUARDS)
+    return not (decides or guarded or scope.scope.internal or scope.scope.incomplete or scope.scope.try_files)

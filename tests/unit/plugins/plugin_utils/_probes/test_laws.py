@@ -123,8 +123,8 @@ def blocks(config: Config) -> t.Iterator[tuple[str, int]]:
                 yield from below(directive.block)
 
     for server in Router(config).servers:
-        yield server.directive.file, server.directive.line
-        yield from below(server.directive.block or ())
+        yield server.scope.directive.file, server.scope.directive.line
+        yield from below(server.scope.directive.block or ())
 
 
 @pytest.mark.parametrize(("name", "config"), FIXTURES, ids=[name for name, _config in FIXTURES])
