@@ -219,12 +219,11 @@ class Watchdog:
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """The time that an active release has to be confirmed in.
+    """The time that an active release has to be confirmed in. Version 0.1.0 wrote any JSON as the person.
 
     Attributes:
         token: names this lease to its watchdog.
         seconds: how long it is after each renewal.
-        who: of the run's metadata, for messages. Version 0.1.0 wrote any JSON there.
         until: when it ends, in seconds since the boot `boot`.
     """
 
