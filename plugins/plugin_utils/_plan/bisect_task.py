@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchAnswer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.plain_json import plain
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from .bisect import BisectResult, FailingRequest, Search
@@ -142,7 +143,7 @@ class _BisectTask:
         if options.request is not None:
             return [FailingRequest(request_of(options.request, before, sides.after))]
         if options.failing is not None:
-            return [FailingRequest.from_json(each) for each in options.failing]
+            return [FailingRequest.from_json(plain(each)) for each in options.failing]
         if options.checks is None:
             return self._unexpected(sides, expectations)
         named = [

@@ -21,14 +21,22 @@ def plain(value: object) -> object:
         return plain_object(value)
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    if value is None or isinstance(value, (bool, float)):
+    if value is None or isinstance(value, bool):
         return value
-    return int(value) if isinstance(value, int) else str(value)
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return _text(value)
 
 
 def plain_object(value: object) -> JsonObject:
     """Return an object made of plain JSON types; an empty one for anything else."""
-    return {str(key): plain(item) for key, item in value.items()} if isinstance(value, Mapping) else {}
+    return {_text(key): plain(item) for key, item in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    # Up to ansible-core 2.18 `str()` of text that is marked as unsafe gives the marked text, which is of another type.
+    return str.__str__(value) if isinstance(value, str) else str(value)
 
 
 def fields(value: object) -> Mapping[str, object]:
