@@ -19,7 +19,7 @@ ARGUMENT_SPEC: t.Final = {
     "access_log": {"type": "path"},
     "log_format": {"type": "str"},
     "probe_limit": {"type": "int"},
-    "fail_on": {"type": "list", "elements": "str", "default": ["critical"]},
+    "fail_on": {"type": "list", "elements": "str", "default": ["critical", "lost"]},
     "fail_on_unverified": {"type": "bool", "default": False},
     "accept": {"type": "list", "elements": "dict", "default": []},
     "require": {"type": "bool", "default": True},

@@ -45,10 +45,11 @@ options:
   fail_on:
     description:
       - The classes of change, or whole risks (V(critical), V(high), V(info)), that fail the task. V(none) is no class.
+      - The default is what clients notice as broken or what opens a door. The rest of V(high) is told and does not fail.
       - A failed expectation fails it always.
     type: list
     elements: str
-    default: [critical]
+    default: [critical, lost]
   fail_on_unverified:
     description:
       - Fail if no request verified a changed block.
@@ -291,7 +292,7 @@ def argument_spec() -> dict[str, t.Any]:
         "access_log": {"type": "path"},
         "log_format": {},
         "probe_limit": {"type": "int"},
-        "fail_on": {"type": "list", "elements": "str", "default": ["critical"]},
+        "fail_on": {"type": "list", "elements": "str", "default": ["critical", "lost"]},
         "fail_on_unverified": {"type": "bool", "default": False},
         "accept": {"type": "list", "elements": "dict", "default": []},
         "require": {"type": "bool", "default": True},

@@ -22,24 +22,31 @@ RISKS: t.Final[tuple[Risk, ...]] = ("critical", "high", "info")
 
 #: Class -> risk and meaning, worst first: this is the order of every report.
 CLASSES: t.Final[dict[str, tuple[Risk, str]]] = {
+    "outage": ("critical", "a whole listener, server name or server answers with errors, or nothing, or in a circle"),
     "error-introduced": ("critical", "an answer below 500 became a server error"),
     "redirect-loop": ("critical", "redirects lead back to where they began, or never end"),
     "cached-redirect-loop": ("critical", "clients that cached an old permanent redirect go round in circles"),
-    "access-widened": ("critical", "what was refused with 401 or 403 is served"),
+    "access-widened": ("critical", "what was refused to clients without credentials is served to them"),
     "auth-subrequest-removed": ("critical", "content is served without the authorisation request made before"),
     "security-header-removed": ("critical", "a response header that protects browsers is gone"),
-    "lost": ("high", "nothing answers any more, or 404 where content was"),
+    "certificate-broken": ("critical", "a certificate that was fine does not fit its name or is out of date"),
+    "lost": ("high", "4xx, or no answer, where content or a redirect was"),
+    "auth-added": ("high", "what was public demands a login"),
+    "tls-changed": ("high", "other TLS versions, another certificate, or a client certificate is demanded"),
     "status-changed": ("high", "another status"),
     "redirect-changed": ("high", "a redirect to another URL"),
     "upstream-changed": ("high", "another upstream, or another request to it"),
+    "peers-changed": ("high", "some peers of an upstream are others"),
     "upstream-headers-changed": ("high", "the upstream gets other headers or parameters"),
     "file-changed": ("high", "another file, or another body"),
+    "content-type-changed": ("high", "another Content-Type"),
     "served-by": ("info", "another block answers, with the same outcome"),
     "headers-changed": ("info", "other response headers"),
     "new": ("info", "an outcome where none was"),
 }
 ORDER: t.Final = {name: position for position, name in enumerate(CLASSES)}
-DEFAULT_FAIL_ON: t.Final[tuple[str, ...]] = ("critical",)
+#: The classes that stop a change where `fail_on` is not set. The rest of `high` is told.
+DEFAULT_FAIL_ON: t.Final[tuple[str, ...]] = ("critical", "lost")
 
 
 def risk_of(name: str) -> Risk:

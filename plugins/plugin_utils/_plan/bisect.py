@@ -36,6 +36,7 @@ from .sources import ConfigSource
 
 #: Class of a change, or failed field of an expectation -> the aspect of an outcome that shows it.
 _ASPECTS: t.Final[dict[str, str]] = {
+    "outage": "status",
     "error-introduced": "status",
     "redirect-loop": "chain",
     "cached-redirect-loop": "location",
@@ -43,11 +44,14 @@ _ASPECTS: t.Final[dict[str, str]] = {
     "auth-subrequest-removed": "upstream",
     "security-header-removed": "headers",
     "lost": "status",
+    "auth-added": "status",
     "status-changed": "status",
     "redirect-changed": "location",
     "upstream-changed": "upstream",
+    "peers-changed": "upstream",
     "upstream-headers-changed": "upstream-headers",
     "file-changed": "body",
+    "content-type-changed": "headers",
     "headers-changed": "headers",
     "status": "status",
     "closed": "status",
