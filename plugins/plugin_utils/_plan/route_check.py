@@ -32,6 +32,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, instrument
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses import Witnesses
 
 from .errors import PlanError
 from .outcomes import Outcome, OutcomeReader, with_files
@@ -77,9 +78,16 @@ class RouteCheck:
 
     def __post_init__(self) -> None:
         old = self.before.loaded if self.before else None
-        self.plan = plan_probes(old, self.after.loaded, expectations=self.expectations, log=self.log, limit=self.limit)
         if self.diff is None and old is not None:
             self.diff = diff(old, self.after.loaded)
+        self.plan = plan_probes(
+            old,
+            self.after.loaded,
+            expectations=self.expectations,
+            log=self.log,
+            limit=self.limit,
+            witnesses=None if self.diff is None else Witnesses(self.diff.changes),
+        )
 
     def job(self) -> RouteCheckJob:
         """Return the message for the host: folders, requests, and files that tell which blocks answered."""

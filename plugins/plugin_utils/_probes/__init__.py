@@ -9,6 +9,17 @@
 
 from __future__ import annotations
 
-from .plan import ProbePlan, listens_of, plan_probes, probes_for
+from .plan import ProbePlan, Unwitnessed, WitnessSource, listens_of, plan_probes, probes_for
+from .probed_config import ProbedConfig, SideName, WitnessRequest
 
-__all__ = ["ProbePlan", "listens_of", "plan_probes", "probes_for"]
+__all__ = [
+    "ProbePlan",
+    "ProbedConfig",
+    "SideName",
+    "Unwitnessed",
+    "WitnessRequest",
+    "WitnessSource",
+    "listens_of",
+    "plan_probes",
+    "probes_for",
+]

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
 from .listeners import key_of, merge_listens
-from .probed_config import ProbedConfig, one_line
+from .probed_config import ProbedConfig, WitnessRequest, one_line
 from .rate_limits import ClientPool
 from .socket_requests import answer_key
 from .upstreams import joined
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
     from .socket_requests import Key
 
 _CUT: t.Final = "left out by the limit of probes"
+_UNSENT: t.Final = "no socket and host were found that its request can be sent to"
 _NEVER: t.Final = "its server is never asked"
 
 
@@ -41,6 +42,21 @@ class ProbeSource(t.Protocol):
 
     def probes(self, before: Config | None, after: Config | None) -> list[Probe]:
         """Return complete probes with ids of their own."""
+
+
+@dataclass(frozen=True)
+class Unwitnessed:
+    """A change of the semantic diff, by its number, for which no request is made, and the reason."""
+
+    change: int
+    reason: str
+
+
+class WitnessSource(t.Protocol):
+    """A source of requests for which the two configurations could decide differently."""
+
+    def requests(self, sides: Sequence[ProbedConfig]) -> Iterable[WitnessRequest | Unwitnessed]:
+        """Yield requests for each change, and the reason for each change without one."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +79,18 @@ class UnprobedBlock:
 
 @dataclass
 class ProbePlan:
-    """The probes for a change, the sockets of both configurations, and the blocks without a probe."""
+    """The probes for a change, the sockets of both configurations, and the blocks without a probe.
+
+    Attributes:
+        witnesses: number of a change of the semantic diff -> ids of the probes that were made, or kept, for it.
+        unwitnessed: number of a change -> the reason why there is none.
+    """
 
     probes: list[Probe] = field(default_factory=list)
     listens: list[ListenSocket] = field(default_factory=list)
     unprobed: list[UnprobedBlock] = field(default_factory=list)
+    witnesses: dict[int, list[str]] = field(default_factory=dict)
+    unwitnessed: dict[int, str] = field(default_factory=dict)
 
 
 def probes_for(
@@ -95,6 +118,7 @@ def plan_probes(
     expectations: ProbeSource | None = None,
     log: ProbeSource | None = None,
     limit: int | None = None,
+    witnesses: WitnessSource | None = None,
 ) -> ProbePlan:
     """Plan the probes for a change. The same input gives the same probes, ids and order.
 
@@ -108,6 +132,7 @@ def plan_probes(
         log: requests that clients sent.
         limit: the most generated probes. Servers take turns, those that differ in the two configurations before the
             others. None: no limit.
+        witnesses: requests for single changes; never left out. Those that are sent anyway keep their ids.
 
     Raises:
         RouteError: the limit is negative.
@@ -121,13 +146,71 @@ def plan_probes(
         side.collect(entries)
     given = list(_given(before, after, entries, (expectations, log)))
     wanted = [entry for entry in entries.values() if entry.turn is not None]
-    chosen = wanted if limit is None or len(wanted) <= limit else _take_turns(wanted, sides, limit)
-    probes = [*given, *(entry.probe(f"p{number}") for number, entry in enumerate(chosen, 1))]
+    found = _Witnesses(sides, entries, given)
+    found.collect(witnesses)
+    chosen = wanted if limit is None or len(wanted) <= limit else _take_turns(wanted, sides, limit, found.kept)
+    named = {id(entry): f"p{number}" for number, entry in enumerate(chosen, 1)}
+    named.update((id(entry), f"w{number}") for number, entry in enumerate(found.extra.values(), 1))
+    probes = [*given, *(entry.probe(named[id(entry)]) for entry in (*chosen, *found.extra.values()))]
     ClientPool(side.config for side in sides).settle(probes)
-    asked = {identity for entry in entries.values() if entry.turn is None for identity in entry.blocks}
-    asked.update(identity for entry in chosen for identity in entry.blocks)
+    sent = [*chosen, *found.extra.values(), *(entry for entry in entries.values() if entry.turn is None)]
+    asked = {identity for entry in sent for identity in entry.blocks}
     unprobed = list(_unprobed(sides, asked, {identity for entry in wanted for identity in entry.blocks}))
-    return ProbePlan(probes, merge_listens(side.router for side in sides), unprobed)
+    return ProbePlan(
+        probes, merge_listens(side.router for side in sides), unprobed, found.by_change(named), found.unwitnessed
+    )
+
+
+class _Witnesses:
+    """Collects the witnesses: each is a request that is sent anyway, or an extra one.
+
+    Attributes:
+        extra: requests that only a witness asks for.
+        kept: id() of collected requests that a limit must not leave out.
+        unwitnessed: number of a change -> the reason why no request was made for it.
+    """
+
+    def __init__(self, sides: list[ProbedConfig], entries: dict[Key, CollectedRequest], given: Sequence[Probe]) -> None:
+        self._sides = sides
+        self._entries = entries
+        self._given = given
+        self._found: dict[int, dict[Key, None]] = {}
+        self.extra: dict[Key, CollectedRequest] = {}
+        self.kept: set[int] = set()
+        self.unwitnessed: dict[int, str] = {}
+
+    def collect(self, source: WitnessSource | None) -> None:
+        """Read a source to its end."""
+        by_name = {side.name: side for side in self._sides}
+        for request in source.requests(self._sides) if source is not None else ():
+            if isinstance(request, Unwitnessed):
+                self.unwitnessed.setdefault(request.change, request.reason)
+                continue
+            made: dict[Key, CollectedRequest] = {}
+            for key in by_name[request.side].witness(made, request):
+                self._found.setdefault(request.change, {})[key] = None
+                entry = self._entries.get(key)
+                if entry is None:
+                    self.extra.setdefault(key, made[key])
+                else:
+                    self.kept.add(id(entry))
+            if not made:
+                self.unwitnessed.setdefault(request.change, _UNSENT)
+
+    def by_change(self, named: Mapping[int, str]) -> dict[int, list[str]]:
+        """Return number of a change -> the ids of its probes, each once.
+
+        Args:
+            named: id() of a collected request -> the id of its probe.
+        """
+        ids = {
+            key: named[id(entry)] for key, entry in (*self._entries.items(), *self.extra.items()) if id(entry) in named
+        }
+        if self._found:
+            ids.update((_key(probe), probe.id) for probe in self._given)
+        found = {number: [ids[key] for key in keys if key in ids] for number, keys in sorted(self._found.items())}
+        self.unwitnessed = {number: why for number, why in self.unwitnessed.items() if not found.get(number)}
+        return {number: probes for number, probes in found.items() if probes}
 
 
 def _sides(before: Config | None, after: Config | None) -> list[ProbedConfig]:
@@ -178,20 +261,26 @@ def _key(probe: Probe) -> Key:
     )
 
 
-def _take_turns(entries: list[CollectedRequest], sides: list[ProbedConfig], limit: int) -> list[CollectedRequest]:
-    """Return as many requests as allowed, one server after the other, in their original order."""
+def _take_turns(
+    entries: list[CollectedRequest], sides: list[ProbedConfig], limit: int, kept: Collection[int]
+) -> list[CollectedRequest]:
+    """Return as many requests as allowed, one server after the other, in their original order.
+
+    Args:
+        entries: all requests.
+        sides: the configurations.
+        limit: the most requests.
+        kept: id() of those that are kept whatever the limit says.
+    """
     turns: dict[tuple[str, int] | None, list[CollectedRequest]] = {}
     for entry in entries:
         turns.setdefault(entry.turn, []).append(entry)
     changed = _changed(sides)
     first = [turn for key, turn in turns.items() if key in changed]
     rest = [turn for key, turn in turns.items() if key not in changed]
-    kept: set[int] = set()
-    for entry in chain(_interleave(first), _interleave(rest)):
-        if len(kept) == limit:
-            break
-        kept.add(id(entry))
-    return [entry for entry in entries if id(entry) in kept]
+    turn = islice(chain(_interleave(first), _interleave(rest)), limit)
+    taken = {*kept, *map(id, turn)}
+    return [entry for entry in entries if id(entry) in taken]
 
 
 def _interleave(turns: list[list[CollectedRequest]]) -> Iterator[CollectedRequest]:

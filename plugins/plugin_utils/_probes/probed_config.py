@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe, ProbedBlock
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
@@ -25,8 +26,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
+    from .draft import Draft
     from .socket_requests import Key, SocketRequest
 
 SideName = t.Literal["before", "after"]
@@ -34,15 +36,35 @@ _LONGEST: t.Final = 160
 _CLIENTS_FOLLOW: t.Final = frozenset({"GET", "HEAD"})
 
 
+@dataclass(frozen=True)
+class WitnessRequest:
+    """A request for which the two configurations could decide differently because of one change.
+
+    Attributes:
+        change: the number of the change in the semantic diff.
+        side: the configuration that `server` is of, and that suggests the request.
+        server: the server that it is meant for; it is sent to one socket of each kind.
+        draft: the request.
+        listener: the only socket that it is sent to.
+    """
+
+    change: int
+    side: SideName
+    server: Server
+    draft: Draft
+    listener: Listener | None = None
+
+
 class CollectedRequest:
     """One request, the blocks that it was made for, and the server in whose turn it comes."""
 
     __slots__ = ("blocks", "key", "sent", "turn")
 
-    def __init__(self, key: Key, sent: SocketRequest, turn: tuple[SideName, int]) -> None:
+    def __init__(self, key: Key, sent: SocketRequest, turn: tuple[SideName, int] | None) -> None:
         self.key = key
         self.sent = sent
-        self.turn: tuple[SideName, int] | None = turn
+        #: None where the request is sent without waiting for its turn.
+        self.turn = turn
         self.blocks: dict[int, ProbedBlock] = {}
 
     @property
@@ -96,12 +118,15 @@ class ProbedConfig:
         self.scenarios = Scenarios(self.settings, upstreams_of(config))
         #: id() of a directive -> the reason why it has no probe.
         self.reasons: dict[int, str] = {}
+        #: id() of a server's directive -> the requests that it suggests.
+        self.suggested: dict[int, ServerProbes] = {}
         self._blocks: dict[int, ProbedBlock] = {}
 
     def collect(self, entries: dict[Key, CollectedRequest]) -> None:
         """Add every request that this configuration suggests."""
         for number, server in enumerate(self.router.servers):
             suggested = ServerProbes(server, self.flow, self.settings, self.scenarios)
+            self.suggested[id(server.scope.directive)] = suggested
             self.reasons.update(suggested.reasons)
             sent = None
             for sent in self.sockets.requests(server, suggested.drafts):
@@ -113,7 +138,15 @@ class ProbedConfig:
             for sent in self.sockets.strangers(listener):
                 self._add(entries, sent, (self.name, numbers[id(listener.default)]))
 
-    def _add(self, entries: dict[Key, CollectedRequest], sent: SocketRequest, turn: tuple[SideName, int]) -> None:
+    def witness(self, entries: dict[Key, CollectedRequest], request: WitnessRequest) -> Iterator[Key]:
+        """Add one more request, and return its key on each kind of socket that it is sent to."""
+        for sent in self.sockets.single(request.server, request.draft, request.listener):
+            self._add(entries, sent, None)
+            yield sent.key
+
+    def _add(
+        self, entries: dict[Key, CollectedRequest], sent: SocketRequest, turn: tuple[SideName, int] | None
+    ) -> None:
         key = sent.key
         entry = entries.get(key)
         if entry is None:

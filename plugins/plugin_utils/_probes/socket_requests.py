@@ -127,6 +127,17 @@ class SocketRequests:
                 if hosts:
                     families.add(v6)
 
+    def single(self, server: Server, draft: Draft, only: Listener | None = None) -> Iterator[SocketRequest]:
+        """Return one request of a server on one socket of each kind that it can be sent to, or on a given one."""
+        groups = [[only]] if only is not None else self.of_server(server)
+        for group in groups[:_FULL]:
+            for listener in group:
+                hosts = _named_first(self.hosts(server, listener))
+                sent = next((each for host in hosts for each in self._send(listener, server, host, [draft])), None)
+                if sent is not None:
+                    yield sent
+                    break
+
     def strangers(self, listener: Listener) -> Iterator[SocketRequest]:
         """Return requests of clients that name no server of a socket, or speak another version."""
         block = listener.default.scope.directive
