@@ -65,6 +65,8 @@ CERTIFICATE = _pem(
     "CgYIKoZIzj0EAwIDSQAwRgIhAM/FTZ5f/YwsVtUT6bY9yaqwnVGw78cqbmmfAtSJXSHXAiEArcixeb4niZ9tkYn5rvPd"
     "ahSavOf4uImvZ7mLrP36Ipk=",
 )
+#: Both stand in both files: one file may be named for the certificate and for its key.
+_PAIR = CERTIFICATE + KEY
 #: The group ffdhe2048 of RFC 7919.
 DH = _pem(
     "DH PARAMETERS",
@@ -135,10 +137,8 @@ class NginxProcess:
         self._await_worker(deadline)
 
     def _plant(self, certificate: t.Optional[str], key: t.Optional[str]) -> bool:
-        done = []
-        for path, content in ((certificate, CERTIFICATE), (key, KEY)):
-            if path and path not in self.certificates and self._root_fs.write(path, content, 0o600):
-                done.append(path)
+        paths = [path for path in dict.fromkeys((certificate, key)) if path and path not in self.certificates]
+        done = [path for path in paths if self._root_fs.write(path, _PAIR, 0o600)]
         self.certificates += done
         return bool(done)
 

@@ -189,8 +189,7 @@ class Prober:
         return more
 
     def _ask(self, probe: Probe) -> t.Tuple[ProbeOutcome, str]:
-        self._stub.seen = []
-        self._stub.answers = probe.answers
+        self._stub.begin(probe.answers)
         outcome = ProbeOutcome(probe.id)
         body = b""
         try:

@@ -34,6 +34,7 @@ _USUAL = StubAnswer(status=200)
 _BODY_WAIT = 0.1  # seconds for a body that the head announces
 #: Makes nginx keep the answer out of its caches, and is not passed on: ngx_http_upstream.c, hidden headers.
 _UNCACHED = ["X-Accel-Expires", "0"]
+_SENT_ON = "x-accel-redirect"
 
 
 class Stub:
@@ -44,8 +45,8 @@ class Stub:
         context: for connections that begin with a TLS handshake.
 
     Attributes:
-        seen: the requests since it was last emptied, as in an outcome's `upstreams`.
-        answers: of the probe that is under way.
+        seen: the requests of the probe that is under way, as in an outcome's `upstreams`.
+        answers: of that probe.
         busy: connections that are in the middle of a request.
     """
 
@@ -58,6 +59,13 @@ class Stub:
         self.busy: t.Set[_Connection] = set()
         self.connections = 0
         self._listeners: t.Dict[t.Any, socket.socket] = {}
+        self._sent_on = False
+
+    def begin(self, answers: t.Sequence[StubAnswer]) -> None:
+        """Begin a probe with its answers: forget the requests of the one before."""
+        self.seen = []
+        self.answers = answers
+        self._sent_on = False
 
     def listen(self, sock: socket.socket, address: t.Any, *, device: bytes = b"") -> bool:
         """Serve an address; return False where something else does."""
@@ -128,6 +136,19 @@ class Stub:
             if wanted == "*":
                 general = general or entry
         return general or _USUAL
+
+    def final(self, wanted: StubAnswer) -> StubAnswer:
+        """Return an answer once; without its X-Accel-Redirect from then on, for this probe.
+
+        The internal location may pass the request on to an upstream again. An application sends a request on once; a stub
+        that did so each time would make nginx give up after ten changes of the URI (ngx_http_upstream_process_headers()).
+        """
+        if not any(name.lower() == _SENT_ON for name, _value in wanted.headers):
+            return wanted
+        if self._sent_on:
+            return _USUAL
+        self._sent_on = True
+        return wanted
 
 
 class _Connection:
@@ -262,7 +283,7 @@ class _Connection:
 
     def _respond(self, request: StubRequest) -> None:
         authority = next((value for name, value in request.headers if name.lower() == "host"), "")
-        wanted = self._stub.choose(self._host, self._address, self._port, authority)
+        wanted = self._stub.final(self._stub.choose(self._host, self._address, self._port, authority))
         status = wanted.status
         protocol = "https" if self._secure and request.protocol == "http" else request.protocol
         if wanted.down:

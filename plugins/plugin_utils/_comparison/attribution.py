@@ -29,6 +29,7 @@ _PREFERRED: t.Final[dict[str, frozenset[str]]] = {
     "headers-changed": frozenset({"headers", "cache"}),
     "upstream-headers-changed": frozenset({"headers", "upstream"}),
     "upstream-changed": frozenset({"upstream", "routing"}),
+    "peers-changed": frozenset({"upstream"}),
     "lost": frozenset({"routing", "tls"}),
 }
 #: The same for other classes.

@@ -75,7 +75,24 @@ def classes_of(pair: OutcomePair) -> set[str]:
     if any(_removed_headers(pair)):
         found.add("security-header-removed")
         found.discard("headers-changed")
+    if _other_type(pair):
+        found.add("content-type-changed")
+        found.discard("headers-changed")
     return found
+
+
+def _other_type(pair: OutcomePair) -> bool:
+    """Return True if nginx's own answer is of another media type: browsers ignore a style sheet that is `text/plain`.
+
+    The parameters, such as a charset, are a header that changed. An upstream's type is its own.
+    """
+    old, new = pair.old, pair.new
+    if "header content-type" not in pair.found or old.upstreams or new.upstreams:
+        return False
+    types = [
+        [value.partition(";")[0].strip() for value in header_values(each.headers, "content-type")] for each in pair[:2]
+    ]
+    return old.status in _SERVED and new.status in _SERVED and types[0] != types[1]
 
 
 def _main(pair: OutcomePair) -> str | None:

@@ -28,11 +28,12 @@ from .classification import OutcomePair, classes_of, removed_headers
 from .coverage import ReachedBlocks, changed_not_verified, shown_limits, unused_changes
 from .grouping import ChangedRequest, Grouper
 from .nondeterminism import ANY, Nondeterminism
-from .outcome_diff import differences
+from .outcome_diff import call_of, differences
 from .probe_requests import clean_url, host_of, is_scenario, path_of, url_of
 from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
 from .server_name_moves import find_moves
 from .sides import BlockLocator, ComparedSide
+from .upstream_groups import UpstreamGroups, is_another, peers_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,6 +50,7 @@ if t.TYPE_CHECKING:
     from .attribution import SemanticDiff
     from .outcome_diff import UpstreamCall
     from .sides import ServedBy
+    from .upstream_groups import UpstreamGroup
 
 _NOTHING: t.Final[frozenset[str]] = frozenset()
 
@@ -129,6 +131,7 @@ class _Comparison:
         self.after = [self.new.served(index, probe) for index, probe in enumerate(probes)]
         self._same: dict[tuple[Place, Place], bool] = {}
         self._auth = auth_requests(old.config) | auth_requests(new.config)
+        self._groups = UpstreamGroups(old.config), UpstreamGroups(new.config)
         self._nondeterminism = (Nondeterminism(old.config), Nondeterminism(new.config))
         #: Field that is not compared -> number of probes, and the index of the first.
         self._uncompared: Counter[str] = Counter()
@@ -137,7 +140,7 @@ class _Comparison:
         self._unstable: set[int] = set()
 
     def report(self, expectations: list[ExpectationResult]) -> RouteCheckReport:
-        items = [*self._joined_by_url(list(self._items())), *self._loops()]
+        items = [*self._joined_by_url(list(self._items())), *self._loops(), *self._peers()]
         moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self.same)
         outcomes = (self.old.side.outcomes, self.new.side.outcomes)
         grouper = Grouper(self.probes, outcomes, (self.before, self.after), moves, self.attribution)
@@ -170,6 +173,9 @@ class _Comparison:
             if varying:
                 found = (found - varying) | self._other_status(index, varying)
             before, after = self.before[index], self.after[index]
+            groups = self._upstreams(index)
+            if groups and is_another(*groups, *self._groups):
+                found |= {"upstream"}
             moved = self._moved(before, after)
             if after.block is not None and after.block.place in self.new.counters:
                 found -= {"body"}
@@ -235,6 +241,28 @@ class _Comparison:
     def _loops(self) -> Iterator[ChangedRequest]:
         for loop in cached_loops(self.probes, self.old.side.outcomes, self.new.side.outcomes):
             yield self._item(loop.probe, "cached-redirect-loop", _NOTHING, (), loop.text())
+
+    def _upstreams(self, index: int) -> tuple[UpstreamGroup, UpstreamGroup] | None:
+        """Return the upstreams that a request went to, before and now; None where one of them is unknown."""
+        found: list[UpstreamGroup] = []
+        for locator, groups, served in zip(
+            (self.old, self.new), self._groups, (self.before[index], self.after[index]), strict=True
+        ):
+            upstreams = locator.side.outcomes[index].upstreams
+            group = groups.of(served, call_of(upstreams[-1])) if upstreams else None
+            if group is None:
+                return None
+            found.append(group)
+        return found[0], found[1]
+
+    def _peers(self) -> Iterator[ChangedRequest]:
+        """Yield each request whose upstream is the same and has other peers: which of them is asked is nondeterminism."""
+        for index in range(len(self.probes)):
+            groups = self._upstreams(index)
+            if groups and not is_another(*groups, *self._groups) and not groups[0].peers.isdisjoint(groups[1].peers):
+                text = peers_text(*groups)
+                if text:
+                    yield self._item(index, "peers-changed", _NOTHING, (), text)
 
     def _varying_fields(self, index: int) -> frozenset[str]:
         """Return the differences between two runs of one configuration; they are not compared."""

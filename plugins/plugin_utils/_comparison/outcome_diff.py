@@ -49,6 +49,7 @@ _CLOCK: t.Final = re.compile(
 _VOLATILE_PARAMS: t.Final = frozenset({"remote_port", "request_time", "request_time_float"})
 #: Parameters that name the file which a FastCGI or uwsgi application runs.
 FILE_PARAMS: t.Final = frozenset({"script_filename", "document_root", "path_translated"})
+_REFUSED: t.Final = (401, 403)
 _FILE: t.Final = re.compile(
     r"""
     ^(?: open\(\)\ | stat\(\)\ | realpath\(\)\ )? "(?P<file>/[^"]*)" \ (?: failed | is\ not\ found | is\ forbidden )
@@ -72,7 +73,7 @@ def differences(old: ProbeOutcome, new: ProbeOutcome, old_peers: Peers, new_peer
         found.update(f"header {name}" for name in _headers(old.headers, new.headers))
     if old.body_digest != new.body_digest or old.body_length != new.body_length:
         found.add("body")
-    if old.errors != new.errors and missing_files(old) != missing_files(new):
+    if old.errors != new.errors and _other_files(old, new):
         found.add("files")
     if final_status(old) != final_status(new):
         found.add("final")
@@ -85,6 +86,18 @@ def missing_files(outcome: ProbeOutcome | RedirectHop) -> tuple[str, ...]:
     """Return the paths that nginx's error lines report as missing."""
     found = (_FILE.match(line) for line in outcome.errors)
     return tuple(match["file"] or match["folder"] for match in found if match)
+
+
+def _other_files(old: ProbeOutcome, new: ProbeOutcome) -> bool:
+    """Return True if nginx reported other files missing than before.
+
+    One configuration may report none, because it does not log them (`log_not_found off`, `error_log ... crit`). That
+    proves nothing, but for a request that is refused: a file is looked for where a rule refused it before.
+    """
+    before, after = missing_files(old), missing_files(new)
+    if before and after:
+        return before != after
+    return new.status in _REFUSED and bool(after)
 
 
 def final_status(outcome: ProbeOutcome) -> int | None:

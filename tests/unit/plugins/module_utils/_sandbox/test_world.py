@@ -106,9 +106,9 @@ def test_what_upstreams_answer(site: Site) -> None:
         "location /caught { proxy_intercept_errors on; error_page 404 =200 /fine; proxy_pass http://app.internal:8080; }"
         'location = /fine { return 200 "fine"; } location /slow { proxy_read_timeout 100ms; proxy_pass http://slow; }'
         "location /accel { proxy_pass http://app.internal:8080; }"
-        'location /inner/ { internal; return 200 "inner"; } }'
+        'location /inner/ { internal; return 200 "inner"; } location /far/ { internal; proxy_pass http://store.internal/; } }'
     )
-    denied, passed, caught, slow, accel, teapot, body = site.run(
+    denied, passed, caught, slow, accel, teapot, body, far = site.run(
         probe("/", answers=[{"upstream": "auth.internal:9000", "status": 401}]),
         probe("/", answers=[{"upstream": "app.internal:8080", "status": 503}]),
         probe("/caught", answers=[{"upstream": "*", "status": 404}]),
@@ -118,6 +118,7 @@ def test_what_upstreams_answer(site: Site) -> None:
             "/caught", answers=[{"upstream": "elsewhere", "status": 500}, {"upstream": "app.internal", "status": 418}]
         ),
         probe("/accel", answers=[{"upstream": "*", "body": "12345"}]),
+        probe("/accel", answers=[{"upstream": "*", "headers": [["x-accel-redirect", "/far/x"]]}]),
     )
     assert (denied.status, [seen.status for seen in denied.upstreams]) == (401, [401])
     assert (passed.status, [seen.status for seen in passed.upstreams]) == (503, [200, 503])
@@ -127,6 +128,8 @@ def test_what_upstreams_answer(site: Site) -> None:
     assert (accel.status, accel.body_length) == (200, 5)
     assert teapot.status == 418
     assert body.body_length == 5
+    # A request is sent on once: nginx passes /far/x on to a stub as well.
+    assert (far.status, [seen.uri for seen in far.upstreams], far.errors) == (200, ["/accel", "/x"], [])
 
 
 def test_a_peer_that_was_down_is_up_for_the_next_probe(site: Site) -> None:

@@ -50,6 +50,7 @@ def test_tls_with_names_and_missing_certificates(site: Site) -> None:
     site.write(
         "ssl_certificate tls/default.pem; ssl_certificate_key tls/default.key;"
         'server { listen 443 ssl default_server; return 200 "d"; }'
+        "server { listen 444 ssl; ssl_certificate tls/both.pem; ssl_certificate_key tls/both.pem; return 204; }"
         'server { listen 443 ssl; server_name www.example.com; ssl_certificate tls/www.pem; ssl_certificate_key "tls/w.key";'
         ' add_header X-Name $ssl_server_name; return 200 "www"; }'
         "server { listen 443 ssl; server_name no.example.com; ssl_reject_handshake on; }"
@@ -65,7 +66,7 @@ def test_tls_with_names_and_missing_certificates(site: Site) -> None:
     assert (other.status, other.body_length) == (200, 1)
     assert rejected.closed == "tls: tlsv1 unrecognized name"
     assert plain.status == 400
-    names = {str(site.config / "tls" / name) for name in ("default.pem", "default.key", "www.pem", "w.key")}
+    names = {str(site.config / "tls" / name) for name in ("default.pem", "default.key", "both.pem", "www.pem", "w.key")}
     assert set(site.facts.certificates) == names
 
 

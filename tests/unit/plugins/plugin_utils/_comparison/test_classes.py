@@ -15,6 +15,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import Rou
 
 CYCLE = 'rewrite or internal redirection cycle while processing "/product/item/item"'
 MISSING = 'open() "/var/www/secret" failed (2: No such file or directory)'
+OTHER: t.Final = MISSING.replace("/var/www/", "/var/other/")
 REFUSED: t.Final = {"status": None, "closed": "refused"}
 DROPPED: t.Final = {"status": None, "closed": "closed"}
 
@@ -23,6 +24,8 @@ DOWN: t.Final = {
     "target": "unknown://127.0.0.1:8080", "protocol": "unknown", "address": "127.0.0.1:8080", "method": "", "uri": "",
     "headers": [], "params": {}, "status": None,
 }  # fmt: skip
+
+ASKED: t.Final = {**DOWN, "target": "http://127.0.0.1:8080", "protocol": "http", "status": 200}
 
 # What was, what is, and the classes of the change.
 CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
@@ -81,10 +84,30 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "403 became a plain 404": ({"status": 403}, {"status": 404}, ["status-changed"]),
     "403 became 401": ({"status": 403}, {"status": 401}, ["status-changed"]),
     "403 became a redirect to the login": ({"status": 403}, {"status": 302, "location": "/login"}, ["status-changed"]),
-    "a 404 by decision is looked for now": (
+    "a 404 that is logged as a missing file now, or is no more": (
         {"status": 404},
         {"status": 404, "errors": [MISSING]},
+        [],
+    ),
+    "another file is missing": (
+        {"status": 404, "errors": [OTHER]},
+        {"status": 404, "errors": [MISSING]},
         ["file-changed"],
+    ),
+    "a style sheet as text": (
+        {"headers": [["Content-Type", "text/css"]]},
+        {"headers": [["Content-Type", "text/plain"]]},
+        ["content-type-changed"],
+    ),
+    "a charset is added to a type": (
+        {"headers": [["Content-Type", "text/html"]]},
+        {"headers": [["Content-Type", "text/html; charset=utf-8"]]},
+        ["headers-changed"],
+    ),
+    "an upstream's own type": (
+        {"headers": [["Content-Type", "text/css"]], "upstreams": [ASKED]},
+        {"headers": [["Content-Type", "text/plain"]], "upstreams": [ASKED]},
+        ["headers-changed"],
     ),
     "404 where content was": ({}, {"status": 404}, ["lost"]),
     "no listener": ({}, REFUSED, ["lost"]),

@@ -145,7 +145,9 @@ def test_a_balance_that_shifts_is_no_change_of_behaviour() -> None:
     # Another location asks the upstream, and one of its peers is another: every turn is another peer's.
     after = BALANCED.replace("location /api/", "location = /first { proxy_pass http://app; } location /api/")
     report = check(BALANCED, after.replace("server 10.0.0.3:8080", "server 10.0.0.4:8080"))
-    assert {change.name for change in report.changes} == {"served-by"}
+    assert {change.name for change in report.changes} == {"served-by", "peers-changed"}
+    (peers,) = (change for change in report.changes if change.name == "peers-changed")
+    assert peers.notes == ("upstream app: 1 of 3 peers replaced: 10.0.0.3:8080 by 10.0.0.4:8080", "in 6 blocks")
 
 
 @pytest.mark.nginx
@@ -156,6 +158,22 @@ def test_another_upstream_is_a_change_whichever_of_its_peers_is_asked() -> None:
     report = check(BALANCED, after)
     (group,) = (change for change in report.changes if change.name == "upstream-changed")
     assert all("10.9.0." in line for line in group.example.after)
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_a_swap_of_upstreams_that_share_a_peer_is_a_change() -> None:
+    before = """
+    upstream leader { server 10.2.0.1:6000; }
+    upstream copies { server 10.2.0.2:6000; server 10.2.0.1:6000 backup; }
+    server { listen 80; server_name www.example.com; proxy_set_header Host $host;
+        location /orders/ { proxy_pass http://leader; } location /catalogue/ { proxy_pass http://copies; } }
+    """
+    report = check(
+        before, before.replace("/orders/ { proxy_pass http://leader;", "/orders/ { proxy_pass http://copies;")
+    )
+    (group,) = report.changes
+    assert (group.name, group.after_block) == ("upstream-changed", "location /orders/")
 
 
 FILES = """
