@@ -27,7 +27,7 @@ LONGEST = 450
 #: Bytes of module_utils that a module may pack. docs/architecture.md asks for 100 KB, which the release engine exceeds with
 #: everything that it does on a host, and the private world too: their bounds only keep them from growing on.
 HEAVIEST = {
-    "nginx_bisect": 287_000,
+    "nginx_bisect": 289_000,
     "nginx_diff": 82_000,
     "nginx_health": 60_000,
     "nginx_lint": 0,
@@ -35,7 +35,7 @@ HEAVIEST = {
     "nginx_release_info": 288_000,
     "nginx_rollout_options": 0,
     "nginx_rollout_record": 0,
-    "nginx_route_check": 270_000,
+    "nginx_route_check": 272_000,
 }
 
 

@@ -143,10 +143,15 @@ def digest(body: bytes) -> str:
 
 
 class Client:
-    """Connections to nginx from any address, some of which are kept."""
+    """Connections to nginx from any address, some of which are kept.
 
-    def __init__(self, networks: networks.Networks) -> None:
+    Args:
+        foreign: tells whether an address and port in nginx's own network are a stub's.
+    """
+
+    def __init__(self, networks: networks.Networks, foreign: t.Callable[[str, int], bool]) -> None:
         self._networks = networks
+        self._foreign = foreign
         self._kept: t.Dict[_Key, socket.socket] = {}
         self._contexts = {name: _tls(name) for name in ("http/1.1", "h2")}
 
@@ -199,6 +204,8 @@ class Client:
             goal: t.Any = address[5:]
         else:
             goal, source, inside = self._ends(address, client)
+            if self._is_elsewhere(goal, port, inside=inside):
+                raise ConnectError("refused")
             kind = family(goal)
             sock = self._networks.socket_inside(kind) if inside else socket.socket(kind)
             goal = (goal, port)
@@ -216,6 +223,12 @@ class Client:
             sock.close()
             raise ConnectError(_word(error, secure=False)) from error
         return sock
+
+    def _is_elsewhere(self, goal: str, port: int, *, inside: bool) -> bool:
+        # Stubs answer at every address that is not nginx's, and at its ports that only upstreams have: no client meets them.
+        if inside:
+            return self._foreign(goal, port)
+        return goal not in self._networks.local and (":" not in goal or self._networks.ipv6)
 
     def _ends(self, address: str, client: t.Optional[str]) -> t.Tuple[str, str, bool]:
         # The address to connect to, the client's own, and whether both are inside nginx's network.

@@ -84,7 +84,7 @@ class Prober:
         self._server = server
         self._networks = networks
         self._stub = stub
-        self._client = Client(networks)
+        self._client = Client(networks, stub.serves)
         self._listens = listens
         self._edge = edge
         self._names = redirects.name_table(names)

@@ -59,6 +59,8 @@ class Stub:
         self.busy: t.Set[_Connection] = set()
         self.connections = 0
         self._listeners: t.Dict[t.Any, socket.socket] = {}
+        #: Address and port of its TCP listeners in nginx's own network.
+        self._inside: t.Set[t.Tuple[str, int]] = set()
         self._sent_on = False
 
     def begin(self, answers: t.Sequence[StubAnswer]) -> None:
@@ -83,8 +85,17 @@ class Stub:
             return False
         sock.setblocking(False)
         self._listeners[sock.fileno()] = sock
+        if device:
+            self._inside.add(address)
         self.loop.add(sock.fileno(), lambda: self._accept(sock))
         return True
+
+    def serves(self, address: str, port: int) -> bool:
+        """Tell whether a client in nginx's own network would reach this stub.
+
+        The kernel lets no two sockets listen at one address, so nginx does not listen there then.
+        """
+        return any((each, port) in self._inside for each in (address, "::", _ANY[":" in address]))
 
     def serve_at(self, networks: Networks, address: str, port: int) -> bool:
         """Serve a port that nginx connected to: everywhere in the world, or at one address of nginx's own network."""

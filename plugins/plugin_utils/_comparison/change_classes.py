@@ -33,6 +33,7 @@ CLASSES: t.Final[dict[str, tuple[Risk, str]]] = {
     "lost": ("high", "4xx, or no answer, where content or a redirect was"),
     "auth-added": ("high", "what was public demands a login"),
     "tls-changed": ("high", "other TLS versions, another certificate, or a client certificate is demanded"),
+    "listener-narrowed": ("high", "a wildcard listener became single addresses: others of the host get nothing"),
     "status-changed": ("high", "another status"),
     "redirect-changed": ("high", "a redirect to another URL"),
     "upstream-changed": ("high", "another upstream, or another request to it"),
@@ -42,6 +43,7 @@ CLASSES: t.Final[dict[str, tuple[Risk, str]]] = {
     "content-type-changed": ("high", "another Content-Type"),
     "served-by": ("info", "another block answers, with the same outcome"),
     "headers-changed": ("info", "other response headers"),
+    "certificate-renewed": ("info", "another certificate for the same names"),
     "new": ("info", "an outcome where none was"),
 }
 ORDER: t.Final = {name: position for position, name in enumerate(CLASSES)}

@@ -27,6 +27,7 @@ from .cached_redirects import cached_loops
 from .classification import OutcomePair, classes_of, removed_headers
 from .coverage import ReachedBlocks, changed_not_verified, shown_limits, unused_changes
 from .grouping import ChangedRequest, Grouper
+from .listener_changes import ListenerChanges
 from .nondeterminism import ANY, Nondeterminism
 from .outcome_diff import call_of, differences
 from .probe_requests import clean_url, host_of, is_scenario, path_of, url_of
@@ -129,6 +130,7 @@ class _Comparison:
         self.old, self.new = BlockLocator(old), BlockLocator(new)
         self.before = [self.old.served(index, probe) for index, probe in enumerate(probes)]
         self.after = [self.new.served(index, probe) for index, probe in enumerate(probes)]
+        self._listeners = ListenerChanges(probes, old.outcomes, new.outcomes, self.after)
         self._same: dict[tuple[Place, Place], bool] = {}
         self._auth = auth_requests(old.config) | auth_requests(new.config)
         self._groups = UpstreamGroups(old.config), UpstreamGroups(new.config)
@@ -182,9 +184,16 @@ class _Comparison:
             if not found and not moved:
                 continue
             pair = OutcomePair(old, new, found, old_peers, new_peers, self._is_auth, moved, self._added(after))
+            names = {self._listeners.class_of(index, name) for name in classes_of(pair)}
             items = [
-                self._item(index, name, found, removed_headers(pair) if name == "security-header-removed" else ())
-                for name in sorted(classes_of(pair))
+                self._item(
+                    index,
+                    name,
+                    found,
+                    removed_headers(pair) if name == "security-header-removed" else (),
+                    self._listeners.note(index, name),
+                )
+                for name in sorted(names)
             ]
             if self._is_nondeterministic(items, found):
                 self._leave_out(index, found)

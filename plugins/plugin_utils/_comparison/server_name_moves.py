@@ -17,7 +17,7 @@ from .probe_requests import host_of
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
@@ -38,7 +38,7 @@ class ServerNameMove(t.NamedTuple):
 
 @dataclass
 class _MovedName:
-    """A name on the listeners of one port, and the servers that answer it before and after."""
+    """A name on one listener, and the servers that answer it before and after."""
 
     host: str
     before: Block
@@ -64,18 +64,19 @@ def find_moves(
     Returns:
         Index of a probe -> the move that its host takes part in.
     """
-    names: dict[tuple[str, int, bool], _MovedName | None] = {}
+    names: dict[tuple[str, str, int, bool], _MovedName | None] = {}
     old, new = locators
     for index, (probe, before, after) in enumerate(zip(probes, *served, strict=True)):
         host = host_of(probe)
         if not host or before.server is None or after.server is None:
             continue
-        key = (host, probe.listen.port, probe.listen.ssl)
+        # A client asks at one address: there a name can be lost although it is served at the others.
+        key = (host, probe.listen.address, probe.listen.port, probe.listen.ssl)
         name = names.get(key)
         if same(before.server, after.server):
             names[key] = None
         elif key not in names:
-            names[key] = _MovedName(host, before.server, after.server, _kind(old, new, host), [index])
+            names[key] = _MovedName(host, before.server, after.server, _kind(old, new, host, probe.listen), [index])
         elif name is not None:
             name.probes.append(index)
             if (name.before.place, name.after.place) != (before.server.place, after.server.place):
@@ -84,8 +85,8 @@ def find_moves(
     return _moves([name for name in names.values() if name is not None], same)
 
 
-def _kind(old: BlockLocator, new: BlockLocator, host: str) -> Kind:
-    before, after = old.names_host(host), new.names_host(host)
+def _kind(old: BlockLocator, new: BlockLocator, host: str, listen: ListenSocket) -> Kind:
+    before, after = old.names_host(host, listen), new.names_host(host, listen)
     if before == after:
         return "moved"
     return "lost" if before else "gained"

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
-    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive, Place
 
 
@@ -124,9 +124,13 @@ class BlockLocator:
             self._static[key] = self._guess(probe)
         return self._static[key]
 
-    def names_host(self, host: str) -> bool:
-        """Return True if a server has this name, or may have it; a default server does not count."""
-        found, _match, certain = self.names.find(host)
+    def names_host(self, host: str, listen: ListenSocket) -> bool:
+        """Return True if a server has this name at a listener, or may have it; a default server does not count.
+
+        Where the configuration has no such listener, a server at any other one counts.
+        """
+        listener = self.router.listener(*socket_key(listen)) if self.router else None
+        found, _match, certain = (listener.names if listener else self.names).find(host)
         return found is not None or not certain
 
     def _read(self, trace: tuple[str, ...]) -> ServedBy:

@@ -144,6 +144,8 @@ def plan_probes(
     entries: dict[Key, CollectedRequest] = {}
     for side in sides:
         side.collect(entries)
+    if len(sides) > 1:
+        sides[0].collect_neighbours(entries, sides[1])
     given = list(_given(before, after, entries, (expectations, log)))
     wanted = [entry for entry in entries.values() if entry.turn is not None]
     found = _Witnesses(sides, entries, given)

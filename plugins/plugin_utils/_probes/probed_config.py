@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe, ProbedBlock
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
+from .changed_listeners import neighbours_requests
 from .effective_directives import EffectiveDirectives
 from .input_flow import InputFlow
 from .scenarios import Scenarios
@@ -137,6 +138,12 @@ class ProbedConfig:
         for listener in self.router.listeners.values():
             for sent in self.sockets.strangers(listener):
                 self._add(entries, sent, (self.name, numbers[id(listener.default)]))
+
+    def collect_neighbours(self, entries: dict[Key, CollectedRequest], before: ProbedConfig) -> None:
+        """Add requests at changed listeners for names that are served beside them only."""
+        numbers = {id(server.scope.directive): number for number, server in enumerate(self.router.servers)}
+        for sent in neighbours_requests(self.sockets, before.router):
+            self._add(entries, sent, (self.name, numbers[id(sent.draft.block)]))
 
     def witness(self, entries: dict[Key, CollectedRequest], request: WitnessRequest) -> Iterator[Key]:
         """Add one more request, and return its key on each kind of socket that it is sent to."""

@@ -110,6 +110,14 @@ class SocketRequests:
             found[UNKNOWN_HOST] = None
         return list(found)
 
+    def named_hosts(self, server: Server, listener: Listener) -> list[str]:
+        """Return those hosts that a server is chosen for by its name."""
+        return [host for host in self.hosts(server, listener) if host not in (NO_HOST, UNKNOWN_HOST)]
+
+    def front_page(self, listener: Listener, host: str, draft: Draft) -> Iterator[SocketRequest]:
+        """Return a request for a host on a socket, whichever server answers it."""
+        yield from self._send(listener, None, host, [draft._replace(host=host)])
+
     def requests(self, server: Server, drafts: list[Draft]) -> Iterator[SocketRequest]:
         """Return a server's drafts on its sockets: all for the first name, two for each further name and socket."""
         for number, group in enumerate(self.of_server(server)):
