@@ -88,8 +88,8 @@ class RealNginx:
         path = self.folder / "error.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def get(self, url: str) -> Answer:
-        """A GET to this nginx, whatever the URL's host is; Location comes back with the ports of the configuration."""
+    def get(self, url: str, more: dict[str, str] | None = None) -> Answer:
+        """A GET to this nginx, whatever the URL's host is, with more headers; Location comes back with the ports of the configuration."""
         parts = urlsplit(url)
         original = parts.port or (443 if parts.scheme == "https" else 80)
         port = self.ports[original]
@@ -104,6 +104,7 @@ class RealNginx:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {"Host": parts.netloc, "X-Forwarded-Proto": "https", "X-Rewritten": "1", "Connection": "close"}
         headers["Authorization"] = "Basic dTpw"
+        headers |= more or {}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request("GET", target, headers=headers)
