@@ -122,7 +122,7 @@ class LocationChange:
     def _same(self, before: FoundLocation, after: FoundLocation) -> bool:
         if before.add_slash is not after.add_slash:
             return False
-        if before.location is not None and before.location is self.old and after.location is self.new:
+        if self.old is not None and self.new is not None and before.location is self.old and after.location is self.new:
             return True
         return path_of(before.location) == path_of(after.location)
 
@@ -206,7 +206,7 @@ class LocationChange:
 
 @dataclass(frozen=True)
 class _Conditions:
-    """What a URI has to be like to reach a location, apart from nested locations of its rivals."""
+    """Conditions of a URI that reaches a location, apart from nested locations of its rivals."""
 
     prefix: str = ""
     exact: str = ""

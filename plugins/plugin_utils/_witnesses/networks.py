@@ -43,7 +43,7 @@ class Span(t.NamedTuple):
 
 @dataclass(frozen=True)
 class AddressContrast:
-    """What tells two lists of networks apart.
+    """Addresses that tell two lists of networks apart.
 
     Attributes:
         addresses: client addresses that they decide differently; if `same`, addresses at the edges of what changed.

@@ -72,7 +72,7 @@ class Regex:
 
 @dataclass(frozen=True)
 class Contrast:
-    """What tells two patterns apart.
+    """Strings that tell two patterns apart.
 
     Attributes:
         texts: strings of the domain that only one of them matches; if `same`, strings that both match.

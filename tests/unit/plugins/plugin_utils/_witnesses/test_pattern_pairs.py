@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 SOAK = bool(os.environ.get("FAILSAFE_SOAK"))
-ROUNDS = 30 if SOAK else 1
+ROUNDS = 10 if SOAK else 1
 
 
 def told(old: str | None, new: str | None, domain: Domain = PATH, *, caseless: bool = False) -> Contrast:
@@ -200,7 +200,7 @@ def test_nginx_agrees_about_mutated_patterns(number: int, tmp_path: Path) -> Non
         answers = {uri: ask(nginx, uri) for uri in subjects | {uri for each in contrasts for uri in each.texts[:6]}}
     for index, (pair, found) in enumerate(zip(pairs, contrasts, strict=True)):
         differing = {uri for uri, said in answers.items() if said[2 * index] != said[2 * index + 1]}
-        if found.same or found.reason:
+        if found.same:
             wrong += [(pair, found, differing)] if differing else []
         else:
             wrong += [(pair, uri) for uri in found.texts[:6] if uri not in differing]
