@@ -10,12 +10,14 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import socket
 import ssl
 import struct
 import time
 import typing as t
+import zlib
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 
@@ -49,15 +51,20 @@ class Http1Answer:
         body: without its framing.
         keep: the connection can carry another request.
         closed: the word for what ended it early.
+
+    Args:
+        method: of the request.
+        interim: `100 Continue` ends it: the body that the request announced is not sent.
     """
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, *, interim: bool = False) -> None:
         self.status: t.Optional[int] = None
         self.headers: t.List[t.List[str]] = []
         self.body = b""
         self.keep = False
         self.closed: t.Optional[str] = None
         self._method = method
+        self._interim = interim
         self._data = b""
         self._length: t.Optional[int] = None
         self._chunked = False
@@ -77,7 +84,7 @@ class Http1Answer:
                 return False
             self._head(self._data[:end].decode("latin-1").split("\r\n"))
             self._data = self._data[end + 4 :]
-            if self.status == 101:  # noqa: PLR2004
+            if self.status == 101 or (self.status == 100 and self._interim):  # noqa: PLR2004
                 break
         if self._length is not None:
             self.body = self._data[: self._length]
@@ -104,6 +111,7 @@ class Http1Answer:
         lower = {name.lower(): value for name, value in self.headers}
         connection = lower.get("connection", "").lower()
         self.keep = "keep-alive" in connection or (words[0] == "HTTP/1.1" and "close" not in connection)
+        self.keep = self.keep and not self._interim  # nginx waits for the rest of the request
         self._chunked = "chunked" in lower.get("transfer-encoding", "").lower()
         self._length = None
         if self._method == "HEAD" or self.status in {204, 304} or self.status < 200:  # noqa: PLR2004
@@ -135,6 +143,22 @@ def request_bytes(probe: Probe) -> bytes:
     if body and not names & {"content-length", "transfer-encoding"}:
         lines.append(f"Content-Length: {len(body)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + body
+
+
+def announces(probe: Probe) -> bool:
+    """Tell whether a probe announces a body without sending it, to see whether nginx asks for it (RFC 9110, 10.1.1)."""
+    expected = any(name.lower() == "expect" and value.lower() == "100-continue" for name, value in probe.headers)
+    return expected and not probe.body
+
+
+def content(headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:
+    """Return a body without gzip: what was compressed in another way is the same content."""
+    if not any(name.lower() == "content-encoding" and value.lower() == "gzip" for name, value in headers):
+        return body
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        return body
 
 
 def digest(body: bytes) -> str:

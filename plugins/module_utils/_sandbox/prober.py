@@ -199,7 +199,7 @@ class Prober:
         else:
             outcome.status, outcome.headers, outcome.closed = answer.status, answer.headers, answer.closed
             outcome.location = next((v for n, v in answer.headers if n.lower() == "location"), None)
-            body = answer.body
+            body = client.content(answer.headers, answer.body)
         self._finish()
         log = self._server.drain()
         outcome.body_length = len(body)
@@ -226,7 +226,9 @@ class Prober:
         data = http2.request_bytes(probe) if h2 else client.request_bytes(probe)
         while True:
             key, sock, used = self._client.connect(probe, alpn="h2" if h2 else "http/1.1")
-            answer: t.Union[Http1Answer, http2.Http2Answer] = http2.Http2Answer() if h2 else Http1Answer(probe.method)
+            answer: t.Union[Http1Answer, http2.Http2Answer] = (
+                http2.Http2Answer() if h2 else Http1Answer(probe.method, interim=client.announces(probe))
+            )
             try:
                 sock.sendall(data)
                 sock.setblocking(False)

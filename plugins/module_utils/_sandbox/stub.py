@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import gzip
 import socket
 import ssl
 import struct
@@ -305,6 +306,8 @@ class _Connection:
         if not any(name.lower() == _UNCACHED[0].lower() for name, _value in headers):
             headers.append(_UNCACHED)
         body = wanted.body.encode("utf-8") or _BODY
+        if ["content-encoding", "gzip"] in [[name.lower(), value] for name, value in headers]:
+            body = gzip.compress(body)
         data = (self._h2.answer if self._h2 else answer)(request, status, headers, body)
 
         def send() -> None:

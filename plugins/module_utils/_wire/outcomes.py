@@ -59,7 +59,7 @@ class ProbeOutcome:
         closed: how the connection ended too early: `refused`, `reset`, `closed`, `timeout`, `tls: …`; else None.
         location: the answer's Location field, as sent.
         headers: the answer's fields.
-        body_length: bytes of the answer's body.
+        body_length: bytes of the answer's body, without gzip.
         body_digest: the first twelve hex digits of its SHA-256.
         upstreams: the requests that nginx sent on, in their order.
         errors: the lines of nginx's error log at `error` and worse, without time, process and connection.

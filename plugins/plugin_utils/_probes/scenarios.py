@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import StubAnswer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import UPSTREAM_PASS
@@ -93,6 +94,23 @@ class Scenarios:
             return ()
         return peers_of(handler, self.upstreams)
 
+    def answers(self, server: Server, location: Location, given: StubAnswer) -> tuple[StubAnswer, ...]:
+        """Return what the upstreams of a location answer, while the backend of its `auth_request` allows all requests.
+
+        Args:
+            server: the server of the location.
+            location: passes requests to an upstream.
+            given: its answer; the upstream in it is not read.
+        """
+        backend = self._backend(server, location.scope)
+        passing = tuple(answer(peer) for peer in backend if peer != ANY)
+        peers = (
+            peers_of(location.scope.handler, self.upstreams)
+            if backend and location.scope.handler is not None
+            else (ANY,)
+        )
+        return (*passing, *(replace(given, upstream=peer) for peer in peers if peer not in backend or peer == ANY))
+
     def _answers(
         self,
         server: Server,
@@ -102,18 +120,7 @@ class Scenarios:
         headers: tuple[tuple[str, str], ...] = (),
         down: bool = False,
     ) -> tuple[StubAnswer, ...]:
-        """Return the answers of a location's upstreams, while the backend of its `auth_request` allows all requests."""
-        backend = self._backend(server, location.scope)
-        passing = tuple(answer(peer) for peer in backend if peer != ANY)
-        peers = (
-            peers_of(location.scope.handler, self.upstreams)
-            if backend and location.scope.handler is not None
-            else (ANY,)
-        )
-        return (
-            *passing,
-            *(answer(peer, status, headers=headers, down=down) for peer in peers if peer not in backend or peer == ANY),
-        )
+        return self.answers(server, location, answer(ANY, status, headers=headers, down=down))
 
     def _pages(self, scope: Scope) -> set[str]:
         return {code for page in self.settings.effective(scope, "error_page") for code in page.args[:-1]}

@@ -63,7 +63,7 @@ class SocketRequest(t.NamedTuple):
 
 def answer_key(answer: StubAnswer) -> Key:
     """Return the fields that tell an answer of a stub from another one."""
-    return (answer.upstream, answer.status, str(answer.headers), answer.down)
+    return (answer.upstream, answer.status, str(answer.headers), answer.body, answer.delay, answer.down)
 
 
 class SocketRequests:

@@ -14,57 +14,26 @@ modules are not in it: what they do is unknown here.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config._crossplane import DATA_BLOCKS
+
+from .sights import Answer, ByRequest, Invisible, Need, Sight, Unexercised
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 
-#: What an outcome must have so that the value of a directive could have changed it.
-#:
-#: `any`: nothing more than that the request ended in the block. `passed`: it is enough to have passed the block, because the
-#: directive acts before the content phase. `success`: a status for which nginx's header filter adds fields. `upstream`: a
-#: request was passed on. `peer`: it was passed to a peer of this upstream block. `file`: nginx looked for a file.
-#: `redirect`: nginx sent a Location of its own.
-Need = t.Literal["any", "passed", "success", "upstream", "peer", "file", "redirect"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The value decides every answer of the block in which it is effective: a request that ends there is a witness."""
-
-    need: Need = "any"
-
-
-@dataclass(frozen=True)
-class ByRequest:
-    """The value decides some requests only; a maker of `registry.py` finds such a request."""
-
-    maker: str
-
-
-@dataclass(frozen=True)
-class Invisible:
-    """No single response shows the value.
-
-    Attributes:
-        kind: one or two words that reports group by.
-        reason: why, as a sentence without its full stop.
-    """
-
-    kind: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Unexercised:
-    """A request could show the value, but none is made for it."""
-
-    reason: str
-
-
-Sight = Answer | ByRequest | Invisible | Unexercised
+__all__ = [
+    "ENTRIES",
+    "TABLE",
+    "Answer",
+    "ByRequest",
+    "Invisible",
+    "Need",
+    "Sight",
+    "Unexercised",
+    "sight_of",
+    "sight_of_change",
+]
 
 _ANSWER: t.Final = Answer()
 _PASSED: t.Final = Answer("passed")
@@ -96,8 +65,7 @@ _MAIL: t.Final = Unexercised("mail is not probed")
 _STREAM: t.Final = Unexercised("its connections were not compared")
 _FILMS: t.Final = Unexercised("no film is at hand for it")
 _PICTURES: t.Final = Unexercised("no picture is at hand for it")
-_PASSWORDS: t.Final = Unexercised("no probe knows a password")
-_SIGNATURES: t.Final = Unexercised("no probe carries a valid signature")
+_PASSWORDS: t.Final = Unexercised("no probe knows a password", "credentials")
 _STUB_TLS: t.Final = Unexercised("a stub's certificate stands for the upstream's")
 _STUB_BODIES: t.Final = Unexercised("bodies of upstreams are the stub's")
 _CODE: t.Final = Unexercised("its code runs against stub services, so its answers may differ")
@@ -145,15 +113,17 @@ _HTTP: t.Final[dict[str, Sight]] = {
     **_names(_FILE, "root alias"),
     **_names(_PASSED, "internal"),
     **_names(_ANSWER, "server_tokens"),
-    **_names(_REDIRECT, "absolute_redirect port_in_redirect server_name_in_redirect"),
+    **_names(Answer("redirect", "own_redirects"), "absolute_redirect port_in_redirect server_name_in_redirect"),
     **_made("try_files", by="try_files"),
-    **_made("error_page recursive_error_pages", by="error_page"),
+    **_made("error_page", by="error_page"),
+    **_made("recursive_error_pages", by="stub_errors"),
     **_made("types default_type", by="types"),
     **_made("limit_except", by="methods"),
-    **_made("satisfy", by="access"),
+    **_made("satisfy", by="credentials"),
     **_made("client_max_body_size", by="body_size"),
     **_made("client_header_buffer_size large_client_header_buffers max_headers", by="header_buffers"),
-    **_made("underscores_in_headers ignore_invalid_headers", by="header_names"),
+    **_made("underscores_in_headers", by="underscores"),
+    **_made("ignore_invalid_headers", by="invalid_headers"),
     **_made("merge_slashes", by="merge_slashes"),
     **_made("max_ranges", by="ranges"),
     **_made("etag if_modified_since", by="conditional"),
@@ -195,13 +165,15 @@ _REWRITE: t.Final[dict[str, Sight]] = {
 #: ngx_http_referer_module.c, ngx_http_secure_link_module.c
 _ACCESS: t.Final[dict[str, Sight]] = {
     **_made("allow deny", by="access"),
-    **_names(_PASSED, "auth_basic auth_request"),
+    **_names(_PASSED, "auth_request"),
+    "auth_basic": Answer("passed", "credentials"),
     "auth_basic_user_file": _PASSWORDS,
     **_made("auth_request_set", by="auth_request"),
     **_made("set_real_ip_from real_ip_header real_ip_recursive", by="real_ip"),
     **_made("valid_referers", by="referers"),
     **_names(_HASHES, "referer_hash_bucket_size referer_hash_max_size"),
-    **_names(_SIGNATURES, "secure_link secure_link_md5 secure_link_secret"),
+    **_made("secure_link secure_link_md5", by="secure_link"),
+    "secure_link_secret": Unexercised("no probe carries such a signature", "secure_link"),
 }
 
 #: ngx_http_map_module.c, ngx_http_geo_module.c, ngx_http_geoip_module.c, ngx_http_split_clients_module.c,
@@ -218,20 +190,21 @@ _VARIABLES: t.Final[dict[str, Sight]] = {
 #: Content and filters: ngx_http_index_module.c, ngx_http_autoindex_module.c, ngx_http_headers_filter_module.c,
 #: ngx_http_charset_filter_module.c, ngx_http_gzip_filter_module.c, ngx_http_userid_filter_module.c and the like
 _CONTENT: t.Final[dict[str, Sight]] = {
-    **_names(_SUCCESS, "add_header expires"),
+    **_names(Answer("success", "response_headers"), "add_header expires"),
     **_names(_SUCCESS, "add_header_inherit"),
     **_names(Unexercised("trailers of a response are not read"), "add_trailer add_trailer_inherit"),
     **_made("index random_index", by="index"),
     **_made("autoindex autoindex_exact_size autoindex_format autoindex_localtime", by="autoindex"),
     **_made("charset charset_map charset_types override_charset source_charset", by="charset"),
-    **_made("gunzip gzip gzip_disable gzip_http_version gzip_min_length gzip_proxied gzip_types gzip_vary", by="gzip"),
+    **_made("gzip gzip_disable gzip_http_version gzip_min_length gzip_proxied gzip_types gzip_vary", by="gzip"),
+    **_made("gunzip", by="gunzip"),
     **_made("gzip_static", by="gzip_static"),
     **_names(_COMPRESSION, "gunzip_buffers gzip_buffers gzip_comp_level"),
     **_made("slice", by="ranges"),
     **_made("sub_filter sub_filter_last_modified sub_filter_once sub_filter_types", by="sub_filter"),
     **_made("mirror mirror_request_body", by="mirror"),
     **_names(_ANSWER, "empty_gif stub_status"),
-    **_names(_STUB_BODIES, "add_after_body add_before_body addition_types"),
+    **_made("add_after_body add_before_body addition_types", by="charset"),
     **_names(_STUB_BODIES, "ssi ssi_last_modified ssi_min_file_chunk ssi_silent_errors ssi_types ssi_value_length"),
     **_names(_STUB_BODIES, "xml_entities xslt_last_modified xslt_param xslt_string_param xslt_stylesheet xslt_types"),
     **_names(_PICTURES, "image_filter image_filter_buffer image_filter_interlace image_filter_jpeg_quality"),
@@ -290,33 +263,39 @@ _PASSES: t.Final = f"{_CACHES} grpc memcached"
 #: ngx_http_uwsgi_module.c, ngx_http_scgi_module.c, ngx_http_grpc_module.c, ngx_http_memcached_module.c
 _PASSING: t.Final[dict[str, Sight]] = {
     **_of(_PASSES, _UPSTREAM, "pass"),
-    **_of("fastcgi uwsgi scgi", _UPSTREAM, "param"),
-    **_of("proxy grpc", _UPSTREAM, "set_header"),
-    "proxy_method": _UPSTREAM,
+    **_of("fastcgi uwsgi scgi", Answer("upstream", "inputs"), "param"),
+    **_of("proxy grpc", Answer("upstream", "inputs"), "set_header"),
+    "proxy_method": Answer("upstream", "inputs"),
     **_made("proxy_set_body", by="request_body"),
-    **_of(_CACHES, ByRequest("request_headers"), "pass_request_headers"),
+    **_of(_CACHES, Answer("upstream", "inputs"), "pass_request_headers"),
     **_of(_CACHES, ByRequest("request_body"), "pass_request_body"),
-    **_of(_PASSES, ByRequest("stub_headers"), "buffer_size"),
-    **_of(f"{_CACHES} grpc", ByRequest("stub_headers"), "hide_header ignore_headers pass_header"),
+    **_of(f"{_CACHES} grpc", ByRequest("stub_head"), "buffer_size"),
+    "memcached_buffer_size": _BUFFERS,
+    **_of(f"{_CACHES} grpc", ByRequest("stub_headers"), "hide_header pass_header"),
+    **_of(f"{_CACHES} grpc", ByRequest("ignored_headers"), "ignore_headers"),
     **_of(f"{_CACHES} grpc", ByRequest("stub_errors"), "intercept_errors"),
     **_of(_CACHES, ByRequest("ranges"), "force_ranges"),
-    **_of(_CACHES, ByRequest("cache"), "cache cache_bypass cache_key no_cache"),
+    **_of(_CACHES, ByRequest("cache_key"), "cache_key"),
+    **_of(_CACHES, ByRequest("cache_bypass"), "cache_bypass no_cache"),
+    **_of(_CACHES, ByRequest("cache"), "cache cache_methods cache_min_uses"),
+    **_of(_CACHES, ByRequest("cache_valid"), "cache_valid"),
     **_made("proxy_cookie_domain proxy_cookie_flags proxy_cookie_path", by="stub_cookies"),
     **_made("proxy_redirect", by="stub_redirects"),
     **_made("fastcgi_index fastcgi_split_path_info", by="fastcgi_script"),
     "proxy_pass_trailers": Unexercised("trailers of a response are not read"),
     "memcached_gzip_flag": _STUB_BODIES,
     "memcached_force_ranges": ByRequest("ranges"),
-    **_names(Unexercised("stubs do not tell it"), "proxy_http_version uwsgi_modifier1 uwsgi_modifier2"),
+    "proxy_http_version": Answer("upstream", "upgrades"),
+    **_names(Unexercised("stubs do not tell it"), "uwsgi_modifier1 uwsgi_modifier2"),
     **_of(_PASSES, Unexercised("stubs do not tell where a connection comes from"), "bind"),
     **_names(Unexercised("no stub writes to its error stream"), "fastcgi_catch_stderr"),
     **_of(
         _CACHES,
         _CACHING,
-        "cache_background_update cache_lock cache_lock_age cache_lock_timeout cache_max_range_offset cache_methods"
-        " cache_min_uses cache_path cache_revalidate cache_use_stale cache_valid",
+        "cache_background_update cache_lock cache_lock_age cache_lock_timeout cache_max_range_offset"
+        " cache_path cache_revalidate cache_use_stale",
     ),
-    "proxy_cache_convert_head": _CACHING,
+    "proxy_cache_convert_head": ByRequest("cache"),
     **_of(_CACHES, _WRITES, "store store_access"),
     **_of(_CACHES, _BUFFERS, "buffering buffers busy_buffers_size max_temp_file_size request_buffering"),
     **_of(_CACHES, _BUFFERS, "temp_file_write_size temp_path"),
@@ -418,7 +397,7 @@ def sight_of(directive: Directive) -> Sight:
     if parent.name == "upstream" and directive.name == "server":
         return _PEER
     if directive.name == "add_header" and directive.args[-1:] == ["always"] and len(directive.args) > len("nv"):
-        return _ANSWER
+        return Answer(maker="response_headers")
     return sight
 
 
@@ -426,6 +405,8 @@ def sight_of_change(before: Directive | None, after: Directive | None) -> Sight:
     """Return how a change is seen: of a peer that only gets another share of the requests, not at all."""
     if before is not None and after is not None and _same_peer(before, after):
         return _BALANCING
+    if before is not None and after is not None and _other_time(before, after):
+        return _CACHING
     return sight_of(t.cast("Directive", after or before))
 
 
@@ -434,6 +415,11 @@ def _same_peer(before: Directive, after: Directive) -> bool:
     if not (before.name == after.name == "server" and before.block is None and after.block is None):
         return False
     return before.args[:1] == after.args[:1] and ("down" in before.args) == ("down" in after.args)
+
+
+def _other_time(before: Directive, after: Directive) -> bool:
+    """Return True for a `*_cache_valid` that keeps the same statuses for another time."""
+    return before.name.endswith("_cache_valid") and before.name == after.name and before.args[:-1] == after.args[:-1]
 
 
 def _outermost(directive: Directive) -> str:

@@ -14,7 +14,8 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import Unwitnessed
 
 from .context import ChangedDirective, WitnessContext
-from .directive_table import Answer, ByRequest, sight_of
+from .directive_table import Answer, Invisible, sight_of
+from .makers.of_directives import OF_DIRECTIVES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ if t.TYPE_CHECKING:
 Maker = t.Callable[[WitnessContext, ChangedDirective], t.Iterator["WitnessRequest"]]
 
 #: Name in `directive_table.py` -> maker. One line for each.
-MAKERS: t.Final[dict[str, Maker]] = {}
+MAKERS: t.Final[dict[str, Maker]] = {**OF_DIRECTIVES}
 
 #: The reason where no maker knows a request.
 NONE_FOUND: t.Final = "no request was found for it"
@@ -69,10 +70,11 @@ class Witnesses:
         makers: dict[Callable[..., t.Any], None] = {}
         for _side, directive in change.sides:
             sight = sight_of(directive)
-            if isinstance(sight, ByRequest) and sight.maker in self._makers:
-                makers[self._makers[sight.maker]] = None
-            elif isinstance(sight, Answer):
+            if isinstance(sight, Answer):
                 makers[answers_of_block] = None
+            name = "" if isinstance(sight, Invisible) else sight.maker
+            if name in self._makers:
+                makers[self._makers[name]] = None
         for maker in makers:
             yield from maker(context, change)
 

@@ -90,5 +90,5 @@ def test_a_change_without_a_request_says_so(makers: dict[str, t.Any]) -> None:
 
 def test_a_request_that_no_socket_takes_is_none() -> None:
     listen = "listen 443 quic;"
-    found = plan(site("add_header X 1;", listen), site("add_header X 2;", listen), {})
+    found = plan(site("return 403;", listen), site("return 404;", listen), {})
     assert found.unwitnessed == {0: "no socket and host were found that its request can be sent to"}
