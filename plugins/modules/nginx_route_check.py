@@ -57,9 +57,12 @@ options:
     default: false
   accept:
     description:
-      - Intended changes, beside those of O(expect), each with C(class), and C(server), C(location) and C(until).
+      - Intended changes, beside those of O(expect).
+      - A text is the key of a group, as RV(changes) and the message of a refusal have it. It accepts exactly this group.
+      - A dictionary has C(key), or else C(class), with C(server) and C(location) where it is meant for these only. C(until)
+        is the last day on which it counts. C(key) and C(class) may be lists.
     type: list
-    elements: dict
+    elements: raw
     default: []
   require:
     description:
@@ -143,10 +146,11 @@ EXAMPLES = r"""
       junit: build/behaviour.xml
   delegate_to: localhost
 
-- name: Accept an intended change until it is deployed everywhere
+- name: Accept one group by its key, and another intended change until it is deployed everywhere
   failsafe.nginx.nginx_route_check:
     after: r-0f3c66d1a2b4
     accept:
+      - lost-3f9a1c2b4d
       - class: redirect-changed
         server: blog.example.com
         until: 2026-12-31
@@ -188,6 +192,10 @@ changes:
       description: The class of the change.
       type: str
       sample: error-introduced
+    key:
+      description: The group's key for O(accept). It is the same on every host and as long as the change is the same.
+      type: str
+      sample: error-introduced-3f9a1c2b4d
     risk:
       description: V(critical), V(high) or V(info).
       type: str
@@ -212,6 +220,11 @@ changes:
       elements: dict
 accepted:
   description: The groups that O(accept) or O(expect) allow.
+  returned: when RV(verified)
+  type: list
+  elements: dict
+accept_unused:
+  description: The entries and keys of O(accept) and O(expect) that match nothing.
   returned: when RV(verified)
   type: list
   elements: dict
@@ -294,7 +307,7 @@ def argument_spec() -> dict[str, t.Any]:
         "probe_limit": {"type": "int"},
         "fail_on": {"type": "list", "elements": "str", "default": ["critical", "lost"]},
         "fail_on_unverified": {"type": "bool", "default": False},
-        "accept": {"type": "list", "elements": "dict", "default": []},
+        "accept": {"type": "list", "elements": "raw", "default": []},
         "require": {"type": "bool", "default": True},
         "bisect": {"type": "bool", "default": True},
         "report": {"type": "dict", "options": reports},

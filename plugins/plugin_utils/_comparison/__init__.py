@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from .accept_keys import is_key
 from .accept_list import AcceptEntry
 from .change_classes import CLASSES, DEFAULT_FAIL_ON, RISKS, guilty_classes
 from .comparison import compare
@@ -27,4 +28,5 @@ __all__ = [
     "Unverified",
     "compare",
     "guilty_classes",
+    "is_key",
 ]

@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Accepted changes: entries that expect a class of change at a place until a day."""
+"""Accepted changes: entries that name one group by its key, or a class of change at a place, until a day."""
 
 from __future__ import annotations
 
@@ -15,36 +15,53 @@ from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
+from .accept_keys import is_key, split_keys
 from .change_classes import CLASSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_KEYS: t.Final = frozenset({"class", "server", "location", "until", "reason", "file", "line"})
+_FIELDS: t.Final = frozenset({"key", "class", "server", "location", "until", "reason", "file", "line"})
+_OF_CLASSES: t.Final = ("class", "server", "location")
 
 
 @dataclass(frozen=True)
 class AcceptEntry:
-    """One entry of `accept`; what is None may be anything. `file` and `line` tell where it is written."""
+    """One entry of `accept`: of a class (`name`) at a place, or of one group by its `key`.
 
-    name: str
+    What is None may be anything. `file` and `line` tell where it is written.
+    """
+
+    name: str = ""
     server: str | None = None
     location: str | None = None
     until: dt.date | None = None
     reason: str | None = None
     file: str | None = None
     line: int | None = None
+    key: str | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, t.Any]) -> AcceptEntry:
-        """Read an entry `{class, server, location, until, reason}`; only the class is required.
+        """Read an entry `{class, server, location, until, reason}` or `{key, until, reason}`.
 
         Raises:
-            RouteError: a key or the class is unknown, or `until` is no day.
+            RouteError: a field or the class is unknown, the key is none, or `until` is no day.
         """
-        strange = sorted(set(data) - _KEYS)
+        strange = sorted(set(data) - _FIELDS)
         if strange:
-            raise RouteError(f'accept: there is no "{strange[0]}", an entry has class, server, location, until, reason')
+            raise RouteError(
+                f'accept: there is no "{strange[0]}", an entry has class, server, location, until, reason, or key, until, reason'
+            )
+        if data.get("key") is not None:
+            place = next((name for name in _OF_CLASSES if data.get(name) is not None), None)
+            if place is not None:
+                raise RouteError(
+                    f"accept: a key names one group, with {place} an entry names another one: write one of them"
+                )
+            reason = None if data.get("reason") is None else str(data["reason"])
+            own = (data.get("file"), data.get("line"))
+            return cls("", None, None, _day(data.get("until")), reason, *own, key=checked_key(data["key"]))
         name = str(data.get("class"))
         if name not in CLASSES:
             raise RouteError(f'accept: there is no class "{name}", the classes are: {", ".join(CLASSES)}')
@@ -53,9 +70,26 @@ class AcceptEntry:
         )
         return cls(name, server, location, _day(data.get("until")), reason, data.get("file"), data.get("line"))
 
+    @classmethod
+    def read_all(cls, items: Iterable[str | Mapping[str, t.Any]]) -> list[AcceptEntry]:
+        """Read a list of keys and entries. A text may hold several keys, an entry several keys or classes, as in the file.
+
+        Raises:
+            RouteError: see `from_json`.
+        """
+        found: list[AcceptEntry] = []
+        for item in items:
+            if isinstance(item, str):
+                found += [cls(key=checked_key(key)) for key in split_keys(item)]
+                continue
+            many = next((name for name in ("key", "class") if isinstance(item.get(name), (list, tuple))), None)
+            values = item[many] if many else (None,)
+            found += [cls.from_json({**item, many: value} if many else item) for value in values]
+        return found
+
     def matches(self, name: str, hosts: Iterable[str], blocks: Iterable[str]) -> bool:
         """Return True if the entry accepts a change of this class, of one of these hosts and blocks."""
-        if name != self.name:
+        if self.key is not None or name != self.name:
             return False
         if self.server is not None and not any(_fits(self.server, host) for host in hosts):
             return False
@@ -64,7 +98,8 @@ class AcceptEntry:
     def as_dict(self) -> dict[str, str | int]:
         """Return the entry as it is written."""
         entry = {
-            "class": self.name,
+            "key": self.key,
+            "class": self.name or None,
             "server": self.server,
             "location": self.location,
             "until": self.until.isoformat() if self.until else None,
@@ -92,10 +127,33 @@ class AcceptList:
                 return entry
         return None
 
+    def find_key(self, key: str) -> AcceptEntry | None:
+        """Return the first entry that accepts the group with this key; every entry with the key counts as used."""
+        found: AcceptEntry | None = None
+        for position, entry in enumerate(self.valid):
+            if key and entry.key == key:
+                self._used.add(position)
+                found = found or entry
+        return found
+
     @property
     def unused(self) -> list[AcceptEntry]:
         """Return the valid entries that accepted nothing."""
         return [entry for position, entry in enumerate(self.valid) if position not in self._used]
+
+
+def checked_key(value: object) -> str:
+    """Return a key as text.
+
+    Raises:
+        RouteError: it has not the form of one.
+    """
+    text = str(value).strip()
+    if not is_key(text):
+        raise RouteError(
+            f'accept: "{text}" is no key; a key stands below each group of a report, such as lost-3f9a1c2b4d'
+        )
+    return text
 
 
 def _day(value: object) -> dt.date | None:
@@ -112,7 +170,8 @@ def _day(value: object) -> dt.date | None:
 
 
 def _fits(pattern: str, host: str) -> bool:
-    return fnmatch.fnmatchcase(host.lower(), pattern.lower())
+    # The label of a server without a name is a place, whose file may have brackets.
+    return host.lower() == pattern.lower() or fnmatch.fnmatchcase(host.lower(), pattern.lower())
 
 
 def _is_location(wanted: str, block: str) -> bool:

@@ -20,13 +20,14 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused i
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
+from .accept_keys import HostWords, KeyMaker, sockets_of
 from .accept_list import AcceptEntry, AcceptList
 from .attribution import Attribution
 from .auth_requests import auth_requests
 from .cached_redirects import cached_loops
 from .classification import OutcomePair, classes_of, removed_headers
 from .coverage import ReachedBlocks, changed_not_verified, shown_limits, unused_changes
-from .grouping import ChangedRequest, Grouper
+from .grouping import ChangedRequest, Grouper, server_label
 from .listener_changes import ListenerChanges
 from .nondeterminism import ANY, Nondeterminism
 from .outcome_diff import call_of, differences
@@ -82,6 +83,7 @@ def compare(
     expectations: UserExpectations | None = None,
     accept: Iterable[AcceptEntry] = (),
     today: dt.date | None = None,
+    host_names: Iterable[str] = (),
 ) -> RouteCheckReport:
     """Compare the outcomes of the same probes with two configurations.
 
@@ -93,6 +95,7 @@ def compare(
         expectations: are checked against the new outcomes.
         accept: accepted changes beside those of the expectations.
         today: the day on which accepted changes have to be valid. Default: today, in UTC.
+        host_names: names and addresses of the host, which are no part of a key.
 
     Raises:
         RouteError: a side has not one outcome per probe.
@@ -105,7 +108,7 @@ def compare(
                 raise RouteError(wrong)
     entries = [*accept, *(expectations.accept if expectations else ())]
     day = today or dt.datetime.now(tz=dt.UTC).date()
-    comparison = _Comparison(probes, old, new, diff, AcceptList(entries, day))
+    comparison = _Comparison(probes, old, new, diff, AcceptList(entries, day), host_names=host_names)
     results = (
         []
         if expectations is None
@@ -122,12 +125,15 @@ class _Comparison:
         new: ComparedSide,
         diff: SemanticDiff | None,
         accept: AcceptList,
+        *,
+        host_names: Iterable[str],
     ) -> None:
         self.probes = probes
         self.diff = diff
         self.accept = accept
         self.attribution = Attribution(diff)
         self.old, self.new = BlockLocator(old), BlockLocator(new)
+        self._words = HostWords(host_names, (sockets_of(self.old), sockets_of(self.new)))
         self.before = [self.old.served(index, probe) for index, probe in enumerate(probes)]
         self.after = [self.new.served(index, probe) for index, probe in enumerate(probes)]
         self._listeners = ListenerChanges(probes, old.outcomes, new.outcomes, self.after)
@@ -145,15 +151,20 @@ class _Comparison:
         items = [*self._joined_by_url(list(self._items())), *self._loops(), *self._peers()]
         moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self.same)
         outcomes = (self.old.side.outcomes, self.new.side.outcomes)
-        grouper = Grouper(self.probes, outcomes, (self.before, self.after), moves, self.attribution)
-        changed = [item for item in items if item.accepted is None]
+        keys = KeyMaker(self.probes, outcomes, (self.old.peers, self.new.peers), self.attribution, self._words)
+        grouper = Grouper(self.probes, outcomes, (self.before, self.after), moves, self.attribution, keys=keys)
+        groups = grouper.groups([item for item in items if item.accepted is None])
+        by_key = {group.key: entry for group in groups if (entry := self.accept.find_key(group.key))}
+        changes = [group for group in groups if group.key not in by_key]
+        accepted = grouper.groups([item for item in items if item.accepted is not None])
+        accepted += [replace(group, accepted=by_key[group.key]) for group in groups if group.key in by_key]
         unstable = frozenset(self._unstable)
         old, new = ReachedBlocks(self.old, unstable), ReachedBlocks(self.new, unstable)
         return RouteCheckReport(
             requests=len(self.probes),
-            changes=grouper.groups(changed),
-            accepted=grouper.groups([item for item in items if item.accepted is not None]),
-            changed_requests=len({item.index for item in changed}),
+            changes=changes,
+            accepted=accepted,
+            changed_requests=len({probe for group in changes for probe in group.probes}),
             unverified=self._unverified(old, new),
             coverage=new.coverage(self.probes),
             verdicts=self._verdicts(old, new),
@@ -236,6 +247,7 @@ class _Comparison:
         before, after, probe = self.before[index], self.after[index], self.probes[index]
         shown = frozenset(f"header {header}" for header in headers) or found
         hosts = {host_of(probe)} | {host for side in self._server_names(before, after) for host in side}
+        hosts |= {server_label(served.server) for served in (before, after) if served.server is not None}
         accepted = self.accept.find(name, hosts, {before.label, after.label})
         causes = self.attribution.explain(name, before.path, after.path, path_of(probe))
         notes = (note,) if note else ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .change_classes import ORDER, worst
 from .formatting import outcome_lines, request_line
@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
+    from .accept_keys import KeyMaker
     from .accept_list import AcceptEntry
     from .attribution import Attribution, Signature
     from .server_name_moves import ServerNameMove
@@ -104,6 +105,7 @@ class Grouper:
         served: the blocks that answered, on both sides.
         moves: index of a probe -> the move of its server name.
         attribution: the changes of the configuration.
+        keys: makes the groups' keys; without it they have none.
     """
 
     def __init__(
@@ -113,7 +115,10 @@ class Grouper:
         served: tuple[Sequence[ServedBy], Sequence[ServedBy]],
         moves: dict[int, ServerNameMove],
         attribution: Attribution,
+        *,
+        keys: KeyMaker | None = None,
     ) -> None:
+        self.keys = keys
         self.probes = probes
         self.old, self.new = outcomes
         self.moves = moves
@@ -132,7 +137,9 @@ class Grouper:
         for item in items:
             found[self._key(item, whole)].append(item)
         self._absorb(found)
-        made = [self._change(key.scope, members) for key, members in found.items()]
+        pairs = [(self._change(key.scope, members), members) for key, members in found.items()]
+        keys = self.keys.keys(pairs) if self.keys else [""] * len(pairs)
+        made = [replace(change, key=key) for (change, _members), key in zip(pairs, keys, strict=True)]
         made.sort(
             key=lambda change: (ORDER[change.name], change.scenario, -change.requests, change.servers, change.where)
         )

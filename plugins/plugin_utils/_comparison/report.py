@@ -66,6 +66,7 @@ class BehaviourChange:
         notes: sentences beside the example: the URLs of a loop, a name's old and new server.
         scenario: only requests under made-up circumstances changed: an upstream that fails, a crafted answer.
         accepted: the entry of an accept list that expects it.
+        key: accepts exactly this group; "" where groups have none.
     """
 
     name: str
@@ -82,6 +83,7 @@ class BehaviourChange:
     notes: tuple[str, ...] = ()
     scenario: bool = False
     accepted: AcceptEntry | None = None
+    key: str = ""
 
     @property
     def risk(self) -> str:
@@ -106,6 +108,7 @@ class BehaviourChange:
         """Return it as the module returns it."""
         return {
             "class": self.name,
+            "key": self.key,
             "risk": self.risk,
             "scope": self.scope,
             "server": self.server,

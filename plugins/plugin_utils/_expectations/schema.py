@@ -16,7 +16,7 @@ import math
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, StubAnswer
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES, AcceptEntry
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import CLASSES, AcceptEntry, is_key
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from .cases import BUILT_IN, Case, RouteRequest, WrittenRequest, make_request
@@ -35,7 +35,7 @@ REQUEST: t.Final = (
 )
 ANSWER: t.Final = ("upstream", "status", "headers", "body", "delay", "down")
 EDGE: t.Final = ("names", "tls", "to", "headers")
-ACCEPT: t.Final = ("class", "server", "location", "until", "reason")
+ACCEPT: t.Final = ("key", "class", "server", "location", "until", "reason")
 #: Fields that may be lists: a case has a request for each combination.
 _LISTS: t.Final = ("url", "scheme", "host", "port", "path", "method", "client", "body", "version", "sni", "address")
 _VERSIONS: t.Final = ("1.0", "1.1", "2")
@@ -188,14 +188,14 @@ class RoutesFileReader:
     def _read_accept(self, node: yaml.Node) -> None:
         document = self.document
         known = document.mapping(node, "an accepted change", ACCEPT, {"expires": "until", "block": "location"})
+        if "key" in known:
+            self._read_accepted_key(node, known)
+            return
         for field in ("class", "until"):
             if field not in known:
                 document.fault(node, f"{field} is missing: an accepted change has a class, and a day until which it is")
                 return
-        until = document.text(known["until"], "until")
-        day = _day(until)
-        if day is None:
-            document.fault(known["until"], f'until has to be a day such as 2027-01-31, not "{until}"')
+        day = self._until(known["until"])
         server, location, reason = (
             document.text(known[field], field) if field in known else None for field in ("server", "location", "reason")
         )
@@ -207,6 +207,36 @@ class RoutesFileReader:
             elif day is not None:
                 entry = AcceptEntry(name, server, location, day, reason, place.file, place.line)
                 self.accept.append(entry)
+
+    def _read_accepted_key(self, node: yaml.Node, known: dict[str, yaml.Node]) -> None:
+        document = self.document
+        for field in ("until", "reason"):
+            if field not in known:
+                document.fault(node, f"{field} is missing: with a key stand a reason and a day until which it counts")
+                return
+        for field in ("class", "server", "location"):
+            if field in known:
+                document.fault(known[field], f"{field} does not stand with a key, which names one group")
+        day, reason = self._until(known["until"]), document.text(known["reason"], "reason").strip()
+        if not reason:
+            document.fault(known["reason"], "the reason is empty")
+        place = document.place(node)
+        for item in document.items(known["key"], "key"):
+            key = document.text(item, "key")
+            if not is_key(key):
+                document.fault(
+                    item, f'"{key}" is no key; a key stands below each group of a report, such as lost-3f9a1c2b4d'
+                )
+            elif day is not None:
+                entry = AcceptEntry(until=day, reason=reason, file=place.file, line=place.line, key=key)
+                self.accept.append(entry)
+
+    def _until(self, node: yaml.Node) -> dt.date | None:
+        until = self.document.text(node, "until")
+        day = _day(until)
+        if day is None:
+            self.document.fault(node, f'until has to be a day such as 2027-01-31, not "{until}"')
+        return day
 
     def _read_edge(self, node: yaml.Node) -> None:
         document = self.document

@@ -117,6 +117,16 @@ class Controller:
         return str(self._variables.get("inventory_hostname", ""))
 
     @property
+    def host_names(self) -> list[str]:
+        """Return the names and addresses by which Ansible knows the host."""
+        facts = self._variables.get("ansible_facts")
+        known = facts if isinstance(facts, Mapping) else {}
+        texts = [self._variables.get(name) for name in ("inventory_hostname", "ansible_host")]
+        texts += [known.get(name) for name in ("hostname", "nodename", "fqdn")]
+        texts += [*(known.get("all_ipv4_addresses") or ()), *(known.get("all_ipv6_addresses") or ())]
+        return list(dict.fromkeys(str(text) for text in texts if text))
+
+    @property
     def variables(self) -> Mapping[str, t.Any]:
         """Return the variables of the host."""
         return self._variables

@@ -113,12 +113,15 @@ class RouteCheck:
             return []
         return [FolderEntry(path, "file", None, encode_bytes(data)) for path, data in sorted(marked.items())]
 
-    def judge(self, answer: RouteCheckAnswer, *, accept: Sequence[AcceptEntry] = ()) -> RouteCheckReport:
+    def judge(
+        self, answer: RouteCheckAnswer, *, accept: Sequence[AcceptEntry] = (), host_names: Sequence[str] = ()
+    ) -> RouteCheckReport:
         """Compare the outcomes in the host's answer.
 
         Args:
             answer: of the host.
             accept: expected changes beside those of the expectations.
+            host_names: names and addresses of the host, which are no part of a key.
 
         Raises:
             PlanError: a world that decides did not start.
@@ -138,6 +141,7 @@ class RouteCheck:
             diff=t.cast("t.Any", self.diff),
             expectations=self.expectations,
             accept=accept,
+            host_names=host_names,
         )
 
     def _side(

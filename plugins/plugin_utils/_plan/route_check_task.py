@@ -27,6 +27,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import render
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.accepting import accept_lines
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.text import (
     expectation_text,
     group_lines,
@@ -66,7 +67,7 @@ class RouteCheckOptions:
     probe_limit: int | None
     fail_on: list[str]
     fail_on_unverified: bool
-    accept: list[Mapping[str, object]]
+    accept: list[str | Mapping[str, object]]
     require: bool
     bisect: bool
     report: Mapping[str, str | None] | None
@@ -76,10 +77,11 @@ class RouteCheckOptions:
         """Take these options from those of a task.
 
         Raises:
-            RouteError: `fail_on` holds a word that is no class and no risk.
+            RouteError: `fail_on` holds a word that is no class and no risk, or an entry of `accept` has a fault.
         """
         found = cls(**{each.name: options[each.name] for each in fields(cls)})
         guilty_classes(found.fail_on)
+        AcceptEntry.read_all(found.accept)
         return found
 
 
@@ -149,7 +151,8 @@ class _RouteCheckTask:
         return read_access_log(full, configs=configs, log_format=self.options.log_format)
 
     def _judged(self, check: RouteCheck, answer: RouteCheckAnswer) -> Values:
-        report = check.judge(answer, accept=list(map(AcceptEntry.from_json, self.options.accept)))
+        entries = AcceptEntry.read_all(self.options.accept)
+        report = check.judge(answer, accept=entries, host_names=self.controller.host_names)
         guilty = report.gate(self.options.fail_on, fail_on_unverified=self.options.fail_on_unverified)
         result: Values = {
             "changed": False,
@@ -168,6 +171,8 @@ class _RouteCheckTask:
             text += _guilty_lines(guilty, report)
             found, told = self._search(failing, check)
             result |= {"failed": True, "failing": [encode(each) for each in failing], **found}
+            given = [entry.key for entry in entries if entry.key]
+            told += accept_lines(guilty, given, deploys=self.sides.plan is not None)
             result["msg"] = "\n".join([*text, *told])
         self._write(report)
         return result

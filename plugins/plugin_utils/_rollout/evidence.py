@@ -23,7 +23,7 @@ from .results import CALLS, Hostvars, registered
 _MOST: t.Final = 50
 _MOST_CAUSES: t.Final = 3
 _CHANGE: t.Final = (
-    "class", "risk", "server", "servers_count", "old_block", "new_block", "requests", "notes", "example", "accepted",
+    "class", "key", "risk", "server", "servers_count", "old_block", "new_block", "requests", "notes", "example", "accepted",
 )  # fmt: skip
 _CAUSE: t.Final = ("kind", "risk", "line", "block", "servers", "before", "after")
 

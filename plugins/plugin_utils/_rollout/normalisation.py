@@ -30,6 +30,7 @@ _FALSE: t.Final = frozenset({"no", "off", "false", "0", "n", "f"})
 _WHOLE: t.Final = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)
 _NUMBER: t.Final = re.compile(r"(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?", re.ASCII)
 _LARGEST: t.Final = 10**15
+_KEYS: t.Final = re.compile(r"[,\s]+")
 _PERCENTAGE: t.Final = re.compile(r"(0|[1-9]\d{0,2})\s*%", re.ASCII)
 _LONGEST: t.Final = 80
 
@@ -39,7 +40,7 @@ class VariableSpec:
     """The description of a variable.
 
     Attributes:
-        type: of an argument spec, or `batches`, `budget`, `pattern` or `plan`.
+        type: of an argument spec, or `accept`, `batches`, `budget`, `pattern` or `plan`.
         elements: the type of a list's items.
         choices: the values that it may have; none for any.
         default: its value where it is not set.
@@ -183,6 +184,23 @@ def _list(name: str, value: t.Any, spec: VariableSpec) -> list[t.Any]:
     return items if isinstance(items, list) else list(items)
 
 
+def _accept(name: str, value: t.Any, _spec: VariableSpec) -> list[t.Any]:
+    """Read accepted changes: keys in a text or a list, and dictionaries as the file of expectations has them."""
+    items = value
+    if isinstance(value, str):
+        items = _json(name, value, list) if value.strip().startswith("[") else _KEYS.split(value.strip())
+    elif isinstance(value, Mapping):
+        items = [value]
+    if not isinstance(items, (list, tuple)):
+        raise RolloutError(f"{name} has to be keys such as lost-3f9a1c2b4d, and arrived as {described(value)}.")
+    for item in items:
+        if not isinstance(item, (str, Mapping)):
+            raise RolloutError(
+                f"{name} has to be a list of keys and dictionaries, and one of its items is {described(item)}."
+            )
+    return [item for item in items if not is_empty(item)]
+
+
 def _as_list(*, of_text: bool) -> str:
     return (
         "Write one a line, or separate them by commas, and none that reads as a number or a boolean."
@@ -293,6 +311,7 @@ _READERS: t.Final[Mapping[str, Callable[[str, t.Any, VariableSpec], t.Any]]] = {
     "raw": _any,
     "batches": _batches,
     "budget": _budget,
+    "accept": _accept,
     "pattern": _pattern,
     "plan": lambda name, value, _spec: Approval.from_json(name, value).to_json(),
 }

@@ -44,6 +44,9 @@ RUN: t.Final[Mapping[str, VariableSpec]] = {
     "nginx_deploy_drift_policy": VariableSpec(choices=POLICIES, default="fail", empty="fail"),
 }
 
+#: Variables of the role whose type an argument spec cannot say.
+_OF_ROLE: t.Final[Mapping[str, VariableSpec]] = {"nginx_deploy_accept": VariableSpec("accept", default=[], empty=[])}
+
 #: Ansible makes keywords of a play of these before it knows any host, so that it would never read an inventory's value.
 OF_PLAYS: t.Final = ("nginx_deploy_hosts", "nginx_deploy_serial", "nginx_deploy_rollback_serial")
 
@@ -64,7 +67,7 @@ def specs() -> Mapping[str, VariableSpec]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RolloutError(f"The collection is damaged: {_SPECS} cannot be read: {error}.") from error
     of_role = {name: each for entry_point in found.values() for name, each in entry_point["options"].items()}
-    return {**{name: VariableSpec.from_json(each) for name, each in of_role.items()}, **RUN}
+    return {**{name: VariableSpec.from_json(each) for name, each in of_role.items()}, **_OF_ROLE, **RUN}
 
 
 def read(name: str, value: t.Any) -> t.Any:

@@ -86,6 +86,8 @@ def group_lines(change: BehaviourChange) -> Iterator[str]:
     left_out = len(change.causes) - MOST_CAUSES
     if left_out > 0:
         yield f"           and {counted(left_out, 'more change')} of the configuration"
+    if change.key:
+        yield f"    key: {change.key}"
 
 
 def _aside(change: BehaviourChange) -> str:

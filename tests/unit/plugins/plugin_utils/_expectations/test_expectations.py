@@ -192,6 +192,22 @@ def test_the_plan_asks_expectations_first_and_nothing_twice() -> None:
         ("expect: [3]", "routes.yml:1: name is missing: a case says name, request and then"),
         ("accept:\n- {class: lost}", "routes.yml:2: until is missing: an accepted change has a class, and a day until which it is"),
         ("accept:\n- {class: lost, until: 2026-02-30}", 'routes.yml:2: until has to be a day such as 2027-01-31, not "2026-02-30"'),
+        (
+            "accept:\n- {key: lost-3f9a1c2b4d, until: 2026-12-31}",
+            "routes.yml:2: reason is missing: with a key stand a reason and a day until which it counts",
+        ),
+        (
+            "accept:\n- {key: lost-3f9a1c2b4d, reason: meant}",
+            "routes.yml:2: until is missing: with a key stand a reason and a day until which it counts",
+        ),
+        (
+            "accept:\n- {key: lost-3f9a, reason: meant, until: 2026-12-31}",
+            'routes.yml:2: "lost-3f9a" is no key; a key stands below each group of a report',
+        ),
+        (
+            "accept:\n- {key: lost-3f9a1c2b4d, class: lost, reason: meant, until: 2026-12-31}",
+            "routes.yml:2: class does not stand with a key, which names one group",
+        ),
         ("accept:\n- {class: lost, until: soon}", 'routes.yml:2: until has to be a day such as 2027-01-31, not "soon"'),
         ("accept:\n- {class: lsot, until: 2026-02-20}", 'routes.yml:2: there is no class "lsot"'),
         ("edge:\n- {to: 80}", "routes.yml:2: names is missing"),
@@ -523,6 +539,17 @@ def test_a_result_says_what_where_and_why() -> None:
 
 
 # -- accept and edge
+
+
+def test_keys_are_accepted_with_a_reason_and_a_day() -> None:
+    text = """
+accept:
+- {key: [lost-3f9a1c2b4d, outage-0123456789], until: 2026-12-31, reason: switched off}
+"""
+    place = {"until": "2026-12-31", "reason": "switched off", "file": "routes.yml", "line": 3}
+    assert [entry.as_dict() for entry in Expectations.load(text, "routes.yml").accept] == [
+        {"key": key, **place} for key in ("lost-3f9a1c2b4d", "outage-0123456789")
+    ]
 
 
 def test_accepted_changes_are_what_the_comparison_reads() -> None:
