@@ -47,6 +47,8 @@ DIGITS: t.Final = 10
 _KEY: t.Final = re.compile(rf"[a-z][a-z0-9-]*-[0-9a-f]{{{DIGITS}}}")
 _SEPARATORS: t.Final = re.compile(r"[,\s]+")
 _DATE: t.Final = re.compile(r"\b20\d\d-\d\d-\d\d\b")
+#: The label of a server without a name.
+_PLACE: t.Final = re.compile(r"server at \S+:\d+")
 _SEGMENT: t.Final = re.compile(r"[^/?&=]+")
 #: Addresses and ports that are the same on every host, and names that do not tell one host from another.
 _SAME_ADDRESSES: t.Final = frozenset({"*", "[::]"})
@@ -193,7 +195,7 @@ class KeyMaker:
             place: list[Canonical] = [self._place(served.server, probe, words), label]
             sides.append([place, self._outcome(outcomes[item.index], probe, item.shown, peers, words)])
         tls = "tls" if probe.listen.ssl else "plain"
-        notes: list[Canonical] = [words.masked(note) for note in item.notes]
+        notes: list[Canonical] = [words.masked(_PLACE.sub("server", note)) for note in item.notes]
         return [item.name, words.masked(listener_name(probe.listen)), tls, *sides, notes]
 
     def _outcome(
