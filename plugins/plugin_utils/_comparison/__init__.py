@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from .accept_keys import is_key
-from .accept_list import AcceptEntry
+from .accept_list import AcceptEntry, is_key
 from .change_classes import CLASSES, DEFAULT_FAIL_ON, RISKS, guilty_classes
 from .comparison import compare
 from .report import BehaviourChange, ExpectationResult, GateFailure, RouteCheckReport, Unverified

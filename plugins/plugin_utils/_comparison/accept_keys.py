@@ -25,6 +25,7 @@ import re
 import typing as t
 from collections import Counter
 
+from .accept_list import DIGITS
 from .outcome_diff import PRESENCE, age_of, call_of, calls, clockless, final_status, header_values
 from .probe_requests import host_of, listener_name
 
@@ -42,10 +43,6 @@ if t.TYPE_CHECKING:
     from .report import BehaviourChange
     from .sides import BlockLocator
 
-#: Hexadecimal digits of the digest: 40 bits.
-DIGITS: t.Final = 10
-_KEY: t.Final = re.compile(rf"[a-z][a-z0-9-]*-[0-9a-f]{{{DIGITS}}}")
-_SEPARATORS: t.Final = re.compile(r"[,\s]+")
 _DATE: t.Final = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 #: The label of a server without a name.
 _PLACE: t.Final = re.compile(r"server at \S+:\d+")
@@ -60,16 +57,6 @@ _SHORTEST: t.Final = 3
 #: A part of a canonical text before it is written.
 Canonical: t.TypeAlias = "str | list[Canonical] | None"
 Each = t.TypeVar("Each")
-
-
-def is_key(text: str) -> bool:
-    """Return True if a text has the form of a key, such as `lost-3f9a1c2b4d`."""
-    return _KEY.fullmatch(text) is not None
-
-
-def split_keys(text: str) -> list[str]:
-    """Return the keys of a text, which commas or white space separate."""
-    return [each for each in _SEPARATORS.split(text) if each]
 
 
 class HostWords:

@@ -10,19 +10,33 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
+import re
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
-from .accept_keys import is_key, split_keys
 from .change_classes import CLASSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+#: Hexadecimal digits of a key's digest: 40 bits.
+DIGITS: t.Final = 10
+_KEY: t.Final = re.compile(rf"[a-z][a-z0-9-]*-[0-9a-f]{{{DIGITS}}}")
+_SEPARATORS: t.Final = re.compile(r"[,\s]+")
 _FIELDS: t.Final = frozenset({"key", "class", "server", "location", "until", "reason", "file", "line"})
 _OF_CLASSES: t.Final = ("class", "server", "location")
+
+
+def is_key(text: str) -> bool:
+    """Return True if a text has the form of a key, such as `lost-3f9a1c2b4d`."""
+    return _KEY.fullmatch(text) is not None
+
+
+def split_keys(text: str) -> list[str]:
+    """Return the keys of a text, which commas or white space separate."""
+    return [each for each in _SEPARATORS.split(text) if each]
 
 
 @dataclass(frozen=True)

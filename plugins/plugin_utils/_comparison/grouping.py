@@ -26,7 +26,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
-    from .accept_keys import KeyMaker
     from .accept_list import AcceptEntry
     from .attribution import Attribution, Signature
     from .server_name_moves import ServerNameMove
@@ -96,6 +95,12 @@ class GroupKey:
     blocks: Blocks | None = None
 
 
+class GroupKeys(t.Protocol):
+    """Makes the keys of groups, see `accept_keys.py`."""
+
+    def keys(self, groups: Sequence[tuple[BehaviourChange, Sequence[ChangedRequest]]]) -> list[str]: ...
+
+
 class Grouper:
     """Group the changed requests of one comparison.
 
@@ -116,7 +121,7 @@ class Grouper:
         moves: dict[int, ServerNameMove],
         attribution: Attribution,
         *,
-        keys: KeyMaker | None = None,
+        keys: GroupKeys | None = None,
     ) -> None:
         self.keys = keys
         self.probes = probes
