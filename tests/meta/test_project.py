@@ -25,17 +25,18 @@ HEADER = f"""\
 MODULES = files("plugins/modules/*.py")
 LONGEST = 450
 #: Bytes of module_utils that a module may pack. docs/architecture.md asks for 100 KB, which the release engine exceeds with
-#: everything that it does on a host, and the private world too: their bounds only keep them from growing on.
+#: everything that it does on a host, and the private world too: their bounds only keep them from growing on. Handshakes with
+#: each TLS version, the certificate's names and dates, and connections of stream took 22 KB.
 HEAVIEST = {
-    "nginx_bisect": 289_000,
+    "nginx_bisect": 315_000,
     "nginx_diff": 82_000,
-    "nginx_health": 60_000,
+    "nginx_health": 61_000,
     "nginx_lint": 0,
-    "nginx_release": 358_000,
+    "nginx_release": 359_000,
     "nginx_release_info": 288_000,
     "nginx_rollout_options": 0,
     "nginx_rollout_record": 0,
-    "nginx_route_check": 272_000,
+    "nginx_route_check": 298_000,
 }
 
 

@@ -16,10 +16,10 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urljoin
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.certificate import read_certificate
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none, unknown_fields
 
 from . import client
-from .certificate import read_certificate
 from .client import Deadline, Failure, HealthAnswer
 from .definition import (
     Check,

@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes impo
 from .ddmin import FAIL, PASS, UNRESOLVED
 
 #: The aspects of outcomes that are compared, the weightiest first; "header:NAME" is one of "headers".
-ASPECTS = ("status", "chain", "location", "upstream", "headers", "upstream-headers", "body", "errors")
+ASPECTS = ("status", "chain", "location", "upstream", "headers", "upstream-headers", "body", "errors", "tls")
 #: Fields that differ from one answer to the next, or only because a file was written again.
 _VOLATILE = frozenset(["date", "expires", "etag", "last-modified", "connection", "content-length"])
 _SECURITY = ("strict-transport-security", "content-security-policy", "x-frame-options", "x-content-type-options")
@@ -64,6 +64,7 @@ _ASPECT: t.Dict[str, t.Callable[[ProbeOutcome], object]] = {
     "upstream-headers": lambda outcome: [[one.headers, one.params] for one in outcome.upstreams],
     "body": lambda outcome: [outcome.body_length, outcome.body_digest],
     "errors": lambda outcome: outcome.errors,
+    "tls": lambda outcome: outcome.tls,
 }
 
 

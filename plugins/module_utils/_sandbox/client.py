@@ -190,10 +190,8 @@ class Client:
         kept = self._kept.pop(key, None)
         if kept is not None:
             return key, kept, True
-        sock = self._open(listen.address, listen.port, probe.client)
+        sock = self.dial(probe)
         try:
-            if listen.proxy_protocol:
-                sock.sendall(_proxy_line(sock, probe))
             if listen.ssl:
                 sock = self._contexts[alpn].wrap_socket(sock, server_hostname=probe.sni or None)
         except ssl.SSLError as error:
@@ -203,6 +201,21 @@ class Client:
             sock.close()
             raise ConnectError(_word(error, secure=listen.ssl)) from error
         return key, sock, False
+
+    def dial(self, probe: Probe) -> socket.socket:
+        """Return a new connection for a probe, without TLS, behind the PROXY line that its listener wants.
+
+        Raises:
+            ConnectError: nginx does not take it.
+        """
+        sock = self._open(probe.listen.address, probe.listen.port, probe.client)
+        try:
+            if probe.listen.proxy_protocol:
+                sock.sendall(_proxy_line(sock, probe))
+        except OSError as error:
+            sock.close()
+            raise ConnectError(_word(error, secure=probe.listen.ssl)) from error
+        return sock
 
     def keep(self, key: _Key, sock: socket.socket) -> None:
         """Keep a connection on which an answer was read to its end."""

@@ -150,7 +150,8 @@ class NginxProcess:
             if group and _ABSENT.search(line) and group.group(1) not in self.certificates:
                 self.certificates.append(group.group(1))
                 return self._root_fs.write(group.group(1), DH)
-            if key and ("mismatch" in line or _ABSENT.search(line)):
+            # A stand-in may not fit the other half of a pair; two files of the configuration have to fit by themselves.
+            if key and (("mismatch" in line and self.certificates) or _ABSENT.search(line)):
                 partner = next((c for c, k in self._pairs.items() if k == key.group(1)), None)
                 return self._plant(partner, key.group(1))
             if certificate and _ABSENT.search(line):

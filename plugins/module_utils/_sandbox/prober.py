@@ -9,19 +9,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome, RedirectHop
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome, RedirectHop, TlsFacts
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 
 from . import client, http2, redirects
 from .client import Client, ConnectError, Http1Answer
+from .handshakes import Handshakes
 from .networks import Networks
 from .nginx_process import NginxProcess, errors_of
 from .protocols import UnreadableError
@@ -43,6 +46,8 @@ _RESTARTING = 0.3  # of the deadline may be spent on it
 _SETTLE = 0.02  # seconds in which a trace line, or the rest of a background request, must have come
 _BACKGROUND = 0.5  # seconds in which an upstream that nginx connected to beside the answer gets its request
 _REPEATS = 3
+#: nginx's answer to a client without the certificate that it demands (ngx_http_special_response.c).
+_BAD_REQUEST, _NO_CERTIFICATE = 400, b"No required SSL certificate was sent"
 
 
 def missing_files(outcomes: t.Iterable[ProbeOutcome]) -> t.List[str]:
@@ -95,6 +100,7 @@ class Prober:
         self._several = several
         self._served: t.Set[t.Tuple[str, int]] = set()
         self._memo: t.Dict[str, ProbeOutcome] = {}
+        self._handshakes = Handshakes(self._client)
 
     def run(self, probes: t.Sequence[Probe], *, follow: bool = True) -> t.List[ProbeOutcome]:
         """Return the outcomes of probes, in their order.
@@ -189,6 +195,8 @@ class Prober:
         return more
 
     def _ask(self, probe: Probe) -> t.Tuple[ProbeOutcome, str]:
+        if probe.protocol != "http":
+            return self._look(probe), ""
         self._stub.begin(probe.answers)
         outcome = ProbeOutcome(probe.id)
         body = b""
@@ -208,6 +216,28 @@ class Prober:
         outcome.errors = errors_of(log) if log else []
         outcome.trace = self._read_trace() if self._trace is not None else []
         return outcome, log
+
+    def _look(self, probe: Probe) -> ProbeOutcome:
+        # A probe that is no HTTP request; an instrumented tree has nothing to add to it.
+        outcome = ProbeOutcome(probe.id)
+        self._stub.begin(probe.answers)
+        if self._trace is None:
+            try:
+                outcome.tls = self._tls_facts(probe)
+            except ConnectError as failure:
+                outcome.closed = str(failure)
+            self._finish()
+            self._server.drain()
+        return outcome
+
+    def _tls_facts(self, probe: Probe) -> TlsFacts:
+        facts = self._handshakes.facts(probe)
+        # TLS 1.3 asks after the handshake, where only the answer to a request tells.
+        with contextlib.suppress(ConnectError):
+            answer = self._exchange(replace(probe, protocol="http", method="GET", target="/"))
+            if answer.status == _BAD_REQUEST and _NO_CERTIFICATE in answer.body:
+                facts.client_certificate = "demanded"
+        return facts
 
     def _finish(self) -> None:
         # Requests that nginx sends beside the answer, such as a mirror, belong to this probe too.

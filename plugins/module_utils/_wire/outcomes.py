@@ -12,6 +12,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
+
 from .probes import Headers
 
 
@@ -50,6 +52,49 @@ class RedirectHop:
 
 
 @dataclass
+class CertificateFacts:
+    """The certificate that a client gets.
+
+    Attributes:
+        names: DNS names and addresses, sorted.
+        not_before, not_after: seconds since the epoch.
+        fingerprint: SHA-256 in hex.
+        self_signed: issuer and subject are the same.
+        fits: it is for the name that was asked for; None where none was.
+        current: it was valid when it was seen.
+    """
+
+    names: t.List[str]
+    not_before: float
+    not_after: float
+    fingerprint: str
+    self_signed: bool
+    fits: t.Optional[bool]
+    current: bool
+
+
+@dataclass
+class TlsFacts:
+    """The TLS of a listener for one name.
+
+    Attributes:
+        versions: that a handshake succeeded with, oldest first; a handshake proves that the key fits the certificate.
+        untried: versions that the OpenSSL of this host does not offer.
+        alpn: chosen of `h2` and `http/1.1`; None for no choice.
+        client_certificate: `none`, `asked` (told by TLS 1.2 only) or `demanded`: a request without one is refused.
+        chain: certificates that are sent; None where no handshake before TLS 1.3 succeeded, which hides them.
+        certificate: None where the world's stand-in was served, because the configuration's own is not on this host.
+    """
+
+    versions: t.List[str]
+    untried: t.List[str] = field(default_factory=list)
+    alpn: t.Optional[str] = None
+    client_certificate: str = "none"
+    chain: t.Optional[int] = None
+    certificate: t.Optional[CertificateFacts] = None
+
+
+@dataclass
 class ProbeOutcome:
     """The outcome of a probe.
 
@@ -66,6 +111,7 @@ class ProbeOutcome:
         hops: the redirect chain from the first request on; empty without a redirect that was followed.
         chain: how the chain ended: `final`, `external`, `loop`, `too-long`; None where none was followed.
         trace: ids of the blocks that the request passed, where the configuration is instrumented.
+        tls: of a probe of TLS; absent where no handshake succeeded.
     """
 
     id: t.Optional[str]
@@ -80,6 +126,7 @@ class ProbeOutcome:
     hops: t.List[RedirectHop] = field(default_factory=list)
     chain: t.Optional[str] = None
     trace: t.List[str] = field(default_factory=list)
+    tls: t.Optional[TlsFacts] = omit_none()
 
 
 @dataclass

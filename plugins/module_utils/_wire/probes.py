@@ -104,6 +104,8 @@ class Probe:
         blocks: the blocks, of either side, that it was made for.
         weight: how often clients sent it, by the access log.
         made_files: files that were missing before and are there in the world now.
+        protocol: `http`, `tls` (handshakes only), `tcp` or `udp` (a connection or datagram that is passed on), or `quic`
+            (a socket is looked for).
     """
 
     id: str
@@ -125,3 +127,4 @@ class Probe:
     blocks: t.List[ProbedBlock] = field(default_factory=list)
     weight: t.Optional[int] = omit_none()
     made_files: t.Optional[t.List[str]] = omit_none()
+    protocol: str = "http"

@@ -31,6 +31,7 @@ _PREFERRED: t.Final[dict[str, frozenset[str]]] = {
     "upstream-changed": frozenset({"upstream", "routing"}),
     "peers-changed": frozenset({"upstream"}),
     "lost": frozenset({"routing", "tls"}),
+    **dict.fromkeys(("certificate-broken", "tls-changed", "certificate-renewed"), frozenset({"tls"})),
 }
 #: The same for other classes.
 _USUAL: t.Final = frozenset({"routing", "upstream", "access-control", "code"})

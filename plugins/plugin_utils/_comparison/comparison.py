@@ -35,6 +35,7 @@ from .probe_requests import clean_url, host_of, is_scenario, path_of, url_of
 from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
 from .server_name_moves import find_moves
 from .sides import BlockLocator, ComparedSide
+from .tls_changes import tls_class
 from .upstream_groups import UpstreamGroups, is_another, peers_text
 
 if t.TYPE_CHECKING:
@@ -195,7 +196,7 @@ class _Comparison:
             if not found and not moved:
                 continue
             pair = OutcomePair(old, new, found, old_peers, new_peers, self._is_auth, moved, self._added(after))
-            names = {self._listeners.class_of(index, name) for name in classes_of(pair)}
+            names = {self._listeners.class_of(index, name) for name in self._classes(index, pair)}
             items = [
                 self._item(
                     index,
@@ -210,6 +211,13 @@ class _Comparison:
                 self._leave_out(index, found)
             else:
                 yield from items
+
+    def _classes(self, index: int, pair: OutcomePair) -> set[str]:
+        """Return the classes of a change of one probe, by its protocol."""
+        if self.probes[index].protocol == "http":
+            return classes_of(pair)
+        name = tls_class(pair.old, pair.new)
+        return {name} if name else set()
 
     def _is_nondeterministic(self, items: Sequence[ChangedRequest], found: frozenset[str]) -> bool:
         """Return True if no change affects the request, and a nondeterministic directive does."""

@@ -19,7 +19,8 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording imp
 from . import redaction as redact
 from .classification import SECURITY_HEADERS
 from .outcome_diff import PRESENCE, age_of, call_of, clockless, header_values, missing_files
-from .probe_requests import host_of, url_of
+from .probe_requests import host_of, listener_name, url_of
+from .tls_changes import tls_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,7 +42,13 @@ _SILENCE: t.Final = {
 
 
 def request_line(probe: Probe) -> str:
-    """Write a probe like a command of curl: `GET http://www.example.com/a -H 'X-Forwarded-Proto: https'`."""
+    """Write a probe like a command of curl: `GET http://www.example.com/a -H 'X-Forwarded-Proto: https'`.
+
+    One that is no request of HTTP is named by its protocol and listener: `TLS with www.example.com at *:443`.
+    """
+    if probe.protocol != "http":
+        name = f" with {redact.text(probe.sni)}" if probe.sni else ""
+        return f"{probe.protocol.upper()}{name} at {listener_name(probe.listen)}"
     words = [probe.method, shlex.quote(redact.text(url_of(replace(probe, headers=[]))))]
     words += [f"-H {shlex.quote(f'{name}: {redact.header(name, value)}')}" for name, value in probe.headers]
     if probe.host is None:
@@ -90,6 +97,8 @@ def outcome_lines(outcome: ProbeOutcome, found: Iterable[str] = ()) -> list[str]
 
 def outcome_line(outcome: ProbeOutcome | RedirectHop) -> str:
     """Write an outcome in one line: status, then where it redirects, which upstream got it, or nginx's error."""
+    if isinstance(outcome, ProbeOutcome) and outcome.tls is not None:
+        return tls_line(outcome.tls)
     if outcome.status is None:
         closed = str(outcome.closed)
         said = [redact.text(line) for line in outcome.errors[:1]]

@@ -63,12 +63,14 @@ def differences(old: ProbeOutcome, new: ProbeOutcome, old_peers: Peers, new_peer
     """Return the names of the differences; none for outcomes that are alike to the client and to every upstream.
 
     Returns:
-        Some of `status`, `closed`, `location`, `body`, `files`, `chain`, `final`, `upstream`, `header <name>`,
+        Some of `status`, `closed`, `location`, `body`, `files`, `chain`, `final`, `tls`, `upstream`, `header <name>`,
         `upstream header <name>`, `upstream param <name>`.
     """
     if old == new:
         return frozenset()
-    found = {name for name in ("status", "closed", "location", "chain") if getattr(old, name) != getattr(new, name)}
+    found = {
+        name for name in ("status", "closed", "location", "chain", "tls") if getattr(old, name) != getattr(new, name)
+    }
     if old.headers != new.headers:
         found.update(f"header {name}" for name in _headers(old.headers, new.headers))
     if old.body_digest != new.body_digest or old.body_length != new.body_length:

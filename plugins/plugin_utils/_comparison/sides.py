@@ -119,7 +119,7 @@ class BlockLocator:
             if trace not in self._traces:
                 self._traces[trace] = self._read(trace)
             return self._traces[trace]
-        key = (probe.listen.address, probe.listen.port, probe.host, probe.sni, probe.target)
+        key = (probe.protocol, probe.listen.address, probe.listen.port, probe.host, probe.sni, probe.target)
         if key not in self._static:
             self._static[key] = self._guess(probe)
         return self._static[key]
@@ -148,7 +148,8 @@ class BlockLocator:
         host = host_of(probe)
         selected = self.router.select(listener, host) if host else None
         server = selected.server if selected else listener.default
-        uri = path_of(probe)
+        # TLS is the server's, whatever its locations do.
+        uri = path_of(probe) if probe.protocol == "http" else ""
         found = server.scope.locations.find(uri) if uri else None
         location = found.location if found and found.certain else None
         around_all = self._block(server.scope.directive)

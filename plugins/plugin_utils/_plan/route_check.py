@@ -87,6 +87,7 @@ class RouteCheck:
             log=self.log,
             limit=self.limit,
             witnesses=None if self.diff is None else Witnesses(self.diff.changes),
+            changed_files=[] if self.before is None else _changed_files(self.before.files, self.after.files),
         )
 
     def job(self) -> RouteCheckJob:
@@ -192,6 +193,11 @@ class RouteCheck:
             outcomes = _renamed(second[name], other, added)
             side.outcomes = [*side.outcomes, *outcomes]
             side.again = side.again and [*side.again, *outcomes]
+
+
+def _changed_files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
+    """Return the paths below the folder whose content differs, or that one side lacks."""
+    return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 
 def _renamed(outcomes: Sequence[Outcome], indexes: Sequence[int], probes: Sequence[Probe]) -> list[Outcome]:

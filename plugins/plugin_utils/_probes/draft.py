@@ -35,7 +35,7 @@ _HOST: t.Final = re.compile(r"[A-Za-z0-9._:\[\]~*=!$&'()+,;%-]+")
 
 
 class Draft(t.NamedTuple):
-    """One request that a block suggests."""
+    """One request that a block suggests. `protocol` is that of a probe."""
 
     target: str
     why: str
@@ -47,6 +47,7 @@ class Draft(t.NamedTuple):
     body: str = ""
     version: str = "1.1"
     answers: tuple[StubAnswer, ...] = ()
+    protocol: str = "http"
 
 
 def target_of(uri: str) -> str | None:

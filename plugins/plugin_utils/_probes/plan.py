@@ -119,6 +119,7 @@ def plan_probes(
     log: ProbeSource | None = None,
     limit: int | None = None,
     witnesses: WitnessSource | None = None,
+    changed_files: Collection[str] = (),
 ) -> ProbePlan:
     """Plan the probes for a change. The same input gives the same probes, ids and order.
 
@@ -132,6 +133,7 @@ def plan_probes(
         log: requests that clients sent.
         limit: the most generated probes. Servers take turns, those that differ in the two configurations before the
             others. None: no limit.
+        changed_files: other files of the folders that differ, such as certificates: their paths below the folder.
         witnesses: requests for single changes; never left out. Those that are sent anyway keep their ids.
 
     Raises:
@@ -146,6 +148,8 @@ def plan_probes(
         side.collect(entries)
     if len(sides) > 1:
         sides[0].collect_neighbours(entries, sides[1])
+        for side, other in (sides, sides[::-1]):
+            side.collect_handshakes(entries, other, changed_files)
     given = list(_given(before, after, entries, (expectations, log)))
     wanted = [entry for entry in entries.values() if entry.turn is not None]
     found = _Witnesses(sides, entries, given)
@@ -259,6 +263,7 @@ def _key(probe: Probe) -> Key:
         probe.target,
         tuple(tuple(header) for header in probe.headers),
         probe.body,
+        probe.protocol,
         *map(answer_key, probe.answers),
     )
 

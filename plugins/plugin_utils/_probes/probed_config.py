@@ -21,10 +21,11 @@ from .input_flow import InputFlow
 from .scenarios import Scenarios
 from .server_probes import ServerProbes, all_locations
 from .socket_requests import SocketRequests
+from .tls_probes import TlsRequests
 from .upstreams import upstreams_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
@@ -92,11 +93,12 @@ class CollectedRequest:
             body=draft.body,
             version=sent.version,
             answers=list(draft.answers),
-            follow=draft.method in _CLIENTS_FOLLOW,
+            follow=draft.protocol == "http" and draft.method in _CLIENTS_FOLLOW,
             why=one_line(draft.why),
             file=draft.block.file,
             line=draft.block.line,
             blocks=self.probed_blocks,
+            protocol=draft.protocol,
         )
 
 
@@ -138,6 +140,14 @@ class ProbedConfig:
         for listener in self.router.listeners.values():
             for sent in self.sockets.strangers(listener):
                 self._add(entries, sent, (self.name, numbers[id(listener.default)]))
+
+    def collect_handshakes(
+        self, entries: dict[Key, CollectedRequest], other: ProbedConfig, changed_files: Collection[str]
+    ) -> None:
+        """Add a TLS probe for each listener and name whose TLS differs in the other configuration."""
+        numbers = {id(server.scope.directive): number for number, server in enumerate(self.router.servers)}
+        for sent in TlsRequests(self.sockets, other.sockets, changed_files).requests():
+            self._add(entries, sent, (self.name, numbers[id(sent.draft.block)]))
 
     def collect_neighbours(self, entries: dict[Key, CollectedRequest], before: ProbedConfig) -> None:
         """Add requests at changed listeners for names that are served beside them only."""

@@ -57,6 +57,7 @@ class SocketRequest(t.NamedTuple):
             draft.target,
             draft.headers,
             draft.body,
+            draft.protocol,
             *map(answer_key, draft.answers),
         )
 

@@ -15,6 +15,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import Unwi
 
 from .context import ChangedDirective, WitnessContext
 from .directive_table import Answer, Invisible, sight_of
+from .makers import tls
 from .makers.of_directives import OF_DIRECTIVES
 
 if t.TYPE_CHECKING:
@@ -27,7 +28,7 @@ if t.TYPE_CHECKING:
 Maker = t.Callable[[WitnessContext, ChangedDirective], t.Iterator["WitnessRequest"]]
 
 #: Name in `directive_table.py` -> maker. One line for each.
-MAKERS: t.Final[dict[str, Maker]] = {**OF_DIRECTIVES}
+MAKERS: t.Final[dict[str, Maker]] = {"tls": tls.handshakes, **OF_DIRECTIVES}
 
 #: The reason where no maker knows a request.
 NONE_FOUND: t.Final = "no request was found for it"

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.certificate import (
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.certificate import (
     Certificate,
     read_certificate,
 )

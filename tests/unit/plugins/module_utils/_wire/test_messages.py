@@ -71,6 +71,7 @@ def test_a_generated_probe_is_written_as_hosts_know_it() -> None:
         "version": "1.1",
         "answers": [],
         "follow": False,
+        "protocol": "http",
     }
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import calendar
 import re
 import socket
-import time
 import typing as t
 
 _SAN = bytes.fromhex("0603551d11")  # OBJECT IDENTIFIER 2.5.29.17
@@ -25,11 +24,15 @@ _SEQUENCE, _UTC_TIME, _EXTENSIONS, _DNS_NAME, _IP_ADDRESS = 0x30, 0x17, 0xA3, 0x
 
 
 class Certificate(t.NamedTuple):
-    """Validity in seconds since the epoch; the DNS names and IP addresses of subjectAltName."""
+    """Validity in seconds since the epoch; the DNS names and IP addresses of subjectAltName.
+
+    `self_signed`: issuer and subject are the same, so that no client trusts it by its issuer.
+    """
 
     not_before: float
     not_after: float
     names: tuple[str, ...]
+    self_signed: bool = False
 
     def matches(self, name: str) -> bool:
         """Tell whether the certificate is for a host name or an IP address (RFC 9525 6.3; the subject is never looked at)."""
@@ -48,13 +51,16 @@ def read_certificate(der: bytes) -> Certificate:
     """
     try:
         fields = _items(_items(_items(der)[0][1])[0][1])
-        validity = next(
-            _items(value)
-            for tag, value in fields
+        position = next(
+            number
+            for number, (tag, value) in enumerate(fields)
             if tag == _SEQUENCE and re.match(rb"[\x17\x18][\x0d\x0f]\d{12}", value)
         )
+        validity = _items(fields[position][1])
+        # Its neighbours are the issuer and the subject.
+        self_signed = fields[position - 1] == fields[position + 1]
         names = [name for tag, value in fields if tag == _EXTENSIONS for name in _alternative_names(value)]
-        return Certificate(_seconds(*validity[0]), _seconds(*validity[1]), tuple(names))
+        return Certificate(_seconds(*validity[0]), _seconds(*validity[1]), tuple(names), self_signed)
     except (IndexError, StopIteration) as exc:
         raise ValueError("not a DER certificate") from exc
 
@@ -91,7 +97,11 @@ def _seconds(tag: int, value: bytes) -> float:
     text = value.decode("ascii", "replace")
     if tag == _UTC_TIME:  # RFC 5280 4.1.2.5.1: two digits, 50 and more are the last century
         text = ("19" if text[:2] >= "50" else "20") + text
-    return calendar.timegm(time.strptime(text, "%Y%m%d%H%M%SZ"))
+    # Not time.strptime(): it imports a module when it is called, which a private world may hide.
+    found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z", text)
+    if found is None:
+        raise ValueError("not a DER certificate")
+    return calendar.timegm(t.cast("t.Any", tuple(map(int, found.groups()))))
 
 
 def _packed(name: str) -> bytes:
