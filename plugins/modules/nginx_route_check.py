@@ -52,7 +52,7 @@ options:
     default: [critical, lost]
   fail_on_unverified:
     description:
-      - Fail if no request verified a changed block.
+      - Fail if a change is not exercised (see RV(accounting)), or if the answer to a request is not stable.
     type: bool
     default: false
   accept:
@@ -179,9 +179,50 @@ refused:
   returned: when the two configurations were compared, or no private world can be built
   type: bool
 summary:
-  description: The numbers, with C(requests), C(changed), C(risks), C(classes), C(expectations), C(unverified) and C(covered).
+  description: The numbers, with C(requests), C(changed), C(risks), C(classes), C(expectations), C(unverified), C(covered) and
+    C(accounting), which has the number of C(changes) and of those in each state of RV(accounting[].state).
   returned: when RV(verified)
   type: dict
+accounting:
+  description: The account of each change of the configuration but the cosmetic ones, in the order of RV(difference). Empty if
+    there is no configuration from before.
+  returned: when RV(verified)
+  type: list
+  elements: dict
+  contains:
+    change:
+      description: The number of the change in C(changes) of RV(difference), from 0.
+      type: int
+    line:
+      description: The change in one line.
+      type: str
+    place:
+      description: Its C(file) and C(line).
+      type: dict
+    state:
+      description: V(shown) if requests get something else; V(without-effect) if a request that the two configurations could have
+        answered differently was sent to both, and got the same; V(not-visible) if no single response shows it; V(not-exercised)
+        if no such request was found or sent.
+      type: str
+    groups:
+      description: The groups of RV(changes) and RV(accepted) that show it, at most ten, each with C(class), C(server) and
+        C(where).
+      type: list
+      elements: dict
+    groups_count:
+      description: How many there are.
+      type: int
+    witnesses:
+      description: Ids of requests that exercise it, at most ten.
+      type: list
+      elements: str
+    kind:
+      description: What is not visible, such as V(logging), V(timeouts), V(limits), V(caching) or V(balancing). V(null) in the
+        other states.
+      type: str
+    reason:
+      description: Why it is not visible or not exercised. V(null) in the other states.
+      type: str
 changes:
   description: Groups of requests that changed in the same way for the same cause, worst first.
   returned: when RV(verified)
@@ -234,10 +275,16 @@ expectations:
   type: list
   elements: dict
 unverified:
-  description: The parts that this comparison did not verify, each with C(kind), C(what) and C(reason).
+  description: The gaps of this comparison, each with C(kind), C(what) and C(reason). C(kind) is V(changed) for a change that
+    is not exercised, V(unstable) for a request whose answers differ by themselves, and V(limit) for what a private world
+    cannot show.
   returned: when RV(verified)
   type: list
   elements: dict
+unobserved:
+  description: How many entries of RV(accounting) are in another state than V(shown).
+  returned: when RV(verified)
+  type: int
 coverage:
   description: The blocks of the configuration from after that requests reached.
   returned: when RV(verified)

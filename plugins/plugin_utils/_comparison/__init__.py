@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 from .accept_list import AcceptEntry, is_key
+from .accountant import Witnessed
+from .accounting import STATES, ChangeAccount
 from .change_classes import CLASSES, DEFAULT_FAIL_ON, RISKS, guilty_classes
 from .comparison import compare
 from .report import BehaviourChange, ExpectationResult, GateFailure, RouteCheckReport, Unverified
@@ -18,13 +20,16 @@ __all__ = [
     "CLASSES",
     "DEFAULT_FAIL_ON",
     "RISKS",
+    "STATES",
     "AcceptEntry",
     "BehaviourChange",
+    "ChangeAccount",
     "ComparedSide",
     "ExpectationResult",
     "GateFailure",
     "RouteCheckReport",
     "Unverified",
+    "Witnessed",
     "compare",
     "guilty_classes",
     "is_key",

@@ -22,16 +22,17 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors imp
 
 from .accept_keys import HostWords, KeyMaker, sockets_of
 from .accept_list import AcceptEntry, AcceptList
+from .accountant import Accountant, Witnessed
 from .attribution import Attribution
 from .auth_requests import auth_requests
 from .cached_redirects import cached_loops
 from .classification import OutcomePair, classes_of, removed_headers
-from .coverage import ReachedBlocks, changed_not_verified, shown_limits, unused_changes
+from .coverage import ReachedBlocks, shown_limits
 from .grouping import ChangedRequest, Grouper, server_label
 from .listener_changes import ListenerChanges
 from .nondeterminism import ANY, Nondeterminism
 from .outcome_diff import call_of, differences
-from .probe_requests import clean_url, host_of, is_scenario, path_of, url_of
+from .probe_requests import SENT_AGAIN, clean_url, host_of, is_scenario, path_of, url_of
 from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
 from .server_name_moves import find_moves
 from .sides import BlockLocator, ComparedSide
@@ -50,8 +51,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Place
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
+    from .accounting import ChangeAccount
     from .attribution import SemanticDiff
     from .outcome_diff import UpstreamCall
+    from .report import BehaviourChange
     from .sides import ServedBy
     from .upstream_groups import UpstreamGroup
 
@@ -85,6 +88,7 @@ def compare(
     accept: Iterable[AcceptEntry] = (),
     today: dt.date | None = None,
     host_names: Iterable[str] = (),
+    witnessed: Witnessed | None = None,
 ) -> RouteCheckReport:
     """Compare the outcomes of the same probes with two configurations.
 
@@ -97,6 +101,7 @@ def compare(
         accept: accepted changes beside those of the expectations.
         today: the day on which accepted changes have to be valid. Default: today, in UTC.
         host_names: names and addresses of the host, which are no part of a key.
+        witnessed: the probes that were made for single changes.
 
     Raises:
         RouteError: a side has not one outcome per probe.
@@ -109,7 +114,15 @@ def compare(
                 raise RouteError(wrong)
     entries = [*accept, *(expectations.accept if expectations else ())]
     day = today or dt.datetime.now(tz=dt.UTC).date()
-    comparison = _Comparison(probes, old, new, diff, AcceptList(entries, day), host_names=host_names)
+    comparison = _Comparison(
+        probes,
+        old,
+        new,
+        diff,
+        AcceptList(entries, day),
+        host_names=host_names,
+        witnessed=witnessed or Witnessed(),
+    )
     results = (
         []
         if expectations is None
@@ -128,8 +141,11 @@ class _Comparison:
         accept: AcceptList,
         *,
         host_names: Iterable[str],
+        witnessed: Witnessed,
     ) -> None:
         self.probes = probes
+        self.witnessed = witnessed
+        self._changes_of = witnessed.by_probe()
         self.diff = diff
         self.accept = accept
         self.attribution = Attribution(diff)
@@ -149,7 +165,8 @@ class _Comparison:
         self._unstable: set[int] = set()
 
     def report(self, expectations: list[ExpectationResult]) -> RouteCheckReport:
-        items = [*self._joined_by_url(list(self._items())), *self._loops(), *self._peers()]
+        found = [*self._joined_by_url(list(self._items())), *self._loops(), *self._peers()]
+        items = list(self._attributed(found))
         moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self.same)
         outcomes = (self.old.side.outcomes, self.new.side.outcomes)
         keys = KeyMaker(self.probes, outcomes, (self.old.peers, self.new.peers), self.attribution, self._words)
@@ -161,12 +178,13 @@ class _Comparison:
         accepted += [replace(group, accepted=by_key[group.key]) for group in groups if group.key in by_key]
         unstable = frozenset(self._unstable)
         old, new = ReachedBlocks(self.old, unstable), ReachedBlocks(self.new, unstable)
+        accounts = self._accounts((old, new), items, [*changes, *accepted])
         return RouteCheckReport(
             requests=len(self.probes),
             changes=changes,
             accepted=accepted,
             changed_requests=len({probe for group in changes for probe in group.probes}),
-            unverified=self._unverified(old, new),
+            unverified=self._unverified(accounts, old, new),
             coverage=new.coverage(self.probes),
             verdicts=self._verdicts(old, new),
             expectations=expectations,
@@ -174,8 +192,36 @@ class _Comparison:
             accept_expired=self.accept.expired,
             accept_unused=self.accept.unused,
             config=None if self.diff is None else ConfigSummary.from_json(self.diff.summary),
-            unobserved=len(unused_changes(self.diff, {number for item in items for number in item.causes})),
+            accounts=accounts,
         )
+
+    def _accounts(
+        self,
+        reached: tuple[ReachedBlocks, ReachedBlocks],
+        items: Sequence[ChangedRequest],
+        groups: Sequence[BehaviourChange],
+    ) -> list[ChangeAccount]:
+        if self.diff is None:
+            return []
+        changed = frozenset(item.index for item in items)
+        return Accountant(
+            self.diff, self.probes, reached, changed=changed, groups=groups, witnessed=self.witnessed
+        ).accounts()
+
+    def _attributed(self, items: Sequence[ChangedRequest]) -> Iterator[ChangedRequest]:
+        """Yield the changes; one that only a witness shows is caused by the change that the witness was made for.
+
+        Where other requests to the same blocks changed in the same way, the witness changed with them.
+        """
+        others = {(item.name, item.blocks, item.causes) for item in items if not self._extra(item.index)}
+        for item in items:
+            numbers = self._changes_of.get(self.probes[item.index].id.removesuffix(SENT_AGAIN), ())
+            alone = self._extra(item.index) and (item.name, item.blocks, item.causes) not in others
+            yield replace(item, causes=numbers) if numbers and (alone or not item.causes) else item
+
+    def _extra(self, index: int) -> bool:
+        """Return True for a request that is sent as a witness only."""
+        return self.probes[index].id.startswith("w")
 
     def _items(self) -> Iterator[ChangedRequest]:
         """Yield each request that changed, in each of its classes."""
@@ -358,10 +404,15 @@ class _Comparison:
         uri = call.uri.partition("?")[0]
         return bool(self._auth & {(call.peer, uri), (call.peer, "*"), ("*", uri)})
 
-    def _unverified(self, old: ReachedBlocks, new: ReachedBlocks) -> list[Unverified]:
+    def _unverified(
+        self, accounts: Iterable[ChangeAccount], old: ReachedBlocks, new: ReachedBlocks
+    ) -> list[Unverified]:
         entries: list[Unverified] = []
-        if self.diff is not None:
-            entries += changed_not_verified(self.diff, old, new, self.probes)
+        for account in accounts:
+            if account.state == "not-exercised":
+                place = account.change.after or account.change.before
+                where = (place.file, place.line) if place else (None, None)
+                entries.append(Unverified("changed", account.change.line, account.reason, *where))
         for index in sorted(self._unstable):
             probe = self.probes[index]
             reason = "no answer in time" if self._is_silent(index) else "its status differs from one run to the next"

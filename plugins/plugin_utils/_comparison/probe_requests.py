@@ -21,6 +21,9 @@ _PORTS: t.Final = {"http": 80, "https": 443}
 #: The header by which a proxy that ends TLS tells the client's scheme.
 FORWARDED_SCHEME: t.Final = "x-forwarded-proto"
 
+#: End of the id of a probe that is sent again with the files there that were missing.
+SENT_AGAIN: t.Final = "+files"
+
 
 def host_of(probe: Probe) -> str:
     """Return the host that a probe asks for, in lower case without port; "" without one."""

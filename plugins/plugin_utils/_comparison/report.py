@@ -11,12 +11,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .accounting import count_states
 from .change_classes import DEFAULT_FAIL_ON, RISKS, guilty_classes, risk_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .accept_list import AcceptEntry
+    from .accounting import ChangeAccount
     from .attribution import SemanticChange
 
 #: Entries that are listed; others are counted.
@@ -133,7 +135,7 @@ class BehaviourChange:
 class Unverified:
     """A gap of the comparison.
 
-    `changed`: a changed block that no probe reached, or only approximations of one; `unstable`: answers that differ from run
+    `changed`: a change that no request exercises, or only approximately; `unstable`: answers that differ from run
     to run; `limit`: a feature that a private world cannot show.
     """
 
@@ -277,7 +279,7 @@ class ConfigSummary:
 
 @dataclass(frozen=True)
 class GateFailure:
-    """A reason to refuse the candidate: a change, a failed expectation, or a changed block that is not verified."""
+    """A reason to refuse the candidate: a change, a failed expectation, or a change that is not exercised."""
 
     name: str
     risk: str
@@ -310,7 +312,7 @@ class RouteCheckReport:
         verdicts: `verified`, `approx` or `not-verified` -> number of requests.
         unstable_fields: the fields that were not compared.
         config: the summary of the semantic diff; None without one.
-        unobserved: how many changes of the semantic diff are no cause of any group.
+        accounts: the account of every change of the semantic diff, in its order; empty without one.
     """
 
     requests: int
@@ -325,11 +327,16 @@ class RouteCheckReport:
     accept_expired: list[AcceptEntry] = field(default_factory=list)
     accept_unused: list[AcceptEntry] = field(default_factory=list)
     config: ConfigSummary | None = None
-    unobserved: int = 0
+    accounts: list[ChangeAccount] = field(default_factory=list)
+
+    @property
+    def unobserved(self) -> int:
+        """Return how many changes of the semantic diff no group shows."""
+        return sum(each.state != "shown" for each in self.accounts)
 
     @property
     def unverified_changes(self) -> list[Unverified]:
-        """Return the changed blocks and the requests that are not verified."""
+        """Return the changes that are not exercised, and the requests whose answers are not stable."""
         return [each for each in self.unverified if each.kind in ("changed", "unstable")]
 
     @property
@@ -346,7 +353,7 @@ class RouteCheckReport:
 
         Args:
             fail_on: classes and risks of changes that are reasons; accepted changes never are.
-            fail_on_unverified: a changed block that is not verified is a reason, too.
+            fail_on_unverified: a change that is not exercised, or an answer that is not stable, is a reason, too.
 
         Raises:
             RouteError: `fail_on` holds a word that is neither.
@@ -368,7 +375,14 @@ class RouteCheckReport:
             [each.as_dict() for each in entries]
             for entries in (self.changes, self.accepted, self.unverified, self.unstable_fields)
         )
-        lists = {"changes": changes, "accepted": accepted, "unverified": unverified, "noise": unstable}
+        accounting = [each.as_dict() for each in self.accounts]
+        lists = {
+            "changes": changes,
+            "accepted": accepted,
+            "unverified": unverified,
+            "noise": unstable,
+            "accounting": accounting,
+        }
         return {
             "summary": self._summary(),
             **{name: entries[:MOST_LISTED] for name, entries in lists.items()},
@@ -397,6 +411,7 @@ class RouteCheckReport:
             "classes": classes,
             "verdicts": self.verdicts,
             "unverified": len(self.unverified_changes),
+            "accounting": {"changes": len(self.accounts), **count_states(self.accounts)},
             "expectations": {"passed": len(self.expectations) - failed, "failed": failed},
             "covered": {"blocks": self.coverage.covered, "of": self.coverage.total},
         }

@@ -24,9 +24,11 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     AcceptEntry,
     ComparedSide,
     RouteCheckReport,
+    Witnessed,
     compare,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.outcome_diff import missing_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.probe_requests import SENT_AGAIN
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
@@ -42,8 +44,6 @@ from .sources import ConfigSource
 _CHEAP: t.Final = 5000
 #: Names of the worlds in the host's answer.
 BEFORE, AFTER, AGAIN = "before", "after", "again"
-#: End of the id of a probe that is sent again with the files there that were missing.
-FILES: t.Final = "+files"
 #: Ends of the names of directives whose files are replaced where they are missing.
 _FILES_OF_TLS: t.Final = ("_certificate", "_certificate_key", "_dhparam")
 TRACED: t.Final = {BEFORE: "before-traced", AFTER: "after-traced"}
@@ -143,6 +143,7 @@ class RouteCheck:
             expectations=self.expectations,
             accept=accept,
             host_names=host_names,
+            witnessed=Witnessed(self.plan.witnesses, self.plan.unwitnessed),
         )
 
     def _side(
@@ -182,7 +183,7 @@ class RouteCheck:
             probe = self.probes[index]
             why = f"{probe.why}, with the files there that were missing"
             paths = sorted({path for side in sides.values() for path in missing_files(side.outcomes[index])})
-            self.probes.append(replace(probe, id=f"{probe.id}{FILES}", why=why, made_files=paths))
+            self.probes.append(replace(probe, id=f"{probe.id}{SENT_AGAIN}", why=why, made_files=paths))
             self.missing[self.probes[-1].id] = paths
         added = self.probes[count:]
         for name, side in sides.items():

@@ -23,6 +23,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     RouteCheckReport,
     guilty_classes,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.probe_requests import SENT_AGAIN
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, read_access_log
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
@@ -40,7 +41,7 @@ from .bisect import FailingRequest, Search
 from .bisect_task import search
 from .controller import HOST_ERRORS, Controller
 from .errors import PlanError
-from .route_check import FILES, RouteCheck, read_answer
+from .route_check import RouteCheck, read_answer
 from .run_cache import key_of
 from .sides import SideOptions, Sides, expectations_of, expected_text, read_sides
 
@@ -182,10 +183,10 @@ class _RouteCheckTask:
         if not self.options.bisect or check.before is None or not failing:
             return {}, []
         create: list[str] = []
-        if all(each.probe.id.endswith(FILES) for each in failing):
+        if all(each.probe.id.endswith(SENT_AGAIN) for each in failing):
             create = sorted({path for each in failing for path in each.missing})
         else:
-            failing = [each for each in failing if not each.probe.id.endswith(FILES)]
+            failing = [each for each in failing if not each.probe.id.endswith(SENT_AGAIN)]
         edge = check.expectations.edge if check.expectations else ()
         wanted = Search(check.before, check.after, failing[:_MOST_SEARCHED], edge=edge, create=create)
         try:

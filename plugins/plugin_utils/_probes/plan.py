@@ -46,7 +46,7 @@ class ProbeSource(t.Protocol):
 
 @dataclass(frozen=True)
 class Unwitnessed:
-    """A change of the semantic diff, by its number, for which no request is made, and the reason."""
+    """A change of the semantic diff, by its number, for which no request that proves anything is made, and the reason."""
 
     change: int
     reason: str
@@ -83,7 +83,7 @@ class ProbePlan:
 
     Attributes:
         witnesses: number of a change of the semantic diff -> ids of the probes that were made, or kept, for it.
-        unwitnessed: number of a change -> the reason why there is none.
+        unwitnessed: number of a change -> the reason why there is none, or none that proves that it has no effect.
     """
 
     probes: list[Probe] = field(default_factory=list)
@@ -215,7 +215,9 @@ class _Witnesses:
         if self._found:
             ids.update((_key(probe), probe.id) for probe in self._given)
         found = {number: [ids[key] for key in keys if key in ids] for number, keys in sorted(self._found.items())}
-        self.unwitnessed = {number: why for number, why in self.unwitnessed.items() if not found.get(number)}
+        for number, probes in found.items():
+            if probes and self.unwitnessed.get(number) == _UNSENT:
+                del self.unwitnessed[number]
         return {number: probes for number, probes in found.items() if probes}
 
 

@@ -9,7 +9,20 @@
 
 from __future__ import annotations
 
-from .directive_table import Answer, ByRequest, Invisible, Sight, Unexercised, sight_of
-from .registry import Witnesses
+from .context import ChangedDirective
+from .directive_table import Answer, ByRequest, Invisible, Need, Sight, Unexercised, sight_of, sight_of_change
+from .registry import Witnesses, is_decisive
 
-__all__ = ["Answer", "ByRequest", "Invisible", "Sight", "Unexercised", "Witnesses", "sight_of"]
+__all__ = [
+    "Answer",
+    "ByRequest",
+    "ChangedDirective",
+    "Invisible",
+    "Need",
+    "Sight",
+    "Unexercised",
+    "Witnesses",
+    "is_decisive",
+    "sight_of",
+    "sight_of_change",
+]

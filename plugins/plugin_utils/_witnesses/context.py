@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbedConfig, SideName, WitnessRequest
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.server_probes import all_locations
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import variables_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,6 +51,18 @@ class ChangedDirective:
     def name(self) -> str:
         """Return the name of the directive, in the candidate where it exists there."""
         return next(directive.name for _side, directive in self.sides)
+
+    def other_variables(self) -> frozenset[str]:
+        """Return the variables that only one of the two values reads."""
+        old, new = (frozenset() if each is None else variables_in(each) for each in (self.before, self.after))
+        return old ^ new
+
+
+def variables_in(directive: Directive) -> frozenset[str]:
+    """Return the variables that the arguments of a simple directive read."""
+    if directive.block is not None:
+        return frozenset()
+    return frozenset(name for arg in directive.args if "$" in arg for name in variables_of(arg))
 
 
 class Base(t.NamedTuple):

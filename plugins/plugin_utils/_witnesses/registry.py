@@ -17,6 +17,8 @@ from .context import ChangedDirective, WitnessContext
 from .directive_table import Answer, Invisible, sight_of
 from .makers import tls
 from .makers.of_directives import OF_DIRECTIVES
+from .makers.variables import unknown_variable, written_otherwise
+from .spots import at_spots
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +31,8 @@ Maker = t.Callable[[WitnessContext, ChangedDirective], t.Iterator["WitnessReques
 
 #: Name in `directive_table.py` -> maker. One line for each.
 MAKERS: t.Final[dict[str, Maker]] = {"tls": tls.handshakes, **OF_DIRECTIVES}
+
+_VARIABLES: t.Final = at_spots(written_otherwise)
 
 #: The reason where no maker knows a request.
 NONE_FOUND: t.Final = "no request was found for it"
@@ -61,23 +65,33 @@ class Witnesses:
         for number, change in enumerate(self._changes):
             found = False
             for before, after in change.directives:
-                for request in self._of(context, ChangedDirective(number, before, after)):
+                for each in self._of(context, ChangedDirective(number, before, after)):
                     found = True
-                    yield request
+                    yield each
             if not found:
                 yield Unwitnessed(number, NONE_FOUND)
 
-    def _of(self, context: WitnessContext, change: ChangedDirective) -> Iterable[WitnessRequest]:
+    def _of(self, context: WitnessContext, change: ChangedDirective) -> Iterable[WitnessRequest | Unwitnessed]:
         makers: dict[Callable[..., t.Any], None] = {}
         for _side, directive in change.sides:
             sight = sight_of(directive)
-            if isinstance(sight, Answer):
+            if isinstance(sight, Answer) and is_decisive(change):
                 makers[answers_of_block] = None
+            elif isinstance(sight, Answer):
+                makers[_VARIABLES] = None
+                unknown = unknown_variable(context, change)
+                if unknown:
+                    yield Unwitnessed(change.number, f"its value depends on ${unknown}, which no request is made for")
             name = "" if isinstance(sight, Invisible) else sight.maker
             if name in self._makers:
                 makers[self._makers[name]] = None
         for maker in makers:
             yield from maker(context, change)
+
+
+def is_decisive(change: ChangedDirective) -> bool:
+    """Return True if both values read the same variables: then any request tells them apart that can."""
+    return not change.other_variables()
 
 
 def answers_of_block(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest]:

@@ -34,14 +34,16 @@ def _template() -> Template:
 
 def render(report: RouteCheckReport) -> str:
     """Write a report as an HTML page."""
-    limits = [text.unverified_text(each) for each in report.unverified if each.kind == "limit"]
     lists = {
         "Failed expectations": [text.expectation_text(each) for each in report.failed_expectations],
-        "Changed, not verified": [text.unverified_text(each) for each in report.unverified_changes],
+        "Not exercised": text.gap_texts(report, "changed"),
+        "Answers that are not stable": text.gap_texts(report, "unstable"),
         "Expected changes": [text.accepted_text(change) for change in report.accepted],
         "Accept entries that have expired": [text.entry_text(entry) for entry in report.accept_expired],
         "Accept entries that nothing matches": [text.entry_text(entry) for entry in report.accept_unused],
-        "Not to be seen here": limits,
+        "Without effect": text.without_effect_texts(report),
+        "Not visible in one response": text.not_visible_texts(report),
+        "Not to be seen here": text.gap_texts(report, "limit"),
         "Not reached by any request": text.uncovered_texts(report),
         "Not compared, as it differs by itself": [
             f"{e.field}: {counted(e.requests, 'request')}" for e in report.unstable_fields

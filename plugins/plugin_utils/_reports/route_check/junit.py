@@ -32,8 +32,9 @@ _NAME: t.Final = "nginx behaviour"
 def render(report: RouteCheckReport, fail_on: Sequence[str], *, fail_on_unverified: bool) -> str:
     """Write a report as JUnit's XML.
 
-    A change that fails the gate is a failure, any other passes with its text in `system-out`. A change that is not
-    verified is skipped, or fails with `fail_on_unverified`.
+    A change that fails the gate is a failure, any other passes with its text in `system-out`. A change of the
+    configuration without effect passes, one that no single response shows is skipped, and one that is not exercised is
+    skipped, or fails with `fail_on_unverified`.
 
     Raises:
         RouteError: `fail_on` holds a word that is neither a class nor a risk.
@@ -49,6 +50,13 @@ def render(report: RouteCheckReport, fail_on: Sequence[str], *, fail_on_unverifi
         kind: t.Literal["failure", "skipped"] = "failure" if fail_on_unverified else "skipped"
         name = f"{entry.what}: {entry.reason}"
         suites["not verified"].append(JUnitCase("not verified", name, kind, message=text.unverified_text(entry)))
+    for account in report.accounts:
+        words = text.cause_text(account.change)
+        if account.state == "without-effect":
+            suites["without effect"].append(JUnitCase("without effect", words))
+        elif account.state == "not-visible":
+            message = f"{account.kind}: {account.reason}"
+            suites["not visible"].append(JUnitCase("not visible", words, "skipped", message=message))
     if not suites:
         suites[_NAME].append(JUnitCase(_NAME, text.headline(report)))
     return junit_document(_NAME, suites)

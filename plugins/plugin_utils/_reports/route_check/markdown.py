@@ -40,12 +40,14 @@ def render(report: RouteCheckReport) -> str:
         left_out = counted(len(report.changes) - _MOST_GROUPS, "more group")
         lines += [f"The JSON report has {left_out} of changes.", ""]
     lines += _list("Failed expectations", map(text.expectation_text, report.failed_expectations))
-    lines += _list("Changed, not verified", map(text.unverified_text, report.unverified_changes))
+    lines += _list("Not exercised", text.gap_texts(report, "changed"))
+    lines += _list("Answers that are not stable", text.gap_texts(report, "unstable"))
     lines += _list("Expected changes", map(text.accepted_text, report.accepted))
     lines += _list("Expired `accept` entries", map(text.entry_text, report.accept_expired))
     lines += _list("Unused `accept` entries", map(text.entry_text, report.accept_unused))
-    limits = (text.unverified_text(each) for each in report.unverified if each.kind == "limit")
-    lines += _list("Not to be seen here", limits)
+    lines += _list("Without effect", text.without_effect_texts(report))
+    lines += _list("Not visible in one response", text.not_visible_texts(report))
+    lines += _list("Not to be seen here", text.gap_texts(report, "limit"))
     lines += _list("Not reached by any request", text.uncovered_texts(report))
     if report.config is not None:
         lines += [escape_comment(text.config_text(report)), ""]

@@ -12,11 +12,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    STATES,
     AcceptEntry,
     ExpectationResult,
     RouteCheckReport,
     Unverified,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.accounting import count_states
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import MOST_LISTED
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
@@ -45,9 +47,11 @@ def render(report: RouteCheckReport) -> str:
     lines += _section("expected changes (accept):", [accepted_text(change) for change in report.accepted])
     lines += _section("accept entries that have expired:", [entry_text(entry) for entry in report.accept_expired])
     lines += _section("accept entries that nothing matches:", [entry_text(entry) for entry in report.accept_unused])
-    lines += _section("changed, not verified:", [unverified_text(each) for each in report.unverified_changes])
-    limits = [unverified_text(each) for each in report.unverified if each.kind == "limit"]
-    lines += _section("not to be seen here:", limits)
+    lines += _section("not exercised:", gap_texts(report, "changed"))
+    lines += _section("answers that are not stable:", gap_texts(report, "unstable"))
+    lines += _section("without effect:", without_effect_texts(report))
+    lines += _section("not visible in one response:", not_visible_texts(report))
+    lines += _section("not to be seen here:", gap_texts(report, "limit"))
     lines += _section("not reached by any request:", uncovered_texts(report), len(report.coverage.uncovered))
     lines += _unstable_fields(report)
     if report.config is not None:
@@ -56,7 +60,7 @@ def render(report: RouteCheckReport) -> str:
 
 
 def headline(report: RouteCheckReport) -> str:
-    """Write the numbers of a report in one line: requests, changes, coverage, and how many groups of which risk."""
+    """Write the numbers of a report in one line: requests, coverage, the accounts of changes, groups of each risk."""
     coverage = report.coverage
     numbers = [
         counted(report.requests, "request"),
@@ -68,8 +72,36 @@ def headline(report: RouteCheckReport) -> str:
         numbers.append(
             f"{len(report.failed_expectations)} of {counted(len(report.expectations), 'expectation')} failed"
         )
+    parts = [", ".join(numbers), *([accounting_text(report)] if report.accounts else [])]
     risks = [f"{number} {risk}" for risk, number in report.risks().items() if number]
-    return f"nginx behaviour: {', '.join(numbers)}" + (f"      ({', '.join(risks)})" if risks else "")
+    return f"nginx behaviour: {'; '.join(parts)}" + (f"      ({', '.join(risks)})" if risks else "")
+
+
+def accounting_text(report: RouteCheckReport) -> str:
+    """Write how many changes are in which state: `9 changes: 4 shown, 2 without effect, 3 not exercised`."""
+    counts = count_states(report.accounts)
+    states = ", ".join(f"{counts[state]} {words}" for state, words in STATES.items() if counts[state])
+    return f"{counted(len(report.accounts), 'change')}: {states}"
+
+
+def gap_texts(report: RouteCheckReport, kind: str) -> list[str]:
+    """Write the gaps of one kind: `changed`, `unstable` or `limit`."""
+    return [unverified_text(each) for each in report.unverified if each.kind == kind]
+
+
+def without_effect_texts(report: RouteCheckReport) -> list[str]:
+    """Write the changes without effect, each with the requests that prove it."""
+    return [
+        f"{cause_text(each.change)} (asked by {', '.join(each.witnesses[:MOST_CAUSES])})"
+        for each in report.accounts
+        if each.state == "without-effect"
+    ]
+
+
+def not_visible_texts(report: RouteCheckReport) -> list[str]:
+    """Write the changes that no single response shows, those of one kind together."""
+    found = [each for each in report.accounts if each.state == "not-visible"]
+    return [f"{each.kind}: {cause_text(each.change)}" for each in sorted(found, key=lambda each: each.kind)]
 
 
 def group_lines(change: BehaviourChange) -> Iterator[str]:
@@ -145,8 +177,7 @@ def config_text(report: RouteCheckReport) -> str:
     """Write the semantic diff in one line; "" without one."""
     if report.config is None:
         return ""
-    more = f"; {report.unobserved} changed nothing that a request shows" if report.unobserved else ""
-    return f"config: {report.config.text}{more}"
+    return f"config: {report.config.text}"
 
 
 def _unstable_fields(report: RouteCheckReport) -> list[str]:

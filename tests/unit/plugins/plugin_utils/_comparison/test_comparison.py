@@ -300,7 +300,10 @@ def test_a_changed_block_that_nothing_reaches_is_never_silent(make: t.Any) -> No
     assert new != SHOP
     report = make.compare(probes, make.side(SHOP, [make.outcome(200)], ways), make.side(new, [make.outcome(200)], ways))
     assert [(each.what, each.reason) for each in report.unverified_changes] == [
-        ("location /b", "no request reaches it")
+        (
+            "server www.example.com: location /b: return 200 -> 410",
+            "no request ends in a block where it holds",
+        )
     ]
     assert report.gate() == []
     assert [guilty.name for guilty in report.gate(fail_on_unverified=True)] == ["not-verified"]
@@ -309,7 +312,8 @@ def test_a_changed_block_that_nothing_reaches_is_never_silent(make: t.Any) -> No
 def test_a_change_behind_lua_is_only_approximate(make: t.Any) -> None:
     old = "server { location / { access_by_lua_block { x() } proxy_pass http://a; } }"
     new = old.replace("http://a", "http://b")
-    sides = [make.side(text, [make.outcome(200)], ["server > location /"]) for text in (old, new)]
+    passed = make.outcome(200, upstreams=[make.upstream("http://a")])
+    sides = [make.side(text, [passed], ["server > location /"]) for text in (old, new)]
     report = make.compare([make.probe()], *sides)
     assert [each.reason for each in report.unverified_changes] == [
         "requests reach it, but show only approximately what a client gets"
@@ -325,9 +329,15 @@ def test_without_traces_nothing_that_changed_is_verified(make: t.Any) -> None:
         make.side(SHOP, [make.outcome(200)]),
         make.side(new, [make.outcome(204)]),
     )
-    assert [each.reason for each in report.unverified_changes] == ["blocks were not traced"]
     # Which block it is, the configuration says.
     assert listed(report) == [("status-changed", "www.example.com", "location /a", 1)]
+    assert [each.state for each in report.accounts] == ["shown"]
+    quiet = make.compare(
+        [make.probe("http://www.example.com/a")],
+        make.side(SHOP, [make.outcome(200)]),
+        make.side(new, [make.outcome(200)]),
+    )
+    assert [each.reason for each in quiet.unverified_changes] == ["blocks were not traced"]
 
 
 def test_stream_and_maps_and_upstreams_have_to_be_reached_too(make: t.Any) -> None:
@@ -340,8 +350,8 @@ def test_stream_and_maps_and_upstreams_have_to_be_reached_too(make: t.Any) -> No
         make.side(new, [make.outcome(200)], ways),
     )
     assert [(each.what, each.reason) for each in report.unverified_changes] == [
-        ("map $uri $m: /x", "no request is known to use it"),
-        ("upstream u", "no request is passed to it"),
+        ("map $uri $m: /x 1 -> 2", "no request was found for it"),
+        ("upstream u: server a:80 -> b:80", "no request is passed to it"),
     ]
 
 

@@ -23,6 +23,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     RouteCheckReport,
     Unverified,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.accounting import ChangeAccount
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import (
     ConfigSummary,
     Coverage,
@@ -106,6 +107,12 @@ def report(**changed: t.Any) -> RouteCheckReport:
         "unstable_fields": [UnstableField("header x-request-id", 204, "p1")],
         "accept_unused": [AcceptEntry("lost", server="old.example.com")],
         "accept_expired": [AcceptEntry("lost", until=dt.date(2020, 1, 1))],
+        "accounts": [
+            ChangeAccount(0, CAUSE, "shown"),
+            ChangeAccount(1, replace(CAUSE, line="root /a -> /b"), "without-effect", witnesses=("p3", "w1")),
+            ChangeAccount(2, replace(CAUSE, line="access_log off"), "not-visible", kind="logging", reason="it logs"),
+            ChangeAccount(3, replace(CAUSE, line="location /b"), "not-exercised", reason="no request reaches it"),
+        ],
         "config": ConfigSummary("1 to add, 1 to change, 0 to remove (2 routing); 0 moved; 3 files cosmetic only"),
     }
     return RouteCheckReport(**{**values, **changed})
@@ -118,6 +125,7 @@ QUIET = {
     "expectations": [],
     "unstable_fields": [],
     "changed_requests": 0,
+    "accounts": [],
 }
 QUIET_LISTS = {"accept_unused": [], "accept_expired": []}
 
@@ -126,8 +134,8 @@ def test_the_text() -> None:
     assert (
         render("text", report())
         == """\
-nginx behaviour: 204 requests, 10 changed, 1 unverified, coverage 26/27 blocks, 1 of 1 expectation failed\
-      (1 critical, 1 high)
+nginx behaviour: 204 requests, 10 changed, 1 unverified, coverage 26/27 blocks, 1 of 1 expectation failed; \
+4 changes: 1 shown, 1 without effect, 1 not visible in one response, 1 not exercised      (1 critical, 1 high)
 CRITICAL error-introduced   www.example.com   location ~ \\.php$  =>  location /product/      10 requests
     GET http://www.example.com/p/7
   -   200 via unix:/run/php.sock GET /p/7
@@ -145,8 +153,12 @@ accept entries that have expired:
     class: lost, until: 2020-01-01
 accept entries that nothing matches:
     class: lost, server: old.example.com
-changed, not verified:
+not exercised:
     a.conf:3 location /b: no request reaches it
+without effect:
+    10-www.conf:16 ~ root /a -> /b (asked by p3, w1)
+not visible in one response:
+    logging: 10-www.conf:16 ~ access_log off
 not to be seen here:
     a.conf:4 Lua: its code runs against stub services
 not reached by any request:
@@ -208,7 +220,14 @@ def parsed(text: str) -> Page:
 def test_the_page_loads_nothing_and_says_everything() -> None:
     text = render("html", report())
     parsed(text)
-    for words in ("error-introduced", "an answer below 500 became a server error", "10-www.conf:16", "location /b"):
+    for words in (
+        "error-introduced",
+        "an answer below 500 became a server error",
+        "10-www.conf:16",
+        "location /b",
+        "root /a -&gt; /b",
+        "logging: ",
+    ):
         assert words in text
     assert "url(" not in text
     assert "@media print" in text
@@ -268,9 +287,11 @@ def test_junit_fails_what_the_gate_fails() -> None:
         f"status-changed: {where}": ["system-out"],
         "admin is closed: GET http://a/admin": ["failure"],
         "location /b: no request reaches it": ["skipped"],
+        "10-www.conf:16 ~ access_log off": ["skipped"],
+        "10-www.conf:16 ~ root /a -> /b": [],
     }
     found = cases(render("junit", report(accepted=[]), fail_on=["high"], fail_on_unverified=True))
-    assert list(found.values()) == [["system-out"], ["failure"], ["failure"], ["failure"]]
+    assert list(found.values()) == [["system-out"], ["failure"], ["failure"], ["failure"], [], ["skipped"]]
 
 
 def test_junit_of_nothing_is_one_case_that_passes() -> None:
