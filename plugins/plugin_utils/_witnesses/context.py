@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
@@ -18,13 +19,15 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.server_prob
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import variables_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import Draft
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.server_probes import ServerProbes
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
+
+Made = t.TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,23 @@ class WitnessContext:
         self._locations: dict[int, Location] = {}
         #: id() of the servers whose locations are known.
         self._read: set[int] = set()
+        self._turns: Counter[int] = Counter()
+        self._known: dict[t.Any, t.Any] = {}
         for side in sides:
             self._owner.update((id(top), side.name) for top in flatten(side.config.root))
             for server in side.router.servers:
                 self._servers[id(server.scope.directive)] = server
+
+    def turn(self, change: int) -> int:
+        """Return how many places of a change had their turn, and count one more: a snippet may stand in many servers."""
+        self._turns[change] += 1
+        return self._turns[change] - 1
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what is made for a key, made only once for all changes."""
+        if key not in self._known:
+            self._known[key] = make()
+        return t.cast("Made", self._known[key])
 
     def side_of(self, directive: Directive) -> SideName | None:
         """Return the configuration that a directive is of."""

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 #: Steps of one search, and of all searches for one change: about half a second.
 _STEPS: t.Final = 30_000
-_ALL_STEPS: t.Final = 400_000
+ALL_STEPS: t.Final = 400_000
 #: URIs of one kind of takeover beside the first: each alternative of a pattern is one.
 _MOST: t.Final = 64
 _FILLERS: t.Final = ("", "x", "/x", "/")
@@ -81,14 +81,22 @@ class LocationChange:
         after: those of the same server after.
         old: the location before; None where it was added.
         new: the location after; None where it was removed.
+        steps: how many steps all searches may take.
     """
 
-    def __init__(self, before: Locations, after: Locations, old: Location | None, new: Location | None) -> None:
+    def __init__(
+        self,
+        before: Locations,
+        after: Locations,
+        old: Location | None,
+        new: Location | None,
+        steps: int = ALL_STEPS,
+    ) -> None:
         self.before = before
         self.after = after
         self.old = old
         self.new = new
-        self._left = _ALL_STEPS
+        self._left = steps
 
     def takeovers(self) -> list[Takeover]:
         """Return URIs that go elsewhere: one for each pair of locations between which some go, and one for each choice of

@@ -29,7 +29,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.sampler im
 from .domains import Domain
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 #: Strings for one pair of patterns; a list of bots has about as many alternatives.
 MOST: t.Final = 64
@@ -124,8 +124,9 @@ def contrast(old: Regex | None, new: Regex | None, domain: Domain, *, steps: int
     return Contrast((), reason=f"the pattern has {unknown}" if irregular else unknown or _NOTHING_FOUND)
 
 
+@lru_cache(maxsize=8192)
 def string_between(
-    yes: Sequence[Regex], no: Sequence[Regex], domain: Domain, *, steps: int = STEPS
+    yes: tuple[Regex, ...], no: tuple[Regex, ...], domain: Domain, *, steps: int = STEPS
 ) -> str | Proven | Unknown:
     """Return a string of a domain that some patterns match and others do not, a readable one where there is one.
 
@@ -153,6 +154,7 @@ def string_between(
     return answer
 
 
+@lru_cache(maxsize=4096)
 def texts_of(regex: Regex, domain: Domain) -> tuple[str, ...]:
     """Return strings of a domain that a pattern matches, one for each of its choices."""
     found = _decided_by([regex], domain)

@@ -17,6 +17,7 @@ from .context import ChangedDirective, WitnessContext
 from .directive_table import Answer, Invisible, sight_of
 from .makers import tls
 from .makers.of_directives import OF_DIRECTIVES
+from .makers.of_patterns import OF_PATTERNS
 from .makers.variables import unknown_variable, written_otherwise
 from .spots import at_spots
 
@@ -27,10 +28,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbedConfig, WitnessRequest
 
 #: Yields the requests for which the two configurations could decide differently because of a change.
-Maker = t.Callable[[WitnessContext, ChangedDirective], t.Iterator["WitnessRequest"]]
+Maker = t.Callable[[WitnessContext, ChangedDirective], t.Iterator["WitnessRequest | Unwitnessed"]]
 
 #: Name in `directive_table.py` -> maker. One line for each.
-MAKERS: t.Final[dict[str, Maker]] = {"tls": tls.handshakes, **OF_DIRECTIVES}
+MAKERS: t.Final[dict[str, Maker]] = {"tls": tls.handshakes, **OF_DIRECTIVES, **OF_PATTERNS}
 
 _VARIABLES: t.Final = at_spots(written_otherwise)
 
