@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
-    from .probed_config import CollectedRequest
+    from .probed_config import CollectedRequest, SideName
     from .socket_requests import Key
 
 _CUT: t.Final = "left out by the limit of probes"
@@ -150,6 +150,7 @@ def plan_probes(
         sides[0].collect_neighbours(entries, sides[1])
         for side, other in (sides, sides[::-1]):
             side.collect_handshakes(entries, other, changed_files)
+        _collect_landmarks(sides, entries)
     given = list(_given(before, after, entries, (expectations, log)))
     wanted = [entry for entry in entries.values() if entry.turn is not None]
     found = _Witnesses(sides, entries, given)
@@ -297,7 +298,7 @@ def _interleave(turns: list[list[CollectedRequest]]) -> Iterator[CollectedReques
         yield from (entry for entry in turn if entry is not None)
 
 
-def _changed(sides: list[ProbedConfig]) -> set[tuple[str, int]]:
+def _changed(sides: list[ProbedConfig]) -> set[tuple[SideName, int]]:
     """Return the servers that only one configuration has in this form."""
     forms = [
         {number: _form(server.scope.directive) for number, server in enumerate(side.router.servers)} for side in sides
@@ -309,6 +310,22 @@ def _changed(sides: list[ProbedConfig]) -> set[tuple[str, int]]:
         for number, form in forms[index].items()
         if len(sides) > 1 and form not in known[1 - index]
     }
+
+
+def _collect_landmarks(sides: list[ProbedConfig], entries: dict[Key, CollectedRequest]) -> None:
+    """Add what programs ask of every server that differs; of all servers where what they inherit from `http` differs."""
+    changed = _changed(sides)
+    if len({_inherited(side) for side in sides}) > 1:
+        changed = {(side.name, number) for side in sides for number in range(len(side.router.servers))}
+    servers = {side.name: side.router.servers for side in sides}
+    touched = {listen.socket for name, number in changed for listen in servers[name][number].listens}
+    for side in sides:
+        side.collect_landmarks(entries, [number for name, number in changed if name == side.name], touched)
+
+
+def _inherited(side: ProbedConfig) -> int:
+    """Return a digest of what the servers of a configuration have in common."""
+    return hash(tuple(_form(each) for block in side.router.http for each in block.children if each.name != "server"))
 
 
 def _form(directive: Directive) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe, ProbedBlock
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
+from . import landmarks
 from .changed_listeners import neighbours_requests
 from .effective_directives import EffectiveDirectives
 from .input_flow import InputFlow
@@ -28,6 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
     from .draft import Draft
@@ -148,6 +150,25 @@ class ProbedConfig:
         numbers = {id(server.scope.directive): number for number, server in enumerate(self.router.servers)}
         for sent in TlsRequests(self.sockets, other.sockets, changed_files).requests():
             self._add(entries, sent, (self.name, numbers[id(sent.draft.block)]))
+
+    def collect_landmarks(
+        self, entries: dict[Key, CollectedRequest], differing: Collection[int], touched: Collection[Socket]
+    ) -> None:
+        """Add requests of programs that no configuration names.
+
+        Args:
+            entries: takes them.
+            differing: the numbers of the servers that the other configuration has in another form.
+            touched: the sockets of such servers, of either configuration.
+        """
+        for number in sorted(differing):
+            for sent in landmarks.of_server(self.sockets, self.router.servers[number]):
+                self._add(entries, sent, (self.name, number))
+        numbers = {id(server): number for number, server in enumerate(self.router.servers)}
+        for listener in self.router.listeners.values():
+            if listener.socket in touched:
+                for sent in landmarks.by_address(self.sockets, listener):
+                    self._add(entries, sent, (self.name, numbers[id(listener.default)]))
 
     def collect_neighbours(self, entries: dict[Key, CollectedRequest], before: ProbedConfig) -> None:
         """Add requests at changed listeners for names that are served beside them only."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import typing as t
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox import http2, protocols
+from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox import client, http2, protocols
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.client import Http1Answer
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.protocols import UnreadableError
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
@@ -170,3 +171,45 @@ def test_large_requests_and_bodies_are_split_into_frames() -> None:
     answer = http2.Http2Answer()
     assert answer.feed(service.out + service.answer(request, 201, [["Via", "stub"]], b"c" * 50000))
     assert (answer.status, len(answer.body), ["via", "stub"] in answer.headers) == (201, 50000, True)
+
+
+def test_a_request_whose_body_is_not_sent_ends_with_the_invitation_to_send_it() -> None:
+    answer = Http1Answer("POST", interim=True)
+    assert answer.feed(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert (answer.status, answer.body, answer.keep) == (100, b"", False)
+    usual = Http1Answer("POST")
+    assert not usual.feed(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert usual.feed(b"HTTP/1.1 204 No Content\r\n\r\n")
+    assert usual.status == 204
+
+
+def test_a_connection_is_not_used_again_after_a_body_that_was_only_announced() -> None:
+    answer = Http1Answer("POST", interim=True)
+    assert answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert not answer.keep
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "content"),
+    [
+        ([["Content-Encoding", "gzip"]], gzip.compress(b"page"), b"page"),
+        ([["content-encoding", "GZIP"]], gzip.compress(b"page", 1), b"page"),
+        ([["Content-Encoding", "gzip"]], b"no gzip", b"no gzip"),
+        ([["Content-Encoding", "gzip"]], gzip.compress(b"page", mtime=0)[:-3], gzip.compress(b"page", mtime=0)[:-3]),
+        ([], gzip.compress(b"page", mtime=0), gzip.compress(b"page", mtime=0)),
+    ],
+)
+def test_bodies_are_compared_without_gzip(headers: list[list[str]], body: bytes, content: bytes) -> None:
+    assert client.content(headers, body) == content
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "announced"),
+    [
+        ([["Expect", "100-continue"], ["Content-Length", "9"]], "", True),
+        ([["Expect", "100-continue"]], "x", False),
+        ([["Content-Length", "9"]], "", False),
+    ],
+)
+def test_an_announced_body_is_one_that_is_not_there(headers: list[list[str]], body: str, *, announced: bool) -> None:
+    assert client.announces(Probe("p1", ListenSocket("0.0.0.0"), headers=headers, body=body)) is announced
