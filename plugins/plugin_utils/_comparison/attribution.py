@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 
 #: Class of change -> risks of the semantic changes that cause it first of all.
 _PREFERRED: t.Final[dict[str, frozenset[str]]] = {
+    "outage": frozenset({"routing", "access-control", "tls"}),
     "access-widened": frozenset({"access-control", "routing"}),
     "auth-subrequest-removed": frozenset({"access-control"}),
     "security-header-removed": frozenset({"headers"}),
@@ -30,7 +31,8 @@ _PREFERRED: t.Final[dict[str, frozenset[str]]] = {
     "upstream-headers-changed": frozenset({"headers", "upstream"}),
     "upstream-changed": frozenset({"upstream", "routing"}),
     "peers-changed": frozenset({"upstream"}),
-    "lost": frozenset({"routing", "tls"}),
+    "lost": frozenset({"routing", "access-control", "tls"}),
+    "auth-added": frozenset({"access-control"}),
     **dict.fromkeys(("certificate-broken", "tls-changed", "certificate-renewed"), frozenset({"tls"})),
 }
 #: The same for other classes.

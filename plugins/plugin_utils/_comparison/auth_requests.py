@@ -40,7 +40,8 @@ def auth_requests(config: Config | None) -> set[tuple[str, str]]:
         if uri not in passes:
             found.add(("*", uri))
         for host, path in passes.get(uri, ()):
-            for peer in (host, *_peers(config, host)):
+            # A variable in the address may stand for any host; the URI tells the request all the same.
+            for peer in ("*",) if "$" in host else (host, *_peers(config, host)):
                 found.update((name, path or uri) for name in spellings(peer))
     return found
 

@@ -12,26 +12,25 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .outcome_diff import FILE_PARAMS, calls, final_status, header_values, missing_files
+from .access_changes import adds_login, content_moved, lost_authorisation, opens
+from .outcome_diff import FILE_PARAMS, final_status, header_values, missing_files
+from .outcome_pair import LOOPS, SERVED, decided, is_answered, is_failure, is_redirect, is_told, spoke
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
 
-    from .outcome_diff import Peers, UpstreamCall
+    from .outcome_pair import OutcomePair
 
 _ERROR: t.Final = 500
 _BAD: t.Final = 400
-_REDIRECTS: t.Final = range(300, 400)
-_SERVED: t.Final = range(200, 300)
-_REFUSED: t.Final = (401, 403)
+_MISSING: t.Final = 404
 #: Differences that tell the class by themselves, the worst first.
 _BY_DIFFERENCE: t.Final = (
     (frozenset({"location"}), "redirect-changed"),
     (frozenset({"upstream"}), "upstream-changed"),
 )
-_LOOPS: t.Final = ("loop", "too-long")
 #: Headers that make browsers protect their users (OWASP Secure Headers Project).
 SECURITY_HEADERS: t.Final = frozenset(
     {
@@ -43,33 +42,15 @@ SECURITY_HEADERS: t.Final = frozenset(
 _NO_HSTS: t.Final = re.compile(r"max-age\s*=\s*\"?0+\"?\s*(;|$)", re.IGNORECASE)
 
 
-class OutcomePair(t.NamedTuple):
-    """The outcomes of one probe on both sides.
-
-    Attributes:
-        found: the differences (`outcome_diff.differences`) without nondeterminism.
-        is_auth: tells the requests to upstreams that `auth_request` makes.
-        moved: another block answers; None where that is unknown.
-        added: the old configuration did not have the answering block; None where that is unknown.
-    """
-
-    old: ProbeOutcome
-    new: ProbeOutcome
-    found: frozenset[str]
-    old_peers: Peers
-    new_peers: Peers
-    is_auth: Callable[[UpstreamCall], bool]
-    moved: bool | None = None
-    added: bool | None = None
-
-
 def classes_of(pair: OutcomePair) -> set[str]:
     """Return the class of a change of outcomes, and the classes that are told beside it."""
     found: set[str] = set()
     main = _main(pair)
     if main:
         found.add(main)
-    if _lost_authorisation(pair):
+    if main == "auth-added" and content_moved(pair):
+        found.add("upstream-changed")
+    if lost_authorisation(pair):
         found.add("auth-subrequest-removed")
         found.discard("upstream-changed")
     if any(_removed_headers(pair)):
@@ -92,26 +73,37 @@ def _other_type(pair: OutcomePair) -> bool:
     types = [
         [value.partition(";")[0].strip() for value in header_values(each.headers, "content-type")] for each in pair[:2]
     ]
-    return old.status in _SERVED and new.status in _SERVED and types[0] != types[1]
+    return old.status in SERVED and new.status in SERVED and types[0] != types[1]
 
 
 def _main(pair: OutcomePair) -> str | None:
+    """Return the one class of a request: the worst fact about it."""
     old, new, found = pair.old, pair.new, pair.found
     if _failed(old, new) and found & {"status", "closed", "final"}:
         return "error-introduced"
-    if "chain" in found and new.chain in _LOOPS and old.chain not in _LOOPS:
+    if "chain" in found and new.chain in LOOPS and old.chain not in LOOPS:
         return "redirect-loop"
+    if opens(pair):
+        return "access-widened"
+    if adds_login(pair):
+        return "auth-added"
     if found & {"status", "closed"}:
         return _status(pair)
+    if "final" in found and is_answered(old) and not is_answered(new):
+        return _failed_end(pair)
+    return _content(pair)
+
+
+def _content(pair: OutcomePair) -> str | None:
+    """Return the class of an answer with the same status."""
+    new, found = pair.new, pair.found
     for names, outcome in _BY_DIFFERENCE:
         if found & names:
             return outcome
     if any(name.startswith("upstream ") for name in found):
         only_files = all(name.split()[-1] in FILE_PARAMS for name in found if name.startswith("upstream "))
         return "file-changed" if only_files else "upstream-headers-changed"
-    if "files" in found and old.status in _REFUSED and _passes(pair):
-        return "access-widened"
-    if "files" in found or ("body" in found and not _is_redirect(new)):
+    if "files" in found or ("body" in found and not is_redirect(new)):
         return "file-changed"
     return _lesser(pair)
 
@@ -119,12 +111,10 @@ def _main(pair: OutcomePair) -> str | None:
 def _lesser(pair: OutcomePair) -> str | None:
     """Return the class of a change that a client does not see in the first answer."""
     if "final" in pair.found and not _failing(pair.old):
-        if final_status(pair.old) in _REFUSED and final_status(pair.new) in _SERVED:
-            return "access-widened"
-        return "lost" if (final_status(pair.new) or _BAD) >= _BAD else "status-changed"
+        return "status-changed"
     if any(name.startswith("header ") for name in pair.found) or "body" in pair.found:
         return "headers-changed"
-    return "served-by" if pair.moved else None
+    return "served-by" if pair.facts.moved else None
 
 
 def _status(pair: OutcomePair) -> str | None:
@@ -134,33 +124,49 @@ def _status(pair: OutcomePair) -> str | None:
     if old.closed == "timeout":
         # Without an answer there is nothing to compare with: the probe is reported as not verified.
         return None
-    if after is None:
-        if before is not None:
-            return "lost"
-        return "status-changed" if _spoke(old) or _spoke(new) else None
-    if before is None:
-        return "status-changed" if _spoke(old) and not pair.added else "new"
-    if before in _REFUSED and _passes(pair):
-        return "access-widened"
-    if before in _SERVED or before in _REDIRECTS:
-        return "lost" if after == 404 else "status-changed"  # noqa: PLR2004
-    if before == 404 and after < _BAD and (pair.added or not _decided(old)):  # noqa: PLR2004
+    if before is None or after is None:
+        return _presence(pair)
+    if before < _BAD and not is_answered(new):
+        return _loss(pair) if after >= _BAD else _failed_end(pair)
+    if before == _MISSING and after < _BAD and (pair.facts.added or not decided(old)):
         return "new"
     return "status-changed"
 
 
-def _spoke(outcome: ProbeOutcome) -> bool:
-    """Return True if nginx took a request and closed the connection itself (`return 444`)."""
-    return outcome.closed == "closed"
+def _presence(pair: OutcomePair) -> str | None:
+    """Return the class where one side, or both, gave no answer."""
+    old, new = pair.old, pair.new
+    if new.status is None:
+        if is_answered(old):
+            return "lost"
+        if old.status is not None or spoke(old):
+            return "status-changed"
+        return "new" if spoke(new) else None
+    return "status-changed" if spoke(old) and not pair.facts.added else "new"
 
 
-def _decided(outcome: ProbeOutcome) -> bool:
-    """Return True if the configuration itself answers: no file was missing and no upstream asked."""
-    return not outcome.errors and not outcome.upstreams
+def _loss(pair: OutcomePair) -> str:
+    """Return the class of an answer below 400 that became an error below 500."""
+    old, new = pair.old, pair.new
+    if (new.status or _ERROR) >= _ERROR or pair.facts.hides_made_file:
+        return "status-changed"
+    if is_told(new.status, new) and not any(map(is_failure, (call.status for call in old.upstreams))):
+        # A stub that was told to fail did, where no upstream failed before: the plain probe shows where the request goes.
+        return "status-changed"
+    # A redirect that ended in a refusal or an error was no answer before. Whether a file is there, the world does not know.
+    return "lost" if is_answered(old) or final_status(old) == _MISSING else "status-changed"
 
 
-def _is_redirect(outcome: ProbeOutcome) -> bool:
-    return outcome.status in _REDIRECTS
+def _failed_end(pair: OutcomePair) -> str:
+    """Return the class where redirects that ended well end in an error below 500, or in none at all."""
+    old, new = pair.old, pair.new
+    end = final_status(new)
+    if not is_answered(old) or (end or _BAD) >= _ERROR:
+        return "redirect-changed" if "location" in pair.found else "status-changed"
+    if "location" in pair.found and end == _MISSING and new.hops and missing_files(new.hops[-1]):
+        # Another target, whose file only the real host may have.
+        return "redirect-changed"
+    return "lost"
 
 
 def _failing(outcome: ProbeOutcome) -> bool:
@@ -175,45 +181,13 @@ def _failed(old: ProbeOutcome, new: ProbeOutcome) -> bool:
     """
     if _failing(old) or not _failing(new) or (_upstream_failed(new) and not _upstream_failed(old)):
         return False
-    return old.status is not None or bool(new.errors) or not _decided(new)
+    return old.status is not None or bool(new.errors) or not decided(new)
 
 
 def _upstream_failed(outcome: ProbeOutcome) -> bool:
     """Return True if the last upstream failed, as stubs do only where the probe tells them to."""
     last = outcome.upstreams[-1] if outcome.upstreams else None
     return last is not None and ((last.status or 0) >= _ERROR or last.protocol == "unknown")
-
-
-def _passes(pair: OutcomePair) -> bool:
-    """Return True if a request that was refused is served now.
-
-    nginx checks access before it looks for content. So a missing file, or an upstream that was not asked before, proves it.
-    """
-    old, new = pair.old, pair.new
-    if new.status in _SERVED:
-        return True
-    if new.status in _REFUSED:
-        # No rule refuses it any more: the folder has no index that could be shown.
-        return any(map(_lists, new.errors)) and not any(map(_lists, old.errors))
-    asked = [call for call, _each in calls(old.upstreams, pair.old_peers)]
-    content = (call for call, _each in calls(new.upstreams, pair.new_peers) if not pair.is_auth(call))
-    if any(not any(known.same_upstream(call, pair.old_peers, pair.new_peers) for known in asked) for call in content):
-        return True
-    return bool(set(missing_files(new)) - set(missing_files(old)))
-
-
-def _lists(line: str) -> bool:
-    return line.startswith("directory index of ")
-
-
-def _lost_authorisation(pair: OutcomePair) -> bool:
-    """Return True if content comes without the authorisation request that was made before."""
-    if (pair.new.status or _ERROR) >= _BAD or "upstream" not in pair.found:
-        return False
-    asked = [call for call, _each in calls(pair.old.upstreams, pair.old_peers)]
-    asks = [call for call, _each in calls(pair.new.upstreams, pair.new_peers)]
-    # As many as before: another service is asked for authorisation now.
-    return len(asks) < len(asked) and any(map(pair.is_auth, asked)) and not any(map(pair.is_auth, asks))
 
 
 def _removed_headers(pair: OutcomePair) -> Iterator[str]:
@@ -233,9 +207,12 @@ def removed_headers(pair: OutcomePair) -> list[str]:
 def _comparable(old: ProbeOutcome, new: ProbeOutcome, name: str) -> bool:
     """Return True if both answers should carry the header: without `always` nginx adds none to errors."""
     before, after = old.status or 0, new.status or 0
-    if before == after or (before in _SERVED and after in _SERVED):
+    if max(before, after) >= _BAD:
+        # An error page counts no more than the page.
+        return False
+    if before == after or (before in SERVED and after in SERVED):
         return True
-    return name == "strict-transport-security" and 0 < before < _BAD and 0 < after < _BAD
+    return name == "strict-transport-security" and before > 0 and after > 0
 
 
 def _protects(name: str, values: list[str]) -> bool:

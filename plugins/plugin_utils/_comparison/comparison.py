@@ -13,7 +13,6 @@ import datetime as dt
 import typing as t
 from collections import Counter
 from dataclasses import replace
-from functools import cached_property
 from urllib.parse import urlsplit
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
@@ -26,14 +25,17 @@ from .accountant import Accountant, Witnessed
 from .attribution import Attribution
 from .auth_requests import auth_requests
 from .cached_redirects import cached_loops
-from .classification import OutcomePair, classes_of, removed_headers
+from .classification import classes_of, removed_headers
 from .coverage import ReachedBlocks, shown_limits
 from .grouping import ChangedRequest, Grouper, server_label
 from .listener_changes import ListenerChanges
 from .nondeterminism import ANY, Nondeterminism
+from .outages import OutageFinder
 from .outcome_diff import call_of, differences
+from .outcome_pair import OutcomePair
 from .probe_requests import SENT_AGAIN, clean_url, host_of, is_scenario, path_of, url_of
 from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
+from .request_facts import FactFinder, SurvivingBlocks
 from .server_name_moves import find_moves
 from .sides import BlockLocator, ComparedSide
 from .tls_changes import tls_class
@@ -48,7 +50,7 @@ if t.TYPE_CHECKING:
         RedirectHop,
     )
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
     from .accounting import ChangeAccount
@@ -154,7 +156,8 @@ class _Comparison:
         self.before = [self.old.served(index, probe) for index, probe in enumerate(probes)]
         self.after = [self.new.served(index, probe) for index, probe in enumerate(probes)]
         self._listeners = ListenerChanges(probes, old.outcomes, new.outcomes, self.after)
-        self._same: dict[tuple[Place, Place], bool] = {}
+        self._blocks = SurvivingBlocks(diff, self.old)
+        self._facts = FactFinder(self.old, self.new, self._blocks)
         self._auth = auth_requests(old.config) | auth_requests(new.config)
         self._groups = UpstreamGroups(old.config), UpstreamGroups(new.config)
         self._nondeterminism = (Nondeterminism(old.config), Nondeterminism(new.config))
@@ -165,9 +168,10 @@ class _Comparison:
         self._unstable: set[int] = set()
 
     def report(self, expectations: list[ExpectationResult]) -> RouteCheckReport:
-        found = [*self._joined_by_url(list(self._items())), *self._loops(), *self._peers()]
+        failed = self._accepted(self._outages().classified(list(self._items())))
+        found = [*self._joined_by_url(failed), *self._accepted([*self._loops(), *self._peers()])]
         items = list(self._attributed(found))
-        moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self.same)
+        moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self._blocks.same)
         outcomes = (self.old.side.outcomes, self.new.side.outcomes)
         keys = KeyMaker(self.probes, outcomes, (self.old.peers, self.new.peers), self.attribution, self._words)
         grouper = Grouper(self.probes, outcomes, (self.before, self.after), moves, self.attribution, keys=keys)
@@ -241,7 +245,8 @@ class _Comparison:
                 found -= {"body"}
             if not found and not moved:
                 continue
-            pair = OutcomePair(old, new, found, old_peers, new_peers, self._is_auth, moved, self._added(after))
+            facts = self._facts.facts(self.probes[index], (old, new), (before, after), moved=moved)
+            pair = OutcomePair(old, new, found, old_peers, new_peers, self._is_auth, facts)
             names = {self._listeners.class_of(index, name) for name in self._classes(index, pair)}
             items = [
                 self._item(
@@ -300,12 +305,28 @@ class _Comparison:
     ) -> ChangedRequest:
         before, after, probe = self.before[index], self.after[index], self.probes[index]
         shown = frozenset(f"header {header}" for header in headers) or found
-        hosts = {host_of(probe)} | {host for side in self._server_names(before, after) for host in side}
-        hosts |= {server_label(served.server) for served in (before, after) if served.server is not None}
-        accepted = self.accept.find(name, hosts, {before.label, after.label})
         causes = self.attribution.explain(name, before.path, after.path, path_of(probe))
         notes = (note,) if note else ()
-        return ChangedRequest(index, name, before, after, shown, causes, notes, accepted)
+        return ChangedRequest(index, name, before, after, shown, causes, notes)
+
+    def _outages(self) -> OutageFinder:
+        locators, served = (self.old, self.new), (self.before, self.after)
+        return OutageFinder(self.probes, locators, served, self._blocks, self._unstable)
+
+    def _accepted(self, items: Iterable[ChangedRequest]) -> list[ChangedRequest]:
+        """Return the changes with the entries that accept them: an outage also by the class that it would have else."""
+        found: list[ChangedRequest] = []
+        for item in items:
+            before, after = self.before[item.index], self.after[item.index]
+            hosts = {host_of(self.probes[item.index])}
+            hosts.update(host for side in self._server_names(before, after) for host in side)
+            hosts.update(server_label(served.server) for served in (before, after) if served.server is not None)
+            labels = {before.label, after.label}
+            entry = self.accept.find(item.name, hosts, labels)
+            if entry is None and item.was:
+                entry = self.accept.find(item.was, hosts, labels)
+            found.append(item if entry is None else replace(item, accepted=entry))
+        return found
 
     def _server_names(self, before: ServedBy, after: ServedBy) -> Iterator[tuple[str, ...]]:
         if before.server is not None:
@@ -368,37 +389,11 @@ class _Comparison:
             for name, number in sorted(self._uncompared.items())
         ]
 
-    def same(self, old: Block, new: Block) -> bool:
-        """Return True if a block of the old configuration and one of the new are the same."""
-        key = (old.place, new.place)
-        if key not in self._same:
-            self._same[key] = old.text == new.text if self.diff is None else self.diff.same(*key)
-        return self._same[key]
-
     def _moved(self, before: ServedBy, after: ServedBy) -> bool:
         """Return True if another block answers, as far as traces show both."""
         if not (before.sure and after.sure and before.block and after.block and before.server and after.server):
             return False
-        return not (self.same(before.server, after.server) and self.same(before.block, after.block))
-
-    def _added(self, after: ServedBy) -> bool | None:
-        """Return True if the answering block is a new one, None where that is unknown."""
-        if after.block is None or not self.old.side.markers:
-            return None
-        if self.diff is None:
-            return after.block.text not in self._old_texts
-        place = after.block.place
-        return (place.file, place.line, place.column) not in self._survivors
-
-    @cached_property
-    def _survivors(self) -> frozenset[tuple[str, int, int]]:
-        """Return the places of the new configuration's blocks that the old one had."""
-        blocks = self.diff.blocks.values() if self.diff else ()
-        return frozenset(place for places in blocks for place in places)
-
-    @cached_property
-    def _old_texts(self) -> frozenset[str]:
-        return frozenset(block.text for block in self.old.side.markers.values())
+        return not (self._blocks.same(before.server, after.server) and self._blocks.same(before.block, after.block))
 
     def _is_auth(self, call: UpstreamCall) -> bool:
         uri = call.uri.partition("?")[0]

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 
     from .accept_list import AcceptEntry
     from .attribution import Attribution, Signature
+    from .magnitude import OutageUnit
     from .server_name_moves import ServerNameMove
     from .sides import ServedBy
 
@@ -35,7 +36,9 @@ if t.TYPE_CHECKING:
 Blocks = tuple["Place | None", "Place | None"]
 
 #: Classes that are reported even where a server name moved.
-_OUTSTANDING: t.Final = frozenset({"error-introduced", "redirect-loop", "cached-redirect-loop", "access-widened"})
+_OUTSTANDING: t.Final = frozenset(
+    {"outage", "error-introduced", "redirect-loop", "cached-redirect-loop", "access-widened"}
+)
 _ABOUT_HEADERS: t.Final = frozenset(
     {"security-header-removed", "headers-changed", "upstream-headers-changed", "file-changed"}
 )
@@ -53,6 +56,8 @@ class ChangedRequest:
         old: the blocks that answered before, `new` those that answer now.
         found: the differences between the outcomes.
         causes: the numbers of the changes behind it.
+        was: of an outage, the class that the request would be in by itself.
+        unit: of an outage, the listener, server or name that is out.
     """
 
     index: int
@@ -63,6 +68,8 @@ class ChangedRequest:
     causes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     accepted: AcceptEntry | None = None
+    was: str = ""
+    unit: OutageUnit | None = None
 
     @property
     def shown(self) -> frozenset[str]:
@@ -93,6 +100,8 @@ class GroupKey:
     signature: Signature | None = None
     server: Place | None = None
     blocks: Blocks | None = None
+    #: Of an outage: port and way of speaking of a listener, or the name.
+    out: tuple[str | bool, ...] | None = None
 
 
 class GroupKeys(t.Protocol):
@@ -138,9 +147,10 @@ class Grouper:
     def groups(self, items: Sequence[ChangedRequest]) -> list[BehaviourChange]:
         """Return the groups, worst class first; those under made-up circumstances are the last of their class."""
         whole = self._whole_servers(items)
+        causes = _causes_of_units(items)
         found: dict[GroupKey, list[ChangedRequest]] = defaultdict(list)
         for item in items:
-            found[self._key(item, whole)].append(item)
+            found[self._key(item, whole, causes)].append(item)
         self._absorb(found)
         pairs = [(self._change(key.scope, members), members) for key, members in found.items()]
         keys = self.keys.keys(pairs) if self.keys else [""] * len(pairs)
@@ -150,15 +160,19 @@ class Grouper:
         )
         return made
 
-    def _key(self, item: ChangedRequest, whole: set[tuple[str, Place]]) -> GroupKey:
+    def _key(
+        self, item: ChangedRequest, whole: set[tuple[str, Place]], causes: dict[OutageUnit, tuple[int, ...]]
+    ) -> GroupKey:
         move = self.moves.get(item.index)
         server = item.server.place if item.server else None
         if item.notes:
             return GroupKey("block", item.name, item.accepted, notes=item.notes)
         if move is not None:
             return GroupKey("name", accepted=item.accepted, move=move.key)
-        signature = self.attribution.signature(item.causes)
-        is_whole = server is not None and (item.name, server) in whole
+        if item.unit is not None and item.unit.kind != "server":
+            return _key_of_unit(item, item.unit)
+        signature = self.attribution.signature(causes[item.unit] if item.unit is not None else item.causes)
+        is_whole = server is not None and ((item.name, server) in whole or item.unit is not None)
         scope: Scope = "server" if is_whole else "block"
         if signature:
             return GroupKey(scope, item.name, item.accepted, signature=signature)
@@ -214,7 +228,7 @@ class Grouper:
         return BehaviourChange(
             name=name,
             scope=scope,
-            servers=_servers(items, probes if move else ()),
+            servers=_servers(items, probes if scope == "name" else ()),
             before_block=shown.old.label,
             after_block=shown.new.label,
             listeners=tuple(sorted({listener_name(probe.listen) for probe in probes})),
@@ -252,6 +266,24 @@ class Grouper:
             before=tuple(outcome_lines(self.old[index], item.shown)),
             after=tuple(outcome_lines(self.new[index], item.shown)),
         )
+
+
+def _causes_of_units(items: Iterable[ChangedRequest]) -> dict[OutageUnit, tuple[int, ...]]:
+    """Return all causes of each unit that is out: its requests are one group, whichever of the causes each one has."""
+    found: dict[OutageUnit, set[int]] = defaultdict(set)
+    for item in items:
+        if item.unit is not None:
+            found[item.unit].update(item.causes)
+    return {unit: tuple(sorted(causes)) for unit, causes in found.items()}
+
+
+def _key_of_unit(item: ChangedRequest, unit: OutageUnit) -> GroupKey:
+    """Return the key of a listener that is out, the same for both families, or of a name."""
+    if unit.kind == "name":
+        return GroupKey("name", item.name, item.accepted, out=(str(unit.key),))
+    address, *ways = t.cast("tuple[str, bool, bool]", unit.key)
+    port = address if address.startswith("unix:") else address.rpartition(":")[2]
+    return GroupKey("listener", item.name, item.accepted, out=(port, *ways))
 
 
 def _servers(items: Iterable[ChangedRequest], probes: Iterable[Probe]) -> tuple[str, ...]:

@@ -26,8 +26,8 @@ MOST_PROBES: t.Final = 20
 MOST_CAUSES: t.Final = 10
 MOST_LISTED: t.Final = 200
 
-#: The extent of a change: one block, a whole server, or a server name that another server answers.
-Scope = t.Literal["block", "server", "name"]
+#: The extent of a change: one block, a whole server, a whole listener, or a server name.
+Scope = t.Literal["block", "server", "listener", "name"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ class BehaviourChange:
     @property
     def where(self) -> str:
         """Return the place in one phrase: `location /a  =>  location /b`, `whole server`."""
+        if self.scope == "listener":
+            return f"whole listener {', '.join(self.listeners)}"
         if self.scope != "block":
             return {"server": "whole server", "name": "server name"}[self.scope]
         before, after = self.before_block or "(server)", self.after_block or "(server)"

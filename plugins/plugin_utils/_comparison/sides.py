@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
 
 
 @dataclass
@@ -105,6 +106,22 @@ class BlockLocator:
         return table
 
     @cached_property
+    def scopes(self) -> dict[Place, Scope]:
+        """Return place of a server or location -> its scope."""
+        found: dict[Place, Scope] = {}
+        for server in self.router.servers if self.router else ():
+            _collect(server.scope, found)
+        return found
+
+    @cached_property
+    def declared_defaults(self) -> frozenset[Place]:
+        """Return the servers that a `listen` names the default of its socket."""
+        servers = self.router.servers if self.router else ()
+        return frozenset(
+            server.scope.directive.place for server in servers if any(listen.default for listen in server.listens)
+        )
+
+    @cached_property
     def server_names(self) -> dict[Place, tuple[str, ...]]:
         """Return place of a server -> its names."""
         servers = self.router.servers if self.router else ()
@@ -127,8 +144,10 @@ class BlockLocator:
     def names_host(self, host: str, listen: ListenSocket) -> bool:
         """Return True if a server has this name at a listener, or may have it; a default server does not count.
 
-        Where the configuration has no such listener, a server at any other one counts.
+        `_` and its like are no names: no client asks for them. Where the configuration has no such listener, a server at any other one counts.
         """
+        if not any(map(str.isalnum, host)):
+            return False
         listener = self.router.listener(*socket_key(listen)) if self.router else None
         found, _match, certain = (listener.names if listener else self.names).find(host)
         return found is not None or not certain
@@ -182,6 +201,12 @@ class BlockLocator:
             for name in group:
                 groups[name] = groups.get(name, frozenset()) | group
         return groups
+
+
+def _collect(scope: Scope, found: dict[Place, Scope]) -> None:
+    found[scope.directive.place] = scope
+    for location in scope.locations.all:
+        _collect(location.scope, found)
 
 
 def spellings(server: str) -> tuple[str, ...]:

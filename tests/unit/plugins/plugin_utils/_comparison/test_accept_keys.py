@@ -118,6 +118,11 @@ def cart(host: str = "shop.web7.example.net", number: int = 1) -> list[Case]:
     return [Case("/cart" + "/x" * index, way, away, {"status": 404}) for index in range(number)]
 
 
+#: A request that works on both sides, so that its server is not out as a whole.
+MOVED: t.Final = {"status": 302, "location": "https://www.example.net/old/"}
+FINE: t.Final = Case("/old/", "server shop.web7.example.net > location /old/", MOVED, MOVED)
+
+
 def test_a_key_is_short_and_begins_with_the_class() -> None:
     report = checked(SITE, SITE.replace(*CART), cart())
     assert one(report).rpartition("-")[0] == report.changes[0].name
@@ -167,7 +172,7 @@ def test_a_key_is_the_same_beside_other_groups_and_with_more_requests_of_the_kin
     key = one(checked(SITE, SITE.replace(*CART), cart()))
     other = SITE.replace(*CART).replace("location /x { return 200; }", "location /x { return 403; }")
     beside = Case("/x", "server > location /x", {"status": 200}, {"status": 403})
-    report = checked(SITE, other, [*cart(number=3), beside])
+    report = checked(SITE, other, [*cart(number=3), beside, FINE])
     assert [change.key == key for change in report.changes].count(True) == 1
     assert len(report.changes) == 2
 
@@ -234,7 +239,7 @@ def test_each_refusal_that_is_lost_has_a_key_of_its_own() -> None:
 def accepting(*entries: t.Any, cases: list[Case] | None = None) -> RouteCheckReport:
     new = SITE.replace(*CART).replace("location /x { return 200; }", "location /x { return 500; }")
     beside = Case("/x", "server > location /x", {"status": 200}, {"status": 500})
-    return checked(SITE, new, [*(cases or cart()), beside], accept=AcceptEntry.read_all(entries))
+    return checked(SITE, new, [*(cases or cart()), beside, FINE], accept=AcceptEntry.read_all(entries))
 
 
 def test_a_key_accepts_exactly_its_group() -> None:

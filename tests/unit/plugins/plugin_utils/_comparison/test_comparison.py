@@ -58,7 +58,7 @@ def test_the_whole_server_is_said_once(make: t.Any) -> None:
     old = [make.outcome(200, number) for number in range(4)]
     new = [*(make.outcome(410, number) for number in range(3)), make.outcome(200, 3)]
     report = compare(probes, make.side(SHOP, old, ways), make.side(SHOP, new, ways))
-    assert listed(report) == [("status-changed", "www.example.com", "whole server", 3)]
+    assert listed(report) == [("lost", "www.example.com", "whole server", 3)]
 
 
 def test_one_cause_is_one_group_over_all_servers(make: t.Any) -> None:
@@ -90,7 +90,7 @@ def test_a_name_that_is_lost_is_one_line(make: t.Any) -> None:
     before = make.side(DEFAULT + SHOP, old, ways)
     after = make.side(DEFAULT, new, ["server"] * 3)
     report = make.compare(probes, before, after)
-    assert listed(report) == [("lost", "www.example.com", "server name", 3)]
+    assert listed(report) == [("outage", "www.example.com", "server name", 3)]
     assert report.changes[0].notes == ("name lost: www.example.com (was nginx.conf:5), now nginx.conf:3 answers",)
 
 
@@ -104,7 +104,7 @@ def test_a_typo_in_a_name_is_one_line(make: t.Any) -> None:
     before = make.side(DEFAULT + SHOP, served + dropped, right + by_default)
     after = make.side(DEFAULT + SHOP.replace("www.", "wwww."), dropped + served, by_default + typo)
     report = make.compare(probes, before, after)
-    assert listed(report) == [("lost", "www.example.com and 1 more", "server name", 6)]
+    assert listed(report) == [("outage", "www.example.com and 1 more", "server name", 6)]
     assert report.changes[0].notes[0].endswith("; name gained: wwww.example.com")
     assert "renamed to wwww.example.com" in report.changes[0].causes[0].line
 
@@ -170,10 +170,10 @@ def test_made_up_circumstances_come_below_plain_ones(make: t.Any) -> None:
 
 
 def accepting(make: t.Any, *entries: dict[str, t.Any]) -> RouteCheckReport:
-    probes = [make.probe("http://www.example.com/a"), make.probe("http://www.example.com/b", 2)]
-    ways = ["server > location /a", "server > location /b"]
-    old = make.side(SHOP, [make.outcome(200), make.outcome(200, 2)], ways)
-    new = make.side(SHOP, [make.outcome(500), make.outcome(500, 2)], ways)
+    probes = [make.probe(f"http://www.example.com/{path}", number) for number, path in enumerate(["a", "b", ""], 1)]
+    ways = ["server > location /a", "server > location /b", "server > location /"]
+    old = make.side(SHOP, [make.outcome(200, number) for number in range(1, 4)], ways)
+    new = make.side(SHOP, [make.outcome(500), make.outcome(500, 2), make.outcome(200, 3)], ways)
     return compare(probes, old, new, accept=map(AcceptEntry.from_json, entries), today=TODAY)
 
 
@@ -455,9 +455,10 @@ def test_a_name_that_only_one_family_lost_is_lost_there(make: t.Any) -> None:
 def test_a_rewrite_is_blamed_for_the_paths_that_it_matches_only(make: t.Any) -> None:
     text = "server { server_name a; rewrite ^/p /a last; location /a { return 200; } location /b { return 200; } }"
     new = text.replace("^/p /a", "^/p /b").replace("location /b { return 200", "location /b { return 410")
-    probes = [make.probe("http://a/p", 1), make.probe("http://a/b", 2)]
-    old_side = make.side(text, [make.outcome(200)] * 2, ["server > location /a", "server > location /b"])
-    new_side = make.side(new, [make.outcome(410)] * 2, ["server > location /b"] * 2)
+    probes = [make.probe(f"http://a/{path}", number) for number, path in enumerate("pba", 1)]
+    a, b = "server > location /a", "server > location /b"
+    old_side = make.side(text, [make.outcome(200)] * 3, [a, b, a])
+    new_side = make.side(new, [make.outcome(410), make.outcome(410), make.outcome(200)], [b, b, a])
     changes = make.compare(probes, old_side, new_side).changes
     blamed = {change.example.request: [cause.line for cause in change.causes] for change in changes}
     assert len(blamed["GET http://a/p"]) == 2
@@ -486,13 +487,14 @@ def test_without_a_rewrite_that_fits_another_change_is_blamed(make: t.Any) -> No
 
 def test_what_only_redirects_lead_to_counts_with_its_url(make: t.Any) -> None:
     hop = {"url": "http://www.example.com/", "status": 301}
-    probes = [make.probe("http://www.example.com/a", 1), make.probe("http://www.example.com/", 2)]
-    ways = ["server > location /a", "server > location /"]
+    urls = ("http://www.example.com/a", "http://www.example.com/", "http://www.example.com/b")
+    probes = [make.probe(url, number) for number, url in enumerate(urls, 1)]
+    ways = ["server > location /a", "server > location /", "server > location /b"]
     sides = []
     for status in (200, 500):
         hops = [hop, {"url": "http://www.example.com/a", "status": status}]
         through = make.outcome(301, 2, location="/a", chain="final", hops=hops)
-        sides.append(make.side(SHOP, [make.outcome(status, 1), through], ways))
+        sides.append(make.side(SHOP, [make.outcome(status, 1), through, make.outcome(200, 3)], ways))
     assert listed(compare(probes, *sides)) == [("error-introduced", "www.example.com", "location /a", 2)]
     # Without a request for the URL itself, the redirect shows the change.
     for side in sides:
@@ -504,13 +506,15 @@ def test_what_only_redirects_lead_to_counts_with_its_url(make: t.Any) -> None:
 def test_the_same_error_behind_a_redirect_is_no_group_of_its_own(make: t.Any) -> None:
     cycle = "rewrite or internal redirection cycle"
     hop = {"url": "http://www.example.com/", "status": 301}
-    probes = [make.probe("http://www.example.com/a", 1), make.probe("http://www.example.com/", 2)]
-    ways = ["server > location /a", "server > location /"]
+    urls = ("http://www.example.com/a", "http://www.example.com/", "http://www.example.com/b")
+    probes = [make.probe(url, number) for number, url in enumerate(urls, 1)]
+    ways = ["server > location /a", "server > location /", "server > location /b"]
     sides = []
     for status, errors in ((200, []), (500, [cycle])):
         hops = [hop, {"url": "http://www.example.com/a/deep", "status": status, "errors": errors}]
         through = make.outcome(301, 2, location="/a/deep", chain="final", hops=hops)
-        sides.append(make.side(SHOP, [make.outcome(status, 1, errors=errors), through], ways))
+        outcomes = [make.outcome(status, 1, errors=errors), through, make.outcome(200, 3)]
+        sides.append(make.side(SHOP, outcomes, ways))
     assert listed(compare(probes, *sides)) == [("error-introduced", "www.example.com", "location /a", 2)]
 
 
