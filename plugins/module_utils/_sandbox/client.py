@@ -240,7 +240,7 @@ class Client:
             sock = socket.socket(socket.AF_UNIX)
             goal: t.Any = address[5:]
         else:
-            goal, source, inside = self._ends(address, client)
+            goal, source, inside = self.ends(address, client)
             if self._is_elsewhere(goal, port, inside=inside):
                 raise ConnectError("refused")
             kind = family(goal)
@@ -267,8 +267,8 @@ class Client:
             return self._foreign(goal, port)
         return goal not in self._networks.local and (":" not in goal or self._networks.ipv6)
 
-    def _ends(self, address: str, client: t.Optional[str]) -> t.Tuple[str, str, bool]:
-        # The address to connect to, the client's own, and whether both are inside nginx's network.
+    def ends(self, address: str, client: t.Optional[str]) -> t.Tuple[str, str, bool]:
+        """Return the address to connect to, the client's own, and whether both are inside nginx's network."""
         v6 = ":" in address
         goal = networks.INNER[v6] if address in {"0.0.0.0", "::", "*"} else address  # noqa: S104
         source = client if client and (":" in client) == v6 else (CLIENT6 if v6 else CLIENT)

@@ -86,15 +86,27 @@ def listen(sock: socket.socket, port: int, *, device: bytes = b"") -> None:
         sock.bind(("0.0.0.0", port))  # noqa: S104
 
 
-def answer(sock: socket.socket, names: DnsNames) -> None:
-    """Answer one query, from the address it was sent to: nginx drops an answer from another one."""
+def answer(sock: socket.socket, reply_to: t.Callable[[bytes, str], t.Optional[bytes]]) -> None:
+    """Answer one datagram, from the address it was sent to: nginx drops an answer from another one.
+
+    Args:
+        sock: bound by `listen`.
+        reply_to: returns the answer to a datagram that came to an address, None for no answer.
+    """
     try:
         query, ancillary, _flags, sender = sock.recvmsg(4096, 256)
-        reply = names.reply(query)
+        reply = reply_to(query, next(map(_asked_at, ancillary), ""))
         if reply is not None:
             sock.sendmsg([reply], [_source(entry) for entry in ancillary], 0, sender)
     except OSError:
         return
+
+
+def _asked_at(entry: t.Tuple[int, int, bytes]) -> str:
+    level, _kind, data = entry
+    if level == socket.IPPROTO_IP:
+        return socket.inet_ntop(socket.AF_INET, data[8:12])
+    return socket.inet_ntop(socket.AF_INET6, data[:16])
 
 
 def _source(entry: t.Tuple[int, int, bytes]) -> t.Tuple[int, int, bytes]:

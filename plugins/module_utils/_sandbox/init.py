@@ -30,6 +30,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import
 
 from . import nginx_process
 from .channel import Channel, WorldReply, WorldRequest
+from .connections import udp_sockets
 from .dns import DnsNames
 from .event_loop import EventLoop
 from .networks import Networks, is_literal
@@ -246,6 +247,8 @@ def _serve(channel: Channel, plan: WorldPlan, networks: Networks, deadline: floa
     for _address, port in sorted(plan.scan.resolvers):
         for kind in (socket.AF_INET, socket.AF_INET6)[: 1 + networks.ipv6]:
             stub.serve_names(networks.socket_inside(kind, socket.SOCK_DGRAM), port, device=b"lo")
+    if "udp" in plan.scan.words:
+        _serve_datagrams(stub, networks, plan)
     prober = Prober(
         server,
         networks,
@@ -261,6 +264,16 @@ def _serve(channel: Channel, plan: WorldPlan, networks: Networks, deadline: floa
     facts = WorldFacts(round(server.milliseconds, 1), certificates=server.certificates, notes=_notes(networks))
     channel.send(WorldReply(facts=facts))
     _answer_requests(channel, plan, prober)
+
+
+def _serve_datagrams(stub: Stub, networks: Networks, plan: WorldPlan) -> None:
+    # Those ports of nginx's own network that it holds itself are left to it: two UDP sockets may share one.
+    held = {port for _address, port, _inode in networks.run_inside(udp_sockets)}
+    for port in sorted(plan.scan.ports):
+        for kind in (socket.AF_INET, socket.AF_INET6)[: 1 + networks.ipv6]:
+            stub.serve_names(socket.socket(kind, socket.SOCK_DGRAM), port)
+            if port not in held:
+                stub.serve_names(networks.socket_inside(kind, socket.SOCK_DGRAM), port, device=b"lo")
 
 
 def _answer_requests(channel: Channel, plan: WorldPlan, prober: Prober) -> None:

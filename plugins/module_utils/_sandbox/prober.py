@@ -24,6 +24,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import
 
 from . import client, http2, redirects
 from .client import Client, ConnectError, Http1Answer
+from .connections import Connections
 from .handshakes import Handshakes
 from .networks import Networks
 from .nginx_process import NginxProcess, errors_of
@@ -101,6 +102,7 @@ class Prober:
         self._served: t.Set[t.Tuple[str, int]] = set()
         self._memo: t.Dict[str, ProbeOutcome] = {}
         self._handshakes = Handshakes(self._client)
+        self._connections = Connections(self._client, networks, stub)
 
     def run(self, probes: t.Sequence[Probe], *, follow: bool = True) -> t.List[ProbeOutcome]:
         """Return the outcomes of probes, in their order.
@@ -196,7 +198,7 @@ class Prober:
 
     def _ask(self, probe: Probe) -> t.Tuple[ProbeOutcome, str]:
         if probe.protocol != "http":
-            return self._look(probe), ""
+            return self._look(probe)
         self._stub.begin(probe.answers)
         outcome = ProbeOutcome(probe.id)
         body = b""
@@ -217,18 +219,23 @@ class Prober:
         outcome.trace = self._read_trace() if self._trace is not None else []
         return outcome, log
 
-    def _look(self, probe: Probe) -> ProbeOutcome:
+    def _look(self, probe: Probe) -> t.Tuple[ProbeOutcome, str]:
         # A probe that is no HTTP request; an instrumented tree has nothing to add to it.
-        outcome = ProbeOutcome(probe.id)
+        outcome, log = ProbeOutcome(probe.id), ""
         self._stub.begin(probe.answers)
         if self._trace is None:
             try:
-                outcome.tls = self._tls_facts(probe)
+                if probe.protocol == "tls":
+                    outcome.tls = self._tls_facts(probe)
+                else:
+                    self._connections.look(probe, outcome)
             except ConnectError as failure:
                 outcome.closed = str(failure)
             self._finish()
-            self._server.drain()
-        return outcome
+            log = self._server.drain()
+            if probe.protocol != "tls":
+                outcome.upstreams, outcome.errors = self._stub.seen, errors_of(log)
+        return outcome, log
 
     def _tls_facts(self, probe: Probe) -> TlsFacts:
         facts = self._handshakes.facts(probe)

@@ -38,6 +38,11 @@ _UNCACHED = ["X-Accel-Expires", "0"]
 _SENT_ON = "x-accel-redirect"
 
 
+#: Sent by probes that are no requests, so that a datagram of theirs is told from a query for a name.
+PAYLOAD = b"failsafe probe\n"
+_PROXY_HEADS = (b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n")
+
+
 class Stub:
     """All stub upstreams of one world.
 
@@ -49,6 +54,7 @@ class Stub:
         seen: the requests of the probe that is under way, as in an outcome's `upstreams`.
         answers: of that probe.
         busy: connections that are in the middle of a request.
+        passing: connections are recorded as `tcp` with the kind of their first bytes, and get no answer.
     """
 
     def __init__(self, loop: EventLoop, names: dns.DnsNames, context: ssl.SSLContext) -> None:
@@ -58,6 +64,7 @@ class Stub:
         self.seen: t.List[UpstreamRequest] = []
         self.answers: t.Sequence[StubAnswer] = ()
         self.busy: t.Set[_Connection] = set()
+        self.passing = False
         self.connections = 0
         self._listeners: t.Dict[t.Any, socket.socket] = {}
         #: Address and port of its TCP listeners in nginx's own network.
@@ -120,8 +127,23 @@ class Stub:
             return False
         sock.setblocking(False)
         self._listeners[sock.fileno()] = sock
-        self.loop.add(sock.fileno(), lambda: dns.answer(sock, self.names))
+        self.loop.add(sock.fileno(), lambda: dns.answer(sock, functools.partial(self._reply, port)))
         return True
+
+    def handles(self) -> t.Iterable[int]:
+        """Return the descriptors of all listening sockets."""
+        return self._listeners.keys()
+
+    def _reply(self, port: int, data: bytes, address: str) -> t.Optional[bytes]:
+        # A datagram of a probe is recorded and sent back; everything else is a query for a name.
+        if PAYLOAD not in data:
+            return self.names.reply(data)
+        host = self.names.by_address.get(address, address)
+        brackets = "[{}]" if ":" in host else "{}"
+        self.seen.append(
+            UpstreamRequest(f"udp://{brackets.format(host)}:{port}", "udp", f"{address}:{port}", kind_of(data))
+        )
+        return PAYLOAD
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):  # the peer is gone again
@@ -163,6 +185,13 @@ class Stub:
         return wanted
 
 
+def kind_of(data: bytes) -> str:
+    """Name what an upstream gets by its first bytes: `PROXY` (a line or head of that protocol), `TLS` or `DATA`."""
+    if data.startswith(_PROXY_HEADS):
+        return "PROXY"
+    return "TLS" if data[:1] == b"\x16" else "DATA"
+
+
 class _Connection:
     # One connection that nginx opened.
 
@@ -186,6 +215,11 @@ class _Connection:
         if stub.choose(self._host, address, port, "").down:
             self._refuse()
             return
+        if stub.passing:
+            self._protocol = "tcp"
+            self._record("tcp", None, None)
+            self._passed = stub.seen[-1]
+            stub.busy.discard(self)
         self._ready()  # the request may be there already
         if self._sock.fileno() >= 0:
             self._registered = True
@@ -218,6 +252,9 @@ class _Connection:
             if self._data and self._protocol in {None, "unknown"}:
                 self._record("unknown", None, None)
             self.close()
+            return
+        if self._protocol == "tcp":
+            self._passed.method = self._passed.method or kind_of(data)
             return
         self._stub.busy.add(self)
         try:

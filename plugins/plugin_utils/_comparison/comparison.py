@@ -38,6 +38,7 @@ from .report import ConfigSummary, ExpectationResult, RouteCheckReport, Unstable
 from .request_facts import FactFinder, SurvivingBlocks
 from .server_name_moves import find_moves
 from .sides import BlockLocator, ComparedSide
+from .socket_changes import socket_class
 from .tls_changes import tls_class
 from .upstream_groups import UpstreamGroups, is_another, peers_text
 
@@ -267,7 +268,10 @@ class _Comparison:
         """Return the classes of a change of one probe, by its protocol."""
         if self.probes[index].protocol == "http":
             return classes_of(pair)
-        name = tls_class(pair.old, pair.new)
+        if self.probes[index].protocol == "tls":
+            name = tls_class(pair.old, pair.new)
+        else:
+            name = socket_class(pair.old, pair.new, pair.found)
         return {name} if name else set()
 
     def _is_nondeterministic(self, items: Sequence[ChangedRequest], found: frozenset[str]) -> bool:

@@ -20,6 +20,7 @@ from . import redaction as redact
 from .classification import SECURITY_HEADERS
 from .outcome_diff import PRESENCE, age_of, call_of, clockless, header_values, missing_files
 from .probe_requests import host_of, listener_name, url_of
+from .socket_changes import socket_line
 from .tls_changes import tls_line
 
 if t.TYPE_CHECKING:
@@ -99,6 +100,8 @@ def outcome_line(outcome: ProbeOutcome | RedirectHop) -> str:
     """Write an outcome in one line: status, then where it redirects, which upstream got it, or nginx's error."""
     if isinstance(outcome, ProbeOutcome) and outcome.tls is not None:
         return tls_line(outcome.tls)
+    if outcome.status is None and outcome.closed is None and isinstance(outcome, ProbeOutcome):
+        return redact.text(socket_line(outcome))
     if outcome.status is None:
         closed = str(outcome.closed)
         said = [redact.text(line) for line in outcome.errors[:1]]

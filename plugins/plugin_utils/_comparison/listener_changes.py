@@ -13,6 +13,8 @@ import typing as t
 from collections import defaultdict
 from functools import cached_property
 
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
+
 from .grouping import server_label
 from .probe_requests import host_of, listener_name
 
@@ -90,7 +92,10 @@ class ListenerChanges:
 
 
 def _key(probe: Probe) -> tuple[object, ...]:
-    return (host_of(probe), probe.listen.port, probe.listen.ssl, probe.method, probe.target, str(probe.headers))
+    # A client that knows the address only asks for the one where it connects.
+    host = host_of(probe)
+    host = "" if is_address(host) else host
+    return (host, probe.listen.port, probe.listen.ssl, probe.method, probe.target, str(probe.headers))
 
 
 def _is_v6(probe: Probe) -> bool:

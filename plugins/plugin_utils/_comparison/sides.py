@@ -18,6 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, around, block_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_server_name
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.stream import StreamServers
 
 from .probe_requests import host_of, path_of, socket_key
 
@@ -158,9 +159,17 @@ class BlockLocator:
         block = next((block for block in reversed(blocks) if block.kind != "if"), None)
         return ServedBy(server, block, sure=True, path=tuple(dict.fromkeys(blocks)))
 
+    @cached_property
+    def _stream(self) -> StreamServers | None:
+        return None if self.side.config is None else StreamServers(self.side.config)
+
     def _guess(self, probe: Probe) -> ServedBy:
         if self.router is None:
             return _UNKNOWN
+        if probe.protocol in ("tcp", "udp"):
+            found_socket = self._stream.find(probe.protocol, *socket_key(probe.listen)) if self._stream else None
+            block = None if found_socket is None else self._block(found_socket.server)
+            return _UNKNOWN if block is None else ServedBy(block, block, path=(block,))
         listener = self.router.listener(*socket_key(probe.listen))
         if listener is None:
             return _UNKNOWN

@@ -64,7 +64,7 @@ _LIMITS: t.Final[tuple[tuple[str, str, str, Callable[[Directive], bool] | None],
     (r"(proxy|grpc|uwsgi)_ssl_verify", "upstream certificates", "the stub's certificate stands for the real one", _on),
     (r"auth_(basic|jwt|digest|pam|ldap).*", "passwords", "no probe knows one: only the refusal is seen", _varies),
     (r"secure_link(_md5)?", "signed links", "no probe carries a valid signature", None),
-    (r"listen", "HTTP/3", "only HTTP/1 and HTTP/2 are probed", _quic),
+    (r"listen", "HTTP/3", "only HTTP/1 and HTTP/2 are probed; that its socket is there is looked up", _quic),
     (r"health_check", "health checks", "upstreams are stubs that are always healthy", None),
     (
         r"(sub_filter|ssi|xslt_stylesheet|image_filter|addition_types)",
@@ -85,14 +85,19 @@ ASPECTS: t.Final = frozenset(
 )
 _PATTERNS: t.Final = tuple((re.compile(pattern), (what, reason, test)) for pattern, what, reason, test in _LIMITS)
 _TIME: t.Final = re.compile(r"\$\{?(time_|date_|msec)")
+#: Block beside `http` -> what is not known of it.
+_BESIDE_HTTP: t.Final = {
+    "stream": "one client opens connections and sends datagrams: who else is refused, and what is sent on, is not compared",
+    "mail": "its protocols are not probed",
+}
 _GAPS: t.Final = frozenset({"include-missing", "unreadable", "unresolved"})
 
 
 def limits_of(config: Config) -> Iterator[WorldLimit]:
     """Yield the uses of such features, in nginx's order."""
     for block in flatten(config.root):
-        if block.name in ("stream", "mail") and block.block:
-            yield WorldLimit(block.name, "only HTTP is probed", block)
+        if block.name in _BESIDE_HTTP and block.block:
+            yield WorldLimit(block.name, _BESIDE_HTTP[block.name], block)
     rules: dict[str, LimitRule | None] = {}
     for http in config.http():
         for directive in walk(http.block or ()):

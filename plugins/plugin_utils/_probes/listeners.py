@@ -26,9 +26,9 @@ _LITERAL: t.Final = {ANY_V4: "0.0.0.0", ANY_V6: "::"}  # noqa: S104 -- named, ne
 def listen_of(listener: Listener) -> ListenSocket | None:
     """Return a bound socket as probes address it; None for a host name, whose address is unknown here."""
     socket = listener.socket
-    if not socket.is_unix and not is_literal(socket):
+    address = address_of(socket)
+    if address is None:
         return None
-    address = socket.address if socket.is_unix else _LITERAL.get(socket.address, socket.address.strip("[]"))
     return ListenSocket(
         address,
         socket.port,
@@ -36,6 +36,13 @@ def listen_of(listener: Listener) -> ListenSocket | None:
         http2=speaks_http2(listener),
         proxy_protocol=listener.proxy_protocol,
     )
+
+
+def address_of(socket: Socket) -> str | None:
+    """Return the address of a socket as probes write it; None for a host name."""
+    if not socket.is_unix and not is_literal(socket):
+        return None
+    return socket.address if socket.is_unix else _LITERAL.get(socket.address, socket.address.strip("[]"))
 
 
 #: The fields that tell two sockets apart.

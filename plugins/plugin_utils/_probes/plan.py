@@ -21,6 +21,7 @@ from .listeners import key_of, merge_listens
 from .probed_config import ProbedConfig, WitnessRequest, one_line
 from .rate_limits import ClientPool
 from .socket_requests import answer_key
+from .stream_probes import socket_probes
 from .upstreams import joined
 
 if t.TYPE_CHECKING:
@@ -160,6 +161,7 @@ def plan_probes(
     named.update((id(entry), f"w{number}") for number, entry in enumerate(found.extra.values(), 1))
     probes = [*given, *(entry.probe(named[id(entry)]) for entry in (*chosen, *found.extra.values()))]
     ClientPool(side.config for side in sides).settle(probes)
+    probes += socket_probes(sides)
     sent = [*chosen, *found.extra.values(), *(entry for entry in entries.values() if entry.turn is None)]
     asked = {identity for entry in sent for identity in entry.blocks}
     unprobed = list(_unprobed(sides, asked, {identity for entry in wanted for identity in entry.blocks}))

@@ -26,9 +26,9 @@ Files = dict[str, bytes]
 OPTIONS = host.HostOptions("/etc/nginx", store="/nowhere", timeout=120.0)
 
 
-def folder(main: str, more: Files | None = None) -> ConfigSource:
-    """Return a folder whose nginx.conf holds `main` behind an `events` block."""
-    files = {"nginx.conf": f"events {{ worker_connections 64; }}\n{main}\n".encode(), **(more or {})}
+def folder(main: str, more: Files | None = None, head: str = "") -> ConfigSource:
+    """Return a folder whose nginx.conf holds `main` behind `head` and an `events` block."""
+    files = {"nginx.conf": f"{head}events {{ worker_connections 64; }}\n{main}\n".encode(), **(more or {})}
     entries = [FolderEntry(path, "file", None, base64.b64encode(data).decode()) for path, data in files.items()]
     return ConfigSource("x", FolderSpec("files", entries=entries), load_files(files, config_dir="/etc/nginx"), files)
 

@@ -420,7 +420,7 @@ def test_listens() -> None:
 
 def test_servers_without_a_socket_for_probes_are_listed() -> None:
     plan = plan_probes(None, config("server { listen 443 quic; server_name a.test; location / { } }"))
-    assert not plan.probes
+    assert [probe.protocol for probe in plan.probes] == ["quic"]
     assert [each.reason.split(":")[0] for each in plan.unprobed] == [
         "it has no socket that requests can be sent to",
         "its server is never asked",
