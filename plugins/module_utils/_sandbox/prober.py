@@ -129,8 +129,13 @@ class Prober:
         hops = [_hop(probe, outcome)]
         met = {_identity(probe)}
         chain = "final"
+        # Number of hops that certainly stay with these servers.
+        certain: t.Optional[int] = None
         while True:
             following = redirects.next_probe(hop, result, self._listens, self._edge, self._names)
+            if following == "external":
+                certain = len(hops) if certain is None else certain
+                following = redirects.next_probe(hop, result, self._listens, self._edge, self._names, guess=True)
             if following is None:
                 break
             if isinstance(following, str):
@@ -148,6 +153,9 @@ class Prober:
             result = self._memo[identity] = known or self._one(following)
             hop = following
             hops.append(_hop(hop, result))
+        if certain is not None and chain == "final":
+            # The host may be served elsewhere: only a circle tells that it is not.
+            chain, hops = "external", hops[:certain]
         outcome.chain = chain
         outcome.hops = hops if len(hops) > 1 else []
 

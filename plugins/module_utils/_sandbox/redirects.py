@@ -49,6 +49,8 @@ def next_probe(
     listens: t.Sequence[ListenSocket],
     edge: t.Sequence[EdgeEntry],
     names: t.Optional[NameTable[bool]] = None,
+    *,
+    guess: bool = False,
 ) -> t.Union[Probe, str, None]:
     """Return the probe that follows a redirect.
 
@@ -58,6 +60,8 @@ def next_probe(
         listens: the sockets of both configurations.
         edge: proxies that https of a name without a TLS socket goes to; an automatic entry holds when there is none.
         names: of the servers; hosts beyond them and the edge's are external. None: no host is external.
+        guess: a host is not external either where the socket that it would arrive at has no server names: if the host is
+            served here, the default server answers it.
 
     Returns:
         The next probe, "external" when it leaves these servers, None when the answer is no redirect.
@@ -74,8 +78,8 @@ def next_probe(
     port = port or _PORTS[parts.scheme]
     same = host == (urlsplit(url_of(probe)).hostname or "")
     served = names is None or names.find(host)[0] or any(is_named(host, entry.names) for entry in edge)
-    arrival = _arrival(probe, host, port, listens, edge, secure=parts.scheme == "https") if same or served else None
-    if arrival is None:
+    arrival = _arrival(probe, host, port, listens, edge, secure=parts.scheme == "https")
+    if arrival is None or not (same or served or (guess and _may_be_served_here(arrival[0], listens, parts.scheme))):
         return "external"
     listen, headers = arrival
     again = outcome.status in {307, 308} or probe.method in {"GET", "HEAD"}
@@ -101,19 +105,69 @@ def _arrival(
     secure: bool,
 ) -> t.Optional[t.Tuple[ListenSocket, Headers]]:
     # The socket that gets the next request, and its header fields.
-    listen = _listener(probe.listen, listens, port, secure=secure, host=host)
+    now = probe.listen
+    listen = _listener(now, listens, port, secure=secure, host=host)
     headers = [pair for pair in probe.headers if pair[0].lower() not in {_FORWARDED, "host"}]
+    if listen is None and not edge and port == _PORTS["https" if secure else "http"]:
+        # Nothing listens at the usual port: what is in front brings it to another one, as for a container.
+        listen = _mapped(now, listens, secure=secure, host=host)
     if listen is None and secure:
         entry = next((entry for entry in edge if is_named(host, entry.names)), None)
         if entry is None and edge:
             return None
         entry = entry or _AUTOMATIC
-        listen = _listener(probe.listen, listens, entry.to, secure=False, host=host)
+        listen = _listener(now, listens, entry.to, secure=entry.tls, host=host)
+        if listen is None and not edge:
+            listen = _mapped(now, listens, secure=False, host=host)
         set_here = {name.lower() for name, _value in entry.headers}
         headers = [pair for pair in headers if pair[0].lower() not in set_here] + [list(pair) for pair in entry.headers]
     elif not secure and len(headers) < len(probe.headers):
         headers.append(["X-Forwarded-Proto", "http"])
     return None if listen is None else (listen, headers)
+
+
+def _may_be_served_here(listen: ListenSocket, listens: t.Iterable[ListenSocket], scheme: str) -> bool:
+    # A host without a server of its own: only a socket without names says nothing against it. Where there are TLS sockets,
+    # https would arrive at one of them.
+    if scheme == "https" and not listen.ssl and any(each.ssl for each in listens):
+        return False
+    return listen.names is not None and _has_no_names(listen)
+
+
+def _mapped(
+    now: ListenSocket, listens: t.Iterable[ListenSocket], *, secure: bool, host: str
+) -> t.Optional[ListenSocket]:
+    # A socket of any port that serves the host. Another one than this comes first: the port that only redirects is
+    # rarely the one that the redirect leads to, and where all of them redirect, the circle is found all the same.
+    local = _is_loopback(now.address)
+    found = [
+        listen
+        for listen in listens
+        if listen.ssl == secure
+        and not listen.address.startswith("unix:")
+        and _is_loopback(listen.address) == local
+        and (_has_no_names(listen) or is_named(host, listen.names or ()))
+    ]
+    v6 = ":" in now.address
+
+    def rank(listen: ListenSocket) -> t.Tuple[bool, bool, bool, bool]:
+        return (
+            _has_no_names(listen),
+            listen.port == now.port,
+            listen.address != now.address,
+            (":" in listen.address) != v6,
+        )
+
+    return min(found, key=rank, default=None)
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _has_no_names(listen: ListenSocket) -> bool:
+    # No client asks for `_` and its like.
+    return not any(any(map(str.isalnum, name)) for name in listen.names or ())
 
 
 def name_table(names: t.Iterable[str]) -> NameTable[bool]:

@@ -41,17 +41,19 @@ class ListenSocket:
 
 @dataclass
 class EdgeEntry:
-    """A proxy in front of the servers that ends TLS: where its requests arrive, and with which headers.
+    """A proxy in front of the servers: where its https requests arrive, and with which headers.
 
     Attributes:
         names: the server names that it serves.
-        to: the port that gets the requests, without TLS.
+        to: the port that gets the requests.
         headers: what it adds to a request.
+        tls: the requests arrive with TLS; else it ends in front.
     """
 
     names: t.List[str]
     to: int = 80
     headers: Headers = field(default_factory=list)
+    tls: bool = False
 
 
 @dataclass

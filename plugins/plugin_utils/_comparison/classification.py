@@ -161,11 +161,12 @@ def _failed_end(pair: OutcomePair) -> str:
     """Return the class where redirects that ended well end in an error below 500, or in none at all."""
     old, new = pair.old, pair.new
     end = final_status(new)
+    milder = "redirect-changed" if "location" in pair.found and "status" not in pair.found else "status-changed"
     if not is_answered(old) or (end or _BAD) >= _ERROR:
-        return "redirect-changed" if "location" in pair.found else "status-changed"
+        return milder
     if "location" in pair.found and end == _MISSING and new.hops and missing_files(new.hops[-1]):
         # Another target, whose file only the real host may have.
-        return "redirect-changed"
+        return milder
     return "lost"
 
 

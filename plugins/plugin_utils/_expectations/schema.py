@@ -244,14 +244,17 @@ class RoutesFileReader:
         if "names" not in known:
             document.fault(node, "names is missing: an entry of edge says for which names TLS ends in front of nginx")
             return
-        if "tls" in known and document.text(known["tls"], "tls") != "terminated":
-            document.fault(known["tls"], "tls can only be: terminated")
+        tls = document.text(known["tls"], "tls") if "tls" in known else "terminated"
+        if tls not in ("terminated", "passthrough"):
+            document.fault(known["tls"], "tls can only be: terminated, passthrough")
+        passes = tls == "passthrough"
         headers = self._headers(known["headers"], "headers") if "headers" in known else {}
         self.edge.append(
             EdgeEntry(
                 [document.text(item, "names") for item in document.items(known["names"], "names")],
-                document.number(known["to"], "to", 1, 65535) if "to" in known else 80,
+                document.number(known["to"], "to", 1, 65535) if "to" in known else 443 if passes else 80,
                 [[name, value] for name, value in headers.items()],
+                tls=passes,
             )
         )
 

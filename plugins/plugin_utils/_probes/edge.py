@@ -70,9 +70,11 @@ class Arrivals:
         if entry is None and found is not None:
             return Arrival(found)
         if entry is not None:
-            inner = self._find(host, entry.to, "", tls=False, v6=v6)
+            inner = self._find(host, entry.to, "", tls=entry.tls, v6=v6)
+            if inner is None and entry is AUTOMATIC:
+                inner = self._find_plain(host, v6=v6)
             headers = tuple((name, value) for name, value in entry.headers)
-            return Arrival(inner or _nowhere(entry.to, tls=False, v6=v6), headers)
+            return Arrival(inner or _nowhere(entry.to, tls=entry.tls, v6=v6), headers)
         return Arrival(_nowhere(port, address, tls=tls, v6=v6))
 
     def _entry(self, host: str) -> EdgeEntry | None:
@@ -89,7 +91,7 @@ class Arrivals:
         for entry in self.edge:
             if any(fnmatchcase(host.lower(), name.lower()) for name in entry.names):
                 return entry
-        plain = (each for each in listeners if not each.ssl and each.socket.port == AUTOMATIC.to)
+        plain = (each for each in listeners if not each.ssl)
         return AUTOMATIC if not self.edge and (not sockets or any(map(named, plain))) else None
 
     def _find(self, host: str, port: int, address: str, *, tls: bool, v6: bool) -> ListenSocket | None:
@@ -104,6 +106,17 @@ class Arrivals:
                 if wanted(listener):
                     return listen
         return None
+
+    def _find_plain(self, host: str, *, v6: bool) -> ListenSocket | None:
+        """Return a socket without TLS of any port that has this name: TLS may end in front of a port like 8080."""
+        named = _names(host)
+        found = (
+            listen_of(listener)
+            for router in self.routers
+            for listener in router.listeners.values()
+            if not listener.ssl and not listener.socket.is_unix and listener.socket.is_v6 is v6 and named(listener)
+        )
+        return next((listen for listen in found if listen is not None), None)
 
     def hosts_of_log(self, name: str, most: int) -> list[str]:
         """Return first names of the servers that write to a log of this file name, else of all servers.

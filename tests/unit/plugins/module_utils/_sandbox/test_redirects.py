@@ -124,3 +124,72 @@ def test_listeners_where_the_client_would_arrive() -> None:
     assert step("http://www.example.com:81/", [HTTP]) == "external"
     named = replace(TLS, names=["other.test"])
     assert step("https://www.example.com/", [HTTP, named]).listen == HTTP
+
+
+def listen(port: int, *names: str, ssl: bool = False, address: str = "0.0.0.0") -> ListenSocket:
+    return ListenSocket(address, port, ssl=ssl, names=list(names))
+
+
+WWW = "www.example.com"
+#: Where a client is that is redirected, where to, what listens, and the port that it arrives at; None for nowhere.
+ARRIVALS: dict[str, tuple[ListenSocket, str, list[ListenSocket], int | None]] = {
+    "a port that is 80 outside": (listen(8080, WWW), f"http://{WWW}/", [listen(8080, WWW)], 8080),
+    "a port that is 443 outside": (listen(8443, WWW, ssl=True), f"https://{WWW}/", [listen(8443, WWW, ssl=True)], 8443),
+    "TLS that ends in front of a high port": (listen(8080, WWW), f"https://{WWW}/", [listen(8080, WWW)], 8080),
+    "TLS that ends in front of another port": (
+        listen(8080, WWW),
+        f"https://{WWW}/",
+        [listen(8080, WWW), listen(8081, WWW)],
+        8081,
+    ),
+    "TLS before a plain port": (
+        listen(8080, WWW),
+        f"https://{WWW}/",
+        [listen(8080, WWW), listen(8443, WWW, ssl=True)],
+        8443,
+    ),
+    "the usual port first": (listen(8080, WWW), f"http://{WWW}/", [listen(8080, WWW), listen(80, "other.test")], 80),
+    "a port that is spelled": (listen(8080, WWW), f"http://{WWW}:9090/", [listen(8080, WWW)], None),
+    "a listener without names": (listen(8080), f"http://{WWW}/", [listen(8080)], 8080),
+    "a listener of a catch-all": (listen(8080, "_"), f"http://{WWW}/", [listen(8080, "_")], 8080),
+    "a listener of other names": (listen(8080, "a.test"), f"http://{WWW}/", [listen(8080, "a.test")], None),
+    "a listener of the host alone": (listen(8080, WWW), f"http://{WWW}/", [listen(81, WWW, address="127.0.0.1")], None),
+    "IPv6": (
+        listen(8080, WWW, address="::"),
+        f"http://{WWW}/",
+        [listen(8080, WWW), listen(8080, WWW, address="::")],
+        8080,
+    ),
+}
+
+
+@pytest.mark.parametrize(("now", "location", "listens", "port"), ARRIVALS.values(), ids=ARRIVALS)
+def test_ports_that_something_in_front_brings_to_another(
+    now: ListenSocket, location: str, listens: list[ListenSocket], port: int | None
+) -> None:
+    following = step(location, listens, listen=now, names=[WWW])
+    if port is None:
+        assert following == "external"
+        return
+    assert (following.listen.port, ":" in following.listen.address) == (port, ":" in now.address)
+    ends = location.startswith("https") and not following.listen.ssl
+    assert following.headers == ([["X-Forwarded-Proto", "https"]] if ends else [])
+
+
+def test_tls_that_arrives_at_a_declared_port() -> None:
+    edge = [EdgeEntry([WWW], 8443, tls=True)]
+    following = step(f"https://{WWW}/x", [HTTP, listen(8443, WWW, ssl=True)], edge=edge)
+    assert (following.listen.port, following.sni, following.headers) == (8443, WWW, [])
+
+
+def test_a_host_that_only_a_default_server_would_answer_is_followed_on_trial() -> None:
+    def guessed(*names: str) -> t.Any:
+        outcome = ProbeOutcome("p", 301, location="https://other.test/")
+        tls = listen(443, *names, ssl=True)
+        return next_probe(probe(), outcome, [HTTP, tls], (), name_table([WWW]), guess=True)
+
+    assert step("https://other.test/", [HTTP, listen(443, ssl=True)], names=[WWW]) == "external"
+    assert guessed().host == "other.test"
+    assert guessed("_").host == "other.test"
+    # Where the socket has names, the host is one of others.
+    assert guessed(WWW) == "external"

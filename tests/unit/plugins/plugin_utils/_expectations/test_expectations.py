@@ -211,7 +211,7 @@ def test_the_plan_asks_expectations_first_and_nothing_twice() -> None:
         ("accept:\n- {class: lost, until: soon}", 'routes.yml:2: until has to be a day such as 2027-01-31, not "soon"'),
         ("accept:\n- {class: lsot, until: 2026-02-20}", 'routes.yml:2: there is no class "lsot"'),
         ("edge:\n- {to: 80}", "routes.yml:2: names is missing"),
-        ("edge:\n- {names: a, tls: passed}", "routes.yml:2: tls can only be: terminated"),
+        ("edge:\n- {names: a, tls: passed}", "routes.yml:2: tls can only be: terminated, passthrough"),
         ("edge:\n- {names: a, to: 99999}", 'routes.yml:2: to has to be a number from 1 to 65535, not "99999"'),
     ],
 )  # fmt: skip
@@ -573,9 +573,17 @@ accept:
 
 
 def test_the_edge_is_that_of_the_contract() -> None:
-    text = 'edge: [{names: "*.example.com", tls: terminated, to: 8080, headers: {X-Forwarded-Proto: https, X-Port: "443"}}]'
+    text = """
+edge:
+  - {names: "*.example.com", tls: terminated, to: 8080, headers: {X-Forwarded-Proto: https, X-Port: "443"}}
+  - {names: a.test, tls: passthrough}
+  - {names: b.test, tls: passthrough, to: 8443}
+"""
+    headers = [["X-Forwarded-Proto", "https"], ["X-Port", "443"]]
     assert [encode(each) for each in Expectations.load(text, "routes.yml").edge] == [
-        {"names": ["*.example.com"], "to": 8080, "headers": [["X-Forwarded-Proto", "https"], ["X-Port", "443"]]}
+        {"names": ["*.example.com"], "to": 8080, "headers": headers, "tls": False},
+        {"names": ["a.test"], "to": 443, "headers": [], "tls": True},
+        {"names": ["b.test"], "to": 8443, "headers": [], "tls": True},
     ]
 
 

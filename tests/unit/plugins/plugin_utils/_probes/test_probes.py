@@ -486,6 +486,18 @@ def test_nothing_at_all() -> None:
             ("https", "a.test", 443),
             ("0.0.0.0", 8080, False, (("X-Scheme", "https"),)),
         ),
+        (
+            "server { listen 8080; server_name a.test; }",
+            [],
+            ("https", "a.test", 443),
+            ("0.0.0.0", 8080, False, (("X-Forwarded-Proto", "https"),)),
+        ),
+        (
+            "server { listen 8443 ssl; server_name a.test; }",
+            [EdgeEntry(["a.test"], 8443, tls=True)],
+            ("https", "a.test", 443),
+            ("0.0.0.0", 8443, True, ()),
+        ),
         ("server { listen 80; server_name a.test; }", [EdgeEntry(["b.test"], 80)], ("https", "a.test", 443), ("0.0.0.0", 443, True, ())),
         (
             "server { listen 192.0.2.1:80; server_name a.test; } server { listen 192.0.2.2:80; server_name b.test; }",
