@@ -34,6 +34,8 @@ _TECHNICAL: t.Final = re.compile(
 #: Clients of no particular network: documentation networks (RFC 5737, RFC 3849), and the host itself.
 _USUAL_CLIENTS: t.Final = re.compile(r"^(?:198\.51\.100\.|203\.0\.113\.|192\.0\.2\.|2001:db8::|127\.0\.0\.1$|::1$)")
 _BROWSER: t.Final = "mozilla/"
+#: Programs that begin like a browser say so: `Mozilla/5.0 (compatible; Googlebot/2.1; ...)`.
+_PROGRAM: t.Final = "(compatible;"
 
 
 class OutageUnit(t.NamedTuple):
@@ -142,7 +144,8 @@ def _listener(listen: ListenSocket) -> tuple[str, bool, bool]:
 
 def is_browser(probe: Probe) -> bool:
     """Return True for a request with the User-Agent of a browser."""
-    return any(name.lower() == "user-agent" and _BROWSER in value.lower() for name, value in probe.headers)
+    agents = [value.lower() for name, value in probe.headers if name.lower() == "user-agent"]
+    return any(_BROWSER in agent and _PROGRAM not in agent for agent in agents)
 
 
 def is_plain(probe: Probe) -> bool:

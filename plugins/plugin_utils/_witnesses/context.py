@@ -170,6 +170,13 @@ class WitnessContext:
             if draft is not None:
                 yield Base(side, server, inner, draft)
 
+    def second(self, base: Base) -> Base:
+        """Return another request that reaches the same block: one request alone does not tell that a server is out."""
+        suggested = self.suggested(base.server, base.side)
+        if base.location is None:
+            return base._replace(draft=suggested.drafts[1])
+        return base._replace(draft=suggested.missing.get(id(base.location), base.draft))
+
     def _of_if(self, side: SideName, server: Server, location: Location, directive: Directive) -> Iterator[Base]:
         """Yield the requests that were made for the `if` around a directive."""
         block: Directive | None = directive

@@ -12,11 +12,13 @@ from __future__ import annotations
 import typing as t
 from functools import partial
 from itertools import islice
+from urllib.parse import unquote
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.inputs import apply
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.plan import Unwitnessed
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.server_probes import all_locations
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.uris import reaches
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import host_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, variables_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import MapTable
@@ -36,6 +38,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import SideName, WitnessRequest
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import Draft
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.context import (
         ChangedDirective,
@@ -69,22 +72,38 @@ def tables(context: WitnessContext, change: ChangedDirective) -> Iterator[Witnes
     if not readers:
         yield Unwitnessed(change.number, _UNREAD)
         return
-    found = False
-    source = block.args[0] if len(block.args) > 1 else "$remote_addr"
     texts = _addresses(before, after) if block.name == "geo" else _texts(context, (before, after), change)
-    for base in readers:
-        flow, sets = context.sides[base.side].flow, context.suggested(base.server, base.side).sets
-        for text in texts:
-            if not text and block.name == "map":
-                found = True
-                yield base.witness(change.number, base.draft)
-            for choice in islice(flow.solve(source, text, sets), 1):
-                draft = apply(base.draft, choice)
-                if draft is not None:
-                    found = True
-                    yield base.witness(change.number, draft._replace(why=f"{source} of {block.name} ${name}"))
+    found = False
+    for draft, base in _asked(context, block, readers, texts):
+        found = True
+        yield base.witness(change.number, draft)
     if not found:
         yield Unwitnessed(change.number, _UNCHOSEN)
+
+
+def _asked(
+    context: WitnessContext, block: Directive, readers: list[Base], texts: list[str]
+) -> Iterator[tuple[Draft, Base]]:
+    """Yield a request for each value and reader; browsers ask for two pages of each."""
+    agents = [text for text in texts if text in AGENTS]
+    source = block.args[0] if len(block.args) > 1 else "$remote_addr"
+    for first in readers:
+        flow, sets = context.sides[first.side].flow, context.suggested(first.server, first.side).sets
+        for base, own in ((first, texts), (context.second(first), agents)):
+            for text in own:
+                if not text:
+                    yield base.draft, base
+                for choice in islice(flow.solve(source, text, sets), 1):
+                    draft = apply(base.draft, choice)
+                    if draft is not None and _arrives(base, draft):
+                        yield draft._replace(why=f"{source} of {block.name} {block.args[-1]}"), base
+
+
+def _arrives(base: Base, draft: Draft) -> bool:
+    """Tell whether a request with another target still reaches the location that reads the variable."""
+    if base.location is None or draft.target == base.draft.target:
+        return True
+    return reaches(base.server, unquote(draft.target.partition("?")[0]), base.location.scope)
 
 
 def shares(_context: WitnessContext, change: ChangedDirective) -> Iterator[Unwitnessed]:

@@ -86,9 +86,11 @@ def conditions(context: WitnessContext, change: ChangedDirective) -> Iterator[Wi
         choices.update(dict.fromkeys(flow.condition(each, sets)))
     if any(kind == "header" and name == "User-Agent" for choice in choices for kind, name, _value in choice):
         choices.update(((("header", "User-Agent", agent),), None) for agent in AGENTS)
-    for base in bases:
+    everywhere = {(("header", "User-Agent", agent),) for agent in AGENTS}
+    for base in [*bases, context.second(bases[0])]:
         yield base.witness(change.number, base.draft._replace(block=directive))
-        for choice in islice(choices, most):
+        own = choices if base in bases else everywhere & choices.keys()
+        for choice in islice(own, most):
             draft = apply(base.draft, choice)
             if draft is not None:
                 yield base.witness(

@@ -34,6 +34,10 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.pattern_
     contrast,
     texts_of,
 )
+from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils._witnesses.mutated_patterns import (
+    Mutation,
+    loadable,
+)
 from ansible_collections.failsafe.nginx.tests.unit.plugins.plugin_utils.real_nginx import RealNginx
 
 if t.TYPE_CHECKING:
@@ -119,53 +123,6 @@ def test_an_ignored_case_is_tried_once() -> None:
 )
 def test_variables_have_what_clients_can_send(variable: str, domain: Domain) -> None:
     assert domain_of(variable) == domain
-
-
-#: Patterns as real configurations have them.
-REAL = (
-    r"\.(?:css|js|woff2?)$",
-    r"^/(wp-admin|wp-login\.php)",
-    r"/\.(?!well-known)",
-    r"^/api/v[0-9]+/(users|orders)/([0-9]+)$",
-    r"\.php(/|$)",
-    r"^/[a-z]{2}(-[a-z]{2})?/",
-    r"^/download/.+\.(zip|tar\.gz)$",
-    r"(^|/)(composer|package)\.json$",
-    r"^/blog(/\d{4})?/?$",
-    r"^/(?:a|b|c)[^/]*\.html?$",
-)
-
-
-class Mutation:
-    """One edit of a pattern, out of a seeded source."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - patterns, no secrets
-
-    def pair(self) -> tuple[Regex, Regex]:
-        source = self.random.choice(REAL)
-        at = self.random.randrange(len(source))
-        mutated = self.random.choice(
-            (
-                source[:at] + source[at + 1 :],
-                source[:at] + self.random.choice("ax1/.-$^?+*|") + source[at:],
-                source[:at] + self.random.choice("ax1/.-$^?+*|") + source[at + 1 :],
-                source[:at] + source[at : at + 2][::-1] + source[at + 2 :],
-            )
-        )
-        caseless = self.random.random() < 0.3
-        other = caseless if self.random.random() < 0.85 else not caseless
-        return Regex(source, caseless), Regex(mutated, other)
-
-    def subject(self) -> str:
-        words = ("api", "v1", "users", "7", "wp-admin", ".env", "en-us", "blog", "2024", "a", "download", "x")
-        tails = ("", "/", ".php", ".css", ".CSS", ".html", ".tar.gz", ".json", "/1", ".woff2", ".htm", "-x")
-        parts = self.random.choices(words, k=self.random.randint(0, 3))
-        return "/" + "/".join(parts) + self.random.choice(tails if parts else tails[1:4])
-
-
-def loadable(regex: Regex) -> bool:
-    return regex.parsed is not None and not regex.parsed.version_dependent and '"' not in regex.source
 
 
 def block(pairs: list[tuple[Regex, Regex]]) -> str:
