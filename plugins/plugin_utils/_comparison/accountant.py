@@ -24,7 +24,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses import (
 )
 
 from .accounting import AccountedGroup, ChangeAccount
-from .exercises import Exercise, Exercises
+from .exercises import Exercise, Exercises, has_need
 from .probe_requests import SENT_AGAIN
 
 if t.TYPE_CHECKING:
@@ -58,6 +58,7 @@ _SHORT: t.Final[dict[Need | None, str]] = {
     "success": "no request that ends where it holds gets a status for which nginx adds headers",
     "upstream": "no request that ends where it holds is passed on",
     "file": "no request that ends where it holds looks for a file",
+    "redirect": "no request that ends where it holds is redirected by nginx",
 }
 _IN_BLOCK: t.Final = "no request ends in it"
 
@@ -161,7 +162,7 @@ class Accountant:
             return _Finding("not-visible", kind=sight.kind, reason=sight.reason)
         exercise = self._found.get((number, position), Exercise())
         if sight.maker or _is_by_request(sight, pair):
-            self._add_witnesses(number, exercise, proves=self._proves(number, sight, pair))
+            self._add_witnesses(number, exercise, _need_of(sight), proves=self._proves(number, sight, pair))
         changed = _once(group for index in sorted(exercise.changed) for group in self._groups(index))
         if changed and (not exercise.unchanged or not _is_everywhere(change, sight, pair)):
             return _Finding("shown", changed, self._ids(exercise.changed))
@@ -169,7 +170,7 @@ class Accountant:
             return _Finding("without-effect", (), self._ids(exercise.unchanged))
         reason = _APPROXIMATE if exercise.approximate else self._reason(number, change, pair, sight)
         if exercise.short:
-            reason = _SHORT.get(_need(change, pair), reason)
+            reason = _SHORT.get(_need(change, pair) or _need_of(sight), reason)
         return _Finding("not-exercised", reason=reason)
 
     def _proves(self, number: int, sight: Sight, pair: Pair) -> bool:
@@ -178,8 +179,15 @@ class Accountant:
             return number not in self._witnessed.reasons
         return not isinstance(sight, Unexercised)
 
-    def _add_witnesses(self, number: int, exercise: Exercise, *, proves: bool) -> None:
-        """Add the probes that were made for a change; those that prove nothing count only where they changed."""
+    def _add_witnesses(self, number: int, exercise: Exercise, need: Need, *, proves: bool) -> None:
+        """Add the probes that were made for a change; those that prove nothing count only where they changed.
+
+        Args:
+            number: of the change.
+            exercise: takes them.
+            need: what the outcome before or after must have where both are the same.
+            proves: False where no request proves that the change has no effect.
+        """
         for probe in self._witnessed.probes.get(number, ()):
             for index in (self._indexes.get(probe), self._indexes.get(probe + SENT_AGAIN)):
                 if index is None:
@@ -188,6 +196,8 @@ class Accountant:
                     exercise.changed.add(index)
                 elif not proves:
                     continue
+                elif not any(has_need(need, side.side.outcomes[index], self._probes[index]) for side in self._reached):
+                    exercise.short = True
                 elif any(index in side.unstable or side.reasons(index) for side in self._reached):
                     exercise.approximate = True
                 else:
@@ -208,6 +218,10 @@ class Accountant:
         if _is_by_request(sight, pair) or need is None:
             return self._witnessed.reasons.get(number, "no request was found for it")
         return _IN_BLOCK if _is_whole(change, pair) else _UNASKED.get(need, _NOWHERE)
+
+
+def _need_of(sight: Sight) -> Need:
+    return sight.need if isinstance(sight, (Answer, ByRequest)) else "any"
 
 
 def _is_whole(change: SemanticChange, pair: Pair) -> bool:

@@ -119,7 +119,7 @@ class Exercises:
             if trace not in known:
                 known[trace] = list(dict.fromkeys(self._on_the_way(trace)))
             for wanted, need in known[trace]:
-                if _has(need, self._side.outcomes[index], self._probes[index]):
+                if has_need(need, self._side.outcomes[index], self._probes[index]):
                     self._add(found, wanted, index)
                 else:
                     found.setdefault(wanted, Exercise()).short = True
@@ -183,12 +183,14 @@ def _family(name: str) -> str:
     return _SAME.get(name, name)
 
 
-def _has(need: Need, outcome: ProbeOutcome, probe: Probe) -> bool:
+def has_need(need: Need, outcome: ProbeOutcome, probe: Probe) -> bool:
     """Return True if an outcome has what the value of a directive could have changed."""
     if need == "success":
         return outcome.status in _SUCCESS
     if need == "upstream":
         return bool(outcome.upstreams)
+    if need == "redirect":
+        return outcome.location is not None
     if need == "file":
         return not outcome.upstreams and (bool(probe.made_files or missing_files(outcome)) or _is_file(outcome))
     return True

@@ -32,9 +32,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class ByRequest:
-    """The value decides some requests only; a maker of `registry.py` finds such a request."""
+    """The value decides some requests only; a maker of `registry.py` finds such a request.
+
+    Attributes:
+        maker: its name.
+        need: what the outcome of one must have, before or after, to prove anything when it is the same.
+    """
 
     maker: str
+    need: Need = "any"
 
 
 @dataclass(frozen=True)

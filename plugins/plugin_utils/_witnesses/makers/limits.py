@@ -73,7 +73,7 @@ def header_buffers(spot: Spot) -> Iterator[Draft]:
     counts = sorted(
         {_BUFFERS, *(int(args[0]) for args in spot.values("large_client_header_buffers") if args[0].isdigit())}
     )
-    for fewer, _more in _gaps(counts):
+    for fewer, _more in _gaps(counts) if len(counts) > 1 else ():
         if fewer < _MOST_FIELDS:
             # Two of these do not fit into one buffer.
             filler = "x" * (large[0] * 6 // 10)
@@ -125,5 +125,9 @@ def upstream_head(spot: Spot) -> Iterator[Draft]:
 
 
 def _gaps(values: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first pairs of neighbours among different values."""
-    yield from list(pairwise(sorted(set(values))))[:_MOST_GAPS]
+    """Yield the first pairs of neighbours among different values; of a single one, it and a larger one.
+
+    A value that is written out and equals nginx's default is tried too: both configurations refuse what is larger.
+    """
+    different = sorted(set(values))
+    yield from list(pairwise(different))[:_MOST_GAPS] or [(different[0], different[0] + 2 * _ROOM)]

@@ -227,6 +227,9 @@ def test_a_rule_for_hidden_files_takes_the_challenge_of_the_certificate_authorit
     hidden = r"} location ~ /\. { deny all;"
     seen = compare(SHOP.format(""), SHOP.format(hidden), files)
     assert seen.by_target["/.well-known/acme-challenge/probe"] == (200, 403)
+    lost = {group.example.request for group in seen.report.changes if group.name == "lost" and group.example}
+    assert lost == {"GET http://shop.test/.well-known/acme-challenge/probe"}
+    assert {failure.name for failure in seen.report.gate()} == {"lost"}
 
 
 @pytest.mark.nginx
@@ -247,3 +250,37 @@ def test_a_header_list_of_its_own_loses_the_one_of_the_server() -> None:
     site = "server {{ listen 80; server_name shop.test; proxy_set_header Host $host; location / {{ {} proxy_pass http://10.0.0.9:81; }} }}"
     seen = compare(site.format(""), site.format("proxy_set_header X-Start $msec;"))
     assert seen.found["proxy_set_header X-Start $msec;"] >= {"upstream header host", "upstream header x-start"}
+
+
+#: A change of a server or location, and what is said of it.
+SAID = [
+    ("", "client_max_body_size 1024k;", "without-effect"),
+    ("client_max_body_size 2m;", "client_max_body_size 1m;", "shown"),
+    ("", "gzip_static on;", "not-exercised"),
+    ("", "absolute_redirect off;", "not-exercised"),
+    ("", "max_ranges 4;", "not-exercised"),
+    # nginx leaves the conditions to an upstream whose answer it does not keep (ngx_http_upstream_process_headers()).
+    ("", "if_modified_since before;", "without-effect"),
+    ("proxy_cache_valid 200 1m;", "proxy_cache_valid 200 1h;", "not-visible"),
+    ("", "gzip_comp_level 9;", "not-visible"),
+    ("", "proxy_http_version 1.1;", "not-exercised"),
+    ("", "underscores_in_headers off;", "without-effect"),
+]
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+def test_a_request_that_could_not_show_a_value_proves_nothing_about_it() -> None:
+    sites = [
+        "\n".join(
+            f"server {{ listen {9000 + number}; server_name s{number}.test; {texts[position]} return 404; }}"
+            if "absolute" in texts[1]
+            else f"server {{ listen {9000 + number}; server_name s{number}.test; {texts[position]}"
+            " location / { proxy_pass http://app.internal; } }"
+            for number, texts in enumerate(SAID)
+        )
+        for position in (0, 1)
+    ]
+    report = compare(sites[0], sites[1]).report
+    states = {account.change.servers: account.state for account in report.accounts}
+    assert states == {(f"s{number}.test",): state for number, (_before, _after, state) in enumerate(SAID)}
