@@ -109,9 +109,14 @@ class CallbackModule(CallbackBase):
             bad = f"{len(failed)} of {len(stats.processed)} hosts failed" if failed else "no host failed"
             self._show("bad" if failed else "good", f"ended: {bad}")
 
-    def _said(self, action: str, host: str, data: t.Mapping[str, t.Any]) -> None:
-        """Print the text of a debug task, such as a plan, if no other callback does."""
-        if self._alone and action in C._ACTION_DEBUG and not self._ended and host not in self._failed:  # noqa: SLF001
+    def _said(self, task: t.Any, host: str, data: t.Mapping[str, t.Any]) -> None:
+        """Print the text of a debug task, such as a plan, if no other callback does.
+
+        What is said for all hosts is printed although the host that it is attributed to has failed.
+        """
+        if not self._alone or self._ended or str(task.action) not in C._ACTION_DEBUG:  # noqa: SLF001
+            return
+        if task.run_once or host not in self._failed:
             message = data.get("msg", "")
             for line in message if isinstance(message, list) else [message]:
                 self._display.display(str(line))
@@ -129,7 +134,7 @@ class CallbackModule(CallbackBase):
         data = {**data, "failed": failed}  # Ansible removes it for callbacks
         action = str(task.action)
         if not action.startswith(_COLLECTION):
-            self._said(action, host, data)
+            self._said(task, host, data)
             return False
         if action == f"{_COLLECTION}nginx_rollout_record":
             lines = [] if data.get("failed") else progress_lines.run_lines(str(task.args.get("event")), data)

@@ -51,8 +51,12 @@ _value:
     refused:
       description: The reason why a deploy would stop, for each host that would be refused.
       type: dict
+    console:
+      description: The lines that a deploy prints before it changes anything - lint, what changes for clients, and the last line.
+      type: list
+      elements: string
     text:
-      description: The lines of all groups.
+      description: The lines of all groups, and the last line.
       type: list
       elements: string
 """

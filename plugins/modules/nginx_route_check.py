@@ -327,6 +327,11 @@ asked_of:
   description: The host with the same O(plan) on which the comparison was run.
   returned: when another host did it
   type: str
+console:
+  description: What a plan and a deploy print of it, with C(lines), C(summary), the C(keys) that have to be accepted, the keys
+    that were C(given), and the number of C(others) reasons that stop and that no key accepts.
+  returned: when RV(verified)
+  type: dict
 msg:
   description: The numbers in words. If the task fails, also the changes and the guilty lines.
   returned: always

@@ -35,6 +35,7 @@ from .outcome_diff import call_of, differences
 from .outcome_pair import OutcomePair
 from .probe_requests import SENT_AGAIN, clean_url, host_of, is_scenario, path_of, url_of
 from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
+from .request_counts import count_requests
 from .request_facts import FactFinder, SurvivingBlocks
 from .server_name_moves import find_moves
 from .sides import BlockLocator, ComparedSide
@@ -181,6 +182,7 @@ class _Comparison:
         changes = [group for group in groups if group.key not in by_key]
         accepted = grouper.groups([item for item in items if item.accepted is not None])
         accepted += [replace(group, accepted=by_key[group.key]) for group in groups if group.key in by_key]
+        ids = {probe for group in changes for probe in group.probes}
         unstable = frozenset(self._unstable)
         old, new = ReachedBlocks(self.old, unstable), ReachedBlocks(self.new, unstable)
         accounts = self._accounts((old, new), items, [*changes, *accepted])
@@ -188,7 +190,7 @@ class _Comparison:
             requests=len(self.probes),
             changes=changes,
             accepted=accepted,
-            changed_requests=len({probe for group in changes for probe in group.probes}),
+            changed_requests=len(ids),
             unverified=self._unverified(accounts, old, new),
             coverage=new.coverage(self.probes),
             verdicts=self._verdicts(old, new),
@@ -198,6 +200,7 @@ class _Comparison:
             accept_unused=self.accept.unused,
             config=None if self.diff is None else ConfigSummary.from_json(self.diff.summary),
             accounts=accounts,
+            servers=count_requests(self.probes, outcomes, (self.before, self.after), ids),
         )
 
     def _accounts(

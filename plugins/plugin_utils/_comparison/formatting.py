@@ -18,6 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording imp
 
 from . import redaction as redact
 from .classification import SECURITY_HEADERS
+from .long_lines import shortened
 from .outcome_diff import PRESENCE, age_of, call_of, clockless, header_values, missing_files
 from .probe_requests import host_of, listener_name, url_of
 from .socket_changes import socket_line
@@ -84,12 +85,21 @@ def _circumstances(probe: Probe) -> Iterator[str]:
         yield f"while {name} answers {answer.status}" + (f" with {', '.join(names)}" if names else "")
 
 
+def outcome_pair(old: ProbeOutcome, new: ProbeOutcome, found: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+    """Write two outcomes as lines: each first in one line, then the headers among the differences `found`, then its redirects.
+
+    Of a long line the part is shown that differs from its counterpart.
+    """
+    found = list(found)
+    return shortened(outcome_lines(old, found), outcome_lines(new, found), redact.LONGEST)
+
+
 def outcome_lines(outcome: ProbeOutcome, found: Iterable[str] = ()) -> list[str]:
-    """Write an outcome: one line, then the headers among the differences `found`, then its redirects."""
-    lines = [outcome_line(outcome)]
+    """Write an outcome as lines, however long they are."""
+    lines = [_outcome_line(outcome)]
     lines += list(_header_lines(outcome, found))
     hops = outcome.hops
-    lines += [f"then {redact.text(hop.url)} {outcome_line(hop)}" for hop in hops[1 : _MOST_HOPS + 1]]
+    lines += [f"then {redact.whole(hop.url)} {_outcome_line(hop)}" for hop in hops[1 : _MOST_HOPS + 1]]
     if len(hops) > _MOST_HOPS + 1:
         lines.append(f"... {counted(len(hops) - _MOST_HOPS - 1, 'more redirect')}")
     chain = {"loop": "the redirects lead in a circle", "too-long": "the redirects do not end"}.get(outcome.chain or "")
@@ -98,31 +108,36 @@ def outcome_lines(outcome: ProbeOutcome, found: Iterable[str] = ()) -> list[str]
 
 def outcome_line(outcome: ProbeOutcome | RedirectHop) -> str:
     """Write an outcome in one line: status, then where it redirects, which upstream got it, or nginx's error."""
+    line = _outcome_line(outcome)
+    return line if len(line) <= redact.LONGEST else f"{line[: redact.LONGEST]}..."
+
+
+def _outcome_line(outcome: ProbeOutcome | RedirectHop) -> str:
     if isinstance(outcome, ProbeOutcome) and outcome.tls is not None:
         return tls_line(outcome.tls)
     if outcome.status is None and outcome.closed is None and isinstance(outcome, ProbeOutcome):
         return redact.text(socket_line(outcome))
     if outcome.status is None:
         closed = str(outcome.closed)
-        said = [redact.text(line) for line in outcome.errors[:1]]
-        return ": ".join([_SILENCE.get(closed, f"no answer: {redact.text(closed)}"), *said])
+        said = [redact.whole(line) for line in outcome.errors[:1]]
+        return ": ".join([_SILENCE.get(closed, f"no answer: {redact.whole(closed)}"), *said])
     parts = [str(outcome.status)]
     if outcome.location:
-        parts.append(f"-> {redact.text(outcome.location)}")
+        parts.append(f"-> {redact.whole(outcome.location)}")
     elif outcome.upstreams:
         parts += [_via(each) for each in outcome.upstreams[-2:]]
     elif isinstance(outcome, ProbeOutcome) and outcome.status < _BAD and outcome.body_length:
         parts.append(f"{counted(outcome.body_length, 'byte')}, sha256 {outcome.body_digest}")
     if outcome.errors and (outcome.status >= _BAD or missing_files(outcome)):
-        parts.append(redact.text(outcome.errors[0]))
+        parts.append(redact.whole(outcome.errors[0]))
     return " ".join(parts)
 
 
 def _via(upstream: UpstreamRequest) -> str:
     call = call_of(upstream)
     params = {name.lower(): value for name, value in upstream.params.items()}
-    script = f" script {redact.text(params['script_filename'])}" if params.get("script_filename") else ""
-    return " ".join(filter(None, ["via", redact.text(call.target), call.method, redact.text(call.uri)])) + script
+    script = f" script {redact.whole(params['script_filename'])}" if params.get("script_filename") else ""
+    return " ".join(filter(None, ["via", redact.whole(call.target), call.method, redact.whole(call.uri)])) + script
 
 
 def _header_lines(outcome: ProbeOutcome, found: Iterable[str]) -> Iterator[str]:
@@ -147,7 +162,7 @@ def _value(outcome: ProbeOutcome, name: str, value: str) -> str:
     if name in PRESENCE:
         return "(any)"
     age = age_of(value, header_values(outcome.headers, "date")) if name == "expires" else None
-    return redact.header(name, clockless(value)) if age is None else f"{age:.0f} s after Date"
+    return redact.whole_header(name, clockless(value)) if age is None else f"{age:.0f} s after Date"
 
 
 def _upstream_lines(upstream: UpstreamRequest, side: str, name: str) -> Iterator[str]:
@@ -157,7 +172,7 @@ def _upstream_lines(upstream: UpstreamRequest, side: str, name: str) -> Iterator
     else:
         values = [value for key, value in upstream.params.items() if key.lower() == name]
         title = name.upper()
-    yield from (f"upstream gets {title}: {redact.header(name, clockless(value))}" for value in values)
+    yield from (f"upstream gets {title}: {redact.whole_header(name, clockless(value))}" for value in values)
     if not values:
         yield f"upstream gets no {title}"
 

@@ -9,14 +9,15 @@
 
 from __future__ import annotations
 
+import heapq
 import typing as t
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
 from .change_classes import ORDER, worst
-from .formatting import outcome_lines, request_line
+from .formatting import outcome_pair, request_line
 from .probe_requests import host_of, is_scenario, listener_name
-from .report import BehaviourChange, Example, Scope
+from .report import MOST_EXAMPLES, BehaviourChange, Example, Scope
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -218,6 +219,9 @@ class Grouper:
             counts = Counter({each: number for each, number in counts.items() if each in telling})
             name = worst([*counts, "new" if move.kind == "gained" else "lost"])
         shown = min(items, key=lambda item: (item.name != name, ORDER[item.name], *self._simplicity(item)))
+        others = heapq.nsmallest(
+            MOST_EXAMPLES, (each for each in items if each.name == shown.name), key=self._simplicity
+        )
         indexes = sorted({item.index for item in items})
         probes = [self.probes[index] for index in indexes]
         places = {item.blocks for item in items}
@@ -235,6 +239,9 @@ class Grouper:
             requests=len(indexes),
             probes=tuple(probe.id for probe in probes),
             example=self._example(shown),
+            more_examples=tuple(self._example(each) for each in others if each.index != shown.index)[
+                : MOST_EXAMPLES - 1
+            ],
             causes=tuple(self.attribution.changes[number] for number in sorted(explained)),
             also={each: number for each, number in counts.items() if each != name},
             notes=tuple(dict.fromkeys(notes)),
@@ -257,14 +264,15 @@ class Grouper:
 
     def _example(self, item: ChangedRequest) -> Example:
         probe, index = self.probes[item.index], item.index
+        before, after = outcome_pair(self.old[index], self.new[index], item.shown)
         return Example(
             probe=probe.id,
             request=request_line(probe),
             why=probe.why,
             file=probe.file,
             line=probe.line,
-            before=tuple(outcome_lines(self.old[index], item.shown)),
-            after=tuple(outcome_lines(self.new[index], item.shown)),
+            before=tuple(before),
+            after=tuple(after),
         )
 
 

@@ -41,16 +41,29 @@ def is_secret(name: str) -> bool:
 
 
 def header(name: str, value: str) -> str:
-    """Return a header's value without secrets; of a cookie that is set, name and attributes stay."""
+    """Return a header's value, short and without secrets; of a cookie that is set, name and attributes stay."""
+    return _short(whole_header(name, value))
+
+
+def whole_header(name: str, value: str) -> str:
+    """Return a header's value without secrets, however long it is."""
     if name.lower() == "set-cookie":
-        return text(_COOKIE.sub(lambda match: f"{match['name']}={HIDDEN}", value))
-    return HIDDEN if is_secret(name) and value else text(value)
+        return whole(_COOKIE.sub(lambda match: f"{match['name']}={HIDDEN}", value))
+    return HIDDEN if is_secret(name) and value else whole(value)
 
 
 def text(value: str) -> str:
     """Return a text of a request, an answer or a log line, short, printable and without secrets."""
+    return _short(whole(value))
+
+
+def whole(value: str) -> str:
+    """Return such a text however long it is."""
     clean = _QUERY.sub(lambda match: match["head"] + HIDDEN, value)
     clean = _USERINFO.sub(lambda match: f"{match['head']}{HIDDEN}@", clean)
     clean = _SCHEME.sub(lambda match: match["head"] + HIDDEN, clean)
-    clean = "".join(char if char.isprintable() else "?" for char in clean[: LONGEST + 1])
+    return "".join(char if char.isprintable() else "?" for char in clean)
+
+
+def _short(clean: str) -> str:
     return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}..."

@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 
 #: Entries that are listed; others are counted.
 MOST_PROBES: t.Final = 20
+MOST_EXAMPLES: t.Final = 3
 MOST_CAUSES: t.Final = 10
 MOST_LISTED: t.Final = 200
 
@@ -69,6 +70,7 @@ class BehaviourChange:
         scenario: only requests under made-up circumstances changed: an upstream that fails, a crafted answer.
         accepted: the entry of an accept list that expects it.
         key: accepts exactly this group; "" where groups have none.
+        more_examples: up to two other requests, the simplest ones.
     """
 
     name: str
@@ -86,6 +88,7 @@ class BehaviourChange:
     scenario: bool = False
     accepted: AcceptEntry | None = None
     key: str = ""
+    more_examples: tuple[Example, ...] = ()
 
     @property
     def risk(self) -> str:
@@ -263,6 +266,25 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class RequestCount:
+    """The requests of one server without made-up circumstances.
+
+    Attributes:
+        requests: all of them.
+        changed: those that are in a group that is not accepted.
+        failing: those of them that were answered below 400, at the end of their redirects, and are not now.
+    """
+
+    requests: int
+    changed: int
+    failing: int
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as the module returns it."""
+        return {"requests": self.requests, "changed": self.changed, "failing": self.failing}
+
+
+@dataclass(frozen=True)
 class ConfigSummary:
     """The summary of the semantic diff: one line for people, and its numbers."""
 
@@ -315,6 +337,7 @@ class RouteCheckReport:
         unstable_fields: the fields that were not compared.
         config: the summary of the semantic diff; None without one.
         accounts: the account of every change of the semantic diff, in its order; empty without one.
+        servers: server -> the numbers of its requests.
     """
 
     requests: int
@@ -330,6 +353,7 @@ class RouteCheckReport:
     accept_unused: list[AcceptEntry] = field(default_factory=list)
     config: ConfigSummary | None = None
     accounts: list[ChangeAccount] = field(default_factory=list)
+    servers: dict[str, RequestCount] = field(default_factory=dict)
 
     @property
     def unobserved(self) -> int:
@@ -415,5 +439,6 @@ class RouteCheckReport:
             "unverified": len(self.unverified_changes),
             "accounting": {"changes": len(self.accounts), **count_states(self.accounts)},
             "expectations": {"passed": len(self.expectations) - failed, "failed": failed},
+            "failing": sum(count.failing for count in self.servers.values()),
             "covered": {"blocks": self.coverage.covered, "of": self.coverage.total},
         }

@@ -29,6 +29,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import render
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.accepting import accept_lines
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.console import console_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.text import (
     expectation_text,
     group_lines,
@@ -154,6 +155,7 @@ class _RouteCheckTask:
     def _judged(self, check: RouteCheck, answer: RouteCheckAnswer) -> Values:
         entries = AcceptEntry.read_all(self.options.accept)
         report = check.judge(answer, accept=entries, host_names=self.controller.host_names)
+        given = [entry.key for entry in entries if entry.key]
         guilty = report.gate(self.options.fail_on, fail_on_unverified=self.options.fail_on_unverified)
         result: Values = {
             "changed": False,
@@ -165,6 +167,7 @@ class _RouteCheckTask:
             "worlds": {name: _facts(world) for name, world in answer.worlds.items()},
             "diff": {"prepared": render("text", report)},
             "msg": headline(report),
+            "console": console_text(report, guilty, given).as_dict(),
         }
         if guilty:
             failing = _failing(guilty, check)
@@ -172,7 +175,6 @@ class _RouteCheckTask:
             text += _guilty_lines(guilty, report)
             found, told = self._search(failing, check)
             result |= {"failed": True, "failing": [encode(each) for each in failing], **found}
-            given = [entry.key for entry in entries if entry.key]
             told += accept_lines(guilty, given, deploys=self.sides.plan is not None)
             result["msg"] = "\n".join([*text, *told])
         self._write(report)

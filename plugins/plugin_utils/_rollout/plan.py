@@ -14,10 +14,13 @@ from dataclasses import dataclass
 
 from .approval import Approval, HostPlan
 from .plain_json import JsonObject
+from .plan_console import ToldComparison, host_blocks, last_line, paste_line
 from .results import HostResults, Hostvars, StagedChange
 from .verdict import why_unverified
 
 _MOST_FINDINGS: t.Final = 20
+#: Findings that a deploy prints.
+_MOST_TOLD: t.Final = 10
 _LINE: t.Final = "\n"
 
 #: What a deploy would do to a group of hosts, in the order of the plan: what needs a look stands last.
@@ -28,6 +31,9 @@ _OUTCOMES: t.Final = {
     "unknown": "no plan",
     "unreachable": "unreachable",
 }
+#: The groups that a deploy prints before it changes anything, in its words.
+_TOLD: t.Final = {"change": "is to be changed", "refused": "is refused", "unknown": "could not be judged"}
+_IN_THE_PLAN: t.Final = " (all of it is in the plan above)"
 #: The word by which each of them is counted.
 _COUNTED: t.Final = {
     "nothing": "unchanged",
@@ -45,6 +51,9 @@ class PlanGroup:
     hosts: tuple[str, ...]
     outcome: str
     text: tuple[str, ...]
+    #: What a deploy prints of it, and of what is compared.
+    brief: tuple[str, ...] = ()
+    told: ToldComparison | None = None
 
     def to_json(self) -> JsonObject:
         """Write it for Ansible."""
@@ -67,8 +76,25 @@ class DeployPlan:
 
     @property
     def text(self) -> list[str]:
-        """Return a summary, and the lines of all groups."""
-        return [_summary(self.groups), *(line for group in self.groups for line in ("", *group.text))]
+        """Return a summary, the lines of all groups, and the last line."""
+        return [_summary(self.groups), *(line for group in self.groups for line in ("", *group.text)), "", *self._ends]
+
+    @property
+    def console(self) -> list[str]:
+        """Return what a deploy prints before it changes anything: lint, what changes for clients, and the last line."""
+        blocks = ((group.hosts, _TOLD[group.outcome], group.brief) for group in self.groups if group.outcome in _TOLD)
+        return [*host_blocks(blocks), *self._ends] if self.groups else []
+
+    @property
+    def _ends(self) -> list[str]:
+        told = [group.told for group in self.groups if group.told]
+        elsewhere = {host for group in self.groups if group.told and group.outcome == "refused" for host in group.hosts}
+        refused = {
+            host: reason.removesuffix(_IN_THE_PLAN) for host, reason in self.refused.items() if host not in elsewhere
+        }
+        nothing = all(group.outcome == "nothing" for group in self.groups)
+        paste = paste_line(told)
+        return [*([paste] if paste else []), last_line(told, refused, nothing=nothing)]
 
     def to_json(self) -> JsonObject:
         """Write it for Ansible."""
@@ -77,6 +103,7 @@ class DeployPlan:
             "approval": self.approval.to_json() if self.approval else None,
             "refused": dict(self.refused),
             "text": self.text,
+            "console": self.console,
         }
 
 
@@ -88,7 +115,13 @@ def deploy_plan(hosts: Iterable[str], hostvars: Hostvars) -> DeployPlan:
         alike.setdefault(_likeness(each), []).append(host)
     order = list(_OUTCOMES)
     groups = tuple(
-        PlanGroup(tuple(names), outcome, tuple(_lines(names, outcome, results)))
+        PlanGroup(
+            tuple(names),
+            outcome,
+            tuple(_lines(names, outcome, results)),
+            tuple(_brief(_best(names, results))),
+            _best(names, results).route_check.console,
+        )
         for (outcome, _key), names in sorted(alike.items(), key=lambda item: order.index(item[0][0]))
     )
     clean = bool(results) and all(group.outcome in ("change", "nothing") for group in groups)
@@ -101,7 +134,7 @@ def _refused(groups: Iterable[PlanGroup], results: Mapping[str, HostResults]) ->
         if group.outcome in ("refused", "unknown", "unreachable"):
             for host in group.hosts:
                 reason = _message(results[host]).partition(_LINE)[0]
-                yield host, f"{_OUTCOMES[group.outcome]}: {reason} (all of it is in the plan above)"
+                yield host, f"{_OUTCOMES[group.outcome]}: {reason}{_IN_THE_PLAN}"
 
 
 def _summary(groups: Iterable[PlanGroup]) -> str:
@@ -127,9 +160,25 @@ def _likeness(results: HostResults) -> tuple[str, str]:
     return "change", key
 
 
+def _best(hosts: Iterable[str], results: Mapping[str, HostResults]) -> HostResults:
+    """Return the results with the most fields: of hosts that are alike only one made the comparison."""
+    return max((results[host] for host in hosts), key=lambda each: (each.route_check.compared, each.change.size))
+
+
+def _brief(results: HostResults) -> Iterator[str]:
+    """Yield what a deploy prints: the reason of a refusal that no comparison shows, lint, what changes for clients."""
+    check = results.route_check
+    if check.console is None:
+        message = _message(results)
+        yield from message.splitlines()[:1] if results.staged.bad or check.step.bad else []
+    yield from _findings(results.change, results.config_dir.rstrip("/") + "/", _MOST_TOLD)
+    unverified = why_unverified(results) if not results.staged.failed or check.refused is not None else ""
+    yield from [f"behaviour not verified: {unverified}"] if unverified else []
+    yield from check.console.lines if check.console else []
+
+
 def _lines(hosts: list[str], outcome: str, results: Mapping[str, HostResults]) -> Iterator[str]:
-    # Of hosts that are alike only one made the comparison; its result has the most fields.
-    best = max((results[host] for host in hosts), key=lambda each: (each.route_check.compared, each.change.size))
+    best = _best(hosts, results)
     check = best.route_check
     yield f"{', '.join(hosts)}: {_OUTCOMES[outcome]}"
     if outcome == "nothing":
@@ -142,12 +191,13 @@ def _lines(hosts: list[str], outcome: str, results: Mapping[str, HostResults]) -
     if outcome != "change":
         yield from _indented("why", _reason(best, has_report=bool(report)))
     yield from _indented("files", _files(best.change))
-    yield from _indented("lint", _findings(best.change, best.config_dir.rstrip("/") + "/"))
+    yield from _indented("lint", _findings(best.change, best.config_dir.rstrip("/") + "/", _MOST_FINDINGS))
     yield from _indented("configuration", check.difference.splitlines())
     unverified = why_unverified(best) if outcome == "change" or check.refused is not None else ""
     yield from _indented("behaviour", [f"not verified: {unverified}"] if unverified else [])
     # The changes of the configuration stand above.
-    yield from _indented("behaviour", [line for line in report if not line.startswith("config: ")])
+    lines = [line for line in report if not line.startswith("config: ")]
+    yield from _indented("behaviour", [*lines[:1], *check.console.lines] if check.console else lines)
 
 
 def _reason(results: HostResults, *, has_report: bool) -> list[str]:
@@ -163,19 +213,26 @@ def _files(change: StagedChange) -> list[str]:
     return [f"{sign} {path}" for sign, paths in signs.items() for path in paths]
 
 
-def _findings(change: StagedChange, folder: str) -> list[str]:
-    """Return errors and warnings, and the number of advices: a change need not follow them at once."""
-    found = change.findings or ()
+def _findings(change: StagedChange, folder: str, most: int) -> list[str]:
+    """Return errors and warnings, and the number of advices: a change need not follow them at once.
+
+    Args:
+        change: with the findings.
+        folder: of the configuration on the host, which is left out of the files' names.
+        most: how many are written out; those in files that change come first.
+    """
+    files = {*change.added, *change.modified}
+    found = sorted(change.findings or (), key=lambda each: each.file.removeprefix(folder) not in files)
     lines = [
         f"{each.severity} {each.rule} {each.file.removeprefix(folder)}:{each.line} {each.message}"
         for severity in ("error", "warning")
         for each in found
         if each.severity == severity
     ]
-    more = len(lines) - _MOST_FINDINGS
+    more = len(lines) - most
     advice = sum(each.severity == "advice" for each in found)
     told = f"{advice} piece{'' if advice == 1 else 's'} of advice: -v shows {'it' if advice == 1 else 'them'}"
-    return [*lines[:_MOST_FINDINGS], *([f"... and {more} more"] if more > 0 else []), *([told] if advice else [])]
+    return [*lines[:most], *([f"... and {more} more"] if more > 0 else []), *([told] if advice else [])]
 
 
 def _indented(title: str, lines: Iterable[str]) -> Iterator[str]:

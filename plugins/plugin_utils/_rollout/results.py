@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .plain_json import fields, optional_text, rows, texts
+from .plan_console import ToldComparison
 
 #: Host -> its variables, as Ansible's `hostvars` has them.
 Hostvars = Mapping[str, Mapping[str, object]]
@@ -119,6 +120,8 @@ class RouteCheckResult(t.NamedTuple):
     #: The comparison of the configurations, and of the outcomes, as text.
     difference: str = ""
     report: str = ""
+    #: What is printed of the comparison; None where another host made it.
+    console: ToldComparison | None = None
 
     @classmethod
     def from_json(cls, result: Mapping[str, object]) -> RouteCheckResult:
@@ -132,6 +135,7 @@ class RouteCheckResult(t.NamedTuple):
             guilty_lines=texts(result.get("lines")),
             difference=str(fields(result.get("difference")).get("text") or ""),
             report=str(fields(result.get("diff")).get("prepared") or ""),
+            console=ToldComparison.from_json(result.get("console")),
         )
 
 

@@ -19,6 +19,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     Unverified,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.accounting import count_states
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.long_lines import changed_parts
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import MOST_LISTED
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
@@ -32,6 +33,9 @@ if t.TYPE_CHECKING:
 MOST_GROUPS: t.Final = 50
 MOST_ENTRIES: t.Final = 20
 MOST_CAUSES: t.Final = 3
+#: Between the old and the new value of a changed directive, and the characters of each that are shown.
+_ARROW: t.Final = " -> "
+_LONGEST_VALUE: t.Final = 160
 _SIGNS: t.Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "renamed": "~", "reordered": ">"}
 
 
@@ -133,10 +137,17 @@ def _side(sign: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def cause_text(cause: SemanticChange) -> str:
-    """Write a change of the configuration with its place: `conf.d/a.conf:16 ~ location /p/: rewrite ...`."""
+    """Write a change of the configuration with its place: `conf.d/a.conf:16 ~ location /p/: rewrite ...`.
+
+    Of a long value that became another one, the part is shown that changed.
+    """
     place = cause.after or cause.before
     where = f"{place.file}:{place.line} " if place else ""
-    return f"{where}{_SIGNS.get(cause.kind, '~')} {cause.line}"
+    line = cause.line
+    old, arrow, new = line.partition(_ARROW)
+    if arrow and _ARROW not in new:
+        line = arrow.join(changed_parts(old, new, _LONGEST_VALUE))
+    return f"{where}{_SIGNS.get(cause.kind, '~')} {line}"
 
 
 def entry_text(entry: AcceptEntry) -> str:

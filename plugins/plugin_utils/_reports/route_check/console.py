@@ -1,0 +1,242 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What a route check tells on the console of a plan or a deploy: about 40 lines, worst first.
+
+What stops is told with its request, its causes and its key; what does not, with one line a group. The report has the rest.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange, ExpectationResult
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.long_lines import changed_parts
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
+
+from .accepting import keys_of
+from .text import cause_text, expectation_text
+
+if t.TYPE_CHECKING:
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import GateFailure, RouteCheckReport
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import Example
+
+#: Lines in all, and those that may tell of what stops.
+MOST_LINES: t.Final = 40
+_MOST_STOPPING: t.Final = 28
+#: Characters of a line, and of each outcome in a line of both.
+_WIDTH: t.Final = 160
+_HALF: t.Final = 60
+#: Groups of one class and server above this number are told as one, with three examples.
+_MANY: t.Final = 3
+_EXAMPLES: t.Final = 3
+_MOST_EXPECTATIONS: t.Final = 5
+_MOST_CAUSES: t.Final = 2
+
+
+@dataclass(frozen=True)
+class ConsoleText:
+    """The part of a route check that is printed.
+
+    Attributes:
+        lines: what changes for clients.
+        summary: the numbers in one sentence without its end: `2 of 41 requests of www.example.com now fail`.
+        keys: of the groups that stop.
+        given: keys that the task was given.
+        others: how many reasons stop that no key accepts.
+    """
+
+    lines: list[str]
+    summary: str
+    keys: list[str]
+    given: list[str]
+    others: int
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as the module returns it."""
+        return {
+            "lines": self.lines,
+            "summary": self.summary,
+            "keys": self.keys,
+            "given": self.given,
+            "others": self.others,
+        }
+
+
+def console_text(report: RouteCheckReport, guilty: Sequence[GateFailure], given: Sequence[str] = ()) -> ConsoleText:
+    """Make the text for the console.
+
+    Args:
+        report: of the route check.
+        guilty: why the change is refused, nothing where it is not.
+        given: keys that the task was given.
+    """
+    stopping = [each.reason for each in guilty if isinstance(each.reason, BehaviourChange)]
+    stops = {id(change) for change in stopping}
+    passing = [change for change in report.changes if id(change) not in stops]
+    lines = [*_bounded(_entries(stopping, _stopping), _MOST_STOPPING, "stop"), *_expectations(report)]
+    ends = list(_ends(report))
+    entries = _entries(passing, _passing)
+    lines += _bounded(entries, max(_MOST_STOPPING // 4, MOST_LINES - len(lines) - len(ends)), "do not stop")
+    others = sum(not isinstance(each.reason, BehaviourChange) for each in guilty)
+    return ConsoleText([*lines, *ends], _summary(report, stopping), keys_of(guilty), list(given), others)
+
+
+Entry = tuple[int, list[str]]
+
+
+def _entries(
+    changes: Sequence[BehaviourChange], write: t.Callable[[Sequence[BehaviourChange]], Iterator[str]]
+) -> list[Entry]:
+    """Return the groups as lines, with the number of groups in each entry."""
+    alike: dict[tuple[str, tuple[str, ...]], list[BehaviourChange]] = defaultdict(list)
+    for change in changes:
+        alike[change.name, change.servers].append(change)
+    entries: list[Entry] = []
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    for change in changes:
+        many = alike[change.name, change.servers]
+        if len(many) <= _MANY:
+            entries.append((1, list(write([change]))))
+        elif (change.name, change.servers) not in told:
+            told.add((change.name, change.servers))
+            entries.append((len(many), list(write(many))))
+    return entries
+
+
+def _bounded(entries: Sequence[Entry], most: int, word: str) -> Iterator[str]:
+    """Yield entries as long as there is room, then how many groups are left out."""
+    used = 0
+    for position, (_number, lines) in enumerate(entries):
+        last = position == len(entries) - 1
+        if used + len(lines) + (not last) > most and used:
+            left = sum(number for number, _lines in entries[position:])
+            yield f"... and {counted(left, 'more group')} that {word}: the report has them"
+            return
+        used += len(lines)
+        yield from lines
+
+
+def _stopping(changes: Sequence[BehaviourChange]) -> Iterator[str]:
+    first = changes[0]
+    yield f"STOPS {_title(changes)}{_also(first)}"
+    for example in _examples(changes) if _is_pattern(changes) else [first.example]:
+        before, after = _differing(example, _WIDTH - 6)
+        yield f"    {example.request}"
+        yield f"  -   {before}"
+        yield f"  +   {after}"
+    if len(changes) == 1:
+        yield from (f"    {note}" for note in first.notes)
+        causes = [cause_text(cause) for cause in first.causes[:_MOST_CAUSES]]
+        more = len(first.causes) - len(causes)
+        yield from (f"    {'cause:' if not position else '      '} {cause}" for position, cause in enumerate(causes))
+        if more > 0:
+            yield f"           and {counted(more, 'more change')} of the configuration"
+    keys = [change.key for change in changes if change.key]
+    if keys:
+        yield f"    key: {', '.join(keys)}"
+
+
+def _passing(changes: Sequence[BehaviourChange]) -> Iterator[str]:
+    first = changes[0]
+    title = f"{first.risk:5} {_title(changes)}"
+    if not _is_pattern(changes):
+        yield f"{title}   {_one_line(first.example)}"
+        return
+    yield title
+    yield from (f"      {_one_line(example)}" for example in _examples(changes))
+
+
+def _is_pattern(changes: Sequence[BehaviourChange]) -> bool:
+    """Return True for what is told by several examples: many groups, or redirects by a pattern."""
+    return len(changes) > 1 or (changes[0].name == "redirect-changed" and changes[0].requests > _EXAMPLES)
+
+
+def _examples(changes: Sequence[BehaviourChange]) -> list[Example]:
+    if len(changes) == 1:
+        return [changes[0].example, *changes[0].more_examples][:_EXAMPLES]
+    return [change.example for change in changes[:_EXAMPLES]]
+
+
+def _title(changes: Sequence[BehaviourChange]) -> str:
+    first = changes[0]
+    where = first.where if len(changes) == 1 else f"{len(changes)} groups"
+    number = len({probe for change in changes for probe in change.probes}) or sum(each.requests for each in changes)
+    return f"{first.name}   {first.server}   {where}   {counted(number, 'request')}"
+
+
+def _also(change: BehaviourChange) -> str:
+    also = ", ".join(f"{number} {name}" for name, number in sorted(change.also.items()))
+    return f"  (with {also})" if also else ""
+
+
+def _one_line(example: Example) -> str:
+    before, after = _differing(example, _HALF)
+    return f"{example.request}: {before}  =>  {after}"
+
+
+def _differing(example: Example, longest: int) -> tuple[str, str]:
+    """Return what differs of an example's outcomes, each in one line; the first lines where nothing does."""
+    old = [line for line in example.before if line not in example.after]
+    new = [line for line in example.after if line not in example.before]
+    if not old and not new:
+        old, new = list(example.before[:1]), list(example.after[:1])
+    return changed_parts("; ".join(old) or "(nothing)", "; ".join(new) or "(nothing)", longest)
+
+
+def _expectations(report: RouteCheckReport) -> Iterator[str]:
+    failed: list[ExpectationResult] = report.failed_expectations
+    yield from (f"EXPECTED {expectation_text(each)}" for each in failed[:_MOST_EXPECTATIONS])
+    if len(failed) > _MOST_EXPECTATIONS:
+        yield f"... and {counted(len(failed) - _MOST_EXPECTATIONS, 'more expectation')} that failed"
+
+
+def _ends(report: RouteCheckReport) -> Iterator[str]:
+    """Yield what is told about the comparison itself."""
+    if report.accepted:
+        yield f"accepted: {', '.join(dict.fromkeys(_accepted(change) for change in report.accepted))}"
+    for title, entries in (("unused", report.accept_unused), ("expired", report.accept_expired)):
+        names = [entry.key or f"{entry.name} {entry.server or ''}".strip() for entry in entries]
+        if names:
+            yield f"{title} in accept: {', '.join(dict.fromkeys(names))}"
+    if report.unverified_changes:
+        yield f"not verified: {counted(len(report.unverified_changes), 'change')}, the report lists them"
+
+
+def _accepted(change: BehaviourChange) -> str:
+    return change.key or f"{change.name} {change.server}"
+
+
+def _summary(report: RouteCheckReport, stopping: Sequence[BehaviourChange]) -> str:
+    failing = {server: count.failing for server, count in report.servers.items() if count.failing}
+    if failing:
+        return f"{_of(report, failing)} now {'fails' if sum(failing.values()) == 1 else 'fail'}"
+    if stopping:
+        classes = ", ".join(dict.fromkeys(change.name for change in stopping))
+        number = len({probe for change in stopping for probe in change.probes})
+        return f"{number} of {counted(report.requests, 'request')} {'is' if number == 1 else 'are'} {classes}"
+    changed = {server: count.changed for server, count in report.servers.items() if count.changed}
+    if changed:
+        return f"{_of(report, changed)} {'gets' if sum(changed.values()) == 1 else 'get'} something else, none of them fails"
+    return (
+        f"all {counted(report.requests, 'request')} get what they got"
+        if report.requests != 1
+        else "the request gets what it got"
+    )
+
+
+def _of(report: RouteCheckReport, numbers: dict[str, int]) -> str:
+    """Write `2 of 41 requests of www.example.com`, with the worst server first."""
+    servers = [server for server, _number in Counter(numbers).most_common()]
+    total = sum(report.servers[server].requests for server in servers)
+    names = " and ".join(
+        filter(None, [servers[0] or "(no name)", f"{counted(len(servers) - 1, 'more server')}" if servers[1:] else ""])
+    )
+    return f"{sum(numbers.values())} of {counted(total, 'request')} of {names}"

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What a plan and a deploy print of the changes for clients, once for hosts on which it is the same, and their last line."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .plain_json import fields, texts
+
+#: Groups of hosts that differ, and kinds of summaries, that are told.
+_MOST_GROUPS: t.Final = 5
+_MOST_SUMMARIES: t.Final = 2
+
+
+@dataclass(frozen=True)
+class ToldComparison:
+    """The part of a route check that is printed, as `_reports/route_check/console.py` makes it.
+
+    Attributes:
+        lines: what changes for clients, worst first.
+        summary: the numbers in one sentence without its end.
+        keys: of the groups that stop.
+        given: keys that the task was given.
+        others: how many reasons stop that no key accepts.
+    """
+
+    lines: tuple[str, ...] = ()
+    summary: str = ""
+    keys: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    others: int = 0
+
+    @classmethod
+    def from_json(cls, data: object) -> ToldComparison | None:
+        """Read what the module returned, None where it returned nothing."""
+        known = fields(data)
+        if not known:
+            return None
+        others = known.get("others")
+        return cls(
+            texts(known.get("lines")),
+            str(known.get("summary") or ""),
+            texts(known.get("keys")),
+            texts(known.get("given")),
+            others if isinstance(others, int) else 0,
+        )
+
+
+def host_blocks(blocks: Iterable[tuple[Sequence[str], str, Sequence[str]]]) -> Iterator[str]:
+    """Yield a heading and the lines of each group of hosts; groups that are told the same are told once.
+
+    Args:
+        blocks: hosts, the outcome in words, and the lines.
+    """
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for hosts, outcome, lines in blocks:
+        alike.setdefault((outcome, tuple(lines)), []).extend(hosts)
+    for (outcome, lines), hosts in list(alike.items())[:_MOST_GROUPS]:
+        yield f"{', '.join(hosts)}: {outcome}"
+        yield from (f"  {line}".rstrip() for line in lines)
+    left = list(alike.values())[_MOST_GROUPS:]
+    if left:
+        number = sum(map(len, left))
+        yield f"... and {number} more host{'' if number == 1 else 's'} that differ: the record has them"
+
+
+def paste_line(told: Sequence[ToldComparison]) -> str | None:
+    """Return the option of ansible-playbook that accepts what stops in this run, None where no key does."""
+    keys = dict.fromkeys(key for each in told for key in each.keys)
+    if not keys:
+        return None
+    given = dict.fromkeys(key for each in told for key in each.given)
+    return f"If all of this is meant: -e nginx_deploy_accept={','.join({**given, **keys})}"
+
+
+def last_line(told: Sequence[ToldComparison], refused: Mapping[str, str], *, nothing: bool) -> str:
+    """Return the one last line: what changes for clients, and what has to be accepted.
+
+    Args:
+        told: the comparisons.
+        refused: host -> the first line of another reason why it is refused.
+        nothing: no host has anything to do.
+    """
+    stopping = [each for each in told if each.keys or each.others]
+    summaries = list(dict.fromkeys(each.summary for each in stopping or told))
+    more = len(summaries) - _MOST_SUMMARIES
+    said = summaries[:_MOST_SUMMARIES] + ([f"and {more} more kinds of hosts"] if more > 0 else [])
+    keys = {key for each in stopping for key in each.keys}
+    if keys:
+        said.append(f"{len(keys)} key{' has' if len(keys) == 1 else 's have'} to be accepted")
+    others = max((each.others for each in stopping), default=0)
+    if others:
+        said.append(f"{others} reason{' stops' if others == 1 else 's stop'} that no key accepts")
+    if refused:
+        host, reason = next(iter(refused.items()))
+        names = host if len(refused) == 1 else f"{host} and {len(refused) - 1} more"
+        said.append(f"{names}: {reason}")
+    if stopping or refused:
+        return "; ".join(said)
+    if told:
+        return f"nothing stops: {'; '.join(said)}"
+    return "nothing stops: nothing to do" if nothing else "nothing stops: what clients get was not compared"

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a plan and a deploy print of a route check."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
+    AcceptEntry,
+    BehaviourChange,
+    ExpectationResult,
+    RouteCheckReport,
+    Unverified,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import Example, RequestCount
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.console import (
+    MOST_LINES,
+    ConsoleText,
+    console_text,
+)
+
+
+def example(path: str = "/", before: tuple[str, ...] = ("200",), after: tuple[str, ...] = ("404",)) -> Example:
+    return Example(f"p{path}", f"GET http://www.example.com{path}", "", None, None, before, after)
+
+
+def group(name: str, where: str = "location /", **more: t.Any) -> BehaviourChange:
+    values: dict[str, t.Any] = {
+        "name": name,
+        "scope": "block",
+        "servers": ("www.example.com",),
+        "before_block": where,
+        "after_block": where,
+        "listeners": (),
+        "requests": 1,
+        "probes": (f"p{where}",),
+        "example": example(),
+        "key": f"{name}-3f9a1c2b4d",
+    }
+    return BehaviourChange(**{**values, **more})
+
+
+def report(*changes: BehaviourChange, failing: int = 0, **more: t.Any) -> RouteCheckReport:
+    changed = sum(change.requests for change in changes)
+    servers = {"www.example.com": RequestCount(41, changed, failing)}
+    return RouteCheckReport(41, list(changes), [], changed, servers=servers, **more)
+
+
+def told(made: RouteCheckReport) -> ConsoleText:
+    return console_text(made, made.gate())
+
+
+def test_what_stops_is_told_whole_and_what_does_not_in_one_line() -> None:
+    header = example("/", ("200", "no X-Robots-Tag"), ("200", "X-Robots-Tag: noindex"))
+    text = told(
+        report(
+            group("lost", requests=2, probes=("p1", "p2")),
+            group(
+                "upstream-changed",
+                example=example("/a", ("200 via http://a:80 GET /",), ("200 via http://b:80 GET /",)),
+            ),
+            group("headers-changed", example=header),
+            failing=2,
+        )
+    )
+    assert text.lines == [
+        "STOPS lost   www.example.com   location /   2 requests",
+        "    GET http://www.example.com/",
+        "  -   200",
+        "  +   404",
+        "    key: lost-3f9a1c2b4d",
+        (
+            "high  upstream-changed   www.example.com   location /   1 request   "
+            "GET http://www.example.com/a: 200 via http://a:80 GET /  =>  200 via http://b:80 GET /"
+        ),
+        (
+            "info  headers-changed   www.example.com   location /   1 request   "
+            "GET http://www.example.com/: no X-Robots-Tag  =>  X-Robots-Tag: noindex"
+        ),
+    ]
+    assert text.summary == "2 of 41 requests of www.example.com now fail"
+    assert text.keys == ["lost-3f9a1c2b4d"]
+
+
+def moved(number: int) -> BehaviourChange:
+    shown = example(f"/{number}", ("301 -> /a",), (f"301 -> /b{number}",))
+    return group("redirect-changed", f"location = /{number}", example=shown)
+
+
+def test_many_redirects_are_one_entry_with_three_examples() -> None:
+    lines = told(report(*map(moved, range(500)))).lines
+    assert lines == [
+        "high  redirect-changed   www.example.com   500 groups   500 requests",
+        *(f"      GET http://www.example.com/{number}: 301 -> /a  =>  301 -> /b{number}" for number in range(3)),
+    ]
+
+
+def test_one_pattern_of_redirects_shows_three_requests() -> None:
+    more = tuple(example(f"/{number}", ("301 -> /a",), ("301 -> /b",)) for number in (2, 3))
+    lines = told(report(group("redirect-changed", requests=9, more_examples=more))).lines
+    assert [line.split()[1].rpartition("/")[2] for line in lines[1:]] == [":", "2:", "3:"]
+
+
+@pytest.mark.parametrize("name", ["lost", "upstream-changed", "headers-changed"])
+@pytest.mark.parametrize("number", [10, 300])
+def test_it_stays_within_its_lines_and_counts_the_rest(name: str, number: int) -> None:
+    groups = [
+        group(name, f"location /{each}", servers=(f"s{each}.test",), key=f"{name}-{each:010x}")
+        for each in range(number)
+    ]
+    stopping = [group("lost", "location /z", servers=(f"z{each}.test",)) for each in range(20)]
+    text = told(report(*stopping, *groups))
+    assert len(text.lines) <= MOST_LINES
+    assert [line for line in text.lines if line.startswith("... and ")]
+    assert len(text.keys) == (number + 1 if name == "lost" else 1)
+
+
+def test_the_comparison_itself_is_told() -> None:
+    made = report(
+        unverified=[Unverified("changed", "location /b", "no request reaches it")],
+        accept_unused=[AcceptEntry(key="lost-0123456789")],
+        accept_expired=[AcceptEntry("lost", server="a.test")],
+        expectations=[
+            ExpectationResult("n", False, {"status": "200"}, {"status": "404"}, ("status",), "GET /", "r.yml", 1, "e")
+        ],
+    )
+    made.accepted = [group("outage")]
+    text = told(made)
+    assert text.lines == [
+        "EXPECTED r.yml:1 n: GET /: status should be 200, is 404",
+        "accepted: outage-3f9a1c2b4d",
+        "unused in accept: lost-0123456789",
+        "expired in accept: lost a.test",
+        "not verified: 1 change, the report lists them",
+    ]
+    assert (text.keys, text.others) == ([], 1)
+    assert text.summary == "all 41 requests get what they got"
+
+
+@pytest.mark.parametrize(
+    ("changes", "failing", "summary"),
+    [
+        ([], 0, "all 41 requests get what they got"),
+        ([group("headers-changed")], 0, "1 of 41 requests of www.example.com gets something else, none of them fails"),
+        ([group("access-widened")], 0, "1 of 41 requests is access-widened"),
+        ([group("lost", requests=3)], 3, "3 of 41 requests of www.example.com now fail"),
+    ],
+)
+def test_the_numbers_are_one_sentence(changes: list[BehaviourChange], failing: int, summary: str) -> None:
+    assert told(report(*changes, failing=failing)).summary == summary
