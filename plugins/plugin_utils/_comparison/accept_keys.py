@@ -32,7 +32,7 @@ from .probe_requests import host_of, listener_name
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome, TlsFacts
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import Socket
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
@@ -201,7 +201,19 @@ class KeyMaker:
         end = outcome.chain if outcome.chain in ("loop", "too-long") else str(final_status(outcome))
         location = None if outcome.location is None else relative(outcome.location)
         headers: list[Canonical] = [relative(line) for line in _header_lines(outcome, shown)]
-        return [status, location, sent, end, headers]
+        return [status, location, sent, end, headers, _handshake(outcome.tls, words)]
+
+
+def _handshake(facts: TlsFacts | None, words: HostWords) -> list[Canonical] | None:
+    """Return what a handshake showed, without what each certificate has of its own: fingerprint, key and dates."""
+    if facts is None:
+        return None
+    found: list[Canonical] = [*facts.versions, facts.alpn, facts.client_certificate]
+    if facts.certificate is not None:
+        own = facts.certificate
+        found += [str(flag) for flag in (own.current, own.fits, own.self_signed)]
+        found += [words.masked(name) for name in sorted(own.names)]
+    return found
 
 
 def _header_lines(outcome: ProbeOutcome, shown: Iterable[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""How many requests of each server there are, how many get something else, and how many fail now."""
+"""Count the requests of each server: all, those that get something else, and those that fail now."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def count_requests(
     served: tuple[Sequence[ServedBy], Sequence[ServedBy]],
     changed: Collection[str],
 ) -> dict[str, RequestCount]:
-    """Return server -> the numbers of its requests.
+    """Return server -> the numbers of its requests; handshakes alone are none.
 
     Args:
         probes: all requests.
@@ -44,7 +44,7 @@ def count_requests(
     """
     counts = (Counter[str](), Counter[str](), Counter[str]())
     for probe, old, new, before, after in zip(probes, *outcomes, *served, strict=True):
-        if is_scenario(probe):
+        if is_scenario(probe) or old.tls is not None or new.tls is not None:
             continue
         server = before.server or after.server
         label = server_label(server) if server else host_of(probe)

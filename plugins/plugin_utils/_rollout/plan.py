@@ -197,7 +197,7 @@ def _lines(hosts: list[str], outcome: str, results: Mapping[str, HostResults]) -
     yield from _indented("behaviour", [f"not verified: {unverified}"] if unverified else [])
     # The changes of the configuration stand above.
     lines = [line for line in report if not line.startswith("config: ")]
-    yield from _indented("behaviour", [*lines[:1], *check.console.lines] if check.console else lines)
+    yield from _indented("behaviour", check.console.lines if check.console else lines)
 
 
 def _reason(results: HostResults, *, has_report: bool) -> list[str]:

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a plan and a deploy print of the changes for clients, once for hosts on which it is the same, and their last line."""
+"""Write the console text of a plan and a deploy, once for hosts on which it is the same, and its last line."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a route check tells on the console of a plan or a deploy: about 40 lines, worst first.
+"""Write the console text of a plan or a deploy about a route check: about 40 lines, worst first.
 
 What stops is told with its request, its causes and its key; what does not, with one line a group. The report has the rest.
 """
@@ -22,7 +22,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.long_li
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
 from .accepting import keys_of
-from .text import cause_text, expectation_text
+from .text import cause_text, expectation_text, headline, unverified_text
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import GateFailure, RouteCheckReport
@@ -39,6 +39,7 @@ _MANY: t.Final = 3
 _EXAMPLES: t.Final = 3
 _MOST_EXPECTATIONS: t.Final = 5
 _MOST_CAUSES: t.Final = 2
+_MOST_GAPS: t.Final = 3
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class ConsoleText:
     """The part of a route check that is printed.
 
     Attributes:
-        lines: what changes for clients.
+        lines: the headline, what changes for clients, and what is known of the comparison itself.
         summary: the numbers in one sentence without its end: `2 of 41 requests of www.example.com now fail`.
         keys: of the groups that stop.
         given: keys that the task was given.
@@ -81,10 +82,10 @@ def console_text(report: RouteCheckReport, guilty: Sequence[GateFailure], given:
     stopping = [each.reason for each in guilty if isinstance(each.reason, BehaviourChange)]
     stops = {id(change) for change in stopping}
     passing = [change for change in report.changes if id(change) not in stops]
-    lines = [*_bounded(_entries(stopping, _stopping), _MOST_STOPPING, "stop"), *_expectations(report)]
+    lines = [headline(report), *_bounded(_entries(stopping, _stopping), _MOST_STOPPING, "stop"), *_expectations(report)]
     ends = list(_ends(report))
     entries = _entries(passing, _passing)
-    lines += _bounded(entries, max(_MOST_STOPPING // 4, MOST_LINES - len(lines) - len(ends)), "do not stop")
+    lines += _bounded(entries, max(1, MOST_LINES - len(lines) - len(ends)), "do not stop")
     others = sum(not isinstance(each.reason, BehaviourChange) for each in guilty)
     return ConsoleText([*lines, *ends], _summary(report, stopping), keys_of(guilty), list(given), others)
 
@@ -206,8 +207,10 @@ def _ends(report: RouteCheckReport) -> Iterator[str]:
         names = [entry.key or f"{entry.name} {entry.server or ''}".strip() for entry in entries]
         if names:
             yield f"{title} in accept: {', '.join(dict.fromkeys(names))}"
-    if report.unverified_changes:
-        yield f"not verified: {counted(len(report.unverified_changes), 'change')}, the report lists them"
+    gaps = report.unverified_changes
+    yield from (f"not exercised: {unverified_text(each)}" for each in gaps[:_MOST_GAPS])
+    if len(gaps) > _MOST_GAPS:
+        yield f"... and {len(gaps) - _MOST_GAPS} more that were not exercised: the report has them"
 
 
 def _accepted(change: BehaviourChange) -> str:
@@ -222,14 +225,13 @@ def _summary(report: RouteCheckReport, stopping: Sequence[BehaviourChange]) -> s
         classes = ", ".join(dict.fromkeys(change.name for change in stopping))
         number = len({probe for change in stopping for probe in change.probes})
         return f"{number} of {counted(report.requests, 'request')} {'is' if number == 1 else 'are'} {classes}"
+    gaps = len(report.unverified_changes)
+    unseen = f" ({gaps} not exercised)" if gaps else ""
     changed = {server: count.changed for server, count in report.servers.items() if count.changed}
     if changed:
-        return f"{_of(report, changed)} {'gets' if sum(changed.values()) == 1 else 'get'} something else, none of them fails"
-    return (
-        f"all {counted(report.requests, 'request')} get what they got"
-        if report.requests != 1
-        else "the request gets what it got"
-    )
+        verb = "gets" if sum(changed.values()) == 1 else "get"
+        return f"{_of(report, changed)} {verb} something else, none of them fails{unseen}"
+    return f"all {counted(report.requests, 'request')} get what they got{unseen}"
 
 
 def _of(report: RouteCheckReport, numbers: dict[str, int]) -> str:
