@@ -22,6 +22,7 @@ ARGUMENT_SPEC: t.Final = {
     "fail_on": {"type": "list", "elements": "str", "default": ["critical", "lost"]},
     "fail_on_unverified": {"type": "bool", "default": False},
     "accept": {"type": "list", "elements": "raw", "default": []},
+    "gate_probes": {"type": "list", "elements": "dict", "default": []},
     "require": {"type": "bool", "default": True},
     "bisect": {"type": "bool", "default": True},
     "report": {"type": "dict", "options": {name: {"type": "path"} for name in ("json", "markdown", "html", "junit")}},

@@ -113,6 +113,11 @@ _SUBOPTIONS = r"""
         description:
           - A file on the host with the certificates to trust, instead of the system's.
         type: path
+      proxy_protocol:
+        description:
+          - Whether to begin the connection with a line of the PROXY protocol, version 1, as a C(listen) with C(proxy_protocol) wants it.
+          - For O(checks[].url) and O(checks[].certificate) only. The default is V(false).
+        type: bool
       min_days:
         description:
           - The number of days for which the certificate has to be still valid.

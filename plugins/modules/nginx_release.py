@@ -153,10 +153,31 @@ options:
     default: auto
   probes:
     description:
-      - Requests without an expectation, such as RV(probes) of O(state=staged). They are sent before the switch, and a probe
-        that passed then must not fail after it.
+      - Requests without an expectation, such as RV(probes) of O(state=staged). They are sent before the switch and after it, at
+        most five a second, and no faster than the C(limits) that they name.
+      - A probe that was answered below 400 has to be answered below 400 after the switch too, with redirects that end, by a
+        certificate that is as good as it was. One that got another answer must not fail altogether. O(expected) has the exceptions.
+      - A refusal by C(limit_req) or C(limit_conn) is no failure, unless the change is about that limit.
     type: list
     elements: dict
+    default: []
+  expected:
+    description:
+      - The outcomes of O(probes) that the plan showed, such as RV(failsafe.nginx.nginx_route_check#module:expected).
+      - A probe may get a worse answer where the plan showed one that is as bad. Where the plan showed a better one than the host
+        gives, the gate fails and names both.
+      - They are kept with the release from O(state=active) on.
+    type: list
+    elements: dict
+    default: []
+  probe_exclude:
+    description:
+      - Further paths that default probes never ask, because asking them does something. An entry is a path with all below it,
+        such as V(/internal/jobs), a regular expression after V(~), or a word of a path, such as V(reindex).
+      - Words such as C(logout), C(cron), C(unsubscribe) and C(delete) are excluded anyway. RV(probes_excluded) lists what was left out.
+      - Used with O(state=staged), and with O(state=active) for redirects.
+    type: list
+    elements: str
     default: []
   health_interval:
     description:
@@ -348,10 +369,16 @@ validation:
       type: list
       elements: str
 probes:
-  description: Default probes made from the configuration that nginx read, for O(probes).
+  description: Default probes made from the live configuration and from the one that nginx read, for O(probes).
   returned: O(state=staged), when something is to be done
   type: list
   elements: dict
+probes_excluded:
+  description: Requests that are no default probes, each with the reason.
+  returned: O(state=staged), when something is to be done
+  type: list
+  elements: str
+  sample: ["http://www.example.com/logout: logout may do something"]
 asked:
   description: A digest of the options that decide what is staged. A deploy is compared with an approved plan by it.
   returned: O(state=staged)
@@ -433,7 +460,10 @@ proof:
   type: dict
 gate:
   description:
-    - The outcome of the gate, with C(ok), C(reason), C(failed), C(already_failing), C(rounds) and C(seconds).
+    - The outcome of the gate, with C(ok), C(reason), C(failed), C(rounds) and C(seconds).
+    - C(already_failing) names probes that failed before the switch, C(rejected_before) those that got a status of 400 to 499 then.
+    - C(unasked) names what a limit of the configuration kept from being asked, C(unlike_plan) what an upstream answers in another
+      way than the plan showed.
     - Where it failed, C(nginx_says) has the lines of nginx's error log about the failed requests.
   returned: when it was held
   type: dict
@@ -554,6 +584,8 @@ def argument_spec() -> dict[str, object]:
         "service_manager": {"choices": ["auto", "systemd", "sysvinit", "none"], "default": "auto"},
         "checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK_OPTIONS},
         "probes": {"type": "list", "elements": "dict", "default": []},
+        "expected": {"type": "list", "elements": "dict", "default": []},
+        "probe_exclude": {"type": "list", "elements": "str", "default": []},
         "health_interval": {"type": "float", "default": 0.2},
         "health_successes": {"type": "int", "default": 2},
         "health_timeout": {"type": "float", "default": 10},
@@ -595,7 +627,7 @@ def _run(params: t.Mapping[str, t.Any], engine: Engine, candidate: HostCandidate
     if state == "active":
         gate = GateOptions(
             params["checks"], params["probes"], params["health_interval"], params["health_successes"],
-            params["health_timeout"], params["soak"],
+            params["health_timeout"], params["soak"], params["expected"] or None, params["probe_exclude"] or None,
         )  # fmt: skip
         return engine.activate(
             release, reload=params["reload"], gate=gate, rollback_on_failure=params["rollback_on_failure"]

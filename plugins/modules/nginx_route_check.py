@@ -55,6 +55,12 @@ options:
       - Fail if a change is not exercised (see RV(accounting)), or if the answer to a request is not stable.
     type: bool
     default: false
+  gate_probes:
+    description:
+      - Default probes of a health gate, such as RV(failsafe.nginx.nginx_release#module:probes). RV(expected) has their outcomes.
+    type: list
+    elements: dict
+    default: []
   accept:
     description:
       - Intended changes, beside those of O(expect).
@@ -178,6 +184,16 @@ refused:
     was verified. If the two could not be compared at all, the task fails without this value.
   returned: when the two configurations were compared, or no private world can be built
   type: bool
+expected:
+  description: The outcomes of O(gate_probes) as far as the requests had them, for O(failsafe.nginx.nginx_release#module:expected).
+  returned: when RV(verified)
+  type: list
+  elements: dict
+  sample:
+    - name: GET http://www.example.com/ at 127.0.0.1:80
+      before: 200
+      after: 301
+      upstream: false
 summary:
   description: The numbers, with C(requests), C(changed), C(risks), C(classes), C(expectations), C(unverified), C(covered) and
     C(accounting), which has the number of C(changes) and of those in each state of RV(accounting[].state).
@@ -360,6 +376,7 @@ def argument_spec() -> dict[str, t.Any]:
         "fail_on": {"type": "list", "elements": "str", "default": ["critical", "lost"]},
         "fail_on_unverified": {"type": "bool", "default": False},
         "accept": {"type": "list", "elements": "raw", "default": []},
+        "gate_probes": {"type": "list", "elements": "dict", "default": []},
         "require": {"type": "bool", "default": True},
         "bisect": {"type": "bool", "default": True},
         "report": {"type": "dict", "options": reports},

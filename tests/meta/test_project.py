@@ -30,10 +30,10 @@ LONGEST = 450
 HEAVIEST = {
     "nginx_bisect": 315_000,
     "nginx_diff": 82_000,
-    "nginx_health": 61_000,
+    "nginx_health": 99_000,
     "nginx_lint": 0,
-    "nginx_release": 359_000,
-    "nginx_release_info": 288_000,
+    "nginx_release": 401_000,
+    "nginx_release_info": 330_000,
     "nginx_rollout_options": 0,
     "nginx_rollout_record": 0,
     "nginx_route_check": 298_000,

@@ -17,6 +17,7 @@ from __future__ import annotations
 import calendar
 import re
 import socket
+import time
 import typing as t
 
 _SAN = bytes.fromhex("0603551d11")  # OBJECT IDENTIFIER 2.5.29.17
@@ -63,6 +64,30 @@ def read_certificate(der: bytes) -> Certificate:
         return Certificate(_seconds(*validity[0]), _seconds(*validity[1]), tuple(names), self_signed)
     except (IndexError, StopIteration) as exc:
         raise ValueError("not a DER certificate") from exc
+
+
+def fault_of(der: bytes, name: str) -> str:
+    """Return what is wrong with a certificate for a server name now, "" for a good one.
+
+    Args:
+        der: the certificate.
+        name: the name that was asked for; "" where none was, and only the dates count.
+    """
+    try:
+        certificate = read_certificate(der)
+    except ValueError:
+        return "cannot be read"
+    now = time.time()
+    if not certificate.not_before <= now <= certificate.not_after:
+        kind, moment = (
+            ("expired on", certificate.not_after)
+            if now > certificate.not_after
+            else ("begins on", certificate.not_before)
+        )
+        return f"{kind} {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(moment))}"
+    if name and not certificate.matches(name):
+        return f"is not for {name} but for {', '.join(certificate.names[:8]) or 'no name at all'}"
+    return ""
 
 
 def _items(data: bytes) -> list[tuple[int, bytes]]:

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urljoin
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.certificate import read_certificate
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.certificate import fault_of, read_certificate
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none, unknown_fields
 
 from . import client
@@ -29,12 +29,16 @@ from .definition import (
     parse_check,
     parse_url,
 )
+from .probe import MOST_HOPS, Home
 
 __all__ = ["Check", "CheckResult", "HealthError", "parse_check", "run_check"]
 
 _SECRET_FIELDS = re.compile(r"(?i)cookie|auth|token|secret|key|session")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DAY = 86400
+_USER_AGENT = "failsafe.nginx"
+#: Of default probes: owners of a site find them in its access log.
+_GATE_USER_AGENT = "failsafe.nginx (health gate)"
 
 
 @dataclass
@@ -42,10 +46,12 @@ class CheckResult:
     """The result of one check. Bodies, cookies and credentials are never part of it.
 
     Attributes:
-        failure: the kind of a `client.Failure`.
+        failure: the kind of a `client.Failure`, or `limited` for a refusal by a limit that stayed as it was.
         status, location: of the last answer.
         latency_ms: from connecting to the end of the response's header.
         origin: as in the check's definition, with `file` and `line`.
+        end: the URL that the last answer is of, where a probe was redirected.
+        certificate: of a probe: what is wrong with the certificate for its name now, "" for a good one.
         probe: a default probe, not a check of the user; None outside of a gate.
     """
 
@@ -61,16 +67,25 @@ class CheckResult:
     origin: t.Optional[object] = omit_none()
     file: t.Optional[object] = omit_none()
     line: t.Optional[object] = omit_none()
+    end: t.Optional[str] = omit_none()
+    certificate: t.Optional[str] = omit_none()
     probe: t.Optional[bool] = omit_none()
     more: t.Dict[str, object] = unknown_fields()
 
 
-def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = None) -> CheckResult:
+#: Tells where a URL that a probe was redirected to is asked; None ends the probe there.
+Follow = t.Callable[[Url], t.Optional[Home]]
+
+
+def run_check(
+    check: Check | t.Mapping[str, t.Any], *, limit: float | None = None, follow: Follow | None = None
+) -> CheckResult:
     """Run a check once; an unhealthy server is a result.
 
     Args:
         check: A check, or its definition.
         limit: Seconds that the check may take even if its own timeout is longer.
+        follow: Of a default probe, see `Follow`. Its certificate is looked at too.
 
     Raises:
         HealthError: when the definition is wrong.
@@ -79,7 +94,10 @@ def run_check(check: Check | t.Mapping[str, t.Any], *, limit: float | None = Non
     result = CheckResult(check.name, address=str(check.address), **check.origin)
     deadline = Deadline(check.timeout if limit is None else max(0.0, min(check.timeout, limit)))
     try:
-        said = {"url": _ask_url, "tcp": _ask_tcp, "certificate": _ask_certificate}[check.kind](check, deadline, result)
+        if check.kind == "url":
+            said = _ask_url(check, deadline, result, follow)
+        else:
+            said = (_ask_tcp if check.kind == "tcp" else _ask_certificate)(check, deadline, result)
         latency = result.latency_ms or 0.0
         _judge_latency(check, latency / 1000)
         result.ok, result.reason = True, f"{check.label}: {said} in {latency:.0f} ms"
@@ -123,59 +141,107 @@ def _ask_certificate(check: Check, deadline: Deadline, result: CheckResult) -> s
     return f"certificate good for {days:.0f} days"
 
 
-def _ask_url(check: Check, deadline: Deadline, result: CheckResult) -> str:
+def _ask_url(check: Check, deadline: Deadline, result: CheckResult, follow: Follow | None) -> str:
     url, method, seen = t.cast("Url", check.target), check.method, []
+    most = MOST_HOPS if follow else check.follow_redirects
+    home: Home | None = None
     result.url = url.text
     while True:
-        answer = _request(check, url, method, deadline)
+        exchange = _Exchange(check, url, method, home, probe=follow is not None)
+        answer = exchange.run(deadline, result)
         location = ", ".join(answer.fields("Location"))
         result.status, result.location = answer.status, mask(location) or None
         result.latency_ms = round(answer.latency * 1000, 1)
-        if not check.follow_redirects or not location or answer.status not in _REDIRECTS:
+        if not most or not location or answer.status not in _REDIRECTS:
             break
+        if follow:
+            target = _absolute(url, location)
+            home = target and follow(target)
+            if home is None:
+                break
         seen.append((method, url.text))
         method = method if method == "HEAD" or answer.status in (307, 308) else "GET"  # RFC 9110 15.4
         url = _next(url, location)
+        result.end = url.text if follow else None
         chain = " -> ".join([text for _method, text in seen] + [url.text])
         if (method, url.text) in seen:
             raise Failure("wrong", f"expected an end of redirects, got a loop: {chain}")
-        if len(seen) > check.follow_redirects:
-            raise Failure("wrong", f"expected at most {check.follow_redirects} redirects, got more: {chain}")
+        if len(seen) > most:
+            raise Failure("wrong", f"expected at most {most} redirects, got more: {chain}")
     fault = _judge(check, answer)
     if fault:
         raise Failure("wrong", fault)
     return f"status {answer.status}"
 
 
-def _next(url: Url, location: str) -> Url:
+def _absolute(url: Url, location: str) -> Url | None:
+    """Return the URL that a Location field means, None for one that no HTTP client follows."""
     try:
         return parse_url(urljoin(f"{url.scheme}://{url.authority}{url.target}", location))
-    except ValueError as exc:
-        raise Failure("wrong", f"expected a redirect that can be followed, got {_shown(location)}") from exc
+    except ValueError:
+        return None
 
 
-def _request(check: Check, url: Url, method: str, deadline: Deadline) -> HealthAnswer:
-    own = t.cast("Url", check.target)
-    # The check's address, Host, SNI and credentials hold for its URL's own origin (RFC 6454 4) only.
-    home = (url.scheme, url.address) == (own.scheme, own.address)
-    fields = {"User-Agent": "failsafe.nginx", "Accept": "*/*", "Accept-Encoding": "identity"}
-    if home and own.userinfo:
-        fields["Authorization"] = "Basic " + base64.b64encode(unquote_to_bytes(own.userinfo)).decode("ascii")
-    if home:
-        mine = {name.lower() for name in check.request_headers}
-        fields = {name: value for name, value in fields.items() if name.lower() not in mine}
-        fields.update(check.request_headers)
-    fields.update({"Host": check.host if home else url.authority, "Connection": "close"})
-    if method in ("POST", "PUT", "PATCH"):
-        fields["Content-Length"] = "0"  # RFC 9110 8.6
-    lines = [f"{method} {url.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-    with client.connected(check.address if home else url.address, deadline) as sock:
-        if url.scheme == "https":
-            sni = check.sni if home else url.address.host
-            sock = client.tls(sock, deadline, sni=sni, verify=check.verify, ca=check.ca)  # noqa: PLW2901
-        with sock:
-            request = "\r\n".join(lines).encode()
-            return client.exchange(sock, deadline, method=method, request=request, want_body=check.body is not None)
+def _next(url: Url, location: str) -> Url:
+    found = _absolute(url, location)
+    if found is None:
+        raise Failure("wrong", f"expected a redirect that can be followed, got {_shown(location)}")
+    return found
+
+
+class _Exchange(t.NamedTuple):
+    """One request of a check. `home` is where a probe's redirect is asked, None for the first request and other checks."""
+
+    check: Check
+    url: Url
+    method: str
+    home: Home | None
+    probe: bool
+
+    @property
+    def own(self) -> bool:
+        """Tell whether the check's address, Host, SNI and credentials hold: for its URL's own origin (RFC 6454 4) only."""
+        own = t.cast("Url", self.check.target)
+        return (self.url.scheme, self.url.address) == (own.scheme, own.address)
+
+    @property
+    def way(self) -> Home:
+        """Return where to connect, and how to begin there."""
+        check, address = self.check, self.url.address
+        if self.own:
+            return Home(check.address, check.sni, check.proxy_protocol)
+        return self.home or Home(address, address.host, proxy_protocol=False)
+
+    def run(self, deadline: Deadline, result: CheckResult) -> HealthAnswer:
+        """Send the request and read the answer."""
+        check, way = self.check, self.way
+        with client.connected(way.address, deadline) as sock:
+            if way.proxy_protocol:
+                sock.sendall(client.proxy_line(sock))
+            if self.url.scheme == "https":
+                sock = client.tls(sock, deadline, sni=way.sni, verify=check.verify, ca=check.ca)  # noqa: PLW2901
+                if self.probe and self.own:
+                    result.certificate = fault_of(sock.getpeercert(binary_form=True) or b"", way.sni)
+            with sock:
+                body = check.body is not None
+                return client.exchange(sock, deadline, method=self.method, request=self.message(), want_body=body)
+
+    def message(self) -> bytes:
+        """Return the bytes of the request."""
+        check, own = self.check, t.cast("Url", self.check.target)
+        agent = _GATE_USER_AGENT if self.probe else _USER_AGENT
+        fields = {"User-Agent": agent, "Accept": "*/*", "Accept-Encoding": "identity"}
+        if self.own and own.userinfo:
+            fields["Authorization"] = "Basic " + base64.b64encode(unquote_to_bytes(own.userinfo)).decode("ascii")
+        if self.own:
+            mine = {name.lower() for name in check.request_headers}
+            fields = {name: value for name, value in fields.items() if name.lower() not in mine}
+            fields.update(check.request_headers)
+        fields.update({"Host": check.host if self.own else self.url.authority, "Connection": "close"})
+        if self.method in ("POST", "PUT", "PATCH"):
+            fields["Content-Length"] = "0"  # RFC 9110 8.6
+        first = f"{self.method} {self.url.target} HTTP/1.1"
+        return "\r\n".join([first, *(f"{name}: {value}" for name, value in fields.items()), "", ""]).encode()
 
 
 def _judge(check: Check, answer: HealthAnswer) -> str:

@@ -104,6 +104,15 @@ def connected(address: Address, deadline: Deadline) -> t.Iterator[socket.socket]
             sock.close()
 
 
+def proxy_line(sock: socket.socket) -> bytes:
+    """Return the first line of the PROXY protocol, version 1, for a connection (its specification, section 2.1)."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return b"PROXY UNKNOWN\r\n"
+    family = "TCP6" if sock.family == socket.AF_INET6 else "TCP4"
+    (source, source_port), (target, target_port) = sock.getsockname()[:2], sock.getpeername()[:2]
+    return f"PROXY {family} {source} {target} {source_port} {target_port}\r\n".encode("ascii")
+
+
 def tls(sock: socket.socket, deadline: Deadline, *, sni: str, verify: bool, ca: str = "") -> ssl.SSLSocket:
     """Shake hands; with `verify` the chain and the name must be good. An IP address is verified but never sent as SNI."""
     try:

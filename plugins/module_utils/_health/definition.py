@@ -71,6 +71,7 @@ class Check(t.NamedTuple):
     follow_redirects: int = 0
     verify: bool = True
     ca: str = ""
+    proxy_protocol: bool = False
     min_days: float = 7
     timeout: float = 3
 
@@ -208,6 +209,7 @@ _KEYS: dict[str, tuple[str, tuple[str, ...], t.Callable[[t.Any], t.Any]]] = {
     "follow_redirects": ("raw", _URL, _redirects),
     "verify": ("bool", _TLS, _flag),
     "ca": ("path", _TLS, _line),
+    "proxy_protocol": ("bool", _TLS, _flag),
     "min_days": ("int", ("certificate",), _number(0, 36500)),
     "timeout": ("float", _ALL, _number(0.01, 300)),
 }

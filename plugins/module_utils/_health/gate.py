@@ -9,46 +9,72 @@
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from .check import CheckResult, run_check
-from .definition import Check, HealthError, parse_check
+from .asking import LIMITED, Asker, Definitions, Key, Question, read_questions
+from .check import CheckResult
+from .definition import HealthError
+from .log_watch import LogWatches
+from .pacing import Pacer, duration, spacing
+from .probe_verdict import BROKEN, REJECTED, Expected, fault, level
 
-Definitions = t.Sequence[t.Mapping[str, t.Any]]
-_Key = t.Tuple[bool, str]  # it is a probe; its name
-_Failed = t.Dict[_Key, CheckResult]  # the results that block
+_Failed = t.Dict[Key, CheckResult]  # the results that block
 
 _CONFIRMATIONS = 3  # rounds in a row in which a definite failure must be seen
-_WORKERS = 8
-_LINE_LIMIT = 65536  # bytes
-# ngx_log_error_core(): time, level, pid#tid, then "*connection" where a request is to blame.
-_ALARM = re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:emerg|alert|crit)\] \d+#\d+: (?!\*\d)")
+_MOST_REFUSALS = 3  # by a limit, before a question is given up
+_AFTER_REFUSAL = 1.1  # seconds at least until what a limit refused is asked again
 
 
-class _Question(t.NamedTuple):
-    check: Check
-    probe: bool
-
-    @property
-    def key(self) -> _Key:
-        return self.probe, self.check.name
-
-
-def record_baseline(checks: Definitions, probes: Definitions, *, timeout: float = 10) -> list[CheckResult]:
+def record_baseline(
+    checks: Definitions,
+    probes: Definitions,
+    *,
+    timeout: float = 10,
+    error_logs: t.Sequence[str] = (),
+    exclude: t.Sequence[str] = (),
+    pacer: Pacer | None = None,
+) -> list[CheckResult]:
     """Run all checks and probes once, before the switch; return their results, each with `probe` set.
+
+    Args:
+        checks: of the user.
+        probes: derived from the configuration; they are sent at their pace.
+        timeout: seconds for all of it, beside what the pace takes.
+        error_logs: of nginx.
+        exclude: entries of paths that are not asked, also where a redirect leads there.
+        pacer: of this process.
 
     Raises:
         HealthError: when a definition is wrong.
     """
-    questions = _questions(checks, probes)
-    results = _ask(questions, time.monotonic() + timeout)
+    questions = read_questions(checks, probes)
+    logs = LogWatches(error_logs)
+    asker = Asker(questions, pacer or Pacer(), logs, exclude)
+    try:
+        end = time.monotonic() + timeout + duration(one.about.limits for one in questions if one.probe)
+        results = _ask_once(asker, logs, questions, end)
+        again = [index for index, result in enumerate(results) if result.failure == LIMITED]
+        if again:
+            repeated = [questions[index] for index in again]
+            time.sleep(max(0.0, min(max(map(_pause_after_refusal, repeated)), end - time.monotonic())))
+            for index, result in zip(again, _ask_once(asker, logs, repeated, end)):
+                results[index] = result
+    finally:
+        logs.close()
     return [replace(result, probe=question.probe) for question, result in zip(questions, results)]
+
+
+def _ask_once(asker: Asker, logs: LogWatches, questions: list[Question], end: float) -> list[CheckResult]:
+    results = asker.ask(questions, end)
+    logs.alarm()
+    return asker.with_refusals(questions, results)
+
+
+def _pause_after_refusal(question: Question) -> float:
+    """Return the seconds until a question is asked again that a limit refused."""
+    return max([_AFTER_REFUSAL, *map(spacing, question.about.limits)])
 
 
 @dataclass
@@ -59,9 +85,12 @@ class GateResult:
         skipped: there was nothing to run; that passes.
         failed: results that blocked.
         already_failing: names of probes that failed before the switch.
+        rejected_before: names of probes that a status of 400 to 499 answered before the switch.
         unjudged: names of probes that fail and do not block, since there is no record of them.
+        unasked: names of what could not be asked, each with its reason.
+        unlike_plan: names of probes that an upstream answers in another way than the plan showed.
         unwatched: error logs that could not be read, each with its reason.
-        passed: checks and probes that passed in the last round.
+        passed: checks and probes whose last answer was good.
     """
 
     ok: bool
@@ -69,31 +98,67 @@ class GateResult:
     skipped: bool
     failed: t.List[CheckResult]
     already_failing: t.List[str]
+    rejected_before: t.List[str]
     unjudged: t.List[str]
+    unasked: t.List[str]
+    unlike_plan: t.List[str]
     unwatched: t.List[str]
     passed: int
     rounds: int
     seconds: float
 
 
+@dataclass
+class _Standing:
+    """The answers to a question in this gate.
+
+    Attributes:
+        result: the last answer, None before the first; a refusal by a limit takes no good one's place.
+        streak: definite failures in a row.
+        since: when it began to fail, by time.monotonic(); None while it does not.
+        asked: when it was last asked.
+        refusals: by a limit, in a row.
+        not_before: the moment until which it is not asked.
+    """
+
+    result: CheckResult | None = None
+    streak: int = 0
+    since: float | None = None
+    asked: float = 0
+    refusals: int = 0
+    not_before: float = 0
+
+    @property
+    def given_up(self) -> bool:
+        return self.refusals >= _MOST_REFUSALS
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether it was answered, or cannot be asked."""
+        return self.given_up or (self.result is not None and self.result.failure != LIMITED)
+
+
 class Gate:
     """Checks and default probes, run in rounds until the verdict is sure.
 
-    A *round* runs each of them once, eight at a time; rounds start `interval` seconds apart. A result blocks when it is of
+    A *round* asks each check once, eight at a time; rounds start `interval` seconds apart. Probes take part at their own pace
+    (`pacing.py`): those that fail come first, then those that were not asked yet. A result blocks when it is of
 
     - a check that fails, even if it failed before the switch (its reason says so then);
-    - a probe that passed in the baseline and fails now;
+    - a probe that is answered worse than in the baseline, in a way that the plan did not show (`probe_verdict.py`);
     - probes with no record, or on whose port nothing listened when it was taken: only if each of them fails and no
       probe that passed before passes now.
 
-    A probe that failed in the baseline otherwise is not run again; `already_failing` names it.
+    A probe that failed in the baseline otherwise is not run again; `already_failing` names it. A refusal by a limit of the
+    configuration is no answer: the question is asked again later, and given up after three of them.
 
-    The gate passes after `successes` rounds in a row in which nothing blocked, followed by `soak` seconds of rounds. It
-    fails
+    The gate passes after `successes` rounds in a row in which nothing blocked, once each probe was answered, followed by
+    `soak` seconds of rounds. It fails
 
     - when one check or probe gives a wrong answer in three rounds in a row (at most 0.4 s with the default interval and a
       quick server): an answer that contradicts the expectation, a certificate, something that is not HTTP;
-    - when `timeout` seconds are over: connections refused, reset or without an answer, and slow answers, may end until then;
+    - when `timeout` seconds are over: connections refused, reset or without an answer, and slow answers, may end until then.
+      A probe has as many from its first failure on;
     - at the first failure during the soak;
     - at a new `[emerg]`, `[alert]` or `[crit]` line in one of `error_logs`. A line with a connection number (`*123`) is about
       one request and does not count.
@@ -113,203 +178,240 @@ class Gate:
         timeout: float = 10,
         soak: float = 0,
         error_logs: t.Sequence[str] = (),
+        expected: t.Sequence[Expected] = (),
+        exclude: t.Sequence[str] = (),
+        pacer: Pacer | None = None,
     ) -> None:
         if successes < 1 or interval < 0 or soak < 0 or timeout <= (successes - 1) * interval:
             raise HealthError(
                 f"{successes} successes at an interval of {interval:g} s cannot pass within {timeout:g} s"
             )
         self._interval, self._successes, self._timeout, self._soak = interval, successes, timeout, soak
-        self._logs = error_logs
-        before = {(bool(record.probe), record.name): record for record in baseline or ()}
-        self._before = {key: record.ok for key, record in before.items()}
-        heard = {key for key, record in before.items() if record.failure != "refused"}
-        everything = _questions(checks, probes)
-        self._questions = [
-            one for one in everything if not one.probe or self._before.get(one.key) or one.key not in heard
-        ]
-        self._already = [one.check.name for one in everything if one.probe and self._before.get(one.key) is False]
+        self._log_paths, self._exclude, self._pacer = error_logs, exclude, pacer or Pacer()
+        self._before = {(bool(record.probe), record.name): record for record in baseline or ()}
+        self._expected = {one.name: one for one in expected}
+        everything = read_questions(checks, probes)
+        self._questions = [one for one in everything if not one.probe or self._is_worth_asking(one.key)]
+        known = [self._before[one.key] for one in everything if one.probe and one.key in self._before]
+        self._already = [one.name for one in known if level(one) == BROKEN and one.failure != LIMITED]
+        self._rejected = [one.name for one in known if one.status is not None and level(one) == REJECTED]
+        self._limited = [one.name for one in known if one.failure == LIMITED]
+        self._standing = {one.key: _Standing() for one in self._questions}
         self._rounds = 0
-        self._streaks: dict[_Key, int] = {}
-        self.results: list[CheckResult] = []  # of the last round
+        self._failed: _Failed = {}
+
+    def _is_worth_asking(self, key: Key) -> bool:
+        record = self._before.get(key)
+        return record is None or record.failure == "refused" or level(record) != BROKEN
+
+    @property
+    def results(self) -> list[CheckResult]:
+        """Return the last result of each check and probe."""
+        found = (self._standing[one.key].result for one in self._questions)
+        return [result for result in found if result is not None]
 
     def run(self) -> GateResult:
         """Run rounds until the verdict is sure."""
         start = time.monotonic()
-        logs = [_LogWatch(path) for path in self._logs]
+        logs = LogWatches(self._log_paths)
+        asker = Asker(self._questions, self._pacer, logs, self._exclude)
         try:
-            reason, failed = self._verdict(start, logs)
+            reason, failed = self._verdict(start, asker, logs)
         finally:
-            for log in logs:
-                log.close()
+            logs.close()
         skipped = not reason and not self._questions
         if skipped and self._already:
             reason = f"all {len(self._already)} probes failed before the switch too: nothing was asked"
         elif skipped:
             reason = "no checks and no probes: nothing was asked"
         blocking = {result.name for result in failed}.union(self._already)
+        results = self.results
+        unasked = self._unasked()
         return GateResult(
             ok=skipped or not reason,
-            reason=reason or f"{len(self._questions)} checks and probes passed",
+            reason=reason or self._success(len(unasked)),
             skipped=skipped,
             failed=failed,
             already_failing=self._already,
-            unjudged=[each.name for each in self.results if not each.ok and each.name not in blocking],
-            unwatched=[f"{log.path}: {log.problem}" for log in logs if log.problem],
-            passed=sum(result.ok for result in self.results),
+            rejected_before=self._rejected,
+            unjudged=[
+                one.name for one in results if not one.ok and one.name not in blocking and one.failure != LIMITED
+            ],
+            unasked=unasked,
+            unlike_plan=self._unlike_plan(),
+            unwatched=logs.problems,
+            passed=sum(result.ok for result in results),
             rounds=self._rounds,
             seconds=round(time.monotonic() - start, 3),
         )
 
-    def _verdict(self, start: float, logs: list[_LogWatch]) -> tuple[str, list[CheckResult]]:
-        """Return the reason why the gate fails and the results behind it; an empty reason when it passes."""
-        reason, failed = self._settle(start + self._timeout, logs) if self._questions else ("", [])
-        return (reason, failed) if reason else self._stay(logs)
+    def _success(self, unasked: int) -> str:
+        limited = unasked - len(self._limited)
+        could_not = f"; {unasked} could not be asked because of limits of the configuration" if unasked else ""
+        return f"{len(self._questions) - limited} checks and probes passed{could_not}"
 
-    def _settle(self, end: float, logs: list[_LogWatch]) -> tuple[str, list[CheckResult]]:
+    def _unasked(self) -> list[str]:
+        before = [f"{name}: a limit of the configuration refused it before the switch" for name in self._limited]
+        standing = [(one.check.name, self._standing[one.key].result) for one in self._questions]
+        now = [f"{name}: {result.reason}" for name, result in standing if result and result.failure == LIMITED]
+        return before + now
+
+    def _unlike_plan(self) -> list[str]:
+        """Name the probes whose answers differ from the plan where the plan could not know: an upstream gives them."""
+        answered = [(one, self._standing[one.key].result) for one in self._questions if one.probe]
+        found = []
+        for one, result in answered:
+            plan = self._expected.get(one.check.name)
+            if result and result.status and plan and plan.shown and plan.after and result.status != plan.after:
+                found.append(f"{one.check.name}: status {result.status}, and the plan showed {plan.after}")
+        return found
+
+    def _verdict(self, start: float, asker: Asker, logs: LogWatches) -> tuple[str, list[CheckResult]]:
+        """Return the reason why the gate fails and the results behind it; an empty reason when it passes."""
+        reason, failed = self._settle(start, asker, logs) if self._questions else ("", [])
+        return (reason, failed) if reason else self._stay(asker, logs)
+
+    def _settle(self, start: float, asker: Asker, logs: LogWatches) -> tuple[str, list[CheckResult]]:
         good = 0
+        end = start + self._timeout + duration(one.about.limits for one in self._questions if one.probe)
         before: _Failed = {}
         while True:
             began = time.monotonic()
-            failed = self._round(end)
-            alarm = self._alarm(logs)
-            good = 0 if failed else good + 1
-            if alarm or good >= self._successes:
+            due = self._due(began, checks=good < self._successes)
+            alarm = self._round(due, asker, logs, start + self._timeout, end)
+            failed = self._failed
+            good = 0 if failed else good + bool(due)
+            if alarm or (good >= self._successes and all(each.settled for each in self._standing.values())):
                 return alarm, []
-            sure = [result for key, result in failed.items() if self._streaks[key] >= _CONFIRMATIONS]
+            sure = [result for key, result in failed.items() if self._standing[key].streak >= _CONFIRMATIONS]
             if sure:
                 return self._reason(failed, sure[0]), list(failed.values())
-            wake = max(began + self._interval, time.monotonic())
-            if wake >= end:
-                if time.monotonic() >= end:  # the round was cut short: the one before it tells more
+            deadline = self._deadline(start, end)
+            wake = max(began + self._interval, time.monotonic(), time.monotonic() + self._pause(good))
+            if wake >= deadline:
+                if time.monotonic() >= deadline:  # the round was cut short: the one before it tells more
                     failed = before or failed
+                if not failed and all(each.settled or each.refusals for each in self._standing.values()):
+                    return "", []  # what is left cannot be asked: a limit refused it
                 late = f"not passed {self._successes} times in a row within {self._timeout:g} s"
                 return late + (f": {self._reason(failed)}" if failed else ""), list(failed.values())
             before = failed
             time.sleep(max(0.0, wake - time.monotonic()))
 
-    def _stay(self, logs: list[_LogWatch]) -> tuple[str, list[CheckResult]]:
+    def _due(self, now: float, *, checks: bool) -> list[Question]:
+        """Return what is asked now: checks, and the probes that the pace allows, the most urgent first."""
+        standing = self._standing
+        open_ = [
+            one for one in self._questions if now >= standing[one.key].not_before and not standing[one.key].given_up
+        ]
+        due = [one for one in open_ if not one.probe and (checks or not standing[one.key].settled)]
+        probes = [one for one in open_ if one.probe]
+        failing = [one for one in probes if standing[one.key].since is not None]
+        fresh = [one for one in probes if not standing[one.key].settled]
+        if not fresh and checks:
+            fresh = sorted(probes, key=lambda one: standing[one.key].asked)
+        wanted = {one.key: one for one in [*failing, *fresh]}
+        return due + [one for one in wanted.values() if self._pacer.take(one.about.limits)]
+
+    def _pause(self, good: int) -> float:
+        """Return the seconds until something may be asked, where only the pace of probes is waited for."""
+        open_ = [(one, self._standing[one.key]) for one in self._questions if not self._standing[one.key].given_up]
+        waiting = [pair for pair in open_ if pair[1].since is not None or not pair[1].settled]
+        if not waiting or (good < self._successes and any(not one.probe for one, _standing in open_)):
+            return 0.0
+        now = time.monotonic()
+        return min(max(each.not_before - now, self._pacer.delay(one.about.limits)) for one, each in waiting)
+
+    def _deadline(self, start: float, end: float) -> float:
+        """Return the moment at which the failures that there are decide, `end` without any."""
+        moments = [end]
+        for key in self._failed:
+            since = self._standing[key].since
+            moments.append(start + self._timeout if not key[0] or since is None else since + self._timeout)
+        return min(moments)
+
+    def _stay(self, asker: Asker, logs: LogWatches) -> tuple[str, list[CheckResult]]:
         began = time.monotonic()
         end = began + self._soak
         while True:
             time.sleep(max(0.0, min(began + self._interval, end) - time.monotonic()))
             began = time.monotonic()
             if began >= end:
-                return self._alarm(logs), []
-            failed = self._round(float("inf"))  # may end after the soak: each check has its own timeout
-            alarm = self._alarm(logs)
-            if alarm or failed:
-                return alarm or f"in the soak: {self._reason(failed)}", list(failed.values())
+                return logs.alarm(), []
+            # A round may end after the soak: each check has its own timeout.
+            alarm = self._round(self._due(began, checks=True), asker, logs, float("inf"), float("inf"))
+            if alarm or self._failed:
+                return alarm or f"in the soak: {self._reason(self._failed)}", list(self._failed.values())
 
-    def _round(self, end: float) -> _Failed:
-        """Run one round; return the results that block, by question."""
-        self.results = _ask(self._questions, end)
-        self._rounds += 1
-        wrong = {one.key: result for one, result in zip(self._questions, self.results) if not result.ok}
-        for one in self._questions:
-            definite = one.key in wrong and wrong[one.key].failure == "wrong"
-            self._streaks[one.key] = self._streaks.get(one.key, 0) + 1 if definite else 0
+    def _round(self, due: list[Question], asker: Asker, logs: LogWatches, end: float, probes_end: float) -> str:
+        """Ask what is due and note what blocks; return an alarming line of a log, or ""."""
+        began = time.monotonic()
+        results = asker.ask(due, probes_end if any(one.probe for one in due) else end, taken=True)
+        alarm = logs.alarm()
+        # A round of nothing but waiting for the pace is none; one of logs alone is.
+        self._rounds += bool(due) or not self._questions
+        for one, result in zip(due, asker.with_refusals(due, results)):
+            self._note(one, self._judged(one, result), began)
+        self._failed = self._blocking()
+        for one in due:
+            standing = self._standing[one.key]
+            if one.key not in self._failed:
+                standing.since = None
+            elif standing.since is None:
+                standing.since = began
+        return alarm
+
+    def _judged(self, question: Question, result: CheckResult) -> CheckResult:
+        """Return the result of a probe with what is worse than before the switch as its failure."""
+        before = self._before.get(question.key)
+        if not question.probe or before is None or result.failure == LIMITED:
+            return result
+        expected = self._expected.get(question.check.name)
+        text = fault(before, result, expected)
+        label = f"{question.check.label}: "
+        if text:
+            return replace(result, ok=False, failure=result.failure or "wrong", reason=label + text.replace(label, ""))
+        if not result.ok and expected is not None and expected.worse:
+            return replace(result, ok=True, failure=None, reason=f"{result.reason}, as the plan showed")
+        return result
+
+    def _note(self, question: Question, result: CheckResult, began: float) -> None:
+        standing = self._standing[question.key]
+        standing.asked = began
+        if result.failure == LIMITED:
+            standing.refusals += 1
+            standing.not_before = time.monotonic() + _pause_after_refusal(question)
+            if standing.result is None or not standing.result.ok:
+                standing.result = result
+            return
+        standing.refusals = 0
+        standing.streak = standing.streak + 1 if result.failure == "wrong" else 0
+        standing.result = result
+
+    def _blocking(self) -> _Failed:
+        """Return the results that block, by question."""
+        last = {one.key: self._standing[one.key].result for one in self._questions}
+        wrong = {key: result for key, result in last.items() if result and not result.ok and result.failure != LIMITED}
         probes = [one.key for one in self._questions if one.probe]
-        down = bool(probes) and all(key in wrong and not self._before.get(key) for key in probes)
-        return {key: result for key, result in wrong.items() if not key[0] or self._before.get(key) or down}
+        down = bool(probes) and all(key in wrong and not self._passed_before(key) for key in probes)
+        return {
+            key: result
+            for key, result in wrong.items()
+            if not key[0] or down or self._passed_before(key) or self._contradicts_plan(key, result)
+        }
+
+    def _passed_before(self, key: Key) -> bool:
+        record = self._before.get(key)
+        return record is not None and record.ok
+
+    def _contradicts_plan(self, key: Key, result: CheckResult) -> bool:
+        before = self._before.get(key)
+        return before is not None and bool(fault(before, result, self._expected.get(key[1])))
 
     def _reason(self, failed: _Failed, first: CheckResult | None = None) -> str:
         key, first = next((key, result) for key, result in failed.items() if first is None or result is first)
-        before = " (already failed before the switch)" if self._before.get(key) is False else ""
+        record = self._before.get(key)
+        before = " (already failed before the switch)" if record is not None and not record.ok and not key[0] else ""
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         name = "" if first.name in (first.url, first.address) else f"{first.name}: "
         return f"{name}{first.reason}{before}{more}"
-
-    def _alarm(self, logs: list[_LogWatch]) -> str:
-        return next((f"new line in {log.path}: {line}" for log in logs for line in log.alarms()), "")
-
-
-def _questions(checks: Definitions, probes: Definitions) -> list[_Question]:
-    questions: dict[_Key, _Question] = {}
-    for definition in checks:
-        one = _Question(parse_check(definition), probe=False)
-        if one.key in questions:
-            raise HealthError(f"check {one.check.name!r}: two checks have this name")
-        questions[one.key] = one
-    for definition in probes:
-        check, number = parse_check(definition), 1
-        name = check.name
-        while (True, check.name) in questions:  # generated: told apart in their order, the same in the baseline
-            number += 1
-            check = check._replace(name=f"{name} #{number}")
-        questions[True, check.name] = _Question(check, probe=True)
-    return list(questions.values())
-
-
-def _ask(questions: list[_Question], end: float) -> list[CheckResult]:
-    if not questions:
-        return []
-
-    def ask(question: _Question) -> CheckResult:
-        return run_check(question.check, limit=end - time.monotonic())
-
-    if len(questions) == 1:
-        return [ask(questions[0])]
-    with ThreadPoolExecutor(min(_WORKERS, len(questions))) as pool:
-        return list(pool.map(ask, questions))
-
-
-class _LogWatch:
-    """The lines that nginx adds to one error log from now on, through truncation and rotation."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.problem = ""
-        self._file: t.IO[bytes] | None = None
-        self._open(os.SEEK_END)
-
-    def close(self) -> None:
-        if self._file:
-            self._file.close()
-
-    def alarms(self) -> list[str]:
-        """Return new alarming lines; read the old file to its end before the one that replaced it."""
-        lines = self._read()
-        if self.problem:
-            return lines
-        try:
-            there = os.stat(self.path)
-            if self._file is None or not os.path.samestat(there, os.fstat(self._file.fileno())):
-                self._open(os.SEEK_SET)
-                lines += self._read()
-        except FileNotFoundError:
-            pass  # between rename and reopen, or not written to yet
-        except (OSError, ValueError) as exc:
-            self.problem = getattr(exc, "strerror", None) or str(exc)
-        return lines
-
-    def _open(self, whence: int) -> None:
-        try:
-            # Opening a FIFO without O_NONBLOCK would wait for a writer.
-            handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as exc:
-            self.problem = getattr(exc, "strerror", None) or str(exc)
-            return
-        if stat.S_ISREG(os.fstat(handle).st_mode):
-            self.close()
-            self._file = os.fdopen(handle, "rb")
-            self._file.seek(0, whence)
-        else:
-            os.close(handle)
-            self.problem = "not a regular file"
-
-    def _read(self) -> list[str]:
-        if self._file is None:
-            return []
-        if os.fstat(self._file.fileno()).st_size < self._file.tell():
-            self._open(os.SEEK_SET)  # anew: a seek may stay inside what is buffered of the old content
-        alarms = []
-        while True:
-            line = self._file.readline(_LINE_LIMIT)
-            if not line.endswith(b"\n") and len(line) < _LINE_LIMIT:
-                self._file.seek(-len(line), os.SEEK_CUR)  # still being written
-                break
-            if _ALARM.match(line):
-                alarms.append(line[:500].decode("utf-8", "replace").strip())
-        return alarms

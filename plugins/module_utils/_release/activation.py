@@ -18,6 +18,7 @@ from .clock import timestamp
 from .context import HostContext
 from .disk import scan
 from .errors import ReleaseError
+from .host import pace_of
 from .lease import Leasing
 from .manifest import Release
 from .reservation import Reserving
@@ -78,6 +79,7 @@ class Activation:
         runs = self.context.running(state) == release
         if reload and not (runs and trial.phase == GATED):
             seconds = _RELOADS * self.context.settings.reload_timeout + (gate.timeout or 0) + (gate.soak or 0)
+            seconds += pace_of(gate)
             with self.leasing.kept_alive(state, seconds):
                 self._reload_and_gate(state, trial, gate, result, runs=runs)
             result.changed = runs = True
@@ -91,7 +93,7 @@ class Activation:
         touched = managed(base.tree, target.tree, store.releases.read(state.confirmed).tree)
         self._refuse_edits(base, touched)
         running = context.host.master() is not None
-        baseline = context.host.baseline(gate) if running else []
+        baseline = context.host.baseline(gate, base.facts) if running else []
         self._put_aside(base, target, touched, json.dumps([state.to_json(), baseline, encode(gate)]))
         self.leasing.arm(target.id)
         state.transaction = Transaction(ACTIVATE, timestamp(), base.id, target.id)
@@ -145,7 +147,7 @@ class Activation:
     ) -> None:
         context = self.context
         if gate.checks or gate.probes:
-            trial.gate = gate
+            trial.gate = dataclasses.replace(gate, expected=gate.expected or trial.gate.expected)
         release = context.store.releases.read(trial.id)
         if not runs:
             trial.phase, trial.started = SWITCHED, trial.started or context.host.master() is None

@@ -17,6 +17,9 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import CheckResult
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.pacing import Pacer, duration
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe import parse_probe
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe_verdict import Expected
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx import facts as runtime
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
@@ -50,6 +53,7 @@ class Host:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._known_instance: Instance | None = None
+        self._pacer = Pacer()
 
     @property
     def _instance(self) -> Instance:
@@ -172,11 +176,22 @@ class Host:
         with _translated():
             _gate(gate, (), ())
 
-    @staticmethod
-    def baseline(gate: GateOptions) -> list[object]:
-        """Run the gate's checks and probes once, and return their results."""
+    def baseline(self, gate: GateOptions, facts: ConfigFacts | None = None) -> list[object]:
+        """Run the gate's checks and probes once, and return their results.
+
+        Args:
+            gate: the gate.
+            facts: of the configuration that runs.
+        """
         with _translated():
-            results = record_baseline(_definitions(gate.checks), _definitions(gate.probes), timeout=gate.timeout or 10)
+            results = record_baseline(
+                _definitions(gate.checks),
+                _definitions(gate.probes),
+                timeout=gate.timeout or 10,
+                error_logs=facts.error_logs if facts else (),
+                exclude=gate.exclude or (),
+                pacer=self._pacer,
+            )
         return [encode(result) for result in results]
 
     @staticmethod
@@ -184,16 +199,15 @@ class Host:
         """Return the gate of a rollback: the checks that passed before have to pass again, without a soak."""
         passed = {result.name for result in _results(baseline) if result.ok and not result.probe}
         checks: list[object] = [one for one in _definitions(gate.checks) if parse_check(one).name in passed]
-        return dataclasses.replace(gate, checks=checks, soak=0)
+        return dataclasses.replace(gate, checks=checks, soak=0, expected=None)
 
-    @staticmethod
-    def gate(gate: GateOptions, baseline: t.Sequence[object], facts: ConfigFacts | None) -> Verdict:
+    def gate(self, gate: GateOptions, baseline: t.Sequence[object], facts: ConfigFacts | None) -> Verdict:
         """Run the gate. Where it fails, `nginx_says` and the reason have lines of nginx's log."""
         logs = facts.error_logs if facts else ()
         words = Words(logs)
         try:
             with _translated():
-                result = _gate(gate, baseline, logs).run()
+                result = _gate(gate, baseline, logs, self._pacer).run()
         finally:
             lines = words.close()
         verdict = encode(result)
@@ -201,6 +215,12 @@ class Host:
             lines = _about(result.failed, gate, lines)
             verdict.update(nginx_says=lines[-_QUOTED_LINES:], reason=f"{result.reason}; nginx says: {lines[-1]}")
         return Verdict(verdict)
+
+
+def pace_of(gate: GateOptions) -> float:
+    """Return the seconds that the pace of its probes adds to a gate."""
+    with _translated():
+        return duration(parse_probe(one).limits for one in _definitions(gate.probes))
 
 
 def _runtime(facts: ConfigFacts) -> runtime.RuntimeFacts:
@@ -219,11 +239,24 @@ def _about(failed: t.Sequence[CheckResult], gate: GateOptions, lines: list[str])
     return [line for line in lines if any(f" {target} HTTP/" in line for target in targets)] or lines
 
 
-def _gate(gate: GateOptions, baseline: t.Sequence[object], error_logs: t.Sequence[str]) -> Gate:
+def _gate(
+    gate: GateOptions, baseline: t.Sequence[object], error_logs: t.Sequence[str], pacer: Pacer | None = None
+) -> Gate:
     named = {"interval": gate.interval, "successes": gate.successes, "timeout": gate.timeout, "soak": gate.soak}
     numbers: t.Any = {name: value for name, value in named.items() if value is not None}
     checks, probes = _definitions(gate.checks), _definitions(gate.probes)
-    return Gate(checks, probes, _results(baseline), error_logs=error_logs, **numbers)
+    expected = [decode(Expected, row) for row in gate.expected or ()]
+    exclude = gate.exclude or ()
+    return Gate(
+        checks,
+        probes,
+        _results(baseline),
+        error_logs=error_logs,
+        expected=expected,
+        exclude=exclude,
+        pacer=pacer,
+        **numbers,
+    )
 
 
 def _results(rows: t.Sequence[object]) -> list[CheckResult]:

@@ -103,7 +103,12 @@ class Generation:
 
 @dataclasses.dataclass
 class GateOptions:
-    """The checks and probes of a gate as `_health` reads them, with its numbers (seconds; None: the default)."""
+    """The checks and probes of a gate as `_health` reads them, with its numbers (seconds; None: the default).
+
+    Attributes:
+        expected: what the plan showed for probes, see `_health.probe_verdict.Expected`.
+        exclude: entries of paths that are not asked, see `_common.side_effects`.
+    """
 
     checks: t.Optional[t.List[object]] = omit_none()
     probes: t.Optional[t.List[object]] = omit_none()
@@ -111,6 +116,8 @@ class GateOptions:
     successes: t.Optional[int] = omit_none()
     timeout: t.Optional[float] = omit_none()
     soak: t.Optional[float] = omit_none()
+    expected: t.Optional[t.List[object]] = omit_none()
+    exclude: t.Optional[t.List[str]] = omit_none()
     extra: t.Dict[str, object] = unknown_fields()
 
 

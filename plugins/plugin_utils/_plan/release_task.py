@@ -16,7 +16,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_dump, load_files
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.side_effects import acts
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, load_dump, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint import Finding, Target, lint
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.suppression.project_finder import find_project
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.text import gate, report
@@ -27,6 +30,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch imp
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.default_probes import default_probes
 
 from .controller import Controller
+from .errors import PlanError
 from .run_cache import key_of
 
 #: Options that only the controller needs.
@@ -49,6 +53,7 @@ class _StageOptions:
     fail_on: str
     ignore: list[str]
     probe_limit: int
+    probe_exclude: list[str]
 
     @classmethod
     def of(cls, given: Mapping[str, t.Any]) -> _StageOptions:
@@ -62,6 +67,7 @@ class _StageOptions:
             str(given.get("lint_fail_on") or "error"),
             _texts(given, "lint_ignore") or [],
             int(given.get("probe_limit", 40)),
+            _texts(given, "probe_exclude") or [],
         )
 
 
@@ -76,7 +82,7 @@ def change_release(given: Mapping[str, t.Any], controller: Controller) -> dict[s
         The values that nginx_release returns.
 
     Raises:
-        ConfigError, LintError, RenderError, RouteError: the candidate cannot be made, for the reason in the message.
+        ConfigError, LintError, PlanError, RenderError, RouteError: the candidate cannot be made, for the reason in the message.
     """
     task, state = _ReleaseTask(given, controller), given.get("state")
     if state == "staged":
@@ -115,6 +121,7 @@ class _ReleaseTask:
     def stage(self) -> dict[str, object]:
         """Stage the candidate, unless a finding speaks against it."""
         options, controller = _StageOptions.of(self.given), self.controller
+        _refuse_wrong_gate(self.given)
         folder, candidate = controller.files.render(options.src, options.exclude)
         controller.learn(candidate.secrets)
         findings = self._lint_source(options, folder, candidate)
@@ -129,12 +136,13 @@ class _ReleaseTask:
                 result["plan"] = self._plan(current, dump, [version, modules])
                 config = load_dump(dump)
                 findings = self._lint(config, options, folder, Target.of_host(version))
-                result["probes"] = default_probes(config, limit=options.probe_limit) if options.probe_limit else []
+                result |= self._probes(options, current, config)
                 guilty = _guilty(findings, options)
         result["asked"] = key_of({name: self.given.get(name) for name in _DECIDING})
         result["findings"] = [finding.as_dict() for finding in findings]
         if guilty:
-            result.pop("probes", None)
+            for name in ("probes", "probes_excluded"):
+                result.pop(name, None)
             result.pop("plan", None)
             message = f"The configuration is refused; nothing was changed.\n{report(guilty, candidate.sources)}"
             result.update(failed=True, changed=False, msg=message, guilty=guilty)
@@ -151,6 +159,14 @@ class _ReleaseTask:
     def _lint(self, config: t.Any, options: _StageOptions, folder: str, target: Target | None) -> list[Finding]:
         project = find_project(folder, config_dir=options.config_dir)
         return lint(config, ignore=options.ignore, target=target, project=project)
+
+    def _probes(self, options: _StageOptions, current: bytes | None, config: Config) -> dict[str, object]:
+        """Make the default probes of the gate out of both configurations."""
+        if not options.probe_limit:
+            return {"probes": []}
+        before = None if current is None else load_dump(current)
+        made = default_probes(config, limit=options.probe_limit, before=before, exclude=options.probe_exclude)
+        return {"probes": made.probes, "probes_excluded": made.excluded}
 
     def _plan(self, current: bytes | None, dump: bytes, nginx: list[t.Any]) -> dict[str, object]:
         """Keep both dumps for later steps of this run. Hosts with the same key change in the same way."""
@@ -174,6 +190,33 @@ class _ReleaseTask:
     def _run_module(self, candidate: Candidate) -> dict[str, t.Any]:
         options = module_options(self.given, self.controller.variables, candidate.payload())
         return self.controller.run_module("nginx_release", options)
+
+
+def _refuse_wrong_gate(given: Mapping[str, t.Any]) -> None:
+    """Refuse checks and settings that no gate could be held with, before a host is asked or drained.
+
+    Raises:
+        PlanError: naming the check and its key.
+    """
+    settings = {
+        "interval": "health_interval",
+        "successes": "health_successes",
+        "timeout": "health_timeout",
+        "soak": "soak",
+    }
+    numbers: dict[str, t.Any] = {name: given[option] for name, option in settings.items() if option in given}
+    checks = given.get("checks") or ()
+    if not isinstance(checks, (list, tuple)):
+        raise PlanError(f"checks have to be a list, not {checks!r}. Nothing was changed.")
+    try:
+        keywords: dict[str, t.Any] = {
+            name: (int if name == "successes" else float)(value) for name, value in numbers.items()
+        }
+        Gate(checks, (), **keywords)
+        for entry in _texts(given, "probe_exclude") or ():
+            acts("/", [entry])
+    except (HealthError, TypeError, ValueError) as error:
+        raise PlanError(f"The health gate cannot be held: {error}. Nothing was changed.") from error
 
 
 def _guilty(findings: Iterable[Finding], options: _StageOptions) -> list[dict[str, t.Any]]:

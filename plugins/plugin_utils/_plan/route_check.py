@@ -63,6 +63,7 @@ class RouteCheck:
         plan: the probes, and the blocks that have none.
         probes: those of the plan; once judged, also those that were sent again with missing files there.
         missing: id of such a probe -> the files that were missing.
+        outcomes: side -> the outcomes of the plan's probes, once judged.
     """
 
     before: ConfigSource | None
@@ -74,6 +75,7 @@ class RouteCheck:
     plan: ProbePlan = field(init=False)
     probes: list[Probe] = field(init=False, default_factory=list)
     missing: dict[str, list[str]] = field(init=False, default_factory=dict)
+    outcomes: dict[str, Sequence[ProbeOutcome]] = field(init=False, default_factory=dict)
     _markers: dict[str, Mapping[str, Block]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -134,6 +136,8 @@ class RouteCheck:
             AFTER: self._side(worlds, AFTER, self.after, reader),
         }
         self.probes = list(self.plan.probes)
+        count = len(self.probes)
+        self.outcomes = {name: side.outcomes[:count] for name, side in sides.items()}
         self._add_second(worlds, sides, reader)
         return compare(
             self.probes,

@@ -42,7 +42,8 @@ from .bisect import FailingRequest, Search
 from .bisect_task import search
 from .controller import HOST_ERRORS, Controller
 from .errors import PlanError
-from .route_check import RouteCheck, read_answer
+from .gate_expectations import expected_of
+from .route_check import AFTER, BEFORE, RouteCheck, read_answer
 from .run_cache import key_of
 from .sides import SideOptions, Sides, expectations_of, expected_text, read_sides
 
@@ -52,10 +53,10 @@ _MOST_SEARCHED: t.Final = 3
 _MOST_SHOWN: t.Final = 3
 #: Options that decide the result, beside the two configurations and the expectations.
 _DECIDING: t.Final = (
-    "access_log", "log_format", "probe_limit", "fail_on", "fail_on_unverified", "accept", "require", "bisect", "fs",
+    "access_log", "log_format", "probe_limit", "fail_on", "fail_on_unverified", "accept", "require", "bisect", "fs", "gate_probes",
 )  # fmt: skip
 #: Values that a host returns which shares the result of another one.
-_SHARED: t.Final = ("verified", "reason", "summary", "refused", "failed", "lines")
+_SHARED: t.Final = ("verified", "reason", "summary", "refused", "failed", "lines", "expected")
 
 Values = dict[str, object]
 
@@ -72,6 +73,7 @@ class RouteCheckOptions:
     accept: list[str | Mapping[str, object]]
     require: bool
     bisect: bool
+    gate_probes: list[Mapping[str, t.Any]]
     report: Mapping[str, str | None] | None
 
     @classmethod
@@ -162,6 +164,9 @@ class _RouteCheckTask:
             "verified": True,
             **report.as_dict(),
             "difference": _difference(check),
+            "expected": expected_of(
+                self.options.gate_probes, check.plan.probes, check.outcomes[BEFORE], check.outcomes[AFTER]
+            ),
             "refused": bool(guilty),
             "guilty": [each.as_dict() for each in guilty],
             "worlds": {name: _facts(world) for name, world in answer.worlds.items()},

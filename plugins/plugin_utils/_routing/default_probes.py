@@ -5,16 +5,22 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The health gate's default probes: requests that the configuration itself suggests."""
+"""The health gate's default probes: requests that the live configuration and the candidate suggest."""
 
 from __future__ import annotations
 
+import math
+import re
 import typing as t
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.side_effects import acts
 
 from .errors import RouteError
 from .listen import ANY_V4, ANY_V6
 from .outcome import Request
+from .request_limits import RequestLimits
 from .sampler import SAFE
 from .samples import host_of, is_address
 from .select import Router
@@ -22,62 +28,226 @@ from .simulate import simulate
 from .variables import Definitions
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive, Place
 
     from .blocks import Scope
+    from .request_limits import RequestLimit
     from .select import Listener, Server
 
-#: Any answer that is no server error. nginx's 444 closes the connection and gets no probe.
+#: Any answer that is no server error. What it may become is decided by the answer before the switch.
 _STATUS: t.Final = "100-499"
 _CLOSED: t.Final = 444
 _LOOPBACK: t.Final = {ANY_V4: "127.0.0.1", ANY_V6: "[::1]"}
 _DEFAULT_PORTS: t.Final = {"http": 80, "https": 443}
+#: Seconds between two requests of a zone that are not waited for.
+_SLOWEST: t.Final = 2.0
+#: Seconds that probes of one zone may take, before the switch and after it.
+_ZONE_SECONDS: t.Final = 3.0
+#: The part of the limit that servers without a change keep, for what a change of the whole breaks.
+_UNCHANGED_SHARE: t.Final = 4
+_MOST_NAMES: t.Final = 20
+#: What balancers ask by address.
+_HEALTH: t.Final = re.compile(r"(?i)health|ping|status|ready|alive|live|check|probe|monitor")
+#: Blocks of `http` that servers use by name.
+_SHARED: t.Final = ("upstream", "map", "geo", "split_clients")
+
+Definition = dict[str, t.Any]
 
 
-def default_probes(config: Config, limit: int = 40) -> list[dict[str, t.Any]]:
-    """Return GET probes for every HTTP server on every TCP socket, in the shape that `_health` takes.
+@dataclass
+class DefaultProbes:
+    """Probes in the shape that `_health` takes, and requests that are none, each with the reason."""
 
-    Servers take turns, so that each gets its `/` before any gets a second probe. The same configuration gives the
-    same list. Left out: unix sockets, sockets that want the PROXY protocol, `internal`, named and regex locations,
-    and what is answered by closing the connection (444, ssl_reject_handshake).
+    probes: list[Definition] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+
+
+def default_probes(
+    after: Config, limit: int = 40, *, before: Config | None = None, exclude: Sequence[str] = ()
+) -> DefaultProbes:
+    """Return GET probes for the HTTP servers of both configurations, on every TCP socket.
+
+    Servers that the change touches come first, and take turns, so that each gets its `/` before any gets a second probe. A
+    quarter of the limit is kept for the others. The same configurations give the same probes. The default server of a socket is
+    asked by address too, as balancers do. Left out: unix sockets, `internal`, named and regex locations, what both
+    configurations answer by closing the connection (444, ssl_reject_handshake), paths that may do something, and what limits of
+    the configuration keep from being asked in time.
 
     Args:
-        config: a loaded configuration.
+        after: the candidate.
         limit: how many probes at most.
+        before: the live configuration, None where there is none.
+        exclude: further entries of paths that may do something, see `_common.side_effects.acts`.
 
     Raises:
-        RouteError: the limit is negative.
+        RouteError: the limit is negative, or an entry cannot be read.
     """
     if limit < 0:
         msg = f"a limit of probes cannot be negative: {limit}"
         raise RouteError(msg)
-    router = Router(config)
-    definitions = Definitions(config)
-    probes: dict[str, dict[str, t.Any]] = {}
-    for turn in zip_longest(*(_of_server(router, definitions, server) for server in router.servers)):
-        for probe in turn:
-            if len(probes) >= limit:
-                return list(probes.values())
-            if probe is not None:
-                probes.setdefault(probe["name"], probe)
-    return list(probes.values())
+    sides = [_Side(config) for config in (after, before) if config is not None]
+    choice = _Choice(sides, limit, exclude)
+    for count, servers in _shares(sides, limit):
+        choice.fill(servers, count)
+    return choice.result()
 
 
-def _of_server(router: Router, definitions: Definitions, server: Server) -> Iterator[dict[str, t.Any]]:
-    paths = {"/": server.scope.directive.place}
-    for path, place in _paths(server.scope):
-        paths.setdefault(path, place)
-    for path, place in paths.items():
-        for listen in server.listens:
-            listener = router.listeners.get(listen.socket)
-            if listener is None or listen.quic or listener.socket.is_unix or listener.proxy_protocol:
-                continue
-            probe = _probe(listener, server, path, place)
-            request = Request(listener, _host(listener, server), path)
-            if not _closes(router, definitions, request):
-                yield probe
+class _Side:
+    """One of the configurations."""
+
+    def __init__(self, config: Config) -> None:
+        self.router = Router(config)
+        self.definitions = Definitions(config)
+        self.limits = RequestLimits(self.router)
+        shared = [directive for http in self.router.http for directive in http.find(*_SHARED)]
+        self.shared = {(each.name, *each.args[-1:], _digest(each)) for each in shared}
+
+    def closes(self, request: Request) -> bool:
+        """Tell whether the request is answered by closing the connection; True where nothing listens."""
+        listener = self.router.listeners.get(request.listener.socket)
+        if listener is None:
+            return True
+        outcome = simulate(self.router, self.definitions, replace(request, listener=listener))
+        selected = self.router.select(listener, request.host)
+        rejects = selected is not None and selected.server.scope.flag("ssl_reject_handshake", default=False)
+        return outcome.status == _CLOSED or (rejects and listener.ssl)
+
+    def limits_of(self, request: Request) -> Iterator[RequestLimit]:
+        """Yield the limits of the blocks that a request may pass."""
+        listener = self.router.listeners.get(request.listener.socket)
+        selected = None if listener is None else self.router.select(listener, request.host)
+        if listener is None or selected is None:
+            return
+        scope = selected.server.scope
+        trace = simulate(self.router, self.definitions, replace(request, listener=listener)).trace
+        for uri in (request.uri, *(step.to.partition("?")[0] for step in trace)):
+            location = scope.locations.named.get(uri) if uri.startswith("@") else scope.locations.find(uri).location
+            yield from self.limits.of(location.for_get if location else scope)
+
+
+def _digest(directive: Directive) -> int:
+    """Return a number that is equal for blocks of the same words."""
+    block = None if directive.block is None else tuple(_digest(child) for child in directive.children)
+    return hash((directive.name, tuple(directive.args), block))
+
+
+def _shares(sides: Sequence[_Side], limit: int) -> Iterator[tuple[int, list[tuple[_Side, Server]]]]:
+    """Yield servers with the number of probes that there may be after them: changed ones, unchanged ones, all."""
+    known = [{_digest(server.scope.directive) for server in side.router.servers} for side in sides]
+    names = _changed_names(sides)
+    changed: list[tuple[_Side, Server]] = []
+    same: list[tuple[_Side, Server]] = []
+    for index, side in enumerate(sides):
+        others = known[1 - index] if len(sides) > 1 else set()
+        for server in side.router.servers:
+            directive = server.scope.directive
+            differs = _digest(directive) not in others or (names is not None and _uses(directive, names))
+            (changed if differs else same).append((side, server))
+    kept = min(math.ceil(limit / _UNCHANGED_SHARE), len(same)) if changed else 0
+    yield limit - kept, changed
+    yield limit, same
+    yield limit, changed
+
+
+def _changed_names(sides: Sequence[_Side]) -> re.Pattern[str] | None:
+    """Return a pattern of the names of upstreams and variables whose blocks differ, None without any."""
+    if len(sides) == 1:
+        return None
+    names = sorted({str(each[1]) for each in sides[0].shared ^ sides[1].shared if len(each) > 2})  # noqa: PLR2004
+    return re.compile("|".join(rf"{re.escape(name)}\b" for name in names)) if names else None
+
+
+def _uses(directive: Directive, names: re.Pattern[str]) -> bool:
+    return any(names.search(word) for word in directive.args) or any(
+        _uses(child, names) for child in directive.children
+    )
+
+
+@dataclass
+class _Choice:
+    """The probes so far, by name, and what was left out."""
+
+    sides: Sequence[_Side]
+    limit: int
+    exclude: Sequence[str]
+    probes: dict[str, Definition] = field(default_factory=dict)
+    excluded: dict[str, None] = field(default_factory=dict)
+    zones: dict[str, int] = field(default_factory=dict)
+
+    def fill(self, servers: Iterable[tuple[_Side, Server]], count: int) -> None:
+        """Add probes of these servers, one of each in turn, until there are `count`."""
+        for turn in zip_longest(*(self._of_server(side, server) for side, server in servers)):
+            for made in turn:
+                if len(self.probes) >= count:
+                    return
+                if made is not None and made[0]["name"] not in self.probes:
+                    self._add(*made)
+
+    def result(self) -> DefaultProbes:
+        """Return them."""
+        return DefaultProbes(list(self.probes.values()), list(self.excluded))
+
+    def _add(self, probe: Definition, request: Request) -> None:
+        try:
+            word = acts(request.request_uri, self.exclude)
+        except ValueError as error:
+            raise RouteError(f"paths that probes never ask: {error}") from error
+        if word:
+            self.excluded[f"{probe['url']}: {word} may do something"] = None
+            return
+        limits = self._limits(request)
+        for limit in limits:
+            reason = self._refusal(limit)
+            if reason:
+                self.excluded[f"{probe['url']}: {reason}"] = None
+                return
+        for limit in limits:
+            self.zones[limit["zone"]] = self.zones.get(limit["zone"], 0) + 1
+        self.probes[probe["name"]] = {**probe, **({"limits": limits} if limits else {})}
+
+    def _limits(self, request: Request) -> list[Definition]:
+        """Return the limits of both sides by zone, the slower period of each."""
+        sides = [list(side.limits_of(request)) for side in self.sides]
+        found: dict[str, Definition] = {}
+        for limits in sides:
+            for limit in limits:
+                known = found.setdefault(
+                    limit.zone,
+                    {"zone": limit.zone, "period": limit.period, "status": limit.status, "logged": limit.logged},
+                )
+                known["period"] = max(known["period"], limit.period)
+                known["logged"] = known["logged"] and limit.logged
+                known["changed"] = any(limit not in others for others in sides)
+        return list(found.values())
+
+    def _refusal(self, limit: Definition) -> str:
+        """Return why another probe of this zone cannot be asked, "" if it can."""
+        zone, period = limit["zone"], limit["period"]
+        if period > _SLOWEST:
+            return f"the limit {zone} lets one request pass in {period:g} s"
+        if period and self.zones.get(zone, 0) >= max(1, int(_ZONE_SECONDS / period)):
+            return f"enough other probes meet the limit {zone}"
+        return ""
+
+    def _of_server(self, side: _Side, server: Server) -> Iterator[tuple[Definition, Request]]:
+        paths = {"/": server.scope.directive.place}
+        for path, place in _paths(server.scope):
+            paths.setdefault(path, place)
+        for path, place in paths.items():
+            for listen in server.listens:
+                listener = side.router.listeners.get(listen.socket)
+                if listener is None or listen.quic or listener.socket.is_unix:
+                    continue
+                address = _LOOPBACK.get(listener.socket.address, listener.socket.address)
+                hosts = [_host(listener, server)]
+                if listener.default is server and (path == "/" or _HEALTH.search(path)):
+                    hosts.append(address)
+                for host in dict.fromkeys(hosts):
+                    request = Request(listener, host, path)
+                    if not all(each.closes(request) for each in self.sides):
+                        yield _probe(listener, server, host, path, place), request
 
 
 def _paths(scope: Scope) -> Iterator[tuple[str, Place]]:
@@ -90,23 +260,17 @@ def _paths(scope: Scope) -> Iterator[tuple[str, Place]]:
             yield from _paths(location.scope)
 
 
-def _closes(router: Router, definitions: Definitions, request: Request) -> bool:
-    outcome = simulate(router, definitions, request)
-    selected = router.select(request.listener, request.host)
-    rejects = selected is not None and selected.server.scope.flag("ssl_reject_handshake", default=False)
-    return outcome.status == _CLOSED or (rejects and request.listener.ssl)
-
-
-def _probe(listener: Listener, server: Server, path: str, place: Place) -> dict[str, t.Any]:
+def _probe(listener: Listener, server: Server, host: str, path: str, place: Place) -> Definition:
     socket = listener.socket
     scheme = "https" if listener.ssl else "http"
     literal = _LOOPBACK.get(socket.address, socket.address)
-    host = _host(listener, server)
     authority = host if socket.port == _DEFAULT_PORTS[scheme] else f"{host}:{socket.port}"
     url = f"{scheme}://{authority}{path}"
     address = f"{literal}:{socket.port}"
+    names = sorted(name.lower() for name in server.names if _is_literal(name))[:_MOST_NAMES]
+    proxied = " with a PROXY line" if listener.proxy_protocol else ""
     return {
-        "name": f"GET {url} at {address}",
+        "name": f"GET {url} at {address}{proxied}",
         "url": url,
         "address": address,
         "host": authority,
@@ -116,12 +280,18 @@ def _probe(listener: Listener, server: Server, path: str, place: Place) -> dict[
         "origin": "config",
         "file": place.file,
         "line": place.line,
+        **({"proxy_protocol": True} if proxied else {}),
+        **({"names": names} if len(names) > 1 else {}),
     }
+
+
+def _is_literal(name: str) -> bool:
+    return name[:1] not in ("*", ".", "~") and not name.endswith("*") and bool(host_of(name))
 
 
 def _host(listener: Listener, server: Server) -> str:
     """Return the first name that stands for itself, else the address."""
     for name in server.names:
-        if name[:1] not in ("*", ".", "~") and not name.endswith("*") and host_of(name):
+        if _is_literal(name):
             return name.lower()
     return _LOOPBACK.get(listener.socket.address, listener.socket.address)

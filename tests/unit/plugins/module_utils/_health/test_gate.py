@@ -126,12 +126,12 @@ def test_a_round_that_the_timeout_cuts_short_accuses_nobody(serve: Serve) -> Non
     assert result.rounds == 3
 
 
-def test_many_probes_share_a_round(serve: Serve) -> None:
+def test_five_probes_share_a_round_and_each_is_asked(serve: Serve) -> None:
     server = serve()
-    probes = [probe(server, f"/{number}") for number in range(40)]
+    probes = [probe(server, f"/{number}") for number in range(10)]
     result = Gate([], probes, record_baseline([], probes), **FAST).run()
-    assert (result.ok, result.passed, result.rounds) == (True, 40, 2)
-    assert result.reason == "40 checks and probes passed"
+    assert (result.ok, result.passed, result.rounds) == (True, 10, 2)
+    assert result.reason == "10 checks and probes passed"
 
 
 def test_at_most_eight_at_a_time(serve: Serve) -> None:

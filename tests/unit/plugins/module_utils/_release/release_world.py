@@ -87,7 +87,7 @@ class FakeHost(Host):
         if gate.extra.get("wrong"):
             raise ReleaseError("no such check", "nginx")
 
-    def baseline(self, gate: t.Any) -> list[t.Any]:
+    def baseline(self, gate: t.Any, facts: t.Any = None) -> list[t.Any]:
         self.calls.append("baseline")
         return []
 

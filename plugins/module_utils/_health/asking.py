@@ -1,0 +1,149 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Send the checks and probes of a gate: eight at a time, probes at their pace, refusals by a limit told apart."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.side_effects import acts
+
+from .check import CheckResult, run_check
+from .definition import Check, HealthError, Url, parse_check, parse_url
+from .probe import DefaultProbe, Home, Homes, parse_probe
+
+if t.TYPE_CHECKING:
+    from .log_watch import LogWatches
+    from .pacing import Pacer
+
+Definitions = t.Sequence[t.Mapping[str, t.Any]]
+Key = t.Tuple[bool, str]  # it is a probe; its name
+
+#: The `failure` of a check or probe that a limit of the configuration refused.
+LIMITED = "limited"
+_WORKERS = 8
+_CLIENT_ERROR = 400
+
+
+class Question(t.NamedTuple):
+    """A check of the user, or a default probe."""
+
+    about: DefaultProbe
+    probe: bool
+
+    @property
+    def check(self) -> Check:
+        """Return the check, of a probe too."""
+        return self.about.check
+
+    @property
+    def key(self) -> Key:
+        """Return what tells it apart."""
+        return self.probe, self.check.name
+
+
+def read_questions(checks: Definitions, probes: Definitions) -> list[Question]:
+    """Read the definitions of checks and probes.
+
+    Raises:
+        HealthError: a definition is wrong, or two checks have one name.
+    """
+    questions: dict[Key, Question] = {}
+    for definition in checks:
+        one = Question(DefaultProbe(parse_check(definition)), probe=False)
+        if one.key in questions:
+            raise HealthError(f"check {one.check.name!r}: two checks have this name")
+        questions[one.key] = one
+    for definition in probes:
+        probe, number = parse_probe(definition), 1
+        name = probe.check.name
+        while (True, probe.check.name) in questions:  # generated: told apart in their order, the same in the baseline
+            number += 1
+            probe = probe._replace(check=probe.check._replace(name=f"{name} #{number}"))
+        questions[True, probe.check.name] = Question(probe, probe=True)
+    return list(questions.values())
+
+
+class Asker:
+    """Sends questions and judges whether a limit refused them.
+
+    Args:
+        questions: all of them; their probes tell which redirects stay on this host.
+        pacer: the pace of probes.
+        logs: nginx's error logs.
+        exclude: entries of paths that are not asked, see `_common.side_effects.acts`.
+    """
+
+    def __init__(
+        self, questions: t.Iterable[Question], pacer: Pacer, logs: LogWatches, exclude: t.Sequence[str] = ()
+    ) -> None:
+        self._homes = Homes(question.about for question in questions if question.probe)
+        self._pacer, self._logs, self._exclude = pacer, logs, exclude
+
+    def ask(self, questions: t.Sequence[Question], end: float, *, taken: bool = False) -> list[CheckResult]:
+        """Ask them all and return their results in the same order.
+
+        Args:
+            questions: to be asked now.
+            end: the moment, by time.monotonic(), at which they have to be done.
+            taken: the pacer has given its leave for each probe already.
+        """
+
+        def one(question: Question) -> CheckResult:
+            return self._one(question, end, taken=taken)
+
+        self._logs.forget()
+        if len(questions) < 2:  # noqa: PLR2004  # a single one needs no thread
+            return [one(question) for question in questions]
+        with ThreadPoolExecutor(min(_WORKERS, len(questions))) as pool:
+            return list(pool.map(one, questions))
+
+    def _one(self, question: Question, end: float, *, taken: bool) -> CheckResult:
+        check, limits = question.check, question.about.limits
+        if not question.probe:
+            return run_check(check, limit=end - time.monotonic())
+        if not taken and not self._pacer.wait(limits, end=end):
+            return CheckResult(check.name, failure=LIMITED, reason=f"{check.label}: no time left at this pace")
+
+        def follow(url: Url) -> Home | None:
+            home = None if acts(url.target, self._exclude) else self._homes.find(url)
+            return home if home and self._pacer.wait(end=end) else None
+
+        try:
+            return run_check(check, limit=end - time.monotonic(), follow=follow)
+        finally:
+            self._pacer.release(limits)
+
+    def with_refusals(self, questions: t.Sequence[Question], results: t.Sequence[CheckResult]) -> list[CheckResult]:
+        """Return the results, with those marked that a limit has refused. The logs have been read since."""
+        return [
+            _refused(question, result) if self._is_refusal(question, result) else result
+            for question, result in zip(questions, results)
+        ]
+
+    def _is_refusal(self, question: Question, result: CheckResult) -> bool:
+        url = question.check.target
+        if result.status is None or not isinstance(url, Url):
+            return False
+        target = parse_url(result.end).target if result.end else url.target
+        if not question.probe:
+            failed = not result.ok and result.status >= _CLIENT_ERROR
+            return failed and self._logs.refused(question.check.method, target)
+        limits = [limit for limit in question.about.limits if limit.status == result.status]
+        if not limits or any(limit.changed for limit in limits):
+            return False
+        silent = self._logs.blind or not all(limit.logged for limit in limits)
+        return silent or self._logs.refused(question.check.method, target)
+
+
+def _refused(question: Question, result: CheckResult) -> CheckResult:
+    reason = f"{question.check.label}: status {result.status} by a limit of the configuration"
+    return replace(result, ok=False, failure=LIMITED, reason=reason)

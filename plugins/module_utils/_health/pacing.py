@@ -1,0 +1,103 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The pace of default probes: five a second for the host, and no more than the configuration's own limits let pass."""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+import typing as t
+
+if t.TYPE_CHECKING:
+    from .probe import Limit
+
+#: Requests in any second.
+PER_SECOND = 5
+#: nginx counts in its own clock of milliseconds, and other clients come as well.
+_MARGIN = 1.1
+_CLOCK = 0.05
+#: Seconds until a zone of connections is looked at again while a probe of it is under way.
+_BUSY = 0.02
+
+
+class Pacer:
+    """Gives leave to send; shared by the threads of a gate.
+
+    Args:
+        clock: seconds that only rise.
+    """
+
+    def __init__(self, clock: t.Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sent: t.Deque[float] = collections.deque(maxlen=PER_SECOND)
+        self._last: dict[str, float] = {}
+        self._busy: set[str] = set()
+
+    def delay(self, limits: t.Iterable[Limit] = ()) -> float:
+        """Return the seconds until a request that meets these limits may be sent; 0 for now."""
+        with self._lock:
+            return self._delay(limits)
+
+    def _delay(self, limits: t.Iterable[Limit]) -> float:
+        now = self._clock()
+        waits = [0.0]
+        if len(self._sent) == PER_SECOND:
+            waits.append(self._sent[0] + 1 - now)
+        for limit in limits:
+            if limit.period:
+                waits.append(self._last.get(limit.zone, float("-inf")) + spacing(limit) - now)
+            elif limit.zone in self._busy:
+                waits.append(_BUSY)
+        return max(waits)
+
+    def take(self, limits: t.Sequence[Limit] = ()) -> bool:
+        """Take the leave to send now, if there is one. `release` ends a request that meets limits."""
+        with self._lock:
+            if self._delay(limits) > 0:
+                return False
+            now = self._clock()
+            self._sent.append(now)
+            for limit in limits:
+                if limit.period:
+                    self._last[limit.zone] = now
+                else:
+                    self._busy.add(limit.zone)
+            return True
+
+    def release(self, limits: t.Iterable[Limit]) -> None:
+        """End a request: its connection does not count any more."""
+        with self._lock:
+            self._busy.difference_update(limit.zone for limit in limits)
+
+    def wait(self, limits: t.Sequence[Limit] = (), *, end: float = float("inf")) -> bool:
+        """Wait for the leave and take it; return False where it does not come before `end` by the clock."""
+        while not self.take(limits):
+            delay = self.delay(limits)
+            if self._clock() + delay > end:
+                return False
+            time.sleep(delay)
+        return True
+
+
+def spacing(limit: Limit) -> float:
+    """Return the seconds between two requests of one zone."""
+    return limit.period * _MARGIN + _CLOCK
+
+
+def duration(limits: t.Iterable[t.Iterable[Limit]]) -> float:
+    """Return the seconds that one request each of probes with these limits may take by the pace alone."""
+    per_zone: dict[str, float] = {}
+    count = 0
+    for of_probe in limits:
+        count += 1
+        for limit in of_probe:
+            if limit.period:
+                per_zone[limit.zone] = per_zone.get(limit.zone, 0) + spacing(limit)
+    return max([count / PER_SECOND, *per_zone.values()])
