@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import Draft, target_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.plan import Unwitnessed
@@ -46,6 +47,10 @@ _UNREACHED: t.Final = "no request was found that the location gets: other locati
 
 def locations(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest | Unwitnessed]:
     """Yield requests that go to another location because of the change, else some that the location gets."""
+    if change.before is not None and change.after is not None and _has_left(context, change):
+        yield from locations(context, replace(change, after=None))
+        yield from locations(context, replace(change, before=None))
+        return
     side, directive = next(iter(change.sides))
     server = context.server_of(directive)
     if server is None:
@@ -64,6 +69,12 @@ def locations(context: WitnessContext, change: ChangedDirective) -> Iterator[Wit
         yield Unwitnessed(change.number, _UNREACHED)
 
 
+def _has_left(context: WitnessContext, change: ChangedDirective) -> bool:
+    """Tell whether a location moved to a server that clients meet under another name."""
+    old, new = (None if each is None else context.server_of(each) for each in (change.before, change.after))
+    return old is not None and new is not None and server_there(context, "after", new) is not old
+
+
 def _uris(
     context: WitnessContext, change: ChangedDirective, side: SideName, server: Server, *, many: bool
 ) -> Iterator[tuple[str, str]]:
@@ -72,9 +83,11 @@ def _uris(
         return
     servers = {side: server, other_side(side): there}
     old, new = _location(context, change.before), _location(context, change.after)
-    if old is None and new is not None and new.modifier != "@":
-        # The location that has its name on the other side is another change, or the same one included again.
+    # The location that has its name on the other side is another change, or the same one included again.
+    if old is None and new is not None:
         old = location_at(servers["before"], path_of(new))
+    elif new is None and old is not None:
+        new = location_at(servers["after"], path_of(old))
     made = LocationChange(
         servers["before"].scope.locations, servers["after"].scope.locations, old, new, ALL_STEPS if many else 0
     )

@@ -56,7 +56,7 @@ _FEW: t.Final = 6
 _RIVALS: t.Final = 20
 #: Directives whose variables no client sees.
 _UNSEEN: t.Final = frozenset({"access_log", "log_format", "error_log", "map", "geo", "split_clients"})
-_UNREAD: t.Final = "no block that decides an answer reads the variable"
+_UNREAD: t.Final = "no request was found that reaches a block whose answer reads the variable"
 _UNCHOSEN: t.Final = "no client decides the value that the table looks up"
 
 

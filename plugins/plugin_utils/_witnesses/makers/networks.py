@@ -33,8 +33,11 @@ if t.TYPE_CHECKING:
         WitnessContext,
     )
 
-#: Blocks that are asked with every address; those beyond get one.
+#: Blocks that are asked with every address; those beyond get `_FEW`.
 _BASES: t.Final = 3
+_FEW: t.Final = 2
+#: Places of one change that are asked in full; a snippet may stand in many servers.
+_PLACES: t.Final = 4
 _MORE_BASES: t.Final = 12
 _FORWARDED: t.Final = "203.0.113.77"
 
@@ -42,9 +45,10 @@ _FORWARDED: t.Final = "203.0.113.77"
 def access(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest | Unwitnessed]:
     """Yield clients that the old and the new rules treat differently, else clients at the edges of what changed."""
     found = False
-    for number, base in enumerate(islice(_ruled(context, change), _MORE_BASES)):
+    many = context.turn(change.number) < _PLACES
+    for number, base in enumerate(islice(_ruled(context, change), _MORE_BASES if many else 1)):
         contrast = access_contrast(*_rules(context, base))
-        addresses = contrast.addresses if number < _BASES else contrast.addresses[:1]
+        addresses = contrast.addresses if many and number < _BASES else contrast.addresses[:_FEW]
         for address in addresses:
             found = True
             for draft in _sent(context, base, address):
@@ -110,7 +114,7 @@ def _behind_proxy(context: WitnessContext, base: Base, address: str, words: str)
 def real_ip(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest | Unwitnessed]:
     """Yield requests from the proxies that only one configuration trusts, with a client's address in the header."""
     found = False
-    proxies = _proxies(context, change)
+    proxies = _proxies(context, change)[: None if context.turn(change.number) < _PLACES else _FEW]
     for _side, directive in change.sides:
         for base in islice(context.bases(directive), _BASES):
             for proxy in proxies:

@@ -53,6 +53,9 @@ _WEB: t.Final = (
     *("woff", "gif", "webmanifest", "map"),
 )
 _EXTENSIONS: t.Final = 16
+#: Places of one change that get so many; a snippet that stands in more gets `_FEW` in each of the others.
+_PLACES: t.Final = 4
+_FEW: t.Final = 2
 _SERVERS: t.Final = 3
 #: What nginx knows where no `types` is written (ngx_http_core_default_types in src/http/ngx_http_core_module.c).
 _BUILT_IN: t.Final = {"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"}
@@ -64,12 +67,13 @@ def types(context: WitnessContext, change: ChangedDirective) -> Iterator[Witness
     """Yield files whose content type is another one in the other configuration, in each of a few static locations."""
     side, directive = next(iter(change.sides))
     found = False
+    most = _EXTENSIONS if context.turn(change.number) < _PLACES else _FEW
     for server in islice(_servers(context, side, directive), _SERVERS):
         there = server_there(context, side, server)
         for start, scope in islice(_static(server, context.location_of(directive)), _SERVERS):
             own = content_types(context.sides[side], scope)
             other = own if there is None else content_types(_other(context, side), _same(there, scope))
-            for extension in changed_extensions(own, other)[:_EXTENSIONS]:
+            for extension in changed_extensions(own, other)[:most]:
                 target = target_of(f"{start}x.{extension}")
                 if target is not None and _is_static(server, target):
                     found = True

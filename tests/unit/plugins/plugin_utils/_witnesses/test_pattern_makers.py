@@ -133,7 +133,8 @@ def test_networks_of_a_geo() -> None:
 
 def test_a_map_that_nothing_reads_says_so() -> None:
     before, after = (site("", f"map $uri $to {{ /a {value}; }}") for value in "bc")
-    assert plan(before, after).unwitnessed == {0: "no block that decides an answer reads the variable"}
+    reason = "no request was found that reaches a block whose answer reads the variable"
+    assert plan(before, after).unwitnessed == {0: reason}
 
 
 def test_a_share_is_not_exercised() -> None:
@@ -202,6 +203,18 @@ def test_a_snippet_of_many_servers_gets_few_requests_in_most() -> None:
     words = "|".join(f"word{number}" for number in range(20))
     found = witnesses(many(f"^/({words})$"), many("^/none$"))
     assert len(found) <= 30 * 25
+
+
+def test_a_location_that_moved_to_another_server_is_asked_of_both() -> None:
+    def two(first: str, second: str) -> Config:
+        return config(
+            f"server {{ listen 80; server_name one.test; {PROXIED} {first} }}"
+            f"server {{ listen 80; server_name two.test; {PROXIED} {second} }}"
+        )
+
+    moved = "location /reports/ { return 403; }"
+    found = witnesses(two(moved, ""), two("", moved))
+    assert {("one.test", "/reports/"), ("two.test", "/reports/")} <= {(str(each.host), each.target) for each in found}
 
 
 def test_an_unchanged_configuration_has_no_witness() -> None:
