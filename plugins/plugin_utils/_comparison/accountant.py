@@ -60,6 +60,8 @@ _SHORT: t.Final[dict[Need | None, str]] = {
     "file": "no request that ends where it holds looks for a file",
     "redirect": "no request that ends where it holds is redirected by nginx",
 }
+_CERTIFICATE: t.Final = ("ssl_certificate", "ssl_certificate_key")
+_NOT_HERE: t.Final = "its certificate is not on this host, a self-signed one stood for it"
 _IN_BLOCK: t.Final = "no request ends in it"
 
 
@@ -166,12 +168,21 @@ class Accountant:
         changed = _once(group for index in sorted(exercise.changed) for group in self._groups(index))
         if changed and (not exercise.unchanged or not _is_everywhere(change, sight, pair)):
             return _Finding("shown", changed, self._ids(exercise.changed))
+        if exercise.unchanged and self._stands_in(pair, exercise.unchanged):
+            return _Finding("not-exercised", reason=_NOT_HERE)
         if exercise.unchanged:
             return _Finding("without-effect", (), self._ids(exercise.unchanged))
         reason = _APPROXIMATE if exercise.approximate else self._reason(number, change, pair, sight)
         if exercise.short:
             reason = _SHORT.get(_need(change, pair) or _need_of(sight), reason)
         return _Finding("not-exercised", reason=reason)
+
+    def _stands_in(self, pair: Pair, indexes: Iterable[int]) -> bool:
+        """Return True for a change of a certificate that a self-signed one stood for in a private world."""
+        if not any(each is not None and each.name in _CERTIFICATE for each in pair):
+            return False
+        facts = (side.side.outcomes[index].tls for index in indexes for side in self._reached)
+        return any(each is not None and each.certificate is None for each in facts)
 
     def _proves(self, number: int, sight: Sight, pair: Pair) -> bool:
         """Return True if the probes that were made for a change prove that it has no effect where they did not change."""

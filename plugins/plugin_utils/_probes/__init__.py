@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
-from .plan import ProbePlan, Unwitnessed, WitnessSource, listens_of, plan_probes, probes_for
+from .plan import ProbePlan, SocketWitness, Unwitnessed, WitnessSource, listens_of, plan_probes, probes_for
 from .probed_config import ProbedConfig, SideName, WitnessRequest
 
 __all__ = [
     "ProbePlan",
     "ProbedConfig",
     "SideName",
+    "SocketWitness",
     "Unwitnessed",
     "WitnessRequest",
     "WitnessSource",

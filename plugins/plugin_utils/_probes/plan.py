@@ -53,10 +53,25 @@ class Unwitnessed:
     reason: str
 
 
+@dataclass(frozen=True)
+class SocketWitness:
+    """A change of the semantic diff that the connections to a server of `stream` show; these are made anyway.
+
+    Attributes:
+        change: its number.
+        side: the configuration that has the server.
+        server: its block.
+    """
+
+    change: int
+    side: SideName
+    server: Directive
+
+
 class WitnessSource(t.Protocol):
     """A source of requests for which the two configurations could decide differently."""
 
-    def requests(self, sides: Sequence[ProbedConfig]) -> Iterable[WitnessRequest | Unwitnessed]:
+    def requests(self, sides: Sequence[ProbedConfig]) -> Iterable[WitnessRequest | SocketWitness | Unwitnessed]:
         """Yield requests for each change, and the reason for each change without one."""
 
 
@@ -161,12 +176,17 @@ def plan_probes(
     named.update((id(entry), f"w{number}") for number, entry in enumerate(found.extra.values(), 1))
     probes = [*given, *(entry.probe(named[id(entry)]) for entry in (*chosen, *found.extra.values()))]
     ClientPool(side.config for side in sides).settle(probes)
-    probes += socket_probes(sides)
+    sockets = socket_probes(sides)
+    probes += sockets
     sent = [*chosen, *found.extra.values(), *(entry for entry in entries.values() if entry.turn is None)]
     asked = {identity for entry in sent for identity in entry.blocks}
     unprobed = list(_unprobed(sides, asked, {identity for entry in wanted for identity in entry.blocks}))
     return ProbePlan(
-        probes, merge_listens(side.router for side in sides), unprobed, found.by_change(named), found.unwitnessed
+        probes,
+        merge_listens(side.router for side in sides),
+        unprobed,
+        found.by_change(named, sockets),
+        found.unwitnessed,
     )
 
 
@@ -187,6 +207,7 @@ class _Witnesses:
         self.extra: dict[Key, CollectedRequest] = {}
         self.kept: set[int] = set()
         self.unwitnessed: dict[int, str] = {}
+        self._sockets: list[SocketWitness] = []
 
     def collect(self, source: WitnessSource | None) -> None:
         """Read a source to its end."""
@@ -194,6 +215,9 @@ class _Witnesses:
         for request in source.requests(self._sides) if source is not None else ():
             if isinstance(request, Unwitnessed):
                 self.unwitnessed.setdefault(request.change, request.reason)
+                continue
+            if isinstance(request, SocketWitness):
+                self._sockets.append(request)
                 continue
             made: dict[Key, CollectedRequest] = {}
             for key in by_name[request.side].witness(made, request):
@@ -206,18 +230,25 @@ class _Witnesses:
             if not made:
                 self.unwitnessed.setdefault(request.change, _UNSENT)
 
-    def by_change(self, named: Mapping[int, str]) -> dict[int, list[str]]:
+    def by_change(self, named: Mapping[int, str], sockets: Sequence[Probe]) -> dict[int, list[str]]:
         """Return number of a change -> the ids of its probes, each once.
 
         Args:
             named: id() of a collected request -> the id of its probe.
+            sockets: the probes of sockets that speak no HTTP.
         """
         ids = {
             key: named[id(entry)] for key, entry in (*self._entries.items(), *self.extra.items()) if id(entry) in named
         }
         if self._found:
             ids.update((_key(probe), probe.id) for probe in self._given)
-        found = {number: [ids[key] for key in keys if key in ids] for number, keys in sorted(self._found.items())}
+        found = {number: [ids[key] for key in keys if key in ids] for number, keys in self._found.items()}
+        for witness in self._sockets:
+            place = (witness.side, witness.server.file, witness.server.line)
+            asked = (each.id for each in sockets if place in {(one.side, one.file, one.line) for one in each.blocks})
+            known = found.setdefault(witness.change, [])
+            known += [probe for probe in asked if probe not in known]
+        found = dict(sorted(found.items()))
         for number, probes in found.items():
             if probes and self.unwitnessed.get(number) == _UNSENT:
                 del self.unwitnessed[number]

@@ -72,13 +72,18 @@ class StreamServers:
     def _names(self) -> Iterator[str]:
         for block in self._blocks:
             for directive in walk(block.block or ()):
-                if directive.name == "map" and directive.args and _BY_NAME.search(directive.args[0]):
+                if decides_by_name(directive):
                     for entry in directive.children:
                         if entry.name not in _NO_NAME:
                             yield from _hosts(entry.name)
                 elif directive.name == "server_name":
                     for name in directive.args:
                         yield from _hosts(name)
+
+
+def decides_by_name(directive: Directive) -> bool:
+    """Tell whether a directive is a `map` of the name that a client sends in its TLS handshake."""
+    return directive.name == "map" and bool(directive.args) and _BY_NAME.search(directive.args[0]) is not None
 
 
 def _listeners(server: Directive) -> Iterator[StreamListener]:

@@ -62,7 +62,7 @@ _COMMERCIAL: t.Final = Unexercised("a directive of nginx Plus")
 _FOREIGN: t.Final = Unexercised("a directive of another module")
 _HTTP3: t.Final = Unexercised("only HTTP/1 and HTTP/2 are probed")
 _MAIL: t.Final = Unexercised("mail is not probed")
-_STREAM: t.Final = Unexercised("its connections were not compared")
+_STREAM: t.Final = ByRequest("stream")
 _FILMS: t.Final = Unexercised("no film is at hand for it")
 _PICTURES: t.Final = Unexercised("no picture is at hand for it")
 _PASSWORDS: t.Final = Unexercised("no probe knows a password", "credentials")
@@ -231,9 +231,16 @@ _COUNTED: t.Final[dict[str, Sight]] = {
 
 #: ngx_http_ssl_module.c, ngx_http_v2_module.c, ngx_http_v3_module.c, src/event/quic
 _TRANSPORT: t.Final[dict[str, Sight]] = {
-    **_made("ssl ssl_certificate ssl_certificate_key ssl_protocols ssl_ciphers ssl_prefer_server_ciphers", by="tls"),
-    **_made("ssl_client_certificate ssl_verify_client ssl_verify_depth ssl_trusted_certificate ssl_crl", by="tls"),
-    **_made("ssl_reject_handshake ssl_conf_command ssl_dhparam ssl_ecdh_curve ssl_alpn http2", by="tls"),
+    **_made("ssl ssl_certificate ssl_certificate_key ssl_protocols ssl_verify_client", by="tls"),
+    **_made("ssl_reject_handshake ssl_alpn http2", by="tls"),
+    **_names(
+        Unexercised("handshakes are compared without ciphers and curves", "tls"),
+        "ssl_ciphers ssl_prefer_server_ciphers ssl_conf_command ssl_dhparam ssl_ecdh_curve",
+    ),
+    **_names(
+        Unexercised("no client of the private world has a certificate", "tls"),
+        "ssl_client_certificate ssl_verify_depth ssl_trusted_certificate ssl_crl",
+    ),
     **_names(
         Unexercised("handshakes are compared without it"), "ssl_ocsp ssl_ocsp_responder ssl_stapling ssl_stapling_file"
     ),
@@ -386,6 +393,9 @@ ENTRIES: t.Final[dict[str, Sight]] = {
 def sight_of(directive: Directive) -> Sight:
     """Return how a changed directive is seen where it stands."""
     parent = directive.parent
+    if parent is not None and _outermost(directive) == "stream":
+        sight = TABLE.get(directive.name, _FOREIGN)
+        return sight if isinstance(sight, Invisible) else _STREAM
     if parent is not None and parent.name in DATA_BLOCKS:
         return ENTRIES.get(parent.name, _FOREIGN)
     sight = TABLE.get(directive.name, _FOREIGN)
@@ -393,7 +403,7 @@ def sight_of(directive: Directive) -> Sight:
         return sight
     outside = _outermost(directive)
     if outside != "http" and not isinstance(sight, Invisible):
-        return {"stream": _STREAM, "mail": _MAIL}.get(outside, sight)
+        return _MAIL if outside == "mail" else sight
     if parent.name == "upstream" and directive.name == "server":
         return _PEER
     if directive.name == "add_header" and directive.args[-1:] == ["always"] and len(directive.args) > len("nv"):

@@ -15,7 +15,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import Unwi
 
 from .context import ChangedDirective, WitnessContext
 from .directive_table import Answer, Invisible, sight_of
-from .makers import tls
+from .makers import sockets, tls
 from .makers.of_directives import OF_DIRECTIVES
 from .makers.of_patterns import OF_PATTERNS
 from .makers.variables import unknown_variable, written_otherwise
@@ -25,13 +25,22 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbedConfig, WitnessRequest
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import (
+        ProbedConfig,
+        SocketWitness,
+        WitnessRequest,
+    )
 
 #: Yields the requests for which the two configurations could decide differently because of a change.
-Maker = t.Callable[[WitnessContext, ChangedDirective], t.Iterator["WitnessRequest | Unwitnessed"]]
+Maker = t.Callable[[WitnessContext, ChangedDirective], t.Iterator["WitnessRequest | SocketWitness | Unwitnessed"]]
 
 #: Name in `directive_table.py` -> maker. One line for each.
-MAKERS: t.Final[dict[str, Maker]] = {"tls": tls.handshakes, **OF_DIRECTIVES, **OF_PATTERNS}
+MAKERS: t.Final[dict[str, Maker]] = {
+    "tls": tls.handshakes,
+    "stream": sockets.connections,
+    **OF_DIRECTIVES,
+    **OF_PATTERNS,
+}
 
 _VARIABLES: t.Final = at_spots(written_otherwise)
 
@@ -58,7 +67,7 @@ class Witnesses:
         self._changes = changes
         self._makers = MAKERS if makers is None else makers
 
-    def requests(self, sides: Sequence[ProbedConfig]) -> Iterator[WitnessRequest | Unwitnessed]:
+    def requests(self, sides: Sequence[ProbedConfig]) -> Iterator[WitnessRequest | SocketWitness | Unwitnessed]:
         """Yield requests for each change, and the reason for each change without one."""
         if not self._changes:
             return
@@ -72,7 +81,9 @@ class Witnesses:
             if not found:
                 yield Unwitnessed(number, NONE_FOUND)
 
-    def _of(self, context: WitnessContext, change: ChangedDirective) -> Iterable[WitnessRequest | Unwitnessed]:
+    def _of(
+        self, context: WitnessContext, change: ChangedDirective
+    ) -> Iterable[WitnessRequest | SocketWitness | Unwitnessed]:
         makers: dict[Callable[..., t.Any], None] = {}
         for _side, directive in change.sides:
             sight = sight_of(directive)

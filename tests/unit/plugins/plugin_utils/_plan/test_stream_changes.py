@@ -138,3 +138,15 @@ def test_a_changed_server_of_stream_is_verified_by_its_connection(module: dict[s
     before = COMMON + balanced("7501", "mq", "proxy_connect_timeout 5s;")
     report = compared(module, before, before.replace("5s", "6s"))
     assert (report.changes, report.unverified_changes) == ([], [])
+
+
+def test_changes_of_stream_are_accounted_for(module: dict[str, bytes]) -> None:
+    before = COMMON + balanced("7601", "mq", "proxy_timeout 5s;") + balanced("7602", "mq", "allow all;")
+    after = (
+        COMMON.replace("server 10.9.0.3:5672;", "server 10.9.0.3:5672 weight=2;").replace("upstream db", "upstream sql")
+        + balanced("7601", "mq", "proxy_timeout 6s; proxy_protocol off;")
+        + balanced("7602", "mq", "allow 127.0.0.0/8; allow all;")
+    )
+    states = {account.change.line: account.state for account in compared(module, before, after).accounts}
+    found = {word: state for line, state in states.items() for word in ("timeout", "protocol", "allow") if word in line}
+    assert found == {"timeout": "not-visible", "protocol": "without-effect", "allow": "not-exercised"}

@@ -160,3 +160,14 @@ def test_a_change_of_tls_has_a_handshake_as_its_witness(pairs: dict[str, bytes])
     by_id = {probe.id: probe for probe in one.probes}
     assert {by_id[each].protocol for ids in one.plan.witnesses.values() for each in ids} == {"tls"}
     assert report.changes == []
+
+
+def test_a_change_that_handshakes_do_not_show_is_not_exercised(pairs: dict[str, bytes]) -> None:
+    old = shop(9431, more="ssl_ciphers HIGH:!aNULL;") + shop(9432, "absent")
+    new = shop(9431, more="ssl_ciphers HIGH:!aNULL:!MD5;") + shop(9432, "missing")
+    report = compare_folders(*(folder(f"http {{ {each} }}", pairs) for each in (old, new)))[1]
+    assert {account.state for account in report.accounts} == {"not-exercised"}
+    assert {account.reason for account in report.accounts} == {
+        "handshakes are compared without ciphers and curves",
+        "its certificate is not on this host, a self-signed one stood for it",
+    }

@@ -29,7 +29,7 @@ ROUTES = Path(__file__).resolve().parents[1] / "_routing"
 LINT = ROUTES.parent / "_lint"
 FIELDS = {
     *("id", "origin", "why", "file", "line", "blocks", "listen", "sni", "client", "method", "target", "host"),
-    *("headers", "body", "version", "answers", "follow"),
+    *("headers", "body", "version", "answers", "follow", "protocol"),
 }
 LISTEN = {"address", "port", "ssl", "http2", "proxy_protocol"}
 ANSWER = {"upstream", "status", "headers", "body", "delay", "down"}
@@ -78,12 +78,12 @@ def assert_well_formed(probe: dict[str, t.Any]) -> None:
         assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]+", line), line
     names = [name.lower() for name, _value in probe["headers"]]
     assert not {"host", "content-length", "transfer-encoding"} & set(names)
-    if probe["host"] is None:
+    if probe["host"] is None and probe["protocol"] == "http":
         assert probe["version"] != "1.1"
     client = ipaddress.ip_address(probe["client"])
     if not probe["listen"]["address"].startswith("unix:"):
         assert client.version == ipaddress.ip_address(probe["listen"]["address"]).version
-    assert probe["listen"]["ssl"] or probe["sni"] is None
+    assert probe["listen"]["ssl"] or probe["sni"] is None or probe["protocol"] == "tcp"
     assert probe["why"]
     assert "\n" not in probe["why"]
     assert all(set(answer) == ANSWER for answer in probe["answers"])
@@ -95,12 +95,15 @@ def assert_laws(before: Config | None, after: Config | None) -> ProbePlan:
     assert [decode(Probe, probe) for probe in json.loads(json.dumps(sent))] == plan.probes
     for probe in sent:
         assert_well_formed(probe)
-    assert [probe.id for probe in plan.probes] == [f"p{number}" for number in range(1, len(plan.probes) + 1)]
+    ids = [probe.id for probe in plan.probes]
+    asked = [probe.id for probe in plan.probes if probe.protocol in ("http", "tls")]
+    assert asked == [f"p{number}" for number in range(1, len(asked) + 1)]
+    assert ids[len(asked) :] == [f"s{number}" for number in range(1, len(ids) - len(asked) + 1)]
     seen = [json.dumps({k: v for k, v in probe.items() if k in ASKED}, sort_keys=True) for probe in sent]
     assert len(set(seen)) == len(seen), "a request is made twice"
     assert_all_blocks(plan, before=before, after=after)
     listens = [replace(listen, names=None) for listen in listens_of(before, after)]
-    assert all(probe.listen in listens for probe in plan.probes)
+    assert all(probe.listen in listens for probe in plan.probes if probe.protocol in ("http", "tls"))
     return plan
 
 

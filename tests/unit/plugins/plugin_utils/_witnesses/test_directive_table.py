@@ -69,7 +69,7 @@ def directive(text: str) -> Directive:
         ("add_header X", Answer("success", "response_headers")),
         ("add_header Y", Answer("any", "response_headers")),
         ("proxy_pass http", Answer("upstream")),
-        ("proxy_pass app", Unexercised("its connections were not compared")),
+        ("proxy_pass app", ByRequest("stream")),
         ("proxy_timeout", "timeouts"),
         ("protocol smtp", Unexercised("mail is not probed")),
         ("lua_code_cache", Unexercised("a directive of another module")),
