@@ -70,6 +70,7 @@ def read_http(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
     uri, _sep, version = rest.rpartition(" ")
     headers = [[name, value.strip(" \t")] for name, _colon, value in (line.partition(":") for line in lines[1:])]
     lower = {name.lower(): value for name, value in headers}
+    params = {"SERVER_PROTOCOL": version}  # as CGI calls it (RFC 3875, 4.1.16)
     used: t.Optional[int] = end + 4
     if "chunked" in lower.get("transfer-encoding", "").lower():
         used = chunks_end(data, end + 4)
@@ -79,10 +80,10 @@ def read_http(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
         # nginx sends a subrequest with the main request's Content-Length and without its body (ngx_http_subrequest).
         if whole and method not in {"GET", "HEAD"}:
             return INCOMPLETE
-        return StubRequest("http", method, uri, headers, {}, keep=False, used=len(data))
+        return StubRequest("http", method, uri, headers, params, keep=False, used=len(data))
     connection = lower.get("connection", "").lower()
     keep = "close" not in connection and (version == "HTTP/1.1" or "keep-alive" in connection)
-    return StubRequest("http", method, uri, headers, {}, keep, used)
+    return StubRequest("http", method, uri, headers, params, keep, used)
 
 
 def chunks_end(data: bytes, start: int) -> t.Optional[int]:

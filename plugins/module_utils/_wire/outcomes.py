@@ -25,7 +25,7 @@ class UpstreamRequest:
         target: the upstream as the configuration names it: `http://app:8080`, `fastcgi://unix:/run/php.sock`.
         protocol: `http`, `https`, `grpc`, `fastcgi`, `uwsgi`, `scgi`, `memcached` or `unknown` (a connection only).
         address: where nginx connected to.
-        params: of FastCGI, uwsgi and SCGI.
+        params: of FastCGI, uwsgi and SCGI; of HTTP the version in which nginx asks, as `SERVER_PROTOCOL`.
         status: what the stub answered; None for a connection that it reset or could not read.
     """
 

@@ -292,7 +292,7 @@ _PASSING: t.Final[dict[str, Sight]] = {
     "proxy_pass_trailers": Unexercised("trailers of a response are not read"),
     "memcached_gzip_flag": _STUB_BODIES,
     "memcached_force_ranges": ByRequest("ranges"),
-    "proxy_http_version": Unexercised("stubs do not tell the version that they are asked in", "upgrades"),
+    "proxy_http_version": Answer("upstream", "upgrades"),
     **_names(Unexercised("stubs do not tell it"), "uwsgi_modifier1 uwsgi_modifier2"),
     **_of(_PASSES, Unexercised("stubs do not tell where a connection comes from"), "bind"),
     **_names(Unexercised("no stub writes to its error stream"), "fastcgi_catch_stderr"),

@@ -263,7 +263,7 @@ SAID = [
     ("", "if_modified_since before;", "without-effect"),
     ("proxy_cache_valid 200 1m;", "proxy_cache_valid 200 1h;", "not-visible"),
     ("", "gzip_comp_level 9;", "not-visible"),
-    ("", "proxy_http_version 1.1;", "not-exercised"),
+    ("proxy_http_version 1.0;", "proxy_http_version 1.1;", "shown"),
     ("", "underscores_in_headers off;", "without-effect"),
 ]
 
