@@ -82,6 +82,8 @@ def console_text(report: RouteCheckReport, guilty: Sequence[GateFailure], given:
     stopping = [each.reason for each in guilty if isinstance(each.reason, BehaviourChange)]
     stops = {id(change) for change in stopping}
     passing = [change for change in report.changes if id(change) not in stops]
+    # That another block answers alike is told after what clients notice.
+    passing.sort(key=lambda change: change.name == "served-by")
     lines = [headline(report), *_bounded(_entries(stopping, _stopping), _MOST_STOPPING, "stop"), *_expectations(report)]
     ends = list(_ends(report))
     entries = _entries(passing, _passing)
