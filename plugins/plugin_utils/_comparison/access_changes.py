@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .outcome_diff import calls, missing_files
+from .outcome_diff import call_of, calls, missing_files
 from .outcome_pair import SERVED, decided, is_answered, is_redirect, is_told, spoke
 
 if t.TYPE_CHECKING:
@@ -61,7 +61,10 @@ def opens(pair: OutcomePair) -> bool:
     end = old.hops[-1] if old.hops else None
     if end is None or not new.hops or end.status not in _REFUSED or is_told(end.status, end):
         return False
-    return new.hops[-1].status in SERVED and not any(map(_denies, new.hops[-1].errors))
+    last = new.hops[-1]
+    if any(_is_allowed(call.status) for call in last.upstreams if pair.is_auth(call_of(call))):
+        return False
+    return last.status in SERVED and not any(map(_denies, last.errors))
 
 
 def _turned_away(outcome: ProbeOutcome) -> bool:

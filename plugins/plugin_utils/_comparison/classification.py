@@ -148,7 +148,7 @@ def _presence(pair: OutcomePair) -> str | None:
 def _loss(pair: OutcomePair) -> str:
     """Return the class of an answer below 400 that became an error below 500."""
     old, new = pair.old, pair.new
-    if (new.status or _ERROR) >= _ERROR or pair.facts.hides_made_file:
+    if (new.status or _ERROR) >= _ERROR or pair.facts.hidden:
         return "status-changed"
     if is_told(new.status, new) and not any(map(is_failure, (call.status for call in old.upstreams))):
         # A stub that was told to fail did, where no upstream failed before: the plain probe shows where the request goes.

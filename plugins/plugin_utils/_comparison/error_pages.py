@@ -14,7 +14,7 @@ import typing as t
 from .outcome_diff import missing_files
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
@@ -33,7 +33,7 @@ def is_error_page(scopes: Mapping[Place, Scope], served: ServedBy, outcome: Prob
         scopes: the blocks of the configuration by place.
         served: the blocks that the request passed.
         outcome: of the request.
-        refusal: the status of the refusal: 401 or 403.
+        refusal: the status of the refusal.
     """
     if served.block is None:
         return False
@@ -51,6 +51,19 @@ def is_error_page(scopes: Mapping[Place, Scope], served: ServedBy, outcome: Prob
             ):
                 return True
     return False
+
+
+def page_places(scopes: Iterable[Scope]) -> frozenset[Place]:
+    """Return the places of the locations that answer an error page of their server."""
+    found: set[Place] = set()
+    for scope in scopes:
+        server = scope
+        while server.location is not None and server.parent is not None:
+            server = server.parent
+        for page in scope.effective("error_page"):
+            place = _place_of(server, page.args[-1]) if "$" not in page.args[-1] else None
+            found.update([place] if place is not None else [])
+    return frozenset(found)
 
 
 def _pages(scope: Scope, status: int) -> Iterator[str]:

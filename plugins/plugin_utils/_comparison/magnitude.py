@@ -24,16 +24,17 @@ if t.TYPE_CHECKING:
 
 UnitKind = t.Literal["listener", "server", "name"]
 
-#: One request is no magnitude: a unit is out where at least so many different targets failed.
+#: One request is no magnitude: a unit is out where at least so many different requests failed.
 _FEWEST: t.Final = 2
 #: Paths that machines ask for. A server of which only these work is out.
 _TECHNICAL: t.Final = re.compile(
     r"^/(?:\.well-known/|robots\.txt$|favicon\.ico$|(?:_?health|healthz|livez|readyz|ping|status|stub_status|nginx_status)"
     r"(?:[/_-]?check)?/?$)"
 )
-#: Clients of no particular network: documentation networks (RFC 5737, RFC 3849), and the host itself.
-_USUAL_CLIENTS: t.Final = re.compile(r"^(?:198\.51\.100\.|203\.0\.113\.|192\.0\.2\.|2001:db8::|127\.0\.0\.1$|::1$)")
-_BROWSER: t.Final = "mozilla/"
+#: Clients of no particular network: those that a probe has where no rule asks for another, and their neighbours.
+_USUAL_CLIENTS: t.Final = re.compile(r"^(?:198\.51\.100\.|2001:db8::|127\.0\.0\.1$|::1$)")
+#: The User-Agent of every browser begins so.
+_BROWSER: t.Final = "mozilla"
 #: Programs that begin like a browser say so: `Mozilla/5.0 (compatible; Googlebot/2.1; ...)`.
 _PROGRAM: t.Final = "(compatible;"
 
@@ -57,7 +58,7 @@ class CountedRequest:
     """One request, as far as it tells whether its units still work.
 
     Attributes:
-        target: the request target.
+        asked: address, port, method and target; what differs by headers alone counts once.
         units: the listener, the server and the name that it belongs to.
         answered: it was answered below 400 before.
         failed: it is not any more, or a login is demanded.
@@ -65,7 +66,7 @@ class CountedRequest:
         server: the server that answered before, None where that is unknown.
     """
 
-    target: str
+    asked: tuple[object, ...]
     units: tuple[OutageUnit, ...]
     answered: bool
     failed: bool
@@ -75,9 +76,19 @@ class CountedRequest:
 
 @dataclass
 class _Tally:
-    targets: set[str]
+    asked: set[tuple[object, ...]]
     servers: set[Place | None]
     silent: bool = True
+
+    def is_enough(self, unit: OutageUnit) -> bool:
+        """Return True if that many failed requests show that a unit is out.
+
+        Of browsers the front page is enough, and of a name, which may be an alias, the front page by both families.
+        """
+        front = [asked for asked in self.asked if asked[-1] == "/"]
+        if front and (unit.browser or (unit.kind == "name" and len(front) >= _FEWEST)):
+            return True
+        return len({asked[1:] for asked in self.asked}) >= _FEWEST
 
 
 class Outages:
@@ -115,10 +126,10 @@ def _out(requests: Iterable[CountedRequest]) -> dict[OutageUnit, _Tally]:
             continue
         for unit in request.units:
             tally = tallies[unit]
-            tally.targets.add(request.target)
+            tally.asked.add(request.asked)
             tally.servers.add(request.server)
             tally.silent = tally.silent and request.silent
-    return {unit: tally for unit, tally in tallies.items() if unit not in working and len(tally.targets) >= _FEWEST}
+    return {unit: tally for unit, tally in tallies.items() if unit not in working and tally.is_enough(unit)}
 
 
 def units_of(probe: Probe, server: Place | None, name: str) -> tuple[OutageUnit, ...]:
@@ -145,7 +156,7 @@ def _listener(listen: ListenSocket) -> tuple[str, bool, bool]:
 def is_browser(probe: Probe) -> bool:
     """Return True for a request with the User-Agent of a browser."""
     agents = [value.lower() for name, value in probe.headers if name.lower() == "user-agent"]
-    return any(_BROWSER in agent and _PROGRAM not in agent for agent in agents)
+    return any(agent.startswith(_BROWSER) and _PROGRAM not in agent for agent in agents)
 
 
 def is_plain(probe: Probe) -> bool:

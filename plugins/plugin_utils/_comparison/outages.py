@@ -89,7 +89,7 @@ class OutageFinder:
             is_aside = is_technical(probe) or area_of(path_of(probe)) in logins or self._blocks.is_added(after.block)
             if failed or not is_aside:
                 yield CountedRequest(
-                    probe.target,
+                    (probe.listen.address, probe.listen.port, probe.method, probe.target),
                     self._units(index),
                     answered=is_answered(self._before[index]),
                     failed=failed,

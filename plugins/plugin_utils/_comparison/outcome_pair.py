@@ -37,7 +37,7 @@ class RequestFacts:
         added: the old configuration did not have the answering block; None where that is unknown.
         foreign: no server is named after the host, and another server than before answers as the default.
         was_internal: the block that answered before is there still, and was `internal`.
-        hides_made_file: an added `internal` location answers for a file that was made up.
+        hidden: an added location fails a request that no client makes, such as for an internal error page.
         error_page: an error page for the old refusal answers.
         credentials: the request carries credentials.
     """
@@ -46,7 +46,7 @@ class RequestFacts:
     added: bool | None = None
     foreign: bool = False
     was_internal: bool = False
-    hides_made_file: bool = False
+    hidden: bool = False
     error_page: bool = False
     credentials: bool = False
 

@@ -10,21 +10,23 @@
 from __future__ import annotations
 
 import typing as t
+from functools import cached_property
 
-from .error_pages import is_error_page
+from .error_pages import is_error_page, page_places
 from .outcome_pair import RequestFacts
-from .probe_requests import host_of
+from .probe_requests import host_of, path_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Location
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
 
     from .attribution import SemanticDiff
     from .sides import BlockLocator, ServedBy
 
-_REFUSALS: t.Final = (401, 403)
+_BAD: t.Final = 400
 
 
 class SurvivingBlocks:
@@ -57,9 +59,13 @@ class SurvivingBlocks:
             return block.text not in self._texts
         return _key(block.place) not in self._kept
 
-    def is_kept(self, block: Block) -> bool:
+    def is_added_at(self, place: Place) -> bool:
+        """Return True if the semantic diff shows that the old configuration did not have the block at a place of the new one."""
+        return self._diff is not None and _key(place) not in self._kept
+
+    def is_kept(self, place: Place) -> bool:
         """Return True if the new configuration still has a block of the old one, as far as that is known."""
-        return self._diff is None or _key(block.place) in self._diff.blocks
+        return self._diff is None or _key(place) in self._diff.blocks
 
 
 def _key(place: Place) -> tuple[str, int, int]:
@@ -97,14 +103,13 @@ class FactFinder:
         """
         (old, new), (before, after) = outcomes, served
         added = self._blocks.is_added(after.block)
-        inner = self._new.scopes.get(after.block.place) if after.block is not None else None
         return RequestFacts(
             moved=moved,
             added=added,
             foreign=self._is_foreign(probe, before, after),
-            was_internal=self._was_internal(before),
-            hides_made_file=bool(probe.made_files and added and inner is not None and inner.internal),
-            error_page=old.status in _REFUSALS and is_error_page(self._new.scopes, after, new, old.status or 0),
+            was_internal=self._was_internal(probe, before),
+            hidden=self._is_hidden(probe, after),
+            error_page=(old.status or 0) >= _BAD and is_error_page(self._new.scopes, after, new, old.status or 0),
             credentials=any(name.lower() == "authorization" for name, _value in probe.headers),
         )
 
@@ -120,9 +125,37 @@ class FactFinder:
         is_declared = after.server.place in self._new.declared_defaults
         return not (is_declared and self._blocks.is_added(after.server))
 
-    def _was_internal(self, before: ServedBy) -> bool:
-        """Return True if an `internal` location answered before that is there still."""
-        if before.block is None:
+    def _is_hidden(self, probe: Probe, after: ServedBy) -> bool:
+        """Return True if an added location fails a request that no client makes.
+
+        That is the path of an `internal` error page or of a file that is made up, and what an upstream is told to answer in
+        order to get to the location.
+        """
+        if probe.answers and any(map(self._blocks.is_added, after.path)):
+            return True
+        location = _own_location(self._new, after, probe)
+        if location is None or not location.scope.internal:
             return False
-        scope = self._old.scopes.get(before.block.place)
-        return scope is not None and scope.internal and self._blocks.is_kept(before.block)
+        place = location.scope.directive.place
+        return self._blocks.is_added_at(place) and (bool(probe.made_files) or place in self._pages)
+
+    @cached_property
+    def _pages(self) -> frozenset[Place]:
+        return page_places(self._new.scopes.values())
+
+    def _was_internal(self, probe: Probe, before: ServedBy) -> bool:
+        """Return True if the request's own location was `internal`, and is there still."""
+        location = _own_location(self._old, before, probe)
+        return location is not None and location.scope.internal and self._blocks.is_kept(location.scope.directive.place)
+
+
+def _own_location(locator: BlockLocator, served: ServedBy, probe: Probe) -> Location | None:
+    """Return the location of a request's own path.
+
+    nginx refuses what is `internal` before the location runs (ngx_http_core_find_config_phase()), so that no trace shows it
+    where an error page answers.
+    """
+    server = locator.scopes.get(served.server.place) if served.server is not None else None
+    uri = path_of(probe)
+    found = server.locations.find(uri) if server is not None and uri else None
+    return found.location if found is not None and found.certain else None

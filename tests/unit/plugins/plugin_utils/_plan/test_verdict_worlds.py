@@ -1,0 +1,162 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real edits in private worlds with a real nginx: which of them stop a change by default, and as what."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_route_check import check
+
+pytestmark = [pytest.mark.nginx, pytest.mark.root]
+
+SITE = r"""
+resolver 127.0.0.11;
+server { listen 80 default_server; listen [::]:80 default_server; server_name _; return 444; }
+server {
+    listen 80; listen [::]:80;
+    server_name shop.test www.shop.test;
+    error_page 404 /404.html;
+    location / { proxy_pass http://10.0.0.7:8080; }
+    location = /404.html { internal; return 200 "none"; }
+    location /basket/ { proxy_pass http://10.0.0.8:8080; }
+    location /old/ { return 301 /basket/; }
+    location /office/ { allow 192.0.2.0/24; deny all; proxy_pass http://10.0.0.9:8080; }
+    location /team/ { auth_request /_check; proxy_pass http://10.0.0.9:8080; }
+    location = /_check { internal; proxy_pass http://10.0.0.3:9000/verify; }
+    location /files/ { internal; proxy_pass http://10.0.0.9:8080; }
+}
+server {
+    listen 80; listen 8080;
+    server_name api.test;
+    location / { proxy_pass http://10.0.0.5:8080; }
+}
+"""
+SHOP = "server_name shop.test www.shop.test;"
+BOTH = f"listen 80; listen [::]:80;\n    {SHOP}"
+FIRST = "server {\n    listen 80; listen 8080;"
+API = "listen 80; listen 8080;\n    server_name api.test;"
+
+USERS = "me:{PLAIN}x\n"
+
+#: What is replaced by what, and the class and the place of the worst group.
+STOPS: dict[str, tuple[str, str, str, str]] = {
+    "a listener on another port": (API, API.replace("8080", "8081"), "outage", "whole listener *:8080"),
+    "a family that is gone": (
+        "listen 80 default_server; listen [::]:80 default_server; server_name _",
+        "listen 80 default_server; server_name _",
+        "access-widened",
+        "server name",
+    ),
+    "everything denied": (SHOP, f"{SHOP} deny all;", "outage", "whole server"),
+    "everything missing": (SHOP, f"{SHOP} return 404;", "outage", "whole server"),
+    "everything a bad request": (SHOP, f"{SHOP} return 400;", "outage", "whole server"),
+    "everything closed": (SHOP, f"{SHOP} return 444;", "outage", "whole server"),
+    "everything unavailable": (SHOP, f"{SHOP} return 503;", "outage", "whole server"),
+    "a login in front of all": (SHOP, f"{SHOP} auth_basic staging; auth_basic_user_file users.conf;", "outage", "whole server"),
+    "all in a circle": (SHOP, f"{SHOP} return 301 http://$host$request_uri;", "outage", "whole server"),
+    "all in a circle by TLS": (API, f"{API} return 301 https://$host$request_uri;", "outage", "whole server"),
+    "a typo in a name": ("www.shop.test;", "wwww.shop.test;", "outage", "server name"),
+    "only a health check is left": (
+        SHOP,
+        f"{SHOP} deny all; location = /healthz {{ allow all; return 200 ok; }}",
+        "outage",
+        "whole server",
+    ),
+    "every browser is a bot": (SHOP, f"{SHOP} if ($http_user_agent ~* mozilla) {{ return 403; }}", "outage", "whole server"),
+    "a folder refused": ("location /basket/ {", "location /basket/ { deny all;", "lost", "location /basket/"),
+    "a folder missing": ("location /basket/ {", "location /basket/ { return 410;", "lost", "location /basket/"),
+    "a redirect gone": ("return 301 /basket/;", "return 404;", "lost", "location /old/  =>  location = /404.html"),
+    "a redirect to nothing": ("return 301 /basket/;", "return 301 /404.html;", "lost", "location /old/"),
+    "those who were allowed refused": ("allow 192.0.2.0/24; deny all;", "deny all;", "lost", "location /office/"),
+    "a folder hidden": (
+        "location /old/",
+        "location /pages/ { internal; root /srv; } location /old/",
+        "lost",
+        "location /  =>  location = /404.html",
+    ),
+    "internal removed": ("internal; proxy_pass http://10.0.0.9:8080;", "proxy_pass http://10.0.0.9:8080;", "access-widened", "location = /404.html  =>  location /files/"),
+    "a regex takes over": (
+        "location = /404.html",
+        "location ~ \\.php$ { fastcgi_pass 10.0.0.4:9000; } location = /404.html",
+        "access-widened",
+        "location = /404.html  =>  location ~ \\.php$",
+    ),
+    "the door is open": ("allow 192.0.2.0/24; deny all;", "", "access-widened", "location /office/"),
+    "the check always agrees": ("proxy_pass http://10.0.0.3:9000/verify;", "return 200;", "auth-subrequest-removed", "location /team/"),
+    "a foreign name gets a site": (
+        "server { listen 80 default_server; listen [::]:80 default_server; server_name _; return 444; }",
+        "",
+        "access-widened",
+        "server name",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "name", "where"), STOPS.values(), ids=STOPS)
+def test_what_stops(old: str, new: str, name: str, where: str) -> None:
+    assert SITE.count(old) == 1
+    report = check(SITE, SITE.replace(old, new), users=USERS)
+    stops = report.gate()
+    found = [(each.name, each.reason.where) for each in stops]
+    assert (name, where) in found, (found, [(c.name, c.where, c.requests) for c in report.changes])
+
+
+#: Harmless edits, and what the host is told about them at most.
+PASSES: dict[str, tuple[str, str]] = {
+    "an added server": (FIRST, f"server {{ listen 80; server_name new.test; return 403; }} {FIRST}"),
+    "an added server with a login": (
+        FIRST,
+        f"server {{ listen 80; server_name new.test; auth_basic x; auth_basic_user_file users.conf; root /srv; }} {FIRST}",
+    ),
+    "an added name": (SHOP, "server_name shop.test www.shop.test shop.example;"),
+    "an added location": ("location /old/", "location /news/ { return 200 news; } location /old/"),
+    "an added page for errors": (
+        "location /old/",
+        "error_page 500 502 /50x.html; location = /50x.html { internal; root /srv; } location /old/",
+    ),
+    "an added header": (SHOP, f"{SHOP} add_header X-Served-By web1;"),
+    "an added redirect": ("location = /404.html", "location = /nothing { return 301 /basket/; } location = /404.html"),
+    "a redirect out of the house": ("return 301 /basket/;", "return 301 https://elsewhere.invalid/;"),
+    "an added listener": (API, API.replace("8080", "8080; listen 8081")),
+    "servers in another order": (
+        SITE[SITE.index("server {\n    listen 80; listen 8080;") :],
+        "",
+    ),
+    "another error page": ("/404.html;", "/missing.html;"),
+    "an error page for a refusal": ("error_page 404", "error_page 403 /denied.html; error_page 404"),
+    "an error page for a refusal that is none by status": ("error_page 404", "error_page 403 =200 /404.html; error_page 404"),
+    "a page of its own for a refusal": (
+        "location /old/",
+        "error_page 403 @no; location @no { return 403 no; } location /old/",
+    ),
+    "an error page by an upstream": (
+        "error_page 404",
+        "error_page 403 /denied; location = /denied { internal; proxy_pass http://10.0.0.6:8080; } error_page 404",
+    ),
+    "a login in front of a folder": (
+        "location /basket/ {",
+        "location /basket/ { auth_basic basket; auth_basic_user_file users.conf;",
+    ),
+    "a check in front of a folder": ("location /basket/ {", "location /basket/ { auth_request /_check;"),
+    "a redirect to a login": ("location /basket/ {", "location /basket/ { return 302 https://sso.invalid/login;"),
+    "a login in place of a refusal": ("allow 192.0.2.0/24; deny all;", "auth_request /_check;"),
+    "timeouts and logs": (SHOP, f"{SHOP} access_log off; proxy_read_timeout 5s;"),
+    "another upstream": ("http://10.0.0.8:8080;", "http://10.0.0.18:8080;"),
+    "a permanent redirect": ("return 301 /basket/;", "return 308 /basket/;"),
+    "TLS versions of nothing": (SHOP, f"{SHOP} client_max_body_size 2m;"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), PASSES.values(), ids=PASSES)
+def test_what_does_not_stop(old: str, new: str) -> None:
+    assert SITE.count(old) == 1
+    after = SITE.replace(old, new) if new else old + SITE.replace(old, "")
+    report = check(SITE, after, users=USERS)
+    assert [(each.name, each.reason.example) for each in report.gate()] == []
