@@ -69,19 +69,20 @@ _SUBOPTIONS = r"""
         type: dict
       status:
         description:
-          - The expected status code, such as V(200), a range of them, such as V(200-399), or a list of both.
+          - The expected status code, such as V(200), a range of them, such as V(200-399) or V(2xx), or a list of both.
           - The default is V(200-399). For O(checks[].url) only.
         type: raw
       location:
         description:
           - The expected C(Location) header, compared as the server sent it.
-          - After V(~) it is a Python regular expression that has to match somewhere in it.
+          - After V(~) it is a Python regular expression that has to match somewhere in it. A dictionary with one of C(is),
+            C(contains) and C(matches) says the same in the words of expectations.
           - For O(checks[].url) only.
-        type: str
+        type: raw
       headers:
         description:
-          - Expected header fields. A value is the exact text, a regular expression after V(~), or V(null) for a field that must not
-            be there.
+          - Expected header fields. A value is the exact text, a regular expression after V(~), a dictionary as in
+            O(checks[].location), or V(null) or an empty text for a field that must not be there.
           - Where a field comes on several lines, one of them or all of them joined by a comma and a space have to match.
           - For O(checks[].url) only.
         type: dict

@@ -89,9 +89,12 @@ def mask(text: str) -> str:
 
 
 def parse_status(value: t.Any) -> tuple[tuple[int, int], ...]:
-    """Read inclusive ranges out of a status (200, "200"), a range ("200-399") or a list of those; ValueError for others."""
+    """Read inclusive ranges out of a status (200, "200"), a range ("200-399", "2xx") or a list of those; ValueError for others."""
     if isinstance(value, (list, tuple)) and value:
         return tuple(span for item in value for span in parse_status(item))
+    whole = re.fullmatch(r"\s*([1-5])xx\s*", str(value), re.ASCII)
+    if whole:
+        return ((int(f"{whole.group(1)}00"), int(f"{whole.group(1)}99")),)
     match = re.fullmatch(r"\s*([1-9]\d\d)\s*(?:-\s*([1-9]\d\d)\s*)?", str(value), re.ASCII)
     if not match:
         raise ValueError(f"{value!r} is neither a status such as 200 nor a range such as 200-399 nor a list of those")
@@ -137,6 +140,12 @@ def _line(value: t.Any) -> str:
 
 
 def _expected(value: t.Any) -> str | Pattern:
+    """Read an expected text as routes.yml writes it: `text`, `~regex`, or one of `is`, `contains` and `matches`."""
+    if isinstance(value, t.Mapping):
+        if len(value) != 1 or next(iter(value)) not in ("is", "contains", "matches"):
+            raise ValueError("give a text, or one of is, contains and matches")
+        how, text = next(iter(value.items()))
+        return _line(text) if how == "is" else re.compile(re.escape(_line(text)) if how == "contains" else _line(text))
     text = _line(value)
     return re.compile(text[1:]) if text.startswith("~") else text
 
@@ -202,8 +211,8 @@ _KEYS: dict[str, tuple[str, tuple[str, ...], t.Callable[[t.Any], t.Any]]] = {
     "method": ("str", _URL, _matching(_TOKEN, "a method")),
     "request_headers": ("dict", _URL, _request_fields),
     "status": ("raw", _URL, parse_status),
-    "location": ("str", _URL, _expected),
-    "headers": ("dict", _URL, _fields(lambda value: None if value is None else _expected(value))),
+    "location": ("raw", _URL, _expected),
+    "headers": ("dict", _URL, _fields(lambda value: None if value in (None, "") else _expected(value))),
     "body": ("str", _URL, lambda value: re.compile(_line(value))),
     "max_latency": ("float", _ALL, _number(0.001, 3600)),
     "follow_redirects": ("raw", _URL, _redirects),

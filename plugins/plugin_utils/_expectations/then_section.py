@@ -98,8 +98,14 @@ class _ThenReader:
         if node is None:
             return None
         document = self.document
+        if is_null(node) and what.startswith("headers: "):
+            return Text("")  # absent, as in health checks
         if hasattr(node, "value") and isinstance(node.value, str):
-            return self._checked(Text(document.text(node, what)), node, what)
+            text = document.text(node, what)
+            # As in health checks; a location's own modifier begins with the same character.
+            if text.startswith("~") and what not in ("location_block", "server"):
+                return self._checked(Text(text[1:], "matches"), node, what)
+            return self._checked(Text(text), node, what)
         known = document.mapping(node, what, TEXT, {"equals": "is", "regex": "matches", "match": "matches"})
         if len(known) != 1:
             document.fault(node, f"{what} is a text, or one of: {', '.join(TEXT)}")

@@ -29,7 +29,7 @@ WRONG: list[tuple[t.Any, str]] = [
     ({"name": "n", "url": URL, "min_days": 3}, "min_days: does not belong to a url check"),
     ({"url": URL, "status": []}, f"check '{URL}': status: [] is neither"),
     ({"url": URL, "status": "399-200"}, "the range '399-200' is upside down"),
-    ({"url": URL, "status": "2xx"}, "'2xx' is neither"),
+    ({"url": URL, "status": "6xx"}, "'6xx' is neither"),
     ({"url": URL, "status": True}, "True is neither"),
     ({"url": URL, "status": 99}, "99 is neither"),
     ({"url": URL, "status": 1000}, "1000 is neither"),
@@ -182,3 +182,17 @@ def test_a_definition_is_either_read_or_refused(definition: t.Any) -> None:
 @given(st.text(alphabet="abc:@%", max_size=12), st.text(alphabet="abc/?", max_size=12))
 def test_masking_leaves_no_userinfo(userinfo: str, rest: str) -> None:
     assert mask(f"x https://{userinfo}@host/{rest} y").startswith("x https://***@host/")
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [({"is": "a"}, "a"), ({"contains": "b.c"}, "ab.cd"), ({"matches": "^a.c$"}, "abc"), ("~^a.c$", "abc")],
+)
+def test_expected_texts_are_written_as_in_routes_yml(value: object, fits: str) -> None:
+    check = parse_check(
+        {"url": "http://a/", "location": value, "headers": {"X-A": value, "X-B": "", "X-C": None}, "status": "2xx"}
+    )
+    assert check.status == ((200, 299),)
+    assert check.headers["X-B"] is check.headers["X-C"] is None
+    for expected in (check.location, check.headers["X-A"]):
+        assert expected == fits if isinstance(expected, str) else expected is not None and expected.search(fits)

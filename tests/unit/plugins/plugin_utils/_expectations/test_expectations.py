@@ -20,6 +20,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import Config, Place, load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations, schema, then_section
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import BUILT_IN
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.matchers import Text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import plan_probes, probes_for
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block
@@ -617,3 +618,14 @@ def test_the_guide_has_every_field() -> None:
     )
     documented |= set(re.findall(r"\{([a-z_]+):", GUIDE))
     assert {field for field in fields if field} - documented == {"is"}
+
+
+def test_texts_are_written_as_in_health_checks() -> None:
+    text = (
+        "expect:\n- name: c\n  request: {url: 'http://a/'}\n"
+        "  then: {location: '~^/n', headers: {X-A: null, X-B: '~b$'}, location_block: '~ \\.php$'}\n"
+    )
+    then = Expectations.load(text, "routes.yml").cases[0].then
+    assert then.location == Text("^/n", "matches")
+    assert then.headers == {"X-A": Text(""), "X-B": Text("b$", "matches")}
+    assert then.location_block == Text("~ \\.php$")
