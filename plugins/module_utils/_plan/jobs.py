@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import MadeFile, MadeFiles
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 
@@ -30,6 +31,8 @@ class RouteCheckJob:
         probes: in the order of the outcomes.
         listens: sockets of both configurations, for redirects.
         edge: proxies in front of the servers, for redirects.
+        files: what both configurations look for; made up where it is missing.
+        unknown: positions of the probes whose files the configurations do not tell: nginx's error log does.
     """
 
     sources: t.Dict[str, FolderSpec]
@@ -38,14 +41,17 @@ class RouteCheckJob:
     probes: t.List[Probe]
     listens: t.List[ListenSocket]
     edge: t.List[EdgeEntry] = field(default_factory=list)
+    files: t.List[MadeFile] = field(default_factory=list)
+    unknown: t.List[int] = field(default_factory=list)
 
 
 @dataclass
 class RouteCheckAnswer:
     """The answers of the worlds: `before`, `after`, `again`, `before-traced`, `after-traced`.
 
-    `unavailable` is the reason why this host cannot build any.
+    `unavailable` is the reason why this host cannot build any; `files` are those that were made up in all of them.
     """
 
     worlds: t.Dict[str, WorldResult]
+    files: MadeFiles = field(default_factory=MadeFiles)
     unavailable: t.Optional[str] = omit_none()

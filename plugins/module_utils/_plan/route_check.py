@@ -18,6 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.worlds imp
 
 from .host import HostOptions, find_instance, view_of
 from .jobs import RouteCheckAnswer, RouteCheckJob
+from .made_files import FileView, plan_files
 from .trees import Trees, write
 
 
@@ -32,15 +33,20 @@ def run(options: HostOptions, job: RouteCheckJob) -> RouteCheckAnswer:
     reason = available()
     if reason:
         return RouteCheckAnswer({}, unavailable=reason)
-    settings = WorldSettings(job.listens, job.edge, options.timeout, view_of(options, job.sources))
+    view = view_of(options, job.sources)
     with contextlib.closing(Trees(options.config_dir, options.store)) as trees:
-        return RouteCheckAnswer(run_worlds(instance, _worlds(job, trees), job.probes, settings))
+        folders = {name: trees.folder(spec) for name, spec in job.sources.items()}
+        prefix = instance.prefix or instance.build().prefix
+        files = plan_files(
+            job.files, FileView(options.config_dir, list(folders.values()), prefix, empty=view == "empty")
+        )
+        settings = WorldSettings(job.listens, job.edge, options.timeout, view, files=files, unknown=job.unknown)
+        return RouteCheckAnswer(run_worlds(instance, _worlds(job, trees, folders), job.probes, settings), files)
 
 
-def _worlds(job: RouteCheckJob, trees: Trees) -> t.List[WorldSpec]:
+def _worlds(job: RouteCheckJob, trees: Trees, folders: t.Mapping[str, str]) -> t.List[WorldSpec]:
     worlds = []
-    for name, spec in job.sources.items():
-        folder = trees.folder(spec)
+    for name, folder in folders.items():
         worlds.append(WorldSpec(name, folder, second=True))
         if job.again and name == "before":
             worlds.append(WorldSpec("again", folder))

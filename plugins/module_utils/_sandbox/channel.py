@@ -26,7 +26,7 @@ _HEAD = struct.Struct("=I")
 
 @dataclass
 class WorldRequest:
-    """Ask the first process to send probes, or to make empty files; all but one are None.
+    """Ask the first process to send probes, or to make files; all but one are None.
 
     Attributes:
         planned: positions in the plan's probes, which the process has since it was forked; their outcomes come packed.

@@ -47,6 +47,7 @@ for _name in ("ascii", "idna", "latin-1"):
 _PDEATHSIG, _DUMPABLE = 1, 4  # <linux/prctl.h>
 _LOOSE = re.compile(r"(?:stderr|syslog:|memory:|/dev/|\||off$|.*\$)")
 _RESOLVERS = 64
+_LENGTH = 2048  # bytes of a made-up file, at least: `gzip_min_length` is often 1,000 or 1,400
 _ATTEMPT, _LATE = 30, 10  # seconds
 
 
@@ -282,7 +283,10 @@ def _answer_requests(channel: Channel, plan: WorldPlan, prober: Prober) -> None:
         if request is None:
             return
         if request.create is not None:
-            channel.send(WorldReply(failed=[path for path in request.create if not _create(plan.root_fs, path)]))
+            failed = [path for path in request.create if not _create(plan.root_fs, path)]
+            if request.create and "open_file_cache" in plan.scan.words:
+                prober.forget()  # nginx may know by heart that a file is missing (open_file_cache_errors)
+            channel.send(WorldReply(failed=failed))
         elif request.planned is not None:
             channel.send(_packed_reply(plan, prober, request.planned))
         else:
@@ -306,7 +310,10 @@ def _notes(networks: Networks) -> t.List[str]:
 
 
 def _create(root_fs: RootFs, path: str) -> bool:
-    return os.path.isabs(path) and (os.path.lexists(path) or root_fs.write(path, b""))
+    # The content tells which file it is, and is long enough to be compressed.
+    content = f"made up: {path}\n".encode("utf-8", "surrogateescape")
+    content *= 1 + _LENGTH // len(content)
+    return os.path.isabs(path) and (os.path.lexists(path) or root_fs.write(path, content))
 
 
 def _stub(plan: WorldPlan, networks: Networks) -> Stub:

@@ -124,6 +124,15 @@ class Prober:
             outcomes.append(outcome)
         return outcomes
 
+    def forget(self) -> None:
+        """Start nginx anew, so that it knows nothing of the probes so far.
+
+        Raises:
+            SandboxError: it does not come up again.
+        """
+        self._client.forget()
+        self._server.restart(self._deadline)
+
     def _follow(self, probe: Probe, outcome: ProbeOutcome) -> None:
         hop, result = probe, outcome
         hops = [_hop(probe, outcome)]
@@ -189,8 +198,7 @@ class Prober:
                 self.notes.append(note)
             return False
         began = time.monotonic()
-        self._client.forget()
-        self._server.restart(self._deadline)
+        self.forget()
         self._budget -= time.monotonic() - began
         return True
 

@@ -43,6 +43,11 @@ _MS_MOVE = 8192
 _NET_BIND_SERVICE = 10
 
 
+def is_system(path: str) -> bool:
+    """Tell whether an absolute path is in one of the folders that every world shows."""
+    return path.split("/", 2)[1] in _SYSTEM
+
+
 class RootFs:
     """The root file system of a world, built in a forked child.
 

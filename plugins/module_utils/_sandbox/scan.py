@@ -36,7 +36,7 @@ _DIRECTIVES = (
 )
 _FILES = {name: re.compile(name + r"\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s;\"']+))") for name in _DIRECTIVES}
 _NAMES = re.compile(r"server_name\s+([^;]+);")
-_WORDS = re.compile(r"reuseport\b|daemon\s+off\b|\budp\b")
+_WORDS = re.compile(r"reuseport\b|daemon\s+off\b|\budp\b|\bopen_file_cache\b")
 _SEVERAL = re.compile(r"upstream\s+[^\s;{}]+\s*\{[^{}]*server\s[^{}]*;\s*server\s")
 _USER = re.compile(r"user\s+([\w.-]+)(?:\s+([\w.-]+))?\s*;")
 _LAST_PORT = 65535
@@ -56,7 +56,7 @@ class Scan:
         unix: paths of unix sockets, upstreams' and nginx's own; with variables in them, as written.
         files: directive (or its end) -> its paths as written, in the order of the files and lines.
         names: of `server_name`.
-        words: "reuseport", "daemon off" and "udp", where they occur.
+        words: "reuseport", "daemon off", "udp" and "open_file_cache", where they occur.
         several: an upstream has several servers.
         user: the accounts named by `user`.
     """

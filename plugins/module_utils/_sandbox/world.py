@@ -149,7 +149,7 @@ class World:
         return reply.packed or "", {int(position): paths for position, paths in reply.missing.items()}
 
     def create_files(self, paths: t.Sequence[str]) -> t.List[str]:
-        """Make empty files in the world, with the folders above them; return those that could not be made."""
+        """Make files in the world that are not there, with the folders above them; return those that could not be made."""
         return self._call(WorldRequest(create=list(paths))).failed
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
 from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import MadeFiles
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFailure, WorldResult
 
@@ -46,13 +47,20 @@ class WorldSpec:
 
 @dataclass
 class WorldSettings:
-    """The arguments of `World` that several worlds have in common."""
+    """The arguments of `World` that several worlds have in common, and their files.
+
+    Attributes:
+        files: those that are made up, at which moment, and the probes that are sent again then.
+        unknown: positions of the probes whose files are those that nginx reports missing; None for all.
+    """
 
     listens: t.Sequence[ListenSocket] = ()
     edge: t.Sequence[EdgeEntry] = ()
     deadline: float = 300.0
     fs: str = "host"
     user: t.Optional[bool] = None
+    files: MadeFiles = field(default_factory=MadeFiles)
+    unknown: t.Optional[t.Sequence[int]] = None
 
 
 def run_worlds(
@@ -122,7 +130,7 @@ def _run(instance: Instance, spec: WorldSpec, probes: t.Sequence[Probe], setting
             replaced=spec.replaced,
             probes=probes,
         ) as world:
-            result = _send(world, len(probes), second=spec.second)
+            result = _send(world, len(probes), settings, second=spec.second)
             result.facts = world.facts
             return result
     except SandboxError as error:
@@ -131,17 +139,28 @@ def _run(instance: Instance, spec: WorldSpec, probes: t.Sequence[Probe], setting
         return WorldResult(error=WorldFailure("failed", f"{type(error).__name__}: {error}"))
 
 
-def _send(world: World, count: int, *, second: bool) -> WorldResult:
+def _send(world: World, count: int, settings: WorldSettings, *, second: bool) -> WorldResult:
     missing: t.Dict[int, t.List[str]] = {}
+    world.create_files([file.path for file in settings.files.first])
     outcomes: t.List[str] = []
     for start in range(0, count, BATCH):
         packed, found = world.probe_planned(range(start, min(start + BATCH, count)))
         outcomes.append(packed)
         missing.update(found)
-    if not missing or not second:
-        return WorldResult(outcomes=outcomes)
-    world.create_files(list(dict.fromkeys(path for paths in missing.values() for path in paths)))
-    # Only the probes that missed a file get another answer now.
-    positions = sorted(missing)
-    again = [world.probe_planned(positions[start : start + BATCH])[0] for start in range(0, len(positions), BATCH)]
-    return WorldResult(outcomes=outcomes, asked_again=positions, second=again)
+    stages = []
+    for stage in settings.files.stages:
+        world.create_files([file.path for file in stage.files])
+        stages.append(_again(world, stage.probes))
+    result = WorldResult(outcomes=outcomes, stages=stages or None)
+    if settings.unknown is not None:
+        missing = {position: missing[position] for position in settings.unknown if position in missing}
+    if missing and second:
+        world.create_files(list(dict.fromkeys(path for paths in missing.values() for path in paths)))
+        # Only the probes that missed a file get another answer now.
+        result.asked_again = sorted(missing)
+        result.second = _again(world, result.asked_again)
+    return result
+
+
+def _again(world: World, positions: t.Sequence[int]) -> t.List[str]:
+    return [world.probe_planned(positions[start : start + BATCH])[0] for start in range(0, len(positions), BATCH)]

@@ -49,12 +49,15 @@ class WorldResult:
 
     Attributes:
         outcomes: of the probes, in their order.
-        asked_again: positions of the probes that missed a file, and were sent again with all such files there.
+        stages: for each stage of the answer's files the outcomes of its probes.
+        asked_again: positions of the probes that missed a file which no configuration tells, and were sent again with all
+            such files there.
         second: the outcomes of these.
     """
 
     outcomes: t.Optional[t.List[str]] = omit_none()
     facts: t.Optional[WorldFacts] = omit_none()
+    stages: t.Optional[t.List[t.List[str]]] = omit_none()
     asked_again: t.Optional[t.List[int]] = omit_none()
     second: t.Optional[t.List[str]] = omit_none()
     error: t.Optional[WorldFailure] = omit_none()

@@ -200,7 +200,7 @@ class Accountant:
             proves: False where no request proves that the change has no effect.
         """
         for probe in self._witnessed.probes.get(number, ()):
-            for index in (self._indexes.get(probe), self._indexes.get(probe + SENT_AGAIN)):
+            for index in map(self._indexes.get, (probe, *(probe + end for end in SENT_AGAIN))):
                 if index is None:
                     continue
                 if index in self._changed:

@@ -73,7 +73,7 @@ def _other_type(pair: OutcomePair) -> bool:
     types = [
         [value.partition(";")[0].strip() for value in header_values(each.headers, "content-type")] for each in pair[:2]
     ]
-    return old.status in SERVED and new.status in SERVED and types[0] != types[1]
+    return old.status in SERVED and new.status in SERVED and all(types) and types[0] != types[1]
 
 
 def _main(pair: OutcomePair) -> str | None:
@@ -200,9 +200,11 @@ def _removed_headers(pair: OutcomePair) -> Iterator[str]:
                 yield name
 
 
-def removed_headers(pair: OutcomePair) -> list[str]:
-    """Return the security headers that are gone."""
-    return list(_removed_headers(pair))
+def headers_of(name: str, pair: OutcomePair) -> list[str]:
+    """Return the headers that a class is about, nothing where it is about all differences."""
+    if name == "content-type-changed":
+        return ["content-type"]
+    return list(_removed_headers(pair)) if name == "security-header-removed" else []
 
 
 def _comparable(old: ProbeOutcome, new: ProbeOutcome, name: str) -> bool:

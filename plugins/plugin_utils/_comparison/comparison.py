@@ -25,7 +25,7 @@ from .accountant import Accountant, Witnessed
 from .attribution import Attribution
 from .auth_requests import auth_requests
 from .cached_redirects import cached_loops
-from .classification import classes_of, removed_headers
+from .classification import classes_of, headers_of
 from .coverage import ReachedBlocks, shown_limits
 from .grouping import ChangedRequest, Grouper, server_label
 from .listener_changes import ListenerChanges
@@ -33,7 +33,7 @@ from .nondeterminism import ANY, Nondeterminism
 from .outages import OutageFinder
 from .outcome_diff import call_of, differences
 from .outcome_pair import OutcomePair
-from .probe_requests import SENT_AGAIN, clean_url, host_of, is_scenario, path_of, url_of
+from .probe_requests import clean_url, host_of, is_scenario, path_of, planned_id, url_of
 from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
 from .request_counts import count_requests
 from .request_facts import FactFinder, SurvivingBlocks
@@ -223,7 +223,7 @@ class _Comparison:
         """
         others = {(item.name, item.blocks, item.causes) for item in items if not self._extra(item.index)}
         for item in items:
-            numbers = self._changes_of.get(self.probes[item.index].id.removesuffix(SENT_AGAIN), ())
+            numbers = self._changes_of.get(planned_id(self.probes[item.index].id), ())
             alone = self._extra(item.index) and (item.name, item.blocks, item.causes) not in others
             yield replace(item, causes=numbers) if numbers and (alone or not item.causes) else item
 
@@ -257,7 +257,7 @@ class _Comparison:
                     index,
                     name,
                     found,
-                    removed_headers(pair) if name == "security-header-removed" else (),
+                    headers_of(name, pair),
                     self._listeners.note(index, name),
                 )
                 for name in sorted(names)

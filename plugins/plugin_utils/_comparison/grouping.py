@@ -41,7 +41,7 @@ _OUTSTANDING: t.Final = frozenset(
     {"outage", "error-introduced", "redirect-loop", "cached-redirect-loop", "access-widened"}
 )
 _ABOUT_HEADERS: t.Final = frozenset(
-    {"security-header-removed", "headers-changed", "upstream-headers-changed", "file-changed"}
+    {"security-header-removed", "headers-changed", "upstream-headers-changed", "file-changed", "content-type-changed"}
 )
 #: A class that more than this share of a server's requests has is one of the whole server.
 _SHARE: t.Final = 0.5

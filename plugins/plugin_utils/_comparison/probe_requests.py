@@ -21,8 +21,15 @@ _PORTS: t.Final = {"http": 80, "https": 443}
 #: The header by which a proxy that ends TLS tells the client's scheme.
 FORWARDED_SCHEME: t.Final = "x-forwarded-proto"
 
-#: End of the id of a probe that is sent again with the files there that were missing.
-SENT_AGAIN: t.Final = "+files"
+#: Ends of the id of a probe that is sent again with more files there: those that the configuration names, those that
+#: requests ask for, those that nginx reported missing.
+NAMED_FILES, REQUESTED_FILES, REPORTED_FILES = "+fallback", "+files", "+reported"
+SENT_AGAIN: t.Final = (NAMED_FILES, REQUESTED_FILES, REPORTED_FILES)
+
+
+def planned_id(probe_id: str) -> str:
+    """Return the id of the probe of the plan that a probe is, or was sent again for."""
+    return probe_id.partition("+")[0] if probe_id.endswith(SENT_AGAIN) else probe_id
 
 
 def host_of(probe: Probe) -> str:

@@ -76,7 +76,7 @@ class FailingRequest:
     Attributes:
         probe: the request.
         about: the classes of change or the fields that say what is wrong, the weightiest first.
-        missing: files that were missing when it was sent first.
+        missing: files that were missing and were made up for it.
     """
 
     probe: Probe

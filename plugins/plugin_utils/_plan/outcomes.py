@@ -20,7 +20,6 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes impo
     RedirectHop,
     UpstreamRequest,
 )
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -87,22 +86,3 @@ class OutcomeReader:
 
     def _text(self, text: str) -> str:
         return self._texts.setdefault(text, text)
-
-
-def with_files(
-    kind: type[Outcome], world: WorldResult | None, first: Sequence[Outcome], reader: OutcomeReader
-) -> list[Outcome]:
-    """Return the outcomes with the files there that nginx reported missing.
-
-    Args:
-        kind: the class of the outcomes.
-        world: the answer of a world, None where it did not run.
-        first: its outcomes without these files.
-        reader: reads those that were asked again.
-    """
-    later = list(first)
-    if world is not None:
-        second = reader.read(kind, world.second or ())
-        for position, outcome in zip(world.asked_again or (), second, strict=True):
-            later[position] = outcome
-    return later

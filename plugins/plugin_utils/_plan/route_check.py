@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
@@ -27,17 +27,17 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     Witnessed,
     compare,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.outcome_diff import missing_files
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.probe_requests import SENT_AGAIN
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.made_files import made_up_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, instrument
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses import Witnesses
 
 from .errors import PlanError
-from .outcomes import Outcome, OutcomeReader, with_files
+from .file_stages import FileStages
+from .outcomes import OutcomeReader
 from .sources import ConfigSource
 
 #: Up to this number of probes the old configuration runs twice, to detect nondeterminism.
@@ -46,6 +46,7 @@ _CHEAP: t.Final = 5000
 BEFORE, AFTER, AGAIN = "before", "after", "again"
 #: Ends of the names of directives whose files are replaced where they are missing.
 _FILES_OF_TLS: t.Final = ("_certificate", "_certificate_key", "_dhparam")
+_SECOND: t.Final = {BEFORE: AGAIN, AFTER: ""}
 TRACED: t.Final = {BEFORE: "before-traced", AFTER: "after-traced"}
 
 
@@ -61,8 +62,8 @@ class RouteCheck:
         limit: the most generated probes, None for all.
         diff: the semantic diff; made here unless it is known.
         plan: the probes, and the blocks that have none.
-        probes: those of the plan; once judged, also those that were sent again with missing files there.
-        missing: id of such a probe -> the files that were missing.
+        probes: those of the plan; once judged, also those that were sent again with more files there.
+        made: id of a probe -> the files on its way that were made up.
         outcomes: side -> the outcomes of the plan's probes, once judged.
     """
 
@@ -74,7 +75,7 @@ class RouteCheck:
     diff: Diff | None = None
     plan: ProbePlan = field(init=False)
     probes: list[Probe] = field(init=False, default_factory=list)
-    missing: dict[str, list[str]] = field(init=False, default_factory=dict)
+    made: dict[str, list[str]] = field(init=False, default_factory=dict)
     outcomes: dict[str, Sequence[ProbeOutcome]] = field(init=False, default_factory=dict)
     _markers: dict[str, Mapping[str, Block]] = field(init=False, default_factory=dict)
 
@@ -95,6 +96,7 @@ class RouteCheck:
     def job(self) -> RouteCheckJob:
         """Return the message for the host: folders, requests, and files that tell which blocks answered."""
         sides = {AFTER: self.after, **({BEFORE: self.before} if self.before else {})}
+        files, unknown = made_up_files(self.before.loaded if self.before else None, self.after.loaded, self.plan.probes)
         return RouteCheckJob(
             sources={name: side.spec for name, side in sides.items()},
             traced={name: entries for name, side in sides.items() if (entries := self._traced(name, side))},
@@ -102,6 +104,8 @@ class RouteCheck:
             probes=self.plan.probes,
             listens=self.plan.listens,
             edge=self.expectations.edge if self.expectations else [],
+            files=files,
+            unknown=unknown,
         )
 
     def _traced(self, name: str, side: ConfigSource) -> list[FolderEntry]:
@@ -136,9 +140,11 @@ class RouteCheck:
             AFTER: self._side(worlds, AFTER, self.after, reader),
         }
         self.probes = list(self.plan.probes)
-        count = len(self.probes)
-        self.outcomes = {name: side.outcomes[:count] for name, side in sides.items()}
-        self._add_second(worlds, sides, reader)
+        self.outcomes = {name: side.outcomes for name, side in sides.items()}
+        stages = FileStages(worlds, answer.files, reader)
+        stages.extend(self.probes, sides, {name: (TRACED[name], _SECOND[name]) for name in sides})
+        self.made = stages.files
+        sides[AFTER].notes = [*sides[AFTER].notes, *stages.note()]
         return compare(
             self.probes,
             sides[BEFORE],
@@ -170,43 +176,10 @@ class RouteCheck:
             ],
         )
 
-    def _add_second(
-        self, worlds: Mapping[str, WorldResult], sides: Mapping[str, ComparedSide], reader: OutcomeReader
-    ) -> None:
-        """Add the requests whose outcome is another one once the files are there that nginx reported missing."""
-        count = len(self.probes)
-        second = {
-            name: with_files(ProbeOutcome, worlds.get(name), side.outcomes, reader) for name, side in sides.items()
-        }
-        other = [
-            index
-            for index in range(count)
-            if any(_shown(second[name][index]) != _shown(side.outcomes[index]) for name, side in sides.items())
-        ]
-        for index in other:
-            probe = self.probes[index]
-            why = f"{probe.why}, with the files there that were missing"
-            paths = sorted({path for side in sides.values() for path in missing_files(side.outcomes[index])})
-            self.probes.append(replace(probe, id=f"{probe.id}{SENT_AGAIN}", why=why, made_files=paths))
-            self.missing[self.probes[-1].id] = paths
-        added = self.probes[count:]
-        for name, side in sides.items():
-            if side.traced:
-                known = t.cast("Sequence[BlockTrace]", side.traced)
-                traces = with_files(BlockTrace, worlds.get(TRACED[name]), known, reader)
-                side.traced = [*known, *_renamed(traces, other, added)]
-            outcomes = _renamed(second[name], other, added)
-            side.outcomes = [*side.outcomes, *outcomes]
-            side.again = side.again and [*side.again, *outcomes]
-
 
 def _changed_files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
     """Return the paths below the folder whose content differs, or that one side lacks."""
     return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
-
-
-def _renamed(outcomes: Sequence[Outcome], indexes: Sequence[int], probes: Sequence[Probe]) -> list[Outcome]:
-    return [replace(outcomes[index], id=probe.id) for index, probe in zip(indexes, probes, strict=True)]
 
 
 def read_answer(answer: object) -> RouteCheckAnswer:
@@ -236,11 +209,6 @@ def _notes(facts: WorldFacts | None, source: ConfigSource) -> list[str]:
         named = {f"/{path.lstrip('/')}" for each in directives for path in each.args}
         replaced = [path for path in replaced if path.endswith(tuple(named))]
     return [*facts.notes, *(f"{path} is missing, a self-signed certificate stood for it" for path in replaced)]
-
-
-def _shown(outcome: ProbeOutcome) -> tuple[object, ...]:
-    """Return what a client and the log show of an outcome."""
-    return (outcome.status, outcome.closed, outcome.location, outcome.errors, outcome.body_digest)
 
 
 def _world(worlds: Mapping[str, WorldResult], name: str, source: ConfigSource) -> WorldResult:

@@ -23,7 +23,6 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     RouteCheckReport,
     guilty_classes,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.probe_requests import SENT_AGAIN
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, read_access_log
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
@@ -189,11 +188,10 @@ class _RouteCheckTask:
         """Search for the lines that break requests; return them as values of the result, and in words."""
         if not self.options.bisect or check.before is None or not failing:
             return {}, []
-        create: list[str] = []
-        if all(each.probe.id.endswith(SENT_AGAIN) for each in failing):
-            create = sorted({path for each in failing for path in each.missing})
-        else:
-            failing = [each for each in failing if not each.probe.id.endswith(SENT_AGAIN)]
+        # A search has one file system: that of the plain requests, where one of them fails.
+        plain = [each for each in failing if not each.probe.made_files]
+        failing = plain or failing
+        create = sorted({path for each in failing for path in each.missing})
         edge = check.expectations.edge if check.expectations else ()
         wanted = Search(check.before, check.after, failing[:_MOST_SEARCHED], edge=edge, create=create)
         try:
@@ -247,7 +245,7 @@ def _failing(guilty: list[GateFailure], check: RouteCheck) -> list[FailingReques
     for each in guilty:
         if each.probe in probes:
             if each.probe not in found:
-                found[each.probe] = FailingRequest(probes[each.probe], [], check.missing.get(each.probe, []))
+                found[each.probe] = FailingRequest(probes[each.probe], [], check.made.get(each.probe, []))
             found[each.probe].about.extend(each.about)
     return list(found.values())
 

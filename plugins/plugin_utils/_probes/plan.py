@@ -18,6 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors imp
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 
 from .listeners import key_of, merge_listens
+from .made_files import form_of
 from .probed_config import ProbedConfig, WitnessRequest, one_line
 from .rate_limits import ClientPool
 from .socket_requests import answer_key
@@ -334,7 +335,7 @@ def _interleave(turns: list[list[CollectedRequest]]) -> Iterator[CollectedReques
 def _changed(sides: list[ProbedConfig]) -> set[tuple[SideName, int]]:
     """Return the servers that only one configuration has in this form."""
     forms = [
-        {number: _form(server.scope.directive) for number, server in enumerate(side.router.servers)} for side in sides
+        {number: form_of(server.scope.directive) for number, server in enumerate(side.router.servers)} for side in sides
     ]
     known = [set(each.values()) for each in forms]
     return {
@@ -358,13 +359,7 @@ def _collect_landmarks(sides: list[ProbedConfig], entries: dict[Key, CollectedRe
 
 def _inherited(side: ProbedConfig) -> int:
     """Return a digest of what the servers of a configuration have in common."""
-    return hash(tuple(_form(each) for block in side.router.http for each in block.children if each.name != "server"))
-
-
-def _form(directive: Directive) -> int:
-    """Return a digest of a block that tells two contents apart, within this process."""
-    inner = tuple(_form(child) for child in directive.children)
-    return hash((directive.name, *directive.args, inner))
+    return hash(tuple(form_of(each) for block in side.router.http for each in block.children if each.name != "server"))
 
 
 def _unprobed(sides: list[ProbedConfig], asked: Collection[int], wanted: Collection[int]) -> Iterator[UnprobedBlock]:
