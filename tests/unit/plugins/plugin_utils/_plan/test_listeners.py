@@ -41,7 +41,11 @@ VARIATIONS: dict[int, tuple[str, str, set[tuple[str, str]]]] = {
     8104: (site("only.test", "8104"), site("only.test", "127.0.7.4:8104"), {("listener-narrowed", "*:8104")}),
     8105: (site("only.test", "127.0.7.5:8105"), site("only.test", "8105"), {("new", "*:8105")}),
     8106: (site("only.test", "8106"), site("only.test", "8106 proxy_protocol"), {("outage", "*:8106")}),
-    8107: (site("only.test", "8107 proxy_protocol"), site("only.test", "8107"), {("status-changed", "*:8107")}),
+    8107: (
+        site("only.test", "8107 proxy_protocol"),
+        site("only.test", "8107"),
+        {("outage", "*:8107"), ("status-changed", "*:8107")},
+    ),
     8108: (
         site("only.test", "127.0.7.8:8108"),
         site("only.test", "127.0.7.9:8108"),
@@ -75,7 +79,15 @@ def test_each_address_and_family_is_asked_by_itself() -> None:
     }
     assert wrong == {}
     stopped = {listener for failure in report.gate() for listener in failure.reason.as_dict().get("listeners", ())}
-    assert stopped >= {"[::]:8102", "[::]:8103", "*:8106", "127.0.7.8:8108", "203.0.113.5:8109", "unix:/run/only.sock"}
+    assert stopped >= {
+        "[::]:8102",
+        "[::]:8103",
+        "*:8106",
+        "*:8107",
+        "127.0.7.8:8108",
+        "203.0.113.5:8109",
+        "unix:/run/only.sock",
+    }
     assert stopped.isdisjoint({"[::]:8101", "*:8104", "*:8105", "127.0.7.10:8110"})
 
 
