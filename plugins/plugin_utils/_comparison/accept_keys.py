@@ -240,17 +240,27 @@ def _header_lines(outcome: ProbeOutcome, shown: Iterable[str]) -> Iterator[str]:
 
 
 def _relative(text: str, probe: Probe, words: HostWords) -> str:
-    """Return a URL or a value with placeholders for what it has from the request."""
+    """Return a URL or a value with placeholders for what it has from the request.
+
+    A placeholder names its part of the request, so that two texts of one request stay two: the host, everything from a slash
+    on (by the number of slashes before it), or a word between separators (by its number).
+    """
     host = words.masked(host_of(probe))
     if host:
-        text = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", "{name}", text, flags=re.IGNORECASE)
+        text = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", _placeholder("name"), text, flags=re.IGNORECASE)
     target = words.masked(probe.target)
     rest = _common_end(text, target)
     if rest:
-        text, target = text[: -len(rest)] + "{rest}", target[: -len(rest)]
-    for number, segment in enumerate(_SEGMENT.findall(target), 1):
-        text = re.sub(rf"(?<![\w.{{-]){re.escape(segment)}(?![\w.}}-])", f"{{{number}}}", text)
+        head = target[: -len(rest)]
+        text, target = text[: -len(rest)] + _placeholder(f"rest {head.count('/')}"), head
+    for number, segment in enumerate(_SEGMENT.findall(target)):
+        text = re.sub(rf"(?<![\w.\x01-]){re.escape(segment)}(?![\w.\x02-])", _placeholder(str(number)), text)
     return text
+
+
+def _placeholder(name: str) -> str:
+    """Return a placeholder in characters that no header has."""
+    return f"\x01{name}\x02"
 
 
 def _common_end(text: str, target: str) -> str:

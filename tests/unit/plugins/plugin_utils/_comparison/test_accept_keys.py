@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made import Make
 
@@ -333,6 +333,8 @@ def test_no_two_groups_share_a_key_and_each_accepts_itself_only(pairs: list[tupl
 
 
 @settings(deadline=None)
+@example(first="", second="/", path="/")
+@example(first="a", second="{1}", path="a/b")
 @given(
     first=st.text("ab/?=.{}1", max_size=6),
     second=st.text("ab/?=.{}1", max_size=6),
