@@ -42,6 +42,11 @@ NO_WORLDS = ("setpriv", "--bounding-set=-net_admin")
 
 #: One change of each critical class: what is replaced, by what, and the guilty line.
 CRITICAL = {
+    "outage": (
+        "server_name www.example.com;",
+        "server_name www.example.com; return 404;",
+        r"conf.d/site.conf:3 \+ return 404",
+    ),
     "error-introduced": (
         "return 200 api;",
         "rewrite ^/api/profile /api/profile_list last; return 200 api;",
@@ -87,7 +92,8 @@ def deployed(web1: Instance, src: Path, play: Play) -> Path:
 
 
 def test_there_is_a_change_of_each_critical_class() -> None:
-    assert set(CRITICAL) == guilty_classes(["critical"])
+    # A broken certificate needs a listener with TLS: tests/unit/plugins/plugin_utils/_plan/test_tls_changes.py.
+    assert {*CRITICAL, "certificate-broken"} == guilty_classes(["critical"])
 
 
 @pytest.mark.parametrize("name", CRITICAL)

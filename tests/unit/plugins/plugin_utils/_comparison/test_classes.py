@@ -123,6 +123,33 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "a page became a redirect": ({}, {"status": 301, "location": "/a"}, ["status-changed"]),
     "elsewhere": ({"status": 301, "location": "/a"}, {"status": 301, "location": "/b"}, ["redirect-changed"]),
     "another body": ({}, {"body": "other"}, ["file-changed"]),
+    "refused where it was served": ({}, {"status": 403}, ["lost"]),
+    "a bad request where it was served": ({}, {"status": 400}, ["lost"]),
+    "gone where a redirect was": ({"status": 302, "location": "/a"}, {"status": 410}, ["lost"]),
+    "a password where it was public": ({}, {"status": 401}, ["auth-added"]),
+    "a login page where it was public": (
+        {},
+        {"status": 302, "location": "https://a/oauth2/start?rd=/"},
+        ["auth-added"],
+    ),
+    "a page of authors": ({}, {"status": 302, "location": "/authors/"}, ["status-changed"]),
+    "a refusal has another status": ({"status": 401}, {"status": 403}, ["status-changed"]),
+    "a missing page is refused": ({"status": 404}, {"status": 403}, ["status-changed"]),
+    "an error without its frame options": (
+        {"status": 404, "headers": {"X-Frame-Options": "DENY"}},
+        {"status": 404},
+        ["headers-changed"],
+    ),
+    "a refusal without HSTS": (
+        {"status": 403, "headers": {"Strict-Transport-Security": "max-age=1"}},
+        {"status": 403},
+        ["headers-changed"],
+    ),
+    "a rule still refuses, its page is missing": (
+        {"status": 403, "errors": ["access forbidden by rule"]},
+        {"status": 404, "errors": ["access forbidden by rule", MISSING]},
+        ["status-changed"],
+    ),
     "another redirect page": (
         {"status": 301, "location": "/a"},
         {"status": 301, "location": "/a", "body": "other"},
