@@ -65,6 +65,7 @@ class RouteCheck:
         probes: those of the plan; once judged, also those that were sent again with more files there.
         made: id of a probe -> the files on its way that were made up.
         outcomes: side -> the outcomes of the plan's probes, once judged.
+        uncompared: why the old configuration is not compared, once judged; empty where it is.
     """
 
     before: ConfigSource | None
@@ -77,6 +78,7 @@ class RouteCheck:
     probes: list[Probe] = field(init=False, default_factory=list)
     made: dict[str, list[str]] = field(init=False, default_factory=dict)
     outcomes: dict[str, Sequence[ProbeOutcome]] = field(init=False, default_factory=dict)
+    uncompared: str = field(init=False, default="")
     _markers: dict[str, Mapping[str, Block]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -144,22 +146,30 @@ class RouteCheck:
         stages = FileStages(worlds, answer.files, reader)
         stages.extend(self.probes, sides, {name: (TRACED[name], _SECOND[name]) for name in sides})
         self.made = stages.files
-        sides[AFTER].notes = [*sides[AFTER].notes, *stages.note()]
+        told = [f"there was nothing to compare with: {self.uncompared}"] if self.uncompared else []
+        sides[AFTER].notes = [*told, *sides[AFTER].notes, *stages.note()]
         return compare(
             self.probes,
             sides[BEFORE],
             sides[AFTER],
-            diff=t.cast("t.Any", self.diff),
+            diff=t.cast("t.Any", None if self.uncompared else self.diff),
             expectations=self.expectations,
             accept=accept,
             host_names=host_names,
-            witnessed=Witnessed(self.plan.witnesses, self.plan.unwitnessed),
+            witnessed=None if self.uncompared else Witnessed(self.plan.witnesses, self.plan.unwitnessed),
         )
+
+    def _is_refused(self, worlds: Mapping[str, WorldResult]) -> bool:
+        """Tell whether nginx refuses the old configuration; then the candidate is checked by itself."""
+        error = worlds[BEFORE].error
+        if error is not None and error.kind == "refused":
+            self.uncompared = f"nginx does not load the configuration from before: {error.message}"
+        return bool(self.uncompared)
 
     def _side(
         self, worlds: Mapping[str, WorldResult], name: str, source: ConfigSource | None, reader: OutcomeReader
     ) -> ComparedSide:
-        if source is None:
+        if source is None or (name == BEFORE and self._is_refused(worlds)):
             return ComparedSide([ProbeOutcome(probe.id, closed="refused") for probe in self.plan.probes])
         world = _world(worlds, name, source)
         traced = _outcomes(worlds.get(TRACED[name]))

@@ -173,6 +173,8 @@ class _RouteCheckTask:
             "msg": headline(report),
             "console": console_text(report, guilty, given).as_dict(),
         }
+        if check.uncompared:
+            result["warnings"] = [f"the candidate was checked by itself: {check.uncompared}"]
         if guilty:
             failing = _failing(guilty, check)
             text = ["The change would break requests; nothing was changed.", headline(report)]

@@ -161,3 +161,12 @@ def test_what_a_host_has_is_not_made_up_and_what_it_lacks_is_lost(pages: Path) -
     http = f"server {{ listen 80; server_name www.example.com; root {pages}; location / {{ try_files $uri /index.html; }} }}"
     report = check(http, http.replace(str(pages), f"{pages}-2"), main=("user www-data;",) * 2, fs="host")
     assert "error-introduced" in {change.name for change in report.changes}
+
+
+def test_a_fix_of_a_configuration_that_nginx_refuses_is_checked_by_itself() -> None:
+    http = "server { listen 80; server_name www.example.com; location / { return 200 fine; } }"
+    report = check(http + " bogus_directive on;", http)
+    assert report.gate() == []
+    assert any("nothing to compare with: nginx does not load" in each.reason for each in report.unverified)
+    broken = http.replace("return 200 fine;", "rewrite ^ /x last;")
+    assert {change.name for change in check(http + " bogus_directive on;", broken).changes} == {"error-introduced"}
