@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 BIN := .venv/bin
-STAGES := lint unit sanity integration package docs matrix environment molecule
+STAGES := lint unit incidents sanity integration package docs matrix environment molecule
 # Commands that tests start, with the Debian packages that hold them.
 NEEDS := nginx=nginx-light openssl=openssl ps=procps ssh-keygen=openssh-client
 # Those that only the report's page is tested with.
@@ -54,6 +54,16 @@ lint: setup ## Check style, types, YAML, Ansible content and the oldest Python o
 unit: setup ## Run the unit tests (against a real nginx) and the tests of the project itself
 	@tools/need $(NEEDS) $(BROWSER)
 	@tools/unit
+
+.PHONY: incidents
+incidents: setup ## Deploy a sample of real incidents, which have to be stopped (INCIDENTS=number or all, INCIDENTS_SEED=draw)
+	@tools/need $(NEEDS)
+	@tools/incidents
+
+.PHONY: soak
+soak: setup ## Play every incident and every long campaign (an hour or so; not part of make test)
+	@tools/need $(NEEDS)
+	@INCIDENTS=all tools/incidents
 
 .PHONY: sanity
 sanity: setup ## Run ansible-test sanity

@@ -1,0 +1,39 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Draws the incidents that a run plays.
+
+INCIDENTS tells how many, or `all`; INCIDENTS_SEED repeats a draw; INCIDENTS_HALF plays the first or the second half of it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+_SAMPLE = "24"
+_SEED = int(os.environ.get("INCIDENTS_SEED", random.SystemRandom().randrange(10_000)))
+_HALF = int(os.environ.get("INCIDENTS_HALF", "0"))
+
+
+def pytest_report_header() -> str:
+    """Tell how to repeat the draw."""
+    return f"incidents: INCIDENTS={os.environ.get('INCIDENTS', _SAMPLE)} INCIDENTS_SEED={_SEED}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep those that are drawn; what the command line names is played."""
+    if config.option.keyword or any("::" in each for each in config.args):
+        return
+    played = [item for item in items if item.get_closest_marker("incident")]
+    text = os.environ.get("INCIDENTS", _SAMPLE)
+    number = len(played) if text == "all" else min(int(text), len(played))
+    drawn = random.Random(_SEED).sample(played, number)  # noqa: S311 -- a draw, no secret
+    kept = drawn[_HALF - 1 :: 2] if _HALF else drawn
+    others = [] if _HALF == 2 else [item for item in items if item not in played]
+    left_out = [item for item in items if item not in kept and item not in others]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item in kept or item in others]

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, failsafe.nginx contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every incident through the deploy playbook with its defaults, while clients ask all the time."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.failsafe.nginx.tests.incidents.deploy import Deploy, Run
+from ansible_collections.failsafe.nginx.tests.incidents.hosts import (
+    Application,
+    Clients,
+    Instance,
+    Network,
+    lay_out,
+)
+from ansible_collections.failsafe.nginx.tests.incidents.incident import Incident, incidents
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALL = incidents()
+_KEYS = re.compile(r"nginx_deploy_accept=(\S+)")
+
+
+class Fleet(t.NamedTuple):
+    """The hosts of an incident: the first is the canary."""
+
+    instances: list[Instance]
+    deploy: Deploy
+
+
+@contextmanager
+def fleet(incident: Incident, top: Path) -> Iterator[Fleet]:
+    """Start two hosts with what ran before, and the application behind them."""
+    top.chmod(0o755)
+    network = Network(ALL.index(incident))
+    with ExitStack() as stack:
+        if incident.backend:
+            stack.callback(Application(incident.backend, network.backend).stop)
+        instances = [
+            Instance(incident, top / f"web{number}", network.address(number), network.backend) for number in (1, 2)
+        ]
+        for instance in instances:
+            stack.callback(instance.stop)
+            instance.start()
+        lay_out(incident, "candidate", top / "src")
+        yield Fleet(instances, Deploy(top, instances))
+
+
+@pytest.mark.incident
+@pytest.mark.nginx
+@pytest.mark.root
+@pytest.mark.parametrize("incident", ALL, ids=lambda incident: incident.name)
+def test_a_deploy_ends_as_the_incident_tells(incident: Incident, tmp_path: Path) -> None:
+    with fleet(incident, tmp_path) as (instances, deploy):
+        before = [instance.files() for instance in instances]
+        clients = [Clients(incident.clients, instance) for instance in instances]
+        run = deploy.run(**incident.variables)
+        for each in clients:
+            each.stop()
+        after = [instance.files() for instance in instances]
+        unchanged = [old == new for old, new in zip(before, after, strict=True)]
+        canary, other = (each.errors for each in clients)
+        assert all(each.answers for each in clients), run.output
+        assert not other, f"clients of a host behind the canary saw {dict(other)}\n{run.output}"
+        if incident.verdict == "deployed":
+            assert (run.rc, unchanged, dict(canary)) == (0, [False, False], {}), run.output
+        else:
+            assert (run.rc != 0, unchanged) == (True, [True, True]), run.output
+        if incident.verdict == "refused":
+            assert (dict(canary), run.changed_hosts) == ({}, []), run.output
+        if incident.verdict == "rolled back":
+            assert run.changed_hosts == ["web1"], run.output
+        for words in incident.says:
+            assert words in run.flat, f"{words!r} is not said:\n{run.output}"
+        if incident.key:
+            _accepted(deploy, run)
+
+
+def _accepted(deploy: Deploy, refused: Run) -> None:
+    """Deploy with the line that the refusal ends with."""
+    keys = _KEYS.findall(refused.flat)
+    assert keys, f"no line to paste:\n{refused.output}"
+    # Half of the keys is not enough: each group is accepted by its own.
+    names = keys[-1].strip("'\"").split(",")
+    if len(names) > 1:
+        assert deploy.run(nginx_deploy_accept=",".join(names[1:])).rc != 0
+    done = deploy.run(nginx_deploy_accept=",".join(names), nginx_deploy_serial=["100%"])
+    assert done.rc == 0, done.output
