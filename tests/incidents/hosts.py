@@ -144,10 +144,12 @@ def lay_out(incident: Incident, side: str, folder: Path) -> None:
             shutil.copy2(path, target)
     for name, names in incident.certificates.items():
         expired = side == "candidate" and name in incident.expired
-        _write_certificate(folder / "tls", name, names, expired=expired, renewed=side == "candidate")
+        write_certificate(folder / "tls", name, names, expired=expired, renewed=side == "candidate")
 
 
-def _write_certificate(folder: Path, name: str, names: list[str], *, expired: bool, renewed: bool) -> None:
+def write_certificate(
+    folder: Path, name: str, names: list[str], *, expired: bool = False, renewed: bool = False
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
