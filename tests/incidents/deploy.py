@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 ROOT: t.Final = Path(__file__).resolve().parents[2]
 BIN: t.Final = Path(sys.executable).parent
-_RECAP: t.Final = re.compile(r"^(web\d+)\s+: ok=\d+\s+changed=([1-9]\d*)", re.MULTILINE)
+_ACTIVATION: t.Final = re.compile(r"^TASK \[[^\]]*Activate the release\].*\n((?:(?!^$).*\n)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Run:
         return re.sub(r"\s+", " ", self.output)
 
     @property
-    def changed_hosts(self) -> list[str]:
-        """Return the hosts that Ansible's recap calls changed."""
-        return [match[1] for match in _RECAP.finditer(self.output)]
+    def activated(self) -> list[str]:
+        """Return the hosts on which the candidate became live, be it for a moment."""
+        tasks = "".join(match[1] for match in _ACTIVATION.finditer(self.output))
+        return sorted(set(re.findall(r"^changed: \[(\w+)\]", tasks, re.MULTILINE)))
 
 
 class Deploy:

@@ -76,9 +76,9 @@ def test_a_deploy_ends_as_the_incident_tells(incident: Incident, tmp_path: Path)
         else:
             assert (run.rc != 0, unchanged) == (True, [True, True]), run.output
         if incident.verdict == "refused":
-            assert (dict(canary), run.changed_hosts) == ({}, []), run.output
+            assert (dict(canary), run.activated) == ({}, []), run.output
         if incident.verdict == "rolled back":
-            assert run.changed_hosts == ["web1"], run.output
+            assert run.activated == ["web1"], run.output
         for words in incident.says:
             assert words in run.flat, f"{words!r} is not said:\n{run.output}"
         if incident.key:
