@@ -69,7 +69,7 @@ class Incident:
     Attributes:
         name: of its folder.
         title: one line.
-        happened: what happened to somebody, in two or three sentences.
+        happened: what happened, in two or three sentences.
         sources: addresses of public reports.
         verdict: what a deploy has to do.
         says: what the console has to say, each a part of a line.
