@@ -13,6 +13,7 @@ import posixpath
 import typing as t
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import MadeFile
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 
 from .files import FileFinder, FoundFiles
 
@@ -75,6 +76,7 @@ class _Sought:
         return set(_above(path for path, is_named in self.named.items() if is_named or not named))
 
 
+@collector_paused()
 def made_up_files(before: Config | None, after: Config, probes: Sequence[Probe]) -> tuple[list[MadeFile], list[int]]:
     """Return the files that exist while probes are sent to both configurations, as they look for them.
 
