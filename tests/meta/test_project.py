@@ -30,7 +30,7 @@ LONGEST = 450
 HEAVIEST = {
     "nginx_bisect": 315_000,
     "nginx_diff": 82_000,
-    "nginx_health": 99_000,
+    "nginx_health": 101_000,
     "nginx_lint": 0,
     "nginx_release": 401_000,
     "nginx_release_info": 330_000,

@@ -18,6 +18,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.side_effect
 
 from .check import CheckResult, run_check
 from .definition import Check, HealthError, Url, parse_check, parse_url
+from .log_watch import Asked
 from .probe import DefaultProbe, Home, Homes, parse_probe
 
 if t.TYPE_CHECKING:
@@ -31,6 +32,7 @@ Key = t.Tuple[bool, str]  # it is a probe; its name
 LIMITED = "limited"
 _WORKERS = 8
 _CLIENT_ERROR = 400
+_LOOPBACK = "127.0.0.1"
 
 
 class Question(t.NamedTuple):
@@ -83,10 +85,13 @@ class Asker:
     """
 
     def __init__(
-        self, questions: t.Iterable[Question], pacer: Pacer, logs: LogWatches, exclude: t.Sequence[str] = ()
+        self, questions: t.Sequence[Question], pacer: Pacer, logs: LogWatches, exclude: t.Sequence[str] = ()
     ) -> None:
         self._homes = Homes(question.about for question in questions if question.probe)
         self._pacer, self._logs, self._exclude = pacer, logs, exclude
+        self._changed = {
+            limit.zone for question in questions for limit in question.about.limits if limit.changed
+        }  # of these zones a refusal counts
 
     def ask(self, questions: t.Sequence[Question], end: float, *, taken: bool = False) -> list[CheckResult]:
         """Ask them all and return their results in the same order.
@@ -122,26 +127,48 @@ class Asker:
         finally:
             self._pacer.release(limits)
 
-    def with_refusals(self, questions: t.Sequence[Question], results: t.Sequence[CheckResult]) -> list[CheckResult]:
-        """Return the results, with those marked that a limit has refused. The logs have been read since."""
+    def with_refusals(
+        self,
+        questions: t.Sequence[Question],
+        results: t.Sequence[CheckResult],
+        doubtful: t.Callable[[Question], bool] = lambda _question: True,
+    ) -> list[CheckResult]:
+        """Return the results, with those marked that a limit has refused. The logs have been read since.
+
+        Args:
+            questions: that were asked.
+            results: of them, in the same order.
+            doubtful: tells whether the status alone is to count as a refusal, where no log that is read tells of them.
+        """
         return [
-            _refused(question, result) if self._is_refusal(question, result) else result
+            _refused(question, result) if self._is_refusal(question, result, doubtful) else result
             for question, result in zip(questions, results)
         ]
 
-    def _is_refusal(self, question: Question, result: CheckResult) -> bool:
+    def _is_refusal(self, question: Question, result: CheckResult, doubtful: t.Callable[[Question], bool]) -> bool:
         url = question.check.target
         if result.status is None or not isinstance(url, Url):
             return False
-        target = parse_url(result.end).target if result.end else url.target
+        end = parse_url(result.end) if result.end else None
+        request = Asked(
+            question.check.method, end.target if end else url.target, end.authority if end else question.check.host
+        )
         if not question.probe:
             failed = not result.ok and result.status >= _CLIENT_ERROR
-            return failed and self._logs.refused(question.check.method, target)
+            return failed and self._logs.refused(request, lambda zone: zone not in self._changed)
         limits = [limit for limit in question.about.limits if limit.status == result.status]
         if not limits or any(limit.changed for limit in limits):
             return False
+        zones = {limit.zone for limit in limits}
+        if self._logs.refused(request._replace(clients=_sources(question.check)), zones.__contains__):
+            return True
         silent = self._logs.blind or not all(limit.logged for limit in limits)
-        return silent or self._logs.refused(question.check.method, target)
+        return silent and doubtful(question)
+
+
+def _sources(check: Check) -> tuple[str, ...]:
+    """Return the addresses from which this host asks itself: Linux takes that of the target, or the loopback's own."""
+    return (check.address.host, _LOOPBACK)
 
 
 def _refused(question: Question, result: CheckResult) -> CheckResult:

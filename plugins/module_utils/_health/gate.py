@@ -17,7 +17,7 @@ from .asking import LIMITED, Asker, Definitions, Key, Question, read_questions
 from .check import CheckResult
 from .definition import HealthError
 from .log_watch import LogWatches
-from .pacing import Pacer, duration, spacing
+from .pacing import Pacer, longest, spacing
 from .probe_verdict import BROKEN, REJECTED, Expected, fault, level
 
 _Failed = t.Dict[Key, CheckResult]  # the results that block
@@ -53,7 +53,7 @@ def record_baseline(
     logs = LogWatches(error_logs)
     asker = Asker(questions, pacer or Pacer(), logs, exclude)
     try:
-        end = time.monotonic() + timeout + duration(one.about.limits for one in questions if one.probe)
+        end = time.monotonic() + timeout + longest([one.about for one in questions if one.probe])
         results = _ask_once(asker, logs, questions, end)
         again = [index for index, result in enumerate(results) if result.failure == LIMITED]
         if again:
@@ -113,7 +113,7 @@ class _Standing:
     """The answers to a question in this gate.
 
     Attributes:
-        result: the last answer, None before the first; a refusal by a limit takes no good one's place.
+        result: the last answer, None before the first; a refusal by a limit takes no other one's place.
         streak: definite failures in a row.
         since: when it began to fail, by time.monotonic(); None while it does not.
         asked: when it was last asked.
@@ -273,7 +273,7 @@ class Gate:
 
     def _settle(self, start: float, asker: Asker, logs: LogWatches) -> tuple[str, list[CheckResult]]:
         good = 0
-        end = start + self._timeout + duration(one.about.limits for one in self._questions if one.probe)
+        end = start + self._timeout + longest([one.about for one in self._questions if one.probe])
         before: _Failed = {}
         while True:
             began = time.monotonic()
@@ -350,7 +350,7 @@ class Gate:
         alarm = logs.alarm()
         # A round of nothing but waiting for the pace is none; one of logs alone is.
         self._rounds += bool(due) or not self._questions
-        for one, result in zip(due, asker.with_refusals(due, results)):
+        for one, result in zip(due, asker.with_refusals(due, results, self._may_be_refusal)):
             self._note(one, self._judged(one, result), began)
         self._failed = self._blocking()
         for one in due:
@@ -360,6 +360,11 @@ class Gate:
             elif standing.since is None:
                 standing.since = began
         return alarm
+
+    def _may_be_refusal(self, question: Question) -> bool:
+        """Tell whether a limit's status may be its refusal although no log says so: not again and again at this pace."""
+        often = self._standing[question.key].refusals >= _MOST_REFUSALS - 1
+        return not (often and self._passed_before(question.key))
 
     def _judged(self, question: Question, result: CheckResult) -> CheckResult:
         """Return the result of a probe with what is worse than before the switch as its failure."""
@@ -381,7 +386,7 @@ class Gate:
         if result.failure == LIMITED:
             standing.refusals += 1
             standing.not_before = time.monotonic() + _pause_after_refusal(question)
-            if standing.result is None or not standing.result.ok:
+            if standing.result is None:
                 standing.result = result
             return
         standing.refusals = 0

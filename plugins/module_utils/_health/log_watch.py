@@ -18,7 +18,8 @@ _LINE_LIMIT = 65536  # bytes
 # ngx_log_error_core(): time, level, pid#tid, then "*connection" where a request is to blame.
 _ALARM = re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:emerg|alert|crit)\] \d+#\d+: (?!\*\d)")
 # ngx_http_limit_req_handler() and ngx_http_limit_conn_handler(), at `limit_req_log_level` and `limit_conn_log_level`.
-_REFUSAL = re.compile(rb"\] \d+#\d+: \*\d+ limiting (?:requests|connections)\b")
+_REFUSAL = re.compile(rb"\] \d+#\d+: \*\d+ limiting (?:requests|connections)\b(?!, dry run)")
+_REFUSAL_PARTS = re.compile(r' by zone "(?P<zone>[^"]*)", client: (?P<client>[^,]+), ')
 
 
 class LogLines(t.NamedTuple):
@@ -31,6 +32,24 @@ class LogLines(t.NamedTuple):
 
     alarms: list[str]
     refusals: list[str]
+
+
+class Asked(t.NamedTuple):
+    """A request, in the words of nginx's error log; `clients` are the addresses it may come from, None for any."""
+
+    method: str
+    target: str
+    host: str
+    clients: tuple[str, ...] | None = None
+
+    def is_of(self, line: str, fits: t.Callable[[str], bool]) -> bool:
+        """Tell whether a refusal is of this request and of a zone that fits: other clients are refused meanwhile."""
+        parts = _REFUSAL_PARTS.search(line)
+        if parts is None or not fits(parts["zone"]):
+            return False
+        if self.clients is not None and parts["client"] not in self.clients:
+            return False
+        return f'"{self.method} {self.target} HTTP/' in line and f'host: "{self.host}"' in line
 
 
 class LogWatch:
@@ -111,9 +130,14 @@ class LogWatches:
             self._refusals += lines.refusals
         return next((f"new line in {path}: {line}" for path, lines in found for line in lines.alarms), "")
 
-    def refused(self, method: str, target: str) -> bool:
-        """Tell whether a limit refused a request with this line since the watch began (call `alarm` before)."""
-        return any(f'"{method} {target} HTTP/' in line for line in self._refusals)
+    def refused(self, request: Asked, fits: t.Callable[[str], bool]) -> bool:
+        """Tell whether a limit refused this request since `forget` (call `alarm` before).
+
+        Args:
+            request: as it was sent.
+            fits: tells of the name of a zone whether its refusals count.
+        """
+        return any(request.is_of(line, fits) for line in self._refusals)
 
     def forget(self) -> None:
         """Forget the refusals so far."""

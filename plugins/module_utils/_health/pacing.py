@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import collections
+import math
 import threading
 import time
 import typing as t
 
 if t.TYPE_CHECKING:
-    from .probe import Limit
+    from .probe import DefaultProbe, Limit
 
 #: Requests in any second.
 PER_SECOND = 5
@@ -89,6 +90,12 @@ class Pacer:
 def spacing(limit: Limit) -> float:
     """Return the seconds between two requests of one zone."""
     return limit.period * _MARGIN + _CLOCK
+
+
+def longest(probes: t.Sequence[DefaultProbe]) -> float:
+    """Return the seconds that one request each may take at this pace where every answer takes all of its time."""
+    slow = max((probe.check.timeout for probe in probes), default=0.0) * math.ceil(len(probes) / PER_SECOND)
+    return duration(probe.limits for probe in probes) + slow
 
 
 def duration(limits: t.Iterable[t.Iterable[Limit]]) -> float:

@@ -30,12 +30,14 @@ class Expected:
         name: of the probe.
         before, after: the status at the end of redirects; None for a closed or refused connection, or a loop.
         upstream: an upstream answers with the new configuration, and the world only has stubs for those.
+        certificate: a good certificate is replaced by one that does not fit its name or is out of date.
     """
 
     name: str
     before: t.Optional[int] = None
     after: t.Optional[int] = None
     upstream: bool = False
+    certificate: bool = False
     extra: t.Dict[str, object] = unknown_fields()
 
     @property
@@ -80,7 +82,7 @@ def fault(before: CheckResult, now: CheckResult, expected: Expected | None) -> s
         now: the answer of the new one.
         expected: what the plan showed, None where nothing was compared.
     """
-    if before.certificate == "" and now.certificate:
+    if before.certificate == "" and now.certificate and not (expected is not None and expected.certificate):
         return f"the certificate {now.certificate}, and the one before the switch was good"
     was, got = level(before), level(now)
     if before.failure == "refused":

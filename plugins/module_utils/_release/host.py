@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import CheckResult
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.pacing import Pacer, duration
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.pacing import Pacer, longest
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe import parse_probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe_verdict import Expected
 from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
@@ -218,9 +218,9 @@ class Host:
 
 
 def pace_of(gate: GateOptions) -> float:
-    """Return the seconds that the pace of its probes adds to a gate."""
+    """Return the seconds that its probes may add to a gate by their pace, and by answers that are slow."""
     with _translated():
-        return duration(parse_probe(one).limits for one in _definitions(gate.probes))
+        return longest([parse_probe(one) for one in _definitions(gate.probes)])
 
 
 def _runtime(facts: ConfigFacts) -> runtime.RuntimeFacts:

@@ -88,7 +88,8 @@ class Probe:
     """A request that is sent in the private world.
 
     Attributes:
-        id: begins with `p` (generated), `e` (expected), `l` (from an access log) or `b` (to be bisected).
+        id: begins with `p` (generated), `e` (expected), `l` (from an access log), `g` (of the health gate) or `b` (to be
+            bisected).
         listen: the socket that gets it.
         target: the request target, as it stands in the request line.
         method: as it stands in the request line.

@@ -31,12 +31,14 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.made_files import made_up_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.rate_limits import ClientPool
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, instrument
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses import Witnesses
 
 from .errors import PlanError
 from .file_stages import FileStages
+from .gate_expectations import gate_requests
 from .outcomes import OutcomeReader
 from .sources import ConfigSource
 
@@ -60,6 +62,7 @@ class RouteCheck:
         expectations: what users wrote down.
         log: requests that clients sent.
         limit: the most generated probes, None for all.
+        gate: the default probes of the health gate, which are sent too.
         diff: the semantic diff; made here unless it is known.
         plan: the probes, and the blocks that have none.
         probes: those of the plan; once judged, also those that were sent again with more files there.
@@ -73,6 +76,7 @@ class RouteCheck:
     expectations: Expectations | None = None
     log: AccessLog | None = None
     limit: int | None = None
+    gate: Sequence[Mapping[str, t.Any]] = ()
     diff: Diff | None = None
     plan: ProbePlan = field(init=False)
     probes: list[Probe] = field(init=False, default_factory=list)
@@ -94,6 +98,9 @@ class RouteCheck:
             witnesses=None if self.diff is None else Witnesses(self.diff.changes),
             changed_files=[] if self.before is None else _changed_files(self.before.files, self.after.files),
         )
+        asked = gate_requests(self.gate, self.plan.probes, self.plan.listens)
+        ClientPool([*([] if old is None else [old]), self.after.loaded], used=len(self.plan.probes)).settle(asked)
+        self.plan.probes += asked
 
     def job(self) -> RouteCheckJob:
         """Return the message for the host: folders, requests, and files that tell which blocks answered."""

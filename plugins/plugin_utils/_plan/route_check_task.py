@@ -135,7 +135,13 @@ class _RouteCheckTask:
         sides = read_sides(self.sides, self.controller, MODULE)
         expectations = expectations_of(self.sides.expect, self.controller.files.bases)
         check = RouteCheck(
-            sides.before, sides.after, expectations, self._log(sides), self.options.probe_limit, sides.difference
+            sides.before,
+            sides.after,
+            expectations,
+            self._log(sides),
+            self.options.probe_limit,
+            self.options.gate_probes,
+            sides.difference,
         )
         answer = read_answer(self.controller.ask(MODULE, "run", check.job(), self.sides.host_arguments))
         if answer.unavailable is not None:

@@ -38,15 +38,16 @@ class ClientPool:
 
     Args:
         configs: both configurations. Without `limit_req` in any of them the default client stays.
+        used: how many clients other requests have taken already.
     """
 
-    def __init__(self, configs: Iterable[Config]) -> None:
+    def __init__(self, configs: Iterable[Config], used: int = 0) -> None:
         self._clients: dict[str, Iterator[str]] = {}
         entries, limited = _read(configs)
         for default, networks in _NETWORKS.items() if limited else ():
             addresses = list(_alike(networks, entries))
             if addresses:
-                self._clients[default] = itertools.cycle(addresses)
+                self._clients[default] = itertools.islice(itertools.cycle(addresses), used, None)
 
     def settle(self, probes: Iterable[Probe]) -> None:
         """Change the client of the probes that have the default one."""
@@ -54,6 +55,17 @@ class ClientPool:
             clients = self._clients.get(probe.client or "")
             if clients is not None:
                 probe.client = next(clients)
+
+
+def is_usual(client: str | None) -> bool:
+    """Tell whether a probe comes from the default client or from one that stands for it; None is the world's own."""
+    if client is None:
+        return True
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return False
+    return any(address in network for networks in _NETWORKS.values() for network in networks)
 
 
 def _read(configs: Iterable[Config]) -> tuple[list[Network], bool]:

@@ -69,8 +69,8 @@ def default_probes(
 ) -> DefaultProbes:
     """Return GET probes for the HTTP servers of both configurations, on every TCP socket.
 
-    Servers that the change touches come first, and take turns, so that each gets its `/` before any gets a second probe. A
-    quarter of the limit is kept for the others. The same configurations give the same probes. The default server of a socket is
+    Servers that the change touches come first, and take turns, so that each gets its `/` before any gets a second probe. The
+    others get a quarter of the limit and no more: a probe costs a fifth of a second before the switch and after it. The same configurations give the same probes. The default server of a socket is
     asked by address too, as balancers do. Left out: unix sockets, `internal`, named and regex locations, what both
     configurations answer by closing the connection (444, ssl_reject_handshake), paths that may do something, and what limits of
     the configuration keep from being asked in time.
@@ -89,8 +89,11 @@ def default_probes(
         raise RouteError(msg)
     sides = [_Side(config) for config in (after, before) if config is not None]
     choice = _Choice(sides, limit, exclude)
-    for count, servers in _shares(sides, limit):
-        choice.fill(servers, count)
+    changed, same = _touched(sides)
+    share = math.ceil(limit / _UNCHANGED_SHARE) if changed else limit
+    choice.fill(changed, limit - min(share, len(same)))
+    choice.fill(same, min(limit, len(choice.probes) + share))
+    choice.fill(changed, limit)
     return choice.result()
 
 
@@ -133,8 +136,8 @@ def _digest(directive: Directive) -> int:
     return hash((directive.name, tuple(directive.args), block))
 
 
-def _shares(sides: Sequence[_Side], limit: int) -> Iterator[tuple[int, list[tuple[_Side, Server]]]]:
-    """Yield servers with the number of probes that there may be after them: changed ones, unchanged ones, all."""
+def _touched(sides: Sequence[_Side]) -> tuple[list[tuple[_Side, Server]], list[tuple[_Side, Server]]]:
+    """Return the servers that the change touches, and the others."""
     known = [{_digest(server.scope.directive) for server in side.router.servers} for side in sides]
     names = _changed_names(sides)
     changed: list[tuple[_Side, Server]] = []
@@ -145,10 +148,7 @@ def _shares(sides: Sequence[_Side], limit: int) -> Iterator[tuple[int, list[tupl
             directive = server.scope.directive
             differs = _digest(directive) not in others or (names is not None and _uses(directive, names))
             (changed if differs else same).append((side, server))
-    kept = min(math.ceil(limit / _UNCHANGED_SHARE), len(same)) if changed else 0
-    yield limit - kept, changed
-    yield limit, same
-    yield limit, changed
+    return changed, same
 
 
 def _changed_names(sides: Sequence[_Side]) -> re.Pattern[str] | None:

@@ -12,8 +12,9 @@ import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.side_effects import acts
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import CheckResult
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.pacing import Pacer, duration
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe import Limit
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.log_watch import Asked
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.pacing import Pacer, duration, longest
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe import Limit, parse_probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe_verdict import Expected, fault
 
 
@@ -67,6 +68,33 @@ def test_what_blocks(
         assert "the plan showed" in text
 
 
+def test_a_certificate_that_the_plan_showed_does_not_block() -> None:
+    before, now = answer(200, certificate=""), answer(200, certificate="is not for a.test but for b.test")
+    assert fault(before, now, Expected("p", 200, 200))
+    assert not fault(before, now, Expected("p", 200, 200, certificate=True))
+
+
+REFUSED_LINE = (
+    '2026/01/02 03:04:05 [error] 7#7: *9 limiting requests, excess: 0.9 by zone "login", client: {client}, server: a.test, '
+    'request: "GET /login HTTP/1.1", host: "{host}"'
+)
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "zones", "ours"),
+    [
+        ("127.0.0.1", "a.test", {"login"}, True),
+        ("203.0.113.9", "a.test", {"login"}, False),
+        ("127.0.0.1", "b.test", {"login"}, False),
+        ("127.0.0.1", "a.test", {"search"}, False),
+    ],
+    ids=["ours", "another client", "another name", "another zone"],
+)
+def test_only_a_refusal_of_the_very_request_excuses_it(client: str, host: str, zones: set[str], *, ours: bool) -> None:
+    asked = Asked("GET", "/login", "a.test", ("127.0.0.1",))
+    assert asked.is_of(REFUSED_LINE.format(client=client, host=host), zones.__contains__) is ours
+
+
 class Clock:
     now = 100.0
 
@@ -80,8 +108,7 @@ def test_five_requests_in_any_second() -> None:
     sent: list[float] = []
     for step in range(400):
         clock.now = 100 + step / 100
-        while pacer.take():
-            sent.append(clock.now)
+        sent += [clock.now for _try in range(10) if pacer.take()]
     assert len(sent) == 20
     assert all(late - early >= 1 for early, late in zip(sent, sent[5:], strict=False))
 
@@ -99,6 +126,8 @@ def test_no_more_than_a_zone_lets_pass() -> None:
     pacer.release([few])
     assert pacer.take([few])
     assert duration([[zone], [zone], []]) == pytest.approx(2.3)
+    slow = parse_probe({"url": "http://a.test/", "timeout": 3})
+    assert longest([slow] * 11) == pytest.approx(11 / 5 + 3 * 3), "three rounds of answers that take three seconds each"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def run(stub: Stub, **more: object) -> dict[str, t.Any]:
     options |= {
         "before": "old", "after": "new", "config_dir": "/etc/nginx", "main": "nginx.conf", "store": "/nowhere",
         "timeout": 1.0, "fail_on": ["critical"], "fail_on_unverified": False, "accept": [], "require": False,
-        "bisect": True, **more,
+        "bisect": True, "gate_probes": [], **more,
     }  # fmt: skip
     controller: Controller = t.cast("t.Any", stub)
     return t.cast("dict[str, t.Any]", check(options, controller))
