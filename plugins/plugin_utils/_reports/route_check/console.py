@@ -233,6 +233,11 @@ def _summary(report: RouteCheckReport, stopping: Sequence[BehaviourChange]) -> s
     if changed:
         verb = "gets" if sum(changed.values()) == 1 else "get"
         return f"{_of(report, changed)} {verb} something else, none of them fails{unseen}"
+    if report.changes:
+        # Variants of one request, such as with another answer of the upstream, count for no server.
+        number = len({probe for change in report.changes for probe in change.probes})
+        verb = "gets" if number == 1 else "get"
+        return f"{number} of {counted(report.requests, 'request')} {verb} something else{unseen}"
     return f"all {counted(report.requests, 'request')} get what they got{unseen}"
 
 

@@ -153,3 +153,9 @@ def test_the_comparison_itself_is_told() -> None:
 )
 def test_the_numbers_are_one_sentence(changes: list[BehaviourChange], failing: int, summary: str) -> None:
     assert told(report(*changes, failing=failing)).summary == summary
+
+
+def test_changes_that_count_for_no_server_are_counted_among_all_requests() -> None:
+    made = report(group("headers-changed", probes=("a", "b")))
+    made.servers = {"www.example.com": RequestCount(39, 0, 0)}
+    assert told(made).summary == "2 of 41 requests get something else"
