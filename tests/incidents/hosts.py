@@ -79,6 +79,8 @@ class Instance:
         pages = self.incident.folder / "www"
         if pages.is_dir():
             shutil.copytree(pages, self.root / "www", dirs_exist_ok=True)
+        for name, mode in self.incident.modes.items():
+            (self.root / name).chmod(int(mode, 8))
         environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
         source = self.root / "before"
         lay_out(self.incident, "before", source)

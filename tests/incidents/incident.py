@@ -76,6 +76,7 @@ class Incident:
         key: it goes through once the printed keys are accepted.
         certificates: name -> names in the certificate; `NAME.crt` and `NAME.key` in the folder `tls` of both sides.
         expired: names of those that the candidate gets out of date.
+        modes: path below the host's folder -> its file mode, in octal.
         variables: further variables of the deploy.
     """
 
@@ -90,6 +91,7 @@ class Incident:
     backend: Backend | None = None
     certificates: dict[str, list[str]] = field(default_factory=dict)
     expired: list[str] = field(default_factory=list)
+    modes: dict[str, str] = field(default_factory=dict)
     variables: dict[str, t.Any] = field(default_factory=dict)
 
     @property

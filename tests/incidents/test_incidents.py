@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import typing as t
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -55,12 +56,19 @@ def fleet(incident: Incident, top: Path) -> Iterator[Fleet]:
         yield Fleet(instances, Deploy(top, instances))
 
 
+@pytest.fixture
+def top() -> Iterator[Path]:
+    """Return a folder that workers of every user can pass; pytest's own is closed to them."""
+    with tempfile.TemporaryDirectory(prefix="incident-") as name:
+        yield Path(name)
+
+
 @pytest.mark.incident
 @pytest.mark.nginx
 @pytest.mark.root
 @pytest.mark.parametrize("incident", ALL, ids=lambda incident: incident.name)
-def test_a_deploy_ends_as_the_incident_tells(incident: Incident, tmp_path: Path) -> None:
-    with fleet(incident, tmp_path) as (instances, deploy):
+def test_a_deploy_ends_as_the_incident_tells(incident: Incident, top: Path) -> None:
+    with fleet(incident, top) as (instances, deploy):
         before = [instance.files() for instance in instances]
         clients = [Clients(incident.clients, instance) for instance in instances]
         run = deploy.run(**incident.variables)
