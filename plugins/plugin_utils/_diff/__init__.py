@@ -10,6 +10,6 @@
 from __future__ import annotations
 
 from .change import RISKS, Change, DiffError, Lost, gate
-from .diff import Diff, diff
+from .diff import Diff, diff, unread_parts
 
-__all__ = ["RISKS", "Change", "Diff", "DiffError", "Lost", "diff", "gate"]
+__all__ = ["RISKS", "Change", "Diff", "DiffError", "Lost", "diff", "gate", "unread_parts"]

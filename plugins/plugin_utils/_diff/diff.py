@@ -28,7 +28,7 @@ from .tree import Forest
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive, Problem
 
     from .identity import At
     from .tree import Node
@@ -179,8 +179,13 @@ def diff(before: Config, after: Config) -> Diff:
     return Diff((before, old), (after, new), changes, forest)
 
 
+def unread_parts(config: Config) -> list[Problem]:
+    """Return the problems that leave a part of a configuration unread; such a one is not compared."""
+    return [problem for problem in config.problems if problem.kind in _UNREAD]
+
+
 def _refuse_unread(config: Config, side: str) -> None:
-    unread = [problem for problem in config.problems if problem.kind in _UNREAD]
+    unread = unread_parts(config)
     if unread:
         shown = "\n".join(f"{problem.place}: {problem.message}" for problem in unread[:_SHOWN_PROBLEMS])
         more = len(unread) - _SHOWN_PROBLEMS

@@ -64,11 +64,11 @@ class RouteCheck:
         limit: the most generated probes, None for all.
         gate: the default probes of the health gate, which are sent too.
         diff: the semantic diff; made here unless it is known.
+        uncompared: why the old configuration is not compared, known from the beginning or once judged; else empty.
         plan: the probes, and the blocks that have none.
         probes: those of the plan; once judged, also those that were sent again with more files there.
         made: id of a probe -> the files on its way that were made up.
         outcomes: side -> the outcomes of the plan's probes, once judged.
-        uncompared: why the old configuration is not compared, once judged; empty where it is.
     """
 
     before: ConfigSource | None
@@ -78,11 +78,11 @@ class RouteCheck:
     limit: int | None = None
     gate: Sequence[Mapping[str, t.Any]] = ()
     diff: Diff | None = None
+    uncompared: str = ""
     plan: ProbePlan = field(init=False)
     probes: list[Probe] = field(init=False, default_factory=list)
     made: dict[str, list[str]] = field(init=False, default_factory=dict)
     outcomes: dict[str, Sequence[ProbeOutcome]] = field(init=False, default_factory=dict)
-    uncompared: str = field(init=False, default="")
     _markers: dict[str, Mapping[str, Block]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:

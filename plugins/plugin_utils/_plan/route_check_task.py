@@ -132,7 +132,7 @@ class _RouteCheckTask:
     controller: Controller
 
     def result(self) -> Values:
-        sides = read_sides(self.sides, self.controller, MODULE)
+        sides = read_sides(self.sides, self.controller, MODULE, alone=True)
         expectations = expectations_of(self.sides.expect, self.controller.files.bases)
         check = RouteCheck(
             sides.before,
@@ -142,6 +142,7 @@ class _RouteCheckTask:
             self.options.probe_limit,
             self.options.gate_probes,
             sides.difference,
+            sides.uncompared,
         )
         answer = read_answer(self.controller.ask(MODULE, "run", check.job(), self.sides.host_arguments))
         if answer.unavailable is not None:

@@ -19,7 +19,7 @@ from functools import cached_property
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import unpack_bytes
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import Dump, ReadAnswer, ReadJob
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff, unread_parts
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff.secrets import counterparts
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
@@ -81,10 +81,17 @@ class SideOptions:
 
 @dataclass
 class Sides:
-    """Both sides, read; `before` is None where the host has no configuration yet."""
+    """Both sides, read.
+
+    Attributes:
+        before: None where the host has no configuration yet, or nginx does not load it.
+        after: the candidate.
+        uncompared: why nginx does not load the configuration from before; empty where it does, or there is none.
+    """
 
     before: ConfigSource | None
     after: ConfigSource
+    uncompared: str = ""
 
     @cached_property
     def difference(self) -> Diff | None:
@@ -96,7 +103,9 @@ class Sides:
         return diff(self.before.loaded, self.after.loaded) if self.before else None
 
 
-def read_sides(options: SideOptions, controller: Controller, module: str, *, limit: int | None = None) -> Sides:
+def read_sides(
+    options: SideOptions, controller: Controller, module: str, *, limit: int | None = None, alone: bool = False
+) -> Sides:
     """Read both sides, and mask the secrets of the candidate and what they replace from now on.
 
     Args:
@@ -104,6 +113,7 @@ def read_sides(options: SideOptions, controller: Controller, module: str, *, lim
         controller: of the task.
         module: the module that reads what only the host has.
         limit: its option of that name.
+        alone: the candidate may be all there is where nginx does not load the configuration from before.
 
     Raises:
         ConfigError: a configuration cannot be loaded.
@@ -127,8 +137,11 @@ def read_sides(options: SideOptions, controller: Controller, module: str, *, lim
         if side.config is None and dump is not None:
             found[name] = side.with_dump(dump, options.config_dir)
     arguments = {**options.host_arguments, **({} if limit is None else {"limit": limit})}
+    uncompared = _why_refused(found["before"], arguments, controller, module) if alone and before else ""
+    if uncompared:
+        del found["before"]
     found = _read_on_host(found, options.config_dir, arguments, controller, module)
-    sides = Sides(found.get("before"), found["after"])
+    sides = Sides(found.get("before"), found["after"], uncompared)
     if controller.redact.values and sides.difference is not None:
         # A replaced secret is in no vault any more, but may be valid elsewhere for a while.
         controller.learn(counterparts(sides.difference.changes, controller.redact.text))
@@ -163,6 +176,24 @@ def _named(name: str, options: SideOptions, bases: Sequence[str]) -> ConfigSourc
     return source(name, config_dir=options.config_dir, main=options.main, bases=bases, exclude=options.exclude or ())
 
 
+def _why_refused(side: ConfigSource, arguments: Mapping[str, object], controller: Controller, module: str) -> str:
+    """Return why the host's nginx does not load a side that was not read as a whole; empty where it does, or it was read."""
+    if side.config is not None and not unread_parts(side.config):
+        return ""
+    refused = _dumps({"before": side}, arguments, controller, module)["before"].refused
+    return f"nginx does not load {side.label}: {refused}" if refused else ""
+
+
+def _dumps(
+    sides: Mapping[str, ConfigSource], arguments: Mapping[str, object], controller: Controller, module: str
+) -> dict[str, Dump]:
+    answer = controller.ask(module, "read", ReadJob({name: side.spec for name, side in sides.items()}), arguments)
+    try:
+        return decode(ReadAnswer, answer).dumps
+    except FieldError as error:
+        raise RouteError(f"what the host answered cannot be read: {error}") from error
+
+
 def _read_on_host(
     sides: dict[str, ConfigSource],
     config_dir: str,
@@ -174,12 +205,7 @@ def _read_on_host(
     unread = {name: side for name, side in sides.items() if side.config is None or side.outside}
     if not unread:
         return sides
-    job = ReadJob({name: side.spec for name, side in unread.items()})
-    answer = controller.ask(module, "read", job, arguments)
-    try:
-        dumps = decode(ReadAnswer, answer).dumps
-    except FieldError as error:
-        raise RouteError(f"what the host answered cannot be read: {error}") from error
+    dumps = _dumps(unread, arguments, controller, module)
     known = all(side.config is not None for side in sides.values())
     if known and not all(dumps[name].dump is not None for name in unread):
         return sides

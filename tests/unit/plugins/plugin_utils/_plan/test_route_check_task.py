@@ -11,7 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack, unpack
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import Redactor
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan import host
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import ReadJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.route_check import run as on_host
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan import route_check, sides
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.controller import Controller
@@ -120,3 +126,49 @@ def test_a_host_that_fails_shares_nothing(folder: Path, monkeypatch: pytest.Monk
     with pytest.raises(HostError, match="broken"):
         run(stub, plan=plan)
     assert "asked_of" not in run(Stub(folder, "web2"), plan=plan)
+
+
+class RealHost(Stub):
+    """Asks this machine's nginx, in real private worlds."""
+
+    def __init__(self, folder: Path, config_dir: Path) -> None:
+        super().__init__(folder, "here")
+        self.options = host.HostOptions(str(config_dir), store="/nowhere", timeout=120.0)
+        self.host_names: list[str] = []
+
+    def ask(self, _module: str, step: str, job: object, _arguments: t.Mapping[str, object]) -> object:
+        self.asked.append(step)
+        data = pack(encode(job))
+        if step == "read":
+            answer: object = host.read(self.options, host.unpack_job(ReadJob, data))
+        else:
+            answer = on_host(self.options, host.unpack_job(RouteCheckJob, data))
+        return unpack(host.pack_answer(answer))
+
+
+@pytest.mark.nginx
+@pytest.mark.root
+@pytest.mark.parametrize("before", ["old", "live"])
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("http { server { listen 80; server_name www.example.com; }\n", "nginx.conf:3"),
+        ("http {\n    include snippets/gone.conf;\n}\n", "nginx.conf:3"),
+    ],
+)
+def test_a_fix_of_what_cannot_be_read_is_checked_by_itself(tmp_path: Path, before: str, broken: str, why: str) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "old" / "nginx.conf").write_text(f"events {{}}\n{broken}")
+    site = "events {{}}\nhttp {{ server {{ listen 80; server_name www.example.com; location / {{ {} }} }} }}\n"
+    (tmp_path / "new" / "nginx.conf").write_text(site.format("return 200 fine;"))
+    stub = RealHost(tmp_path, tmp_path / "old")
+    options = {"before": before, "config_dir": str(tmp_path / "old")}
+    result = run(stub, **options)
+    assert (result["refused"], result["accounting"]) == (False, [])
+    (warning,) = result["warnings"]
+    assert f"nginx does not load {before}: " in warning
+    assert why in warning
+    assert any("nothing to compare with" in each["reason"] for each in result["unverified"])
+    (tmp_path / "new" / "nginx.conf").write_text(site.format("rewrite ^ /again last;"))
+    assert run(stub, **options)["refused"]
