@@ -14,6 +14,7 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.errors import RolloutError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.launch import Launch
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.plan_file import plan_to_follow
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.variables import (
     OF_PLAYS,
     PREFIX,
@@ -27,11 +28,12 @@ _ARGUMENT_SPEC: t.Final = {
     "needs": {"type": "list", "elements": "str", "default": []},
     "forgive_inventory": {"type": "bool", "default": False},
     "in_slices": {"type": "bool", "default": True},
+    "follow_plan": {"type": "bool", "default": False},
 }
 
 _UNAPPROVED: t.Final = (
     "nginx_deploy_require_approval is set, and no nginx_deploy_approved_plan arrived: run failsafe.nginx.plan before, in the same workflow,"
-    " and have its plan approved."
+    " and have its plan approved, or give its file in nginx_deploy_plan_file."
 )
 
 #: The variables of a host, by name.
@@ -59,17 +61,27 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         _unused, arguments = self.validate_argument_spec(argument_spec=_ARGUMENT_SPEC)
         launch, options = Launch.from_variables(variables), {}
+        accept: tuple[str, ...] = ()
         try:
             checked = self._check(arguments, variables, launch)
             if not checked.faults:
                 options = self._options(variables)
-                if options.get("require_approval") and "approved_plan" not in options:
-                    checked.faults.append(_UNAPPROVED)
+                if arguments["follow_plan"]:
+                    if plan := plan_to_follow(options):
+                        options["approved_plan"], accept = plan.to_json(), plan.accept
+                    elif options.get("require_approval"):
+                        checked.faults.append(_UNAPPROVED)
         except RolloutError as error:
             checked = Checked([str(error)], [])
         if checked.faults:
             return {"failed": True, "msg": "\n".join(["Nothing was changed, and no host was asked.", *checked.faults])}
-        return {"changed": False, "options": options, "launch": launch.to_json(), "warnings": checked.warnings}
+        return {
+            "changed": False,
+            "options": options,
+            "accept": list(accept),
+            "launch": launch.to_json(),
+            "warnings": checked.warnings,
+        }
 
     def _check(self, arguments: Variables, variables: Variables, launch: Launch) -> Checked:
         play, extra = self._task.play.get_vars(), load_extra_vars(self._loader)

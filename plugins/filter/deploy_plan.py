@@ -45,8 +45,9 @@ _value:
       elements: dict
     approval:
       description:
-        - The plan that a deploy compares itself with, as C(nginx_deploy_approved_plan). It has C(digest), C(hosts), C(changes) and C(prints).
-          It takes less than 10 KB for 1,000 hosts. Null if a host would be refused.
+        - The plan that a deploy compares itself with, as C(nginx_deploy_approved_plan) or out of C(nginx_deploy_plan_file). It has
+          C(version), C(digest), C(hosts), C(changes), C(prints), and in C(accept) the keys that a deploy accepts with it.
+          It takes less than 10 KB for 1,000 hosts. Null if a host would be refused for something that no key accepts.
       type: dict
     refused:
       description: The reason why a deploy would stop, for each host that would be refused.

@@ -48,6 +48,12 @@ options:
         its workflow job, which has the name of the template.
     type: bool
     default: true
+  follow_plan:
+    description:
+      - Whether the run is held to an approved plan. C(nginx_deploy_plan_file) is read then, RV(accept) has the keys of the plan, and
+        C(nginx_deploy_require_approval) counts.
+    type: bool
+    default: false
 attributes:
   bypass_host_loop:
     details:
@@ -83,6 +89,12 @@ options:
   returned: success
   type: dict
   sample: {"serial": [1, "10%", "100%"], "max_failures": 0, "on_failure": "keep"}
+accept:
+  description: The keys that the approved plan accepts, with O(follow_plan); else none.
+  returned: success
+  type: list
+  elements: str
+  sample: ["lost-3f9a1c2b4d"]
 launch:
   description: The user and the job template that started the run in AWX; empty outside AWX.
   returned: success

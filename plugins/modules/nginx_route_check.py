@@ -335,6 +335,15 @@ failing:
   returned: when the task failed
   type: list
   elements: dict
+acceptable:
+  description: V(true) if every reason to refuse the change is a group with a key, so that O(accept) lets it pass.
+  returned: when RV(verified)
+  type: bool
+groups:
+  description: A digest of the keys of all groups, accepted or not. Two comparisons with the same digest found the same groups.
+  returned: when RV(verified)
+  type: str
+  sample: 3f9a1c2b4d5e6f70
 worlds:
   description: For each world the time until it started, in milliseconds, and the files that were replaced in it.
   returned: when RV(verified)
@@ -345,7 +354,7 @@ asked_of:
   type: str
 console:
   description: What a plan and a deploy print of it, with C(lines), C(summary), the C(keys) that have to be accepted, the keys
-    that were C(given), and the number of C(others) reasons that stop and that no key accepts.
+    that were C(given), those of them that C(accepted) a group, and the number of C(others) reasons that stop and that no key accepts.
   returned: when RV(verified)
   type: dict
 msg:

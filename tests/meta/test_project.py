@@ -35,6 +35,7 @@ HEAVIEST = {
     "nginx_release": 401_000,
     "nginx_release_info": 330_000,
     "nginx_rollout_options": 0,
+    "nginx_rollout_plan": 0,
     "nginx_rollout_record": 0,
     "nginx_route_check": 304_000,
 }

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -55,7 +57,11 @@ _DECIDING: t.Final = (
     "access_log", "log_format", "probe_limit", "fail_on", "fail_on_unverified", "accept", "require", "bisect", "fs", "gate_probes",
 )  # fmt: skip
 #: Values that a host returns which shares the result of another one.
-_SHARED: t.Final = ("verified", "reason", "summary", "refused", "failed", "lines", "expected")
+_SHARED: t.Final = (
+    "verified", "reason", "summary", "refused", "acceptable", "groups", "failed", "lines", "expected",
+)  # fmt: skip
+#: Hexadecimal digits of the digest of all groups.
+_DIGITS: t.Final = 16
 
 Values = dict[str, object]
 
@@ -173,7 +179,10 @@ class _RouteCheckTask:
             "expected": expected_of(
                 self.options.gate_probes, check.plan.probes, check.outcomes[BEFORE], check.outcomes[AFTER]
             ),
+            "groups": _groups(report),
             "refused": bool(guilty),
+            "acceptable": bool(guilty)
+            and all(isinstance(each.reason, BehaviourChange) and each.reason.key for each in guilty),
             "guilty": [each.as_dict() for each in guilty],
             "worlds": {name: _facts(world) for name, world in answer.worlds.items()},
             "diff": {"prepared": render("text", report)},
@@ -225,6 +234,12 @@ class _RouteCheckTask:
                     write(full, text)
                 except OSError as error:
                     raise RouteError(f"the report cannot be written to {full}: {error.strerror or error}") from error
+
+
+def _groups(report: RouteCheckReport) -> str:
+    """Return a digest of the keys of all groups, accepted or not: what is accepted does not change it."""
+    found = sorted({(change.name, change.key) for change in (*report.changes, *report.accepted)})
+    return hashlib.sha256(json.dumps(found).encode("ascii")).hexdigest()[:_DIGITS]
 
 
 def _difference(check: RouteCheck) -> Values | None:

@@ -7,8 +7,8 @@
 """A plan in a form that is small enough to hand from one job to the next, and the comparison of a deploy with it.
 
 The plan of a host has three parts. The first is what it runs: release, drift, what nginx read. The second is what it would run:
-release, files, what nginx would read. The third is what else decides: nginx and its modules, the options, what the route check
-found. A digest covers the plans of all hosts.
+release, files, what nginx would read. The third is what else decides: nginx and its modules, the options, the groups of changes
+that the route check found, accepted or not. A digest covers the plans of all hosts.
 Fingerprints, a few letters for each host, let a deploy to some hosts (the canary) be compared too, and tell what differs.
 
 They keep mistakes out, such as a merge or an edit between plan and deploy. They are no signature: any user with the right to
@@ -22,14 +22,20 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
 
 from .errors import RolloutError
-from .plain_json import fields
+from .plain_json import JsonObject, fields, plain
 from .results import HostResults
+
+#: The form of what `Approval.to_json` writes, and of what the fingerprints cover. 1 is the one without this number.
+VERSION: t.Final = 2
+#: A key of a group, as `_comparison/accept_keys.py` makes it.
+_KEY: t.Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 
 #: Letters (of 6 bits) of a fingerprint for: the host, what it runs, its candidate, all of it.
 _WIDE: t.Final = (6, 4, 4, 22)
@@ -54,7 +60,8 @@ class HostPlan(t.NamedTuple):
         staged, change, check = results.staged, results.change, results.route_check
         live = (str(staged.previous), tuple(sorted(change.drift)), str(change.before))
         files = tuple(tuple(sorted(paths)) for paths in (change.added, change.modified, change.removed))
-        checked = (check.step.ran, bool(check.verified), bool(check.refused))
+        # What was accepted is left out: the plan is made before somebody accepts, and the deploy comes after it.
+        checked = (check.step.ran, bool(check.verified), check.groups)
         rest = (staged.unchanged, files, str(change.after), str(change.key), str(change.asked), checked)
         return cls(host, live, str(staged.release), rest, staged.unchanged)
 
@@ -73,16 +80,18 @@ class Approval:
         prints: the kind of the fingerprints, and all of them in one text.
         hosts: the number of hosts; None where the plan that arrived does not tell it.
         changes: the number of hosts that a deploy would change.
+        accept: keys of the groups that stop without being accepted, in alphabetical order.
     """
 
     digest: str
     prints: str
     hosts: int | None = None
     changes: int | None = None
+    accept: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, plans: list[HostPlan]) -> Approval:
-        """Make it of the plans of all hosts."""
+    def of(cls, plans: list[HostPlan], accept: Iterable[str] = ()) -> Approval:
+        """Make it of the plans of all hosts, and of the keys that a deploy has to accept."""
         ordered = sorted(plans)
         kind = "wide" if len(ordered) <= _FEW else "narrow"
         widths = _widths(kind)
@@ -92,14 +101,19 @@ class Approval:
             prints=f"{kind}:{''.join(prints)}",
             hosts=len(ordered),
             changes=sum(not plan.nothing for plan in ordered),
+            accept=tuple(sorted(set(accept))),
         )
 
     @classmethod
     def from_json(cls, name: str, value: object) -> Approval:
-        """Read a plan that arrived in a variable, as a dictionary or as JSON.
+        """Read a plan that arrived in a variable, as a dictionary or as JSON, or in a file.
+
+        Args:
+            name: of the variable or the file, for messages.
+            value: what arrived. Fields that this version does not know are left out, such as the lines of a plan file.
 
         Raises:
-            RolloutError: it is none.
+            RolloutError: it is none, it is damaged, or another version of this collection made it.
         """
         found = value
         if isinstance(value, str):
@@ -114,12 +128,23 @@ class Approval:
                 f"{name} is no plan. It is what the playbook failsafe.nginx.plan hands to the next job as an artifact, a dictionary with"
                 " digest and prints; in a form, paste all of it as JSON."
             )
-        _fingerprints(prints)
-        return cls(str(data["digest"]), prints, _number(data.get("hosts")), _number(data.get("changes")))
+        known, hosts = _fingerprints(prints), _number(data.get("hosts"))
+        if hosts is not None and hosts != sum(map(len, known.values())):
+            raise RolloutError("The prints of the approved plan are cut short.")
+        _check_version(name, data.get("version"))
+        accept = _keys(name, data.get("accept"))
+        return cls(str(data["digest"]), prints, hosts, _number(data.get("changes")), accept)
 
-    def to_json(self) -> dict[str, str | int]:
+    def to_json(self) -> JsonObject:
         """Write it, without what is not known."""
-        values = {"digest": self.digest, "hosts": self.hosts, "changes": self.changes, "prints": self.prints}
+        values: JsonObject = {
+            "version": VERSION,
+            "digest": self.digest,
+            "hosts": self.hosts,
+            "changes": self.changes,
+            "accept": list(self.accept),
+            "prints": self.prints,
+        }
         return {name: value for name, value in values.items() if value is not None}
 
     def difference(self, plan: HostPlan) -> str:
@@ -142,6 +167,29 @@ class Approval:
         else:
             why = "the options, nginx, or what the route check found are not those of the plan"
         return f"not what was approved ({self.digest[:17]}): {why}; nothing was changed; make a plan and have it approved again"
+
+
+def _check_version(name: str, value: object) -> None:
+    version = _number(value)
+    if version == VERSION:
+        return
+    age = "a newer" if version is not None and version > VERSION else "an older"
+    raise RolloutError(
+        f"{name} was made by {age} version of this collection (form {1 if version is None else version} of a plan; this one reads {VERSION})."
+        " Make the plan and the deploy with the same version."
+    )
+
+
+def _keys(name: str, value: object) -> tuple[str, ...]:
+    """Return the accepted keys.
+
+    Raises:
+        RolloutError: they are no list of keys.
+    """
+    keys = plain(value)
+    if isinstance(keys, list) and all(isinstance(key, str) and _KEY.fullmatch(key) for key in keys):
+        return tuple(keys)
+    raise RolloutError(f"{name} is damaged: accept has to be a list of keys such as lost-3f9a1c2b4d.")
 
 
 def _number(value: object) -> int | None:

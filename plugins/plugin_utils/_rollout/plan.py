@@ -67,7 +67,7 @@ class DeployPlan:
     Attributes:
         groups: hosts that are alike.
         refused: host -> why a deploy would stop there.
-        approval: what a deploy compares itself with; None where a host would be refused.
+        approval: what a deploy compares itself with; None where a host would be refused for something that no key accepts.
     """
 
     groups: tuple[PlanGroup, ...]
@@ -124,9 +124,22 @@ def deploy_plan(hosts: Iterable[str], hostvars: Hostvars) -> DeployPlan:
         )
         for (outcome, _key), names in sorted(alike.items(), key=lambda item: order.index(item[0][0]))
     )
-    clean = bool(results) and all(group.outcome in ("change", "nothing") for group in groups)
-    plans = [HostPlan.of(host, each) for host, each in results.items()] if clean else []
-    return DeployPlan(groups, dict(_refused(groups, results)), Approval.of(plans) if clean else None)
+    return DeployPlan(groups, dict(_refused(groups, results)), _approval(groups, results))
+
+
+def _approval(groups: Iterable[PlanGroup], results: Mapping[str, HostResults]) -> Approval | None:
+    outcomes = {host: group.outcome for group in groups for host in group.hosts}
+    if not results or not all(_can_be_done(outcomes[host], each) for host, each in results.items()):
+        return None
+    # Hosts that are alike may have got other keys, so every comparison is asked and not one of each group.
+    told = [each.route_check.console for each in results.values() if each.route_check.console]
+    accept = {key for each in told for key in (*each.keys, *each.accepted)}
+    return Approval.of([HostPlan.of(host, each) for host, each in results.items()], accept)
+
+
+def _can_be_done(outcome: str, results: HostResults) -> bool:
+    """Return whether a deploy goes on at this host, at least once its keys are accepted."""
+    return outcome in ("change", "nothing") or (outcome == "refused" and results.route_check.acceptable)
 
 
 def _refused(groups: Iterable[PlanGroup], results: Mapping[str, HostResults]) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,7 @@ class ToldComparison:
         keys: of the groups that stop.
         given: keys that the task was given.
         others: how many reasons stop that no key accepts.
+        accepted: keys that the task was given and that accepted a group.
     """
 
     lines: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class ToldComparison:
     keys: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     others: int = 0
+    accepted: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: object) -> ToldComparison | None:
@@ -51,6 +53,7 @@ class ToldComparison:
             texts(known.get("keys")),
             texts(known.get("given")),
             others if isinstance(others, int) else 0,
+            texts(known.get("accepted")),
         )
 
 

@@ -112,6 +112,10 @@ class RouteCheckResult(t.NamedTuple):
     #: None where the task ended before it could tell.
     verified: bool | None = None
     refused: bool | None = None
+    #: Whether it is refused for nothing but groups that a key accepts.
+    acceptable: bool = False
+    #: A digest of the keys of all groups, accepted or not.
+    groups: str = ""
     reason: str = ""
     #: Whether this host made the comparison, and not another one with the same configuration.
     compared: bool = False
@@ -130,6 +134,8 @@ class RouteCheckResult(t.NamedTuple):
             step=StepResult.from_json(result),
             verified=bool(result["verified"]) if "verified" in result else None,
             refused=bool(result["refused"]) if "refused" in result else None,
+            acceptable=bool(result.get("acceptable")),
+            groups=str(result.get("groups") or ""),
             reason=str(result.get("reason") or ""),
             compared="changes" in result,
             guilty_lines=texts(result.get("lines")),

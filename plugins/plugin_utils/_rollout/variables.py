@@ -38,6 +38,8 @@ RUN: t.Final[Mapping[str, VariableSpec]] = {
     "nginx_deploy_on_failure": VariableSpec(choices=ON_FAILURE, default="keep", empty="keep"),
     "nginx_deploy_record": VariableSpec("path", empty=""),
     "nginx_deploy_approved_plan": VariableSpec("plan"),
+    "nginx_deploy_plan_file": VariableSpec("path"),
+    "nginx_deploy_plan_for_approval": VariableSpec("bool", default=False, empty=False),
     "nginx_deploy_require_approval": VariableSpec("bool", default=False, empty=False),
     "nginx_deploy_report": VariableSpec("path", empty=""),
     "nginx_deploy_webhook_url": VariableSpec(no_log=True),

@@ -149,6 +149,8 @@ def judge_host(host: str, variables: Mapping[str, object]) -> HostVerdict:
     outcome, reason = _outcome(results)
     if outcome in ("unchanged", "planned", "pending") and (unapproved := _unapproved(host, results)):
         outcome, reason = "refused", unapproved
+    elif results.route_check.refused and (unapproved := _unapproved(host, results)):
+        reason = f"{unapproved}\n{reason}"
     reverted, rolled_back = results.step("reverted"), results.step("rolled_back")
     ran = results.step("activated").ran and staged.state != "confirmed"
     back = reverted.succeeded or (rolled_back.succeeded and not confirmed)

@@ -95,7 +95,7 @@ class Deploy:
             shutil.copytree(ROOT / part, self.home / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("plugins/action", "plugins/modules"):
             (self.home / part).mkdir()
-            for name in ("nginx_rollout_options.py", "nginx_rollout_record.py"):
+            for name in ("nginx_rollout_options.py", "nginx_rollout_plan.py", "nginx_rollout_record.py"):
                 shutil.copy(ROOT / part / name, self.home / part)
         shutil.copy(ROOT / "galaxy.yml", self.home)
         for name in ("nginx_release", "nginx_release_info", "nginx_route_check", "nginx_bisect"):

@@ -52,6 +52,7 @@ class ConsoleText:
         keys: of the groups that stop.
         given: keys that the task was given.
         others: how many reasons stop that no key accepts.
+        accepted: keys that the task was given and that accepted a group.
     """
 
     lines: list[str]
@@ -59,6 +60,7 @@ class ConsoleText:
     keys: list[str]
     given: list[str]
     others: int
+    accepted: list[str]
 
     def as_dict(self) -> dict[str, object]:
         """Return it as the module returns it."""
@@ -68,6 +70,7 @@ class ConsoleText:
             "keys": self.keys,
             "given": self.given,
             "others": self.others,
+            "accepted": self.accepted,
         }
 
 
@@ -89,7 +92,8 @@ def console_text(report: RouteCheckReport, guilty: Sequence[GateFailure], given:
     entries = _entries(passing, _passing)
     lines += _bounded(entries, max(1, MOST_LINES - len(lines) - len(ends)), "do not stop")
     others = sum(not isinstance(each.reason, BehaviourChange) for each in guilty)
-    return ConsoleText([*lines, *ends], _summary(report, stopping), keys_of(guilty), list(given), others)
+    accepted = list(dict.fromkeys(change.key for change in report.accepted if change.key in given))
+    return ConsoleText([*lines, *ends], _summary(report, stopping), keys_of(guilty), list(given), others, accepted)
 
 
 Entry = tuple[int, list[str]]

@@ -84,6 +84,13 @@ def test_every_job_is_there_and_none_may_run_twice_or_in_slices(applied: tuple[A
     }
 
 
+def test_only_the_plan_leaves_what_stops_to_who_approves_it(applied: tuple[Awx, t.Any]) -> None:
+    told = {name: each.get("extra_vars") for name, each in applied[0].named("job_templates").items()}
+    plan = told.pop("Nginx: plan")
+    assert json.loads(plan) == {"nginx_deploy_plan_for_approval": True}
+    assert not any(told.values())
+
+
 def test_surveys_ask_for_variables_that_the_playbooks_have(applied: tuple[Awx, t.Any]) -> None:
     awx = applied[0]
     for template in awx.named("job_templates").values():
@@ -207,6 +214,8 @@ def fields_of(awx: Awx, kind: str, item: dict[str, t.Any]) -> dict[str, t.Any]:
         field = f"notification_templates_{event}"
         fields[field] = sorted(names[number] for number in awx.related.get(f"{item['url']}{field}/", []))
     if kind == "job_templates":
+        # The API has the variables of a template as text.
+        fields["extra_vars"] = json.loads(fields.get("extra_vars") or "{}")
         fields["survey_spec"] = awx.related[item["related"]["survey_spec"]]
     return fields
 

@@ -20,7 +20,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.plan impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.results import HostResults
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._rollout.verdict import judge_fleet
 
-CHECKED: t.Final = {"verified": True}
+CHECKED: t.Final = {"verified": True, "refused": False, "groups": "0123"}
 
 
 def staged(number: int = 0, **changed: t.Any) -> dict[str, t.Any]:
@@ -111,6 +111,7 @@ def test_a_thousand_hosts_take_less_than_ten_kilobytes_and_no_secret() -> None:
     assert len(text) < 10_000
     assert not [word for word in ("hunter", "example.com", "r-new", "conf.d") if word in text]
     assert approved["changes"] == approved["hosts"] == 1000
+    assert approved.pop("accept") == []
     assert all(isinstance(value, (str, int)) for value in approved.values())
 
 
@@ -152,6 +153,71 @@ def test_what_is_no_plan_is_refused(value: object) -> None:
 def test_prints_that_are_damaged_are_refused(prints: str, words: str) -> None:
     with pytest.raises(RolloutError, match=words):
         variables.read("nginx_deploy_approved_plan", {"digest": "plan-0", "prints": prints})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"version": 3}, "was made by a newer version of this collection"),
+        ({"version": None}, "was made by an older version of this collection"),
+        ({"hosts": 3}, "cut short"),
+        ({"accept": "lost-0123456789"}, "is damaged: accept has to be a list of keys"),
+        ({"accept": ["lost-1 or all"]}, "is damaged: accept has to be a list of keys"),
+        ({"accept": None}, "is damaged: accept has to be a list of keys"),
+    ],
+)
+def test_a_plan_of_another_version_or_a_damaged_one_is_refused(fields: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(RolloutError, match=words):
+        variables.read("nginx_deploy_approved_plan", {**approval(plans(2)), **fields})
+
+
+STOPS: t.Final = {
+    **CHECKED,
+    "refused": True,
+    "failed": True,
+    "acceptable": True,
+    "console": {"lines": ["STOPS lost"], "summary": "1 fails", "keys": ["lost-0123456789"], "given": ["a-1", "b-2"],
+                "accepted": ["b-2"]},
+}  # fmt: skip
+
+
+def test_what_was_accepted_is_no_part_of_a_plan_and_every_group_that_was_found_is() -> None:
+    planned = plan_of("web0.example.com", staged(failed=True, msg="stops"), STOPS)
+    approved = approval([planned])
+    accepted = plan_of("web0.example.com", staged(state="staged"), CHECKED)
+    assert not differs(accepted, approved)
+    other = plan_of("web0.example.com", staged(), {**CHECKED, "groups": "4567"})
+    assert "what the route check found" in differs(other, approved)
+
+
+def refused_fleet(**behaviour: t.Any) -> dict[str, dict[str, t.Any]]:
+    stopped = {
+        "__nginx_deploy_staged": staged(1, failed=True, msg="stops"),
+        "__nginx_deploy_behaviour": {**STOPS, **behaviour},
+    }
+    return {"web1": stopped, "web2": {"__nginx_deploy_staged": staged(2)}}
+
+
+def test_a_plan_that_stops_for_what_keys_accept_holds_these_keys_and_any_other_one_is_none() -> None:
+    hosts = refused_fleet()
+    made = deploy_plan(hosts, hosts)
+    assert made.approval is not None
+    assert made.approval.accept == ("b-2", "lost-0123456789")
+    assert list(made.refused) == ["web1"]
+    other = refused_fleet(acceptable=False)
+    assert deploy_plan(other, other).approval is None
+
+
+def test_a_refused_host_that_is_not_the_planned_one_says_both() -> None:
+    hosts = refused_fleet()
+    planned = deploy_plan(hosts, hosts).to_json()["approval"]
+    told = {"__nginx_deploy_input": {"options": {"approved_plan": planned}}}
+    now = {host: {**results, **told} for host, results in refused_fleet(groups="4567").items()}
+    [verdict] = [each for each in judge_fleet(now, now).hosts if each.outcome == "refused"]
+    assert "not what was approved" in verdict.reason
+    assert verdict.reason.endswith("\nstops")
+    now = {host: {**results, **told} for host, results in refused_fleet().items()}
+    assert [each.reason for each in judge_fleet(now, now).hosts if each.outcome == "refused"] == ["stops"]
 
 
 def test_a_plan_arrives_as_json_too() -> None:
