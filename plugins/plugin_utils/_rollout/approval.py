@@ -60,7 +60,7 @@ class HostPlan(t.NamedTuple):
         staged, change, check = results.staged, results.change, results.route_check
         live = (str(staged.previous), tuple(sorted(change.drift)), str(change.before))
         files = tuple(tuple(sorted(paths)) for paths in (change.added, change.modified, change.removed))
-        # What was accepted is left out: the plan is made before somebody accepts, and the deploy comes after it.
+        # What was accepted is left out: the plan is made before anything is accepted, and the deploy comes after it.
         checked = (check.step.ran, bool(check.verified), check.groups)
         rest = (staged.unchanged, files, str(change.after), str(change.key), str(change.asked), checked)
         return cls(host, live, str(staged.release), rest, staged.unchanged)
