@@ -40,7 +40,7 @@ from .errors import PlanError
 from .file_stages import FileStages
 from .gate_expectations import gate_requests
 from .outcomes import OutcomeReader
-from .sources import ConfigSource
+from .sources import ConfigSource, changed_files
 
 #: Up to this number of probes the old configuration runs twice, to detect nondeterminism.
 _CHEAP: t.Final = 5000
@@ -96,7 +96,7 @@ class RouteCheck:
             log=self.log,
             limit=self.limit,
             witnesses=None if self.diff is None else Witnesses(self.diff.changes),
-            changed_files=[] if self.before is None else _changed_files(self.before.files, self.after.files),
+            changed_files=[] if self.before is None else changed_files(self.before, self.after),
         )
         asked = gate_requests(self.gate, self.plan.probes, self.plan.listens)
         ClientPool([*([] if old is None else [old]), self.after.loaded], used=len(self.plan.probes)).settle(asked)
@@ -192,11 +192,6 @@ class RouteCheck:
                 *(f"not compared, but nginx reads it: {each}" for each in source.outside),
             ],
         )
-
-
-def _changed_files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
-    """Return the paths below the folder whose content differs, or that one side lacks."""
-    return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 
 def read_answer(answer: object) -> RouteCheckAnswer:

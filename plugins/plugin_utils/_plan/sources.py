@@ -102,6 +102,22 @@ class ConfigSource:
         return replace(self, config=relative(load_dump(dump), root), files=inside, elsewhere=elsewhere, outside=())
 
 
+def changed_files(before: ConfigSource, after: ConfigSource) -> list[str]:
+    """Return the paths below the folder of files that differ, that one side lacks, or whose other content only the host knows.
+
+    Certificates and keys are such files: `nginx -T` does not print them.
+    """
+    contents = [
+        {
+            **{path: encode_bytes(data) for path, data in side.files.items()},
+            **{entry.path: entry.content for entry in side.spec.entries or () if entry.kind != "directory"},
+        }
+        for side in (before, after)
+    ]
+    old, new = contents
+    return sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+
+
 def source(name: str, *, config_dir: str, main: str, bases: Iterable[str], exclude: Iterable[str] = ()) -> ConfigSource:
     """Return the source that an option names: `live`, a release's id, or a path on the controller.
 

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry, FolderSpec
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import ConfigError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.errors import PlanError
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import rendered, source
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import changed_files, rendered, source
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Rendered
 
 WHERE = {"config_dir": "/etc/nginx", "main": "nginx.conf"}
@@ -139,3 +139,18 @@ def test_a_single_file_lacks_all_that_it_includes(tmp_path: Path) -> None:
     assert len(side.outside) == 2
     assert source("alone.conf", **WHERE, bases=[str(tmp_path)]).with_dump(
         b"# configuration file /etc/nginx/nginx.conf:\nevents {}\n", "/etc/nginx").outside == ()  # fmt: skip
+
+
+def test_a_file_that_nginx_does_not_print_is_compared_where_both_sides_are_here(folder: Path) -> None:
+    old = source("site", **WHERE, bases=[str(folder.parent)])
+    assert changed_files(old, source("site", **WHERE, bases=[str(folder.parent)])) == []
+    (folder / "key.pem").write_bytes(b"\x00another")
+    assert changed_files(old, source("site", **WHERE, bases=[str(folder.parent)])) == ["key.pem"]
+
+
+def test_it_may_differ_where_only_the_host_has_the_other_one(folder: Path) -> None:
+    """A certificate that was replaced under its name is no change of the configuration."""
+    new = source("site", **WHERE, bases=[str(folder.parent)])
+    dump = "".join(f"# configuration file /etc/nginx/{path}:\n{data.decode()}\n" for path, data in new.files.items())
+    live = source("live", **WHERE, bases=[]).with_dump(dump.encode(), "/etc/nginx")
+    assert changed_files(live, new) == ["key.pem"]
