@@ -60,8 +60,8 @@ def next_probe(
         listens: the sockets of both configurations.
         edge: proxies that https of a name without a TLS socket goes to; an automatic entry holds when there is none.
         names: of the servers; hosts beyond them and the edge's are external. None: no host is external.
-        guess: a host is not external either where the socket that it would arrive at has no server names: if the host is
-            served here, the default server answers it.
+        guess: a host is not external either where the socket that it would arrive at has no server names in one of the
+            configurations: if the host is served here, the default server answers it.
 
     Returns:
         The next probe, "external" when it leaves these servers, None when the answer is no redirect.
@@ -131,7 +131,7 @@ def _may_be_served_here(listen: ListenSocket, listens: t.Iterable[ListenSocket],
     # https would arrive at one of them.
     if scheme == "https" and not listen.ssl and any(each.ssl for each in listens):
         return False
-    return listen.names is not None and _has_no_names(listen)
+    return listen.names is not None and _takes_any_host(listen)
 
 
 def _mapped(
@@ -146,13 +146,13 @@ def _mapped(
         if listen.ssl == secure
         and not listen.address.startswith("unix:")
         and _is_loopback(listen.address) == local
-        and (_has_no_names(listen) or is_named(host, listen.names or ()))
+        and (_takes_any_host(listen) or is_named(host, listen.names or ()))
     ]
     v6 = ":" in now.address
 
     def rank(listen: ListenSocket) -> t.Tuple[bool, bool, bool, bool]:
         return (
-            _has_no_names(listen),
+            _takes_any_host(listen),
             listen.port == now.port,
             listen.address != now.address,
             (":" in listen.address) != v6,
@@ -165,9 +165,9 @@ def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def _has_no_names(listen: ListenSocket) -> bool:
+def _takes_any_host(listen: ListenSocket) -> bool:
     # No client asks for `_` and its like.
-    return not any(any(map(str.isalnum, name)) for name in listen.names or ())
+    return listen.nameless is True or not any(any(map(str.isalnum, name)) for name in listen.names or ())
 
 
 def name_table(names: t.Iterable[str]) -> NameTable[bool]:

@@ -29,6 +29,7 @@ class ListenSocket:
         http2: clients may speak HTTP/2.
         proxy_protocol: clients begin with a PROXY line.
         names: the server names on it, where redirects are followed; None in a probe.
+        nameless: one of the configurations has no server name on it, so its default server answers every host.
     """
 
     address: str
@@ -37,6 +38,7 @@ class ListenSocket:
     http2: bool = False
     proxy_protocol: bool = False
     names: t.Optional[t.List[str]] = omit_none()
+    nameless: t.Optional[bool] = omit_none()
 
 
 @dataclass

@@ -106,15 +106,22 @@ def merge_listens(routers: t.Iterable[Router]) -> list[ListenSocket]:
     """
     merged: dict[ListenKey, ListenSocket] = {}
     names: dict[ListenKey, dict[str, None]] = {}
+    nameless: set[ListenKey] = set()
     for router in routers:
         for listener in router.listeners.values():
             listen = listen_of(listener)
             if listen is not None:
                 key = key_of(listen)
                 merged.setdefault(key, listen)
-                own = names.setdefault(key, {})
-                own.update((name, None) for server in listener.servers for name in server.names if name)
-    return [replace(listen, names=list(names[key])) for key, listen in merged.items()]
+                known = dict.fromkeys(name for server in listener.servers for name in server.names if name)
+                names.setdefault(key, {}).update(known)
+                # No client asks for `_` and its like.
+                if not any(any(map(str.isalnum, name)) for name in known):
+                    nameless.add(key)
+    return [
+        replace(listen, names=list(names[key]), nameless=True if key in nameless else None)
+        for key, listen in merged.items()
+    ]
 
 
 def twins(listener: Listener) -> tuple[str | int, bool, bool]:

@@ -160,3 +160,19 @@ def test_what_does_not_stop(old: str, new: str) -> None:
     after = SITE.replace(old, new) if new else old + SITE.replace(old, "")
     report = check(SITE, after, users=USERS)
     assert [(each.name, each.reason.example) for each in report.gate()] == []
+
+
+PAGES = "server { listen 8080; server_name _; location / { return 200 hello; } }"
+CANONICAL = "server {{ listen 8080; server_name www.shop.test; return 301 {url}$request_uri; }}"
+
+
+@pytest.mark.parametrize("url", ["https://shop.test", "http://shop.test:8080"], ids=["TLS in front", "plain"])
+def test_a_redirect_in_front_of_the_server_without_a_name_takes_every_host(url: str) -> None:
+    """The first server of a socket is its default, so the host that is redirected to is redirected again."""
+    report = check(PAGES, CANONICAL.format(url=url) + PAGES)
+    assert {each.name for each in report.gate()} & {"outage", "redirect-loop"}
+    assert report.gate()[0].name in {"outage", "redirect-loop"}
+
+
+def test_a_redirect_behind_the_server_without_a_name_takes_its_own_host() -> None:
+    assert check(PAGES, PAGES + CANONICAL.format(url="https://shop.test")).gate() == []
