@@ -2,38 +2,22 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes `ansible_collections.failsafe.nginx` importable, wherever the checkout is, and lets no test wait for ever."""
+"""No test waits for ever."""
 
 from __future__ import annotations
 
 import signal
-import sys
-import types
 import typing as t
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def _register(name: str, path: Path | None) -> None:
-    if name in sys.modules:
-        return
-    package = types.ModuleType(name)
-    package.__path__ = [] if path is None else [str(path)]
-    sys.modules[name] = package
-
-
-_register("ansible_collections", None)
-_register("ansible_collections.failsafe", None)
-_register("ansible_collections.failsafe.nginx", ROOT)
-
+# How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
+#: Seconds after which a test is stuck, on a machine that does much else.
 PATIENCE = 600
 
 

@@ -21,7 +21,7 @@ import typing as t
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/unit"), str(ROOT / "tests/unit/plugins/module_utils/_release")]
+sys.path[:0] = [str(ROOT / "tests/unit"), str(ROOT / "tests/unit/plugins/module_utils/_release")]
 
 importlib.import_module("conftest")  # makes the collection importable
 from release_world import FakeHost, World, of  # noqa: E402

@@ -11,8 +11,13 @@ from __future__ import annotations
 
 import os
 import random
+import runpy
+from pathlib import Path
 
 import pytest
+
+# Makes the collection importable.
+runpy.run_path(str(Path(__file__).resolve().parents[1] / "unit" / "conftest.py"))
 
 _SAMPLE = "24"
 _SEED = int(os.environ.get("INCIDENTS_SEED", random.SystemRandom().randrange(10_000)))
