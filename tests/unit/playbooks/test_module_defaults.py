@@ -17,7 +17,9 @@ MODULES: t.Final = ("nginx_release", "nginx_release_info", "nginx_route_check", 
 
 INSTANCE: t.Final = {"config_dir": "/srv/nginx", "main": "main.conf", "store": "/srv/store"}
 RELEASE: t.Final = {**INSTANCE, "service": "angie", "service_manager": "none", "metadata": {"ticket": "OPS-1"}}
-RELOAD: t.Final = {**RELEASE, "reload_timeout": 3, "health_interval": 0.5, "health_successes": 4, "health_timeout": 5}
+#: The gate is checked when a release is staged, too.
+GATE: t.Final = {"health_interval": 0.5, "health_successes": 4, "health_timeout": 5}
+RELOAD: t.Final = {**RELEASE, "reload_timeout": 3, **GATE}
 
 #: What the play of a user sets.
 OF_GROUP: t.Final = {"config_dir": "/group", "main": "group.conf"}
@@ -25,7 +27,7 @@ OF_MODULE: t.Final = {"store": "/play", "binary": "/play/nginx", "config_dir": "
 
 #: The calls to a host whose gate fails, and the options that come from defaults.
 CALLS: t.Final = [
-    ("staged", RELEASE),
+    ("staged", {**RELEASE, **GATE}),
     ("nginx_route_check", INSTANCE),
     ("nginx_release_info", {**OF_GROUP, **OF_MODULE}),
     ("activated", RELEASE),
