@@ -73,7 +73,8 @@ class ListenerChanges:
             for other in self._neighbours[_key(self._probes[index])]
             if _is_v6(self._probes[other]) is v6 and self._probes[other].listen.address not in _EVERYWHERE
         )
-        same = any(self._old[other].status == self._new[other].status is not None for other in kept)
+        answers = ((self._old[other].status, self._new[other].status) for other in kept)
+        same = any(new is not None and old == new for old, new in answers)
         return "listener-narrowed" if same else name
 
     def note(self, index: int, name: str) -> str:

@@ -70,10 +70,10 @@ def default_probes(
     """Return GET probes for the HTTP servers of both configurations, on every TCP socket.
 
     Servers that the change touches come first, and take turns, so that each gets its `/` before any gets a second probe. The
-    others get a quarter of the limit and no more: a probe costs a fifth of a second before the switch and after it. The same configurations give the same probes. The default server of a socket is
-    asked by address too, as balancers do. Left out: unix sockets, `internal`, named and regex locations, what both
-    configurations answer by closing the connection (444, ssl_reject_handshake), paths that may do something, and what limits of
-    the configuration keep from being asked in time.
+    others get a quarter of the limit and no more: a probe costs a fifth of a second before the switch and after it. The same
+    configurations give the same probes. The default server of a socket is asked by address too, as balancers do. Left out: unix
+    sockets, `internal`, named and regex locations, what both configurations answer by closing the connection (444,
+    ssl_reject_handshake), paths that may do something, and what limits of the configuration keep from being asked in time.
 
     Args:
         after: the candidate.

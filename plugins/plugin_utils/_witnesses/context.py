@@ -43,6 +43,11 @@ class ChangedDirective:
     after: Directive | None
 
     @property
+    def nearest(self) -> tuple[SideName, Directive]:
+        """Return the first of `sides`."""
+        return next(iter(self.sides))
+
+    @property
     def sides(self) -> Iterator[tuple[SideName, Directive]]:
         """Return the directives that exist, the candidate's first."""
         if self.after is not None:

@@ -51,7 +51,7 @@ def locations(context: WitnessContext, change: ChangedDirective) -> Iterator[Wit
         yield from locations(context, replace(change, after=None))
         yield from locations(context, replace(change, before=None))
         return
-    side, directive = next(iter(change.sides))
+    side, directive = change.nearest
     server = context.server_of(directive)
     if server is None:
         return

@@ -62,7 +62,7 @@ _UNCHOSEN: t.Final = "no client decides the value that the table looks up"
 
 def tables(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest | Unwitnessed]:
     """Yield requests whose value a changed `map` or `geo`, or a changed entry of one, turns into something else."""
-    side, directive = next(iter(change.sides))
+    side, directive = change.nearest
     block = _table_of(directive)
     if block is None or not block.args:
         return

@@ -71,7 +71,7 @@ def read_condition(directive: Directive | None) -> Condition | None:
 
 def conditions(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest | Unwitnessed]:
     """Yield requests that meet and miss the condition of an `if`, those first that meet one of two only."""
-    side, directive = next(iter(change.sides))
+    side, directive = change.nearest
     most = _MOST if context.turn(change.number) < _PLACES else _FEW
     bases = list(islice(_around(context, directive), _BASES))
     if not bases:
@@ -125,7 +125,7 @@ def _around(context: WitnessContext, directive: Directive) -> Iterator[Base]:
 
 def rewrites(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest | Unwitnessed]:
     """Yield URIs that only the old or only the new pattern of a `rewrite` matches, then some that it matches."""
-    side, directive = next(iter(change.sides))
+    side, directive = change.nearest
     server = context.server_of(directive)
     if server is None:
         return
@@ -162,7 +162,7 @@ def _base(context: WitnessContext, change: ChangedDirective) -> Iterator[Witness
 
 def _conditioned(context: WitnessContext, change: ChangedDirective, directive: Directive) -> list[Draft]:
     """Return what the `if` around a rewrite asks for; a plain request elsewhere."""
-    side = next(iter(change.sides))[0]
+    side = change.nearest[0]
     outer = directive.parent
     server = context.server_of(directive)
     drafts = context.suggested(server, side).drafts if server is not None else []

@@ -65,7 +65,7 @@ _NOTHING: t.Final = "nxt"
 
 def types(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest | Unwitnessed]:
     """Yield files whose content type is another one in the other configuration, in each of a few static locations."""
-    side, directive = next(iter(change.sides))
+    side, directive = change.nearest
     found = False
     most = _EXTENSIONS if context.turn(change.number) < _PLACES else _FEW
     for server in islice(_servers(context, side, directive), _SERVERS):

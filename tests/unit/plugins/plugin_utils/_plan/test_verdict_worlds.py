@@ -81,7 +81,12 @@ STOPS: dict[str, tuple[str, str, str, str]] = {
         "lost",
         "location /  =>  location = /404.html",
     ),
-    "internal removed": ("internal; proxy_pass http://10.0.0.9:8080;", "proxy_pass http://10.0.0.9:8080;", "access-widened", "location = /404.html  =>  location /files/"),
+    "internal removed": (
+        "internal; proxy_pass http://10.0.0.9:8080;",
+        "proxy_pass http://10.0.0.9:8080;",
+        "access-widened",
+        "location = /404.html  =>  location /files/",
+    ),
     "a regex takes over": (
         "location = /404.html",
         "location ~ \\.php$ { fastcgi_pass 10.0.0.4:9000; } location = /404.html",

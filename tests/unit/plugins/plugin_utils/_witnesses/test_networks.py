@@ -29,7 +29,8 @@ Rules = list[tuple[str, str]]
 
 
 def rules(text: str) -> Rules:
-    return [(verb, entry) for verb, entry in (line.split() for line in text.split(";") if line)]
+    entries = (line.partition(" ") for line in text.split(";") if line)
+    return [(verb.strip(), entry.strip()) for verb, _blank, entry in entries]
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,10 @@ def site(inner: str, listen: str = "listen 80;") -> Config:
 
 def asked(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest]:
     """Ask for a target that no configuration suggests, on every kind of socket."""
-    _side, directive = next(iter(change.sides))
-    base = next(context.bases(directive))
-    yield base.witness(change.number, base.draft._replace(target="/made-up"))
+    _side, directive = change.nearest
+    for base in context.bases(directive):
+        yield base.witness(change.number, base.draft._replace(target="/made-up"))
+        return
 
 
 def plan(before: Config, after: Config, makers: dict[str, t.Any], limit: int | None = None) -> ProbePlan:
