@@ -113,30 +113,50 @@ CASES = [
     ),
     (PASSED, "", "error_page 502 /502.html;", ["GET / < down"]),
     (FILES, "", "error_page 404 405 413 /sorry.html;", ["GET /missing-probe", "POST /"]),
-    (PASSED, "sub_filter a.test b.test;", "sub_filter a.test c.test;", [
-        ("GET / < 200 Content-Type=text/html Last-Modified=Thu, 01 Jan 1970 00:00:01 GMT"
-        " '<p>a.test</p><p>a.test</p>\\n'"),
-    ]),
+    (
+        PASSED,
+        "sub_filter a.test b.test;",
+        "sub_filter a.test c.test;",
+        [
+            ("GET / < 200 Content-Type=text/html Last-Modified=Thu, 01 Jan 1970 00:00:01 GMT"
+             " '<p>a.test</p><p>a.test</p>\\n'"),
+        ],
+    ),
     (PASSED, "", "charset utf-8;", ["GET / < 200 Content-Type=text/html '<html><body>probe</body></html>\\n'"]),
     (PASSED, "gzip on;", "gzip on; gzip_types text/css;", ["GET / Accept-Encoding=gzip < 200 Content-Type=text/css 'xxxxxxxxx*2050"]),
     (FILES, "", "gzip_static on;", ["GET / Accept-Encoding=gzip", "GET /"]),
     (PASSED, "", "gunzip on;", ["GET / < 200 Content-Type=text/html Content-Encoding=gzip 'probe\\n'"]),
-    (PASSED, "", "proxy_http_version 1.1;", [
-        ("GET / Upgrade=websocket Connection=Upgrade Sec-WebSocket-Version=13"
-        " Sec-WebSocket-Key=dGhlIHNhbXBsZSBub25jZQ=="),
-    ]),
+    (
+        PASSED,
+        "",
+        "proxy_http_version 1.1;",
+        [
+            ("GET / Upgrade=websocket Connection=Upgrade Sec-WebSocket-Version=13"
+             " Sec-WebSocket-Key=dGhlIHNhbXBsZSBub25jZQ=="),
+        ],
+    ),
     (PASSED, "", "proxy_set_header X-Token $http_token;", ["GET /", "GET / Token=x"]),
-    (PASSED, "", "add_header Access-Control-Allow-Origin *;", [
-        ("OPTIONS / Origin=https://origin.invalid Access-Control-Request-Method=PUT"
-        " Access-Control-Request-Headers=content-type"),
-        "GET / < 404",
-    ]),
+    (
+        PASSED,
+        "",
+        "add_header Access-Control-Allow-Origin *;",
+        [
+            ("OPTIONS / Origin=https://origin.invalid Access-Control-Request-Method=PUT"
+             " Access-Control-Request-Headers=content-type"),
+            "GET / < 404",
+        ],
+    ),
     (PASSED, "limit_except GET { deny all; }", "limit_except GET PUT { deny all; }", ["PUT /", "DELETE /", "HEAD /"]),
-    (FILES, "", "valid_referers none *.shop.test; if ($invalid_referer) { return 403; }", [
-        "GET /",
-        "GET / Referer=https://foreign.invalid/",
-        "GET / Referer=https://sub.shop.test",
-    ]),
+    (
+        FILES,
+        "",
+        "valid_referers none *.shop.test; if ($invalid_referer) { return 403; }",
+        [
+            "GET /",
+            "GET / Referer=https://foreign.invalid/",
+            "GET / Referer=https://sub.shop.test",
+        ],
+    ),
     (FILES, "", "auth_basic staff; auth_basic_user_file users;", ["GET /", "GET / Authorization=Basic cHJvYmU6cHJvYmU="]),
     (FILES, "", "max_ranges 2;", ["GET / Range=bytes=0-0,2-2", "GET / Range=bytes=0-0,2-2,4-4"]),
     (FILES, "", "if_modified_since off;", ["GET / If-Modified-Since=Tue, 19 Jan 2038 03:14:07 GMT"]),
