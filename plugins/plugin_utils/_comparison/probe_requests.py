@@ -13,6 +13,7 @@ import typing as t
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import normalise
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import router_address
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
@@ -52,12 +53,7 @@ def is_scenario(probe: Probe) -> bool:
 
 def socket_key(listen: ListenSocket) -> tuple[str, int]:
     """Return address and port as `Router.listener` takes them: `*` for all, brackets around IPv6."""
-    address = listen.address
-    if address == "0.0.0.0":  # noqa: S104 -- compared, not bound
-        address = "*"
-    elif ":" in address and not address.startswith(("unix:", "[")):
-        address = f"[{address}]"
-    return address, listen.port
+    return router_address(listen.address), listen.port
 
 
 def listener_name(listen: ListenSocket) -> str:

@@ -23,6 +23,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks imp
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import normalise
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.files import is_switch
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import router_address
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Outcome, Request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.program import RewriteProgram
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.run import Run
@@ -30,7 +31,6 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select imp
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
 
 from .effective_directives import EffectiveDirectives
-from .listeners import socket_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
@@ -99,7 +99,7 @@ class FileFinder:
 
     def arrival(self, probe: Probe) -> RoutedRequest | None:
         """Return where a probe arrives; None where nothing listens, or its target is no path."""
-        listener = self.router.listener(*socket_of(probe.listen))
+        listener = self.router.listener(router_address(probe.listen.address), probe.listen.port)
         path, _mark, args = probe.target.partition("?")
         if listener is None or not path.startswith("/"):
             return None

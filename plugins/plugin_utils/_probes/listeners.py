@@ -54,16 +54,6 @@ def key_of(listen: ListenSocket) -> ListenKey:
     return (listen.address, listen.port, listen.ssl, listen.http2, listen.proxy_protocol)
 
 
-def socket_of(listen: ListenSocket) -> tuple[str, int]:
-    """Return address and port as `Router.listener` takes them: `*` for all, brackets around IPv6."""
-    address = listen.address
-    if address == "0.0.0.0":  # noqa: S104 -- compared, not bound
-        address = ANY_V4
-    elif ":" in address and not address.startswith(("unix:", "[")):
-        address = f"[{address}]"
-    return address, listen.port
-
-
 def is_literal(socket: Socket) -> bool:
     """Tell whether a TCP socket's address is a wildcard or a number."""
     address = socket.address

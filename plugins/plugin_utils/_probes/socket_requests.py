@@ -26,9 +26,8 @@ if t.TYPE_CHECKING:
 
 #: A host that no server is named after.
 UNKNOWN_HOST: t.Final = "unknown.invalid"
-#: Sockets of one server that get every request; the others get those of an alias.
+#: Sockets of one server that get every request; the others get the few of a further name.
 _FULL: t.Final = 4
-_ALIAS: t.Final = 2
 _LABELS: t.Final = ("www", "x", "a", "probe")
 _PORTS: t.Final = {True: 443, False: 80}
 

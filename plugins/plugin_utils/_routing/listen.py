@@ -118,6 +118,13 @@ def parse_sockets(text: str) -> Iterator[Socket]:
             yield Socket(address, number)
 
 
+def router_address(address: str) -> str:
+    """Return a literal address as `Router.listener` takes it: `*` for all, brackets around IPv6."""
+    if address == "0.0.0.0":  # noqa: S104 -- compared, not bound
+        return ANY_V4
+    return f"[{address}]" if ":" in address and not address.startswith(("unix:", "[")) else address
+
+
 def _addresses(host: str, text: str) -> tuple[str, ...]:
     if host in (ANY_V4, "0.0.0.0"):  # noqa: S104 -- compared, not bound
         return (ANY_V4,)

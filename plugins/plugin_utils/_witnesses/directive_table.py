@@ -41,7 +41,6 @@ _SUCCESS: t.Final = Answer("success")
 _UPSTREAM: t.Final = Answer("upstream")
 _PEER: t.Final = Answer("peer")
 _FILE: t.Final = Answer("file")
-_REDIRECT: t.Final = Answer("redirect")
 
 _BALANCING: t.Final = Invisible("balancing", "it decides which peer of an upstream is asked, and when")
 _BUFFERS: t.Final = Invisible("buffers", "it decides how data is held on its way, not which data arrives")
