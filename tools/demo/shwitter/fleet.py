@@ -45,7 +45,7 @@ http {{
     scgi_temp_path {root}/cache/scgi;
     server {{
         listen {address}:{port};
-        return 200 "welcome, nothing deployed yet\\n";
+        location / {{ return 503 "nothing is deployed yet\\n"; }}
     }}
 }}
 """

