@@ -114,7 +114,7 @@ class Prober:
         Raises:
             SandboxError: the world broke or its time is over.
         """
-        self._names.add_all((probe.host.partition(":")[0] for probe in probes if probe.host), True)
+        self._names.add_all((redirects.host_of(probe.host) for probe in probes if probe.host), True)
         self._memo.clear()
         outcomes = []
         for probe in probes:

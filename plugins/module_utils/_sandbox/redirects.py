@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import re
 import typing as t
 from dataclasses import replace
@@ -82,12 +83,14 @@ def next_probe(
     if arrival is None or not (same or served or (guess and _may_be_served_here(arrival[0], listens, parts.scheme))):
         return "external"
     listen, headers = arrival
+    authority = f"[{host}]" if ":" in host else host
     again = outcome.status in {307, 308} or probe.method in {"GET", "HEAD"}
     return replace(
         probe,
         listen=listen,
-        sni=host if listen.ssl else None,
-        host=host if port == _PORTS[parts.scheme] else f"{host}:{port}",
+        # RFC 6066, section 3: an address is no server name.
+        sni=host if listen.ssl and not _is_address(host) else None,
+        host=authority if port == _PORTS[parts.scheme] else f"{authority}:{port}",
         target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         headers=headers,
         method=probe.method if again else "GET",
@@ -146,7 +149,7 @@ def _mapped(
         if listen.ssl == secure
         and not listen.address.startswith("unix:")
         and _is_loopback(listen.address) == local
-        and (_takes_any_host(listen) or is_named(host, listen.names or ()))
+        and (_takes_any_host(listen) or _is_address(host) or is_named(host, listen.names or ()))
     ]
     v6 = ":" in now.address
 
@@ -159,6 +162,19 @@ def _mapped(
         )
 
     return min(found, key=rank, default=None)
+
+
+def host_of(authority: str) -> str:
+    """Return the host of a Host header: without its port, and an IPv6 address without its brackets."""
+    return authority[1:].partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(address: str) -> bool:
@@ -199,7 +215,7 @@ def _listener(
         if listen.port == port
         and listen.ssl == secure
         and not listen.address.startswith("unix:")
-        and (not secure or not listen.names or is_named(host, listen.names))
+        and (not secure or not listen.names or _is_address(host) or is_named(host, listen.names))
     ]
     v6 = ":" in now.address
 

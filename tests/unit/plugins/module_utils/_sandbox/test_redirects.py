@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.redirects import (
+    host_of,
     is_named,
     name_table,
     next_probe,
@@ -22,6 +23,7 @@ HTTP = ListenSocket("0.0.0.0", 80)
 HTTP6 = ListenSocket("::", 80)
 TLS = ListenSocket("0.0.0.0", 443, ssl=True)
 OTHER = ListenSocket("192.0.2.10", 8080)
+WWW = "www.example.com"
 
 
 def probe(**other: t.Any) -> Probe:
@@ -126,11 +128,45 @@ def test_listeners_where_the_client_would_arrive() -> None:
     assert step("https://www.example.com/", [HTTP, named]).listen == HTTP
 
 
+@pytest.mark.parametrize(
+    ("authority", "host"),
+    [
+        ("www.example.com", "www.example.com"),
+        ("www.example.com:8443", "www.example.com"),
+        ("192.0.2.1:80", "192.0.2.1"),
+        ("[2001:db8::80]", "2001:db8::80"),
+        ("[2001:db8::80]:8443", "2001:db8::80"),
+    ],
+)
+def test_the_host_of_a_host_header(authority: str, host: str) -> None:
+    assert host_of(authority) == host
+
+
+@pytest.mark.parametrize(
+    ("host", "location", "url"),
+    [
+        ("[2001:db8::80]", "/x", "https://[2001:db8::80]/x"),
+        ("[2001:db8::80]", "https://[2001:db8::80]:443/x", "https://[2001:db8::80]/x"),
+        ("[2001:db8::80]:8443", "/x", "https://[2001:db8::80]:8443/x"),
+        ("192.0.2.1", "/x", "https://192.0.2.1/x"),
+        ("192.0.2.1:8443", "/x", "https://192.0.2.1:8443/x"),
+    ],
+)
+def test_a_client_that_knows_the_address_only_stays_where_it_is(host: str, location: str, url: str) -> None:
+    # The names of its servers say nothing about such a client.
+    port = 8443 if host.endswith(":8443") else 443
+    own = replace(TLS, port=port, names=[WWW], nameless=False)
+    following = step(location, [HTTP, own], listen=own, host=host, sni=None, names=[WWW, host_of(host)])
+    assert url_of(following) == url
+    assert following.listen == own
+    # RFC 6066, section 3: an address is no server name.
+    assert following.sni is None
+
+
 def listen(port: int, *names: str, ssl: bool = False, address: str = "0.0.0.0") -> ListenSocket:
     return ListenSocket(address, port, ssl=ssl, names=list(names))
 
 
-WWW = "www.example.com"
 #: Where a client is that is redirected, where to, what listens, and the port that it arrives at; None for nowhere.
 ARRIVALS: dict[str, tuple[ListenSocket, str, list[ListenSocket], int | None]] = {
     "a port that is 80 outside": (listen(8080, WWW), f"http://{WWW}/", [listen(8080, WWW)], 8080),
