@@ -22,22 +22,27 @@ HEADER = f"""\
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # {LICENCE}
 """
+#: Host code is copied with every execution, so it says the same in two lines.
+SHORT_HEADER = f"""\
+# Copyright (c) 2026, failsafe.nginx contributors
+# {LICENCE}
+"""
 MODULES = files("plugins/modules/*.py")
 LONGEST = 450
 #: Bytes of module_utils that a module may pack. docs/architecture.md asks for 100 KB, which the release engine exceeds with
 #: everything that it does on a host, and the private world too: their bounds only keep them from growing on. Handshakes with
 #: each TLS version, the certificate's names and dates, and connections of stream took 22 KB.
 HEAVIEST = {
-    "nginx_bisect": 315_000,
-    "nginx_diff": 82_000,
-    "nginx_health": 101_000,
+    "nginx_bisect": 298_000,
+    "nginx_diff": 79_000,
+    "nginx_health": 98_000,
     "nginx_lint": 0,
-    "nginx_release": 401_000,
-    "nginx_release_info": 330_000,
+    "nginx_release": 382_000,
+    "nginx_release_info": 315_000,
     "nginx_rollout_options": 0,
     "nginx_rollout_plan": 0,
     "nginx_rollout_record": 0,
-    "nginx_route_check": 304_000,
+    "nginx_route_check": 288_000,
 }
 
 
@@ -53,7 +58,8 @@ def is_script(path: Path) -> bool:
 def test_code_begins_with_its_licence(path: Path) -> None:
     if path.suffix in (".py", ".sh") or is_script(path):
         text = re.sub(r"\A#!.*\n", "", path.read_text())
-        assert text.startswith(HEADER) or (path.name == "__init__.py" and not text)
+        header = SHORT_HEADER if name(path).startswith("plugins/module_utils/") else HEADER
+        assert text.startswith(header) or (path.name == "__init__.py" and not text)
 
 
 @pytest.mark.parametrize(

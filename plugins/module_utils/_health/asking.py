@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """Send the checks and probes of a gate: eight at a time, probes at their pace, refusals by a limit told apart."""
 
@@ -14,8 +10,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.side_effects import acts
-
+from .._common.side_effects import acts
 from .check import CheckResult, run_check
 from .definition import Check, HealthError, Url, parse_check, parse_url
 from .log_watch import Asked

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """One check of a server: its request, and the judgement of the answer."""
 
@@ -16,19 +12,11 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urljoin
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.certificate import fault_of, read_certificate
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none, unknown_fields
-
+from .._common.certificate import fault_of, read_certificate
+from .._common.json_fields import omit_none, unknown_fields
 from . import client
 from .client import Deadline, Failure, HealthAnswer
-from .definition import (
-    Check,
-    HealthError,
-    Url,
-    mask,
-    parse_check,
-    parse_url,
-)
+from .definition import Check, HealthError, Url, mask, parse_check, parse_url
 from .probe import MOST_HOPS, Home
 
 __all__ = ["Check", "CheckResult", "HealthError", "parse_check", "run_check"]

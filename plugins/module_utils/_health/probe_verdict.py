@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The meaning of an answer to a default probe: by the answer from before the switch, and by the plan."""
 
@@ -12,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import unknown_fields
+from .._common.json_fields import unknown_fields
 
 if t.TYPE_CHECKING:
     from .check import CheckResult

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The last resort where namespaces are denied: `nginx -t` on a copy of the tree with its paths rewritten."""
 
@@ -18,8 +14,7 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import Completed
-
+from .._namespaces.mounts import Completed
 from .facts import scan
 from .instance import Instance, NginxError, environment
 

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The running nginx, read from /proc alone: its master, its workers, what it was started with."""
 
@@ -14,8 +10,7 @@ import re
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.nginx_tokens import directives
-
+from .._common.nginx_tokens import directives
 from .instance import Build, Instance, NginxError, read_build
 
 # The titles that nginx gives its processes: src/os/unix/ngx_process_cycle.c. A worker carries its own only once its

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The test of a tree by nginx itself, at its final path, without touching the host."""
 
@@ -13,9 +9,8 @@ import os
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.mounts import Completed, run_in_private_mounts
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-
+from .._namespaces.mounts import Completed, run_in_private_mounts
+from .._namespaces.namespaces import SandboxError
 from .copy import run_on_copy
 from .instance import Instance, NginxError, environment
 from .processes import find_master, open_logs

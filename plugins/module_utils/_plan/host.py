@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The host's half of a comparison: read both configurations, and run them in private worlds."""
 
@@ -13,18 +9,12 @@ import contextlib
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import (
-    PackingError,
-    pack,
-    pack_bytes,
-    unpack,
-)
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import find_master
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
-
+from .._common.json_fields import FieldError, decode, encode
+from .._common.packing import PackingError, pack, pack_bytes, unpack
+from .._namespaces.namespaces import SandboxError
+from .._nginx.instance import Instance, NginxError
+from .._nginx.processes import find_master
+from .._nginx.validate import validate
 from .folders import Dump, FolderSpec, ReadAnswer, ReadJob
 from .trees import TreeError, Trees
 

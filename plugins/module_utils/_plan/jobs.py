@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """Messages of a route check: the job for the host, and its answer."""
 
@@ -12,11 +8,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import MadeFile, MadeFiles
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
-
+from .._common.json_fields import omit_none
+from .._wire.files import MadeFile, MadeFiles
+from .._wire.probes import EdgeEntry, ListenSocket, Probe
+from .._wire.worlds import WorldResult
 from .folders import FolderEntry, FolderSpec
 
 

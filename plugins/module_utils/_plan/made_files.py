@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The files that both worlds have, and at which moment: what is on this host stays as it is, and the rest is made up."""
 
@@ -12,8 +8,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.root_fs import is_system
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import FileStage, MadeFile, MadeFiles
+from .._sandbox.root_fs import is_system
+from .._wire.files import FileStage, MadeFile, MadeFiles
 
 
 class FileView:

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The host's half of nginx_route_check: the same probes with both configurations, in private worlds."""
 
@@ -12,10 +8,9 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import decode_bytes
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import available
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.worlds import WorldSettings, WorldSpec, run_worlds
-
+from .._common.packing import decode_bytes
+from .._sandbox.world import available
+from .._sandbox.worlds import WorldSettings, WorldSpec, run_worlds
 from .host import HostOptions, find_instance, view_of
 from .jobs import RouteCheckAnswer, RouteCheckJob
 from .made_files import FileView, plan_files

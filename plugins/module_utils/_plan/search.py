@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The search for the changes behind changed outcomes: delta debugging over a folder that becomes any combination."""
 
@@ -15,9 +11,8 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-
+from .._wire.outcomes import ProbeOutcome
+from .._wire.probes import Probe
 from .ddmin import FAIL, PASS, UNRESOLVED, BisectError, Counted, Unit, search
 from .oracle import differing, verdict
 from .search_jobs import FoundCause, FoundCauses, PatchedFile, SearchAnswer, SearchRequest

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """Messages of a search for the changes behind changed outcomes: the job for the host, and its answer."""
 
@@ -12,10 +8,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import omit_none
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
-
+from .._common.json_fields import omit_none
+from .._wire.outcomes import ProbeOutcome
+from .._wire.probes import EdgeEntry, ListenSocket, Probe
 from .folders import FolderSpec
 
 #: A list that begins with a sign, see `PatchedFile`; or a sign and a change.

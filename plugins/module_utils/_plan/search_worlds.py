@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The host's half of nginx_bisect: a search for the changes behind changed outcomes, in private worlds."""
 
@@ -13,11 +9,10 @@ import contextlib
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._sandbox.world import World, available
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-
+from .._namespaces.namespaces import SandboxError
+from .._sandbox.world import World, available
+from .._wire.outcomes import ProbeOutcome
+from .._wire.probes import Probe
 from .ddmin import Unit
 from .host import HostOptions, find_instance, view_of
 from .oracle import join_peers

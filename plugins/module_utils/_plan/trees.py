@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The configurations of a comparison as folders on this host: the live one, a release, or the controller's files.
 
@@ -20,8 +16,7 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import PackingError, decode_bytes
-
+from .._common.packing import PackingError, decode_bytes
 from .folders import FolderEntry, FolderSpec
 
 _RELEASE = re.compile(r"r-[0-9a-f]{12}")

@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Activate a staged release: replace files, reload, prove and hold the gate."""
 
 from __future__ import annotations
@@ -12,8 +9,7 @@ import dataclasses
 import json
 import os
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
-
+from .._common.json_fields import encode
 from .clock import timestamp
 from .context import HostContext
 from .disk import scan

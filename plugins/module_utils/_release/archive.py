@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Write the engine as one file for use on the host: `failsafe-nginx.pyz` in the store."""
 
 from __future__ import annotations
@@ -19,8 +16,7 @@ import sys
 import typing as t
 import zipfile
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
-
+from .._common.json_text import parse_json
 from .disk import Folder
 from .errors import ReleaseError
 from .settings import ARCHIVE

@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Read a candidate as the controller sends it, and check what it would manage."""
 
 from __future__ import annotations
@@ -16,9 +13,8 @@ import json
 import typing as t
 import zlib
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common import json_fields
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
-
+from .._common import json_fields
+from .._common.json_text import parse_json
 from .disk import TEMPORARY
 from .errors import ReleaseError
 from .tree_entry import raw

@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """The engine's access to nginx, to its health, and to the watchdog of a lease."""
 
 from __future__ import annotations
@@ -13,22 +10,21 @@ import dataclasses
 import os
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.check import CheckResult
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError, parse_check
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate, record_baseline
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.pacing import Pacer, longest
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe import parse_probe
-from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe_verdict import Expected
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx import facts as runtime
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, NginxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.logs import Words
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.processes import Master, find_master, open_logs
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.reload import outdated, reload_and_prove, snapshot
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.service import Service, start, stop
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.validate import validate
-
+from .._common.json_fields import decode, encode
+from .._health.check import CheckResult
+from .._health.definition import HealthError, parse_check
+from .._health.gate import Gate, record_baseline
+from .._health.pacing import Pacer, longest
+from .._health.probe import parse_probe
+from .._health.probe_verdict import Expected
+from .._namespaces.namespaces import SandboxError
+from .._nginx import facts as runtime
+from .._nginx.instance import Instance, NginxError
+from .._nginx.logs import Words
+from .._nginx.processes import Master, find_master, open_logs
+from .._nginx.reload import outdated, reload_and_prove, snapshot
+from .._nginx.service import Service, start, stop
+from .._nginx.validate import validate
 from . import boot_unit, watchdog
 from .clock import timestamp
 from .errors import ReleaseError

@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """The journal of a store: one JSON object a line."""
 
 from __future__ import annotations
@@ -14,9 +11,8 @@ import json
 import os
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, unknown_fields
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
-
+from .._common.json_fields import decode, encode, unknown_fields
+from .._common.json_text import parse_json
 from .clock import timestamp
 from .disk import Folder
 

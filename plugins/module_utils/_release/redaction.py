@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Mask what nginx quotes out of secret files, on the host, where the secret values are not known."""
 
 from __future__ import annotations
@@ -11,8 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import MASK, mask
-
+from .._common.redaction import MASK, mask
 from .errors import ReleaseError
 from .store import Store
 

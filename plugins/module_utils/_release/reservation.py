@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """The reservation of a host by a rollout, over many runs of the engine."""
 
 from __future__ import annotations
@@ -12,8 +9,7 @@ import contextlib
 import dataclasses
 import math
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
-
+from .._common.json_fields import encode
 from .clock import boot_id, boottime, timestamp
 from .context import HostContext
 from .errors import ReleaseError

@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Stage a release: build it, validate it, and store it."""
 
 from __future__ import annotations
@@ -13,8 +10,7 @@ import os
 import shutil
 import tempfile
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.redaction import Redactor
-
+from .._common.redaction import Redactor
 from .build import Goal, ReleaseBuild
 from .candidate import HostCandidate, check, identity
 from .context import HostContext

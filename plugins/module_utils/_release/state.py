@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """The state of one host as the store keeps it: `state.json`, `lease.json` and `rollout.json`."""
 
 from __future__ import annotations
@@ -11,14 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
-    decode,
-    encode,
-    omit_none,
-    renamed,
-    unknown_fields,
-)
-
+from .._common.json_fields import decode, encode, omit_none, renamed, unknown_fields
 from .clock import boot_id, boottime, remaining, ticks
 from .settings import Settings
 

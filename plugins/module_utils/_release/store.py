@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """The store on the host: releases, state and lock."""
 
 from __future__ import annotations
@@ -19,9 +16,8 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
-
+from .._common.json_fields import FieldError, decode, encode
+from .._common.json_text import parse_json
 from .disk import TEMPORARY, Folder, delete_temporaries, move_in
 from .errors import ReleaseError
 from .journal import Journal

@@ -1,17 +1,13 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Complete an interrupted switch of files."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
-
+from .._common.json_fields import encode
 from .context import HostContext
 from .state import ROLLBACK, HostState, this_moment
 from .switch import managed, sweep, switch

@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Describe one path of a tree, and give a new file the metadata of an entry."""
 
 from __future__ import annotations
@@ -17,8 +14,7 @@ import struct
 import sys
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import unknown_fields
-
+from .._common.json_fields import unknown_fields
 from .errors import ReleaseError
 
 #: How a file is opened for reading.

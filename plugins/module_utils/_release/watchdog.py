@@ -1,9 +1,6 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 """Start, find and stop the watchdog of a lease: a systemd timer or a process that rolls back when the lease ends."""
 
 from __future__ import annotations
@@ -17,9 +14,8 @@ import sys
 import threading
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_text import parse_json
-
+from .._common.json_fields import decode
+from .._common.json_text import parse_json
 from .clock import boottime, started
 from .errors import ReleaseError
 from .state import Watchdog

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """Messages between a world's caller and its first process, over a pair of sockets."""
 
@@ -15,10 +11,10 @@ import struct
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode, omit_none
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldFailure
+from .._common.json_fields import decode, encode, omit_none
+from .._wire.outcomes import ProbeOutcome
+from .._wire.probes import Probe
+from .._wire.worlds import WorldFacts, WorldFailure
 
 T = t.TypeVar("T")
 _HEAD = struct.Struct("=I")

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The client of a world: it writes the request of a probe byte by byte, and reads the answer."""
 
@@ -19,8 +15,7 @@ import time
 import typing as t
 import zlib
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-
+from .._wire.probes import Probe
 from . import http2, networks
 from .event_loop import EventLoop
 from .networks import family

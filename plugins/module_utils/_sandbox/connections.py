@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """Connections and datagrams that nginx passes on as they are, and sockets that it holds open."""
 
@@ -17,9 +13,8 @@ import struct
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
-
+from .._wire.outcomes import ProbeOutcome
+from .._wire.probes import ListenSocket, Probe
 from .client import Client, ConnectError, digest
 from .networks import INNER, Networks, family
 from .stub import PAYLOAD, Stub

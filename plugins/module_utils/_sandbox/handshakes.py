@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """TLS handshakes with a listener, one for each version, and the facts that they tell."""
 
@@ -16,10 +12,9 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.certificate import read_certificate
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import CertificateFacts, TlsFacts
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
-
+from .._common.certificate import read_certificate
+from .._wire.outcomes import CertificateFacts, TlsFacts
+from .._wire.probes import Probe
 from .client import Client, ConnectError
 from .nginx_process import CERTIFICATE
 

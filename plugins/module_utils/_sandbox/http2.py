@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """HTTP/2 for one request at a time: frames (RFC 9113) and header compression (RFC 7541), without sockets."""
 
@@ -12,8 +8,7 @@ from __future__ import annotations
 import struct
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Headers, Probe
-
+from .._wire.probes import Headers, Probe
 from .protocols import StubRequest, UnreadableError, with_type
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

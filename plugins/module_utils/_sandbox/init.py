@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The processes of a world: one unshares and waits, the other is its first process and serves the caller."""
 
@@ -20,14 +16,13 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import pack
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError, StepError
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance, environment
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts
-
+from .._common.json_fields import encode
+from .._common.packing import pack
+from .._namespaces.namespaces import SandboxError, StepError
+from .._nginx.instance import Instance, environment
+from .._wire.outcomes import BlockTrace
+from .._wire.probes import EdgeEntry, ListenSocket, Probe
+from .._wire.worlds import WorldFacts
 from . import nginx_process
 from .channel import Channel, WorldReply, WorldRequest
 from .connections import udp_sockets

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The nginx of a world: started as on the host, watched, and read by its error logs."""
 
@@ -19,8 +15,7 @@ import textwrap
 import time
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-
+from .._namespaces.namespaces import SandboxError
 from .networks import Networks
 from .root_fs import OWN, RootFs, drop_capabilities
 

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """Probes of a world, one after the other, and their outcomes."""
 
@@ -17,11 +13,10 @@ import time
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome, RedirectHop, TlsFacts
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
-
+from .._common.json_fields import encode
+from .._namespaces.namespaces import SandboxError
+from .._wire.outcomes import ProbeOutcome, RedirectHop, TlsFacts
+from .._wire.probes import EdgeEntry, ListenSocket, Probe
 from . import client, http2, redirects
 from .client import Client, ConnectError, Http1Answer
 from .connections import Connections

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The protocols of upstreams: requests read from bytes, answers written as bytes, without sockets."""
 
@@ -13,7 +9,7 @@ import http.client
 import struct
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Headers
+from .._wire.probes import Headers
 
 #: More bytes are needed.
 INCOMPLETE = None

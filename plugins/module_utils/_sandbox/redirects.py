@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The request that a client sends next when it is redirected, if it stays with these servers. No I/O."""
 
@@ -16,9 +12,9 @@ import typing as t
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, Headers, ListenSocket, Probe
+from .._common.server_names import NameTable
+from .._wire.outcomes import ProbeOutcome
+from .._wire.probes import EdgeEntry, Headers, ListenSocket, Probe
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _FORWARDED = "x-forwarded-proto"

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The file system of a world: the candidate in its place, devices, names and logs of its own, no way to the host's."""
 
@@ -16,7 +12,7 @@ import stat
 import struct
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import (
+from .._namespaces.namespaces import (
     CLONE_NEWIPC,
     CLONE_NEWNS,
     CLONE_NEWPID,
@@ -27,7 +23,6 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespa
     Namespaces,
     StepError,
 )
-
 from .networks import NAMESERVER
 
 _NODES = ("null", "zero", "full", "random", "urandom", "tty")

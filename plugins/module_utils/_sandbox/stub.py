@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The stub upstreams: they answer every connection that nginx opens, and record its requests."""
 
@@ -18,9 +14,8 @@ import ssl
 import struct
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import UpstreamRequest
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import StubAnswer
-
+from .._wire.outcomes import UpstreamRequest
+from .._wire.probes import StubAnswer
 from . import dns, http2
 from .event_loop import EventLoop
 from .networks import Networks, family, is_loopback

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """The private world: an nginx with a candidate tree, started where nothing gets in or out, and sent probes."""
 
@@ -17,13 +13,12 @@ import time
 import traceback
 import typing as t
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldFailure
-
+from .._common.json_fields import FieldError
+from .._namespaces.namespaces import SandboxError
+from .._nginx.instance import Instance
+from .._wire.outcomes import ProbeOutcome
+from .._wire.probes import EdgeEntry, ListenSocket, Probe
+from .._wire.worlds import WorldFacts, WorldFailure
 from . import init
 from .channel import Channel, WorldReply, WorldRequest
 

@@ -1,9 +1,5 @@
 # Copyright (c) 2026, failsafe.nginx contributors
-# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-# Do not use this from other collections or standalone plugins/modules!
 
 """Several worlds at the same time, each in a process of its own, which are sent the same probes."""
 
@@ -15,13 +11,12 @@ import select
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
-from ansible_collections.failsafe.nginx.plugins.module_utils._namespaces.namespaces import SandboxError
-from ansible_collections.failsafe.nginx.plugins.module_utils._nginx.instance import Instance
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import MadeFiles
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import EdgeEntry, ListenSocket, Probe
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFailure, WorldResult
-
+from .._common.json_fields import decode, encode
+from .._namespaces.namespaces import SandboxError
+from .._nginx.instance import Instance
+from .._wire.files import MadeFiles
+from .._wire.probes import EdgeEntry, ListenSocket, Probe
+from .._wire.worlds import WorldFailure, WorldResult
 from .init import die_with_parent
 from .world import BATCH, World
 
