@@ -56,9 +56,9 @@ unit: setup ## Run the unit tests (against a real nginx) and the tests of the pr
 	@tools/unit
 
 .PHONY: incidents
-incidents: setup ## Deploy a sample of real incidents, which have to be stopped (INCIDENTS=number or all, INCIDENTS_SEED=draw)
+incidents: setup ## Deploy a sample of real incidents, which have to be stopped (INCIDENTS=number, all or names, INCIDENTS_SEED=draw, WRITE=1: write docs/incidents.md)
 	@tools/need $(NEEDS)
-	@tools/incidents
+	@$(if $(WRITE),FAILSAFE_WRITE=1 INCIDENTS=$(or $(INCIDENTS),all) )tools/incidents
 
 .PHONY: soak
 soak: setup ## Play every incident and every long campaign (an hour or so; not part of make test)

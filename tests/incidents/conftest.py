@@ -4,7 +4,8 @@
 
 """Draws the incidents that a run plays.
 
-INCIDENTS tells how many, or `all`; INCIDENTS_SEED repeats a draw; INCIDENTS_HALF plays the first or the second half of it.
+INCIDENTS tells how many, `all`, or names with commas between; INCIDENTS_SEED repeats a draw; INCIDENTS_HALF plays the first or the second half of it.
+FAILSAFE_WRITE keeps what the console says, and makes docs/incidents.md of it.
 """
 
 from __future__ import annotations
@@ -35,10 +36,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     played = [item for item in items if item.get_closest_marker("incident")]
     text = os.environ.get("INCIDENTS", _SAMPLE)
-    number = len(played) if text == "all" else min(int(text), len(played))
-    drawn = random.Random(_SEED).sample(played, number)  # noqa: S311 -- a draw, no secret
+    named = {f"[{name}]" for name in text.split(",")}
+    if text != "all" and not text.isdigit():
+        drawn = [item for item in played if item.name[item.name.find("[") :] in named]
+    else:
+        number = len(played) if text == "all" else min(int(text), len(played))
+        drawn = random.Random(_SEED).sample(played, number)  # noqa: S311 -- a draw, no secret
     kept = drawn[_HALF - 1 :: 2] if _HALF else drawn
-    others = [] if _HALF == 2 else [item for item in items if item not in played]
+    skipped = _HALF == 2 or os.environ.get("FAILSAFE_WRITE")
+    others = [] if skipped else [item for item in items if item not in played]
     left_out = [item for item in items if item not in kept and item not in others]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item in kept or item in others]
+
+
+def pytest_sessionfinish() -> None:
+    """Make the page of incidents anew where transcripts were written."""
+    if os.environ.get("FAILSAFE_WRITE"):
+        from ansible_collections.failsafe.nginx.tests.incidents.incident import incidents  # noqa: PLC0415 -- see above
+        from ansible_collections.failsafe.nginx.tests.incidents.page import PAGE, page  # noqa: PLC0415 -- see above
+
+        PAGE.write_text(page(incidents()))

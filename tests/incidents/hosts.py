@@ -49,8 +49,8 @@ class Network:
     """Loopback addresses for one incident: 127.x.y.1 and on for the instances, 127.x.y.200 for the application."""
 
     def __init__(self, number: int) -> None:
-        # A second run on this machine has another process id.
-        self._prefix = f"127.{100 + os.getpid() % 100}.{number % 250}"
+        # A second run on this machine has another process id. Every address has the same length, since the console cuts long lines.
+        self._prefix = f"127.{100 + os.getpid() % 100}.{100 + number % 150}"
 
     def address(self, host: int) -> str:
         """Return the address of an instance, counted from 1."""

@@ -22,6 +22,15 @@ CASES: t.Final = Path(__file__).resolve().parent / "cases"
 #: - `deployed`: it goes through, since what changes is meant as often as not; the console says what changes.
 Verdict = t.Literal["refused", "rolled back", "deployed"]
 VERDICTS: t.Final = t.get_args(Verdict)
+#: Value of `kind` -> the heading of docs/incidents.md below which the incident stands.
+KINDS: t.Final = {
+    "listeners": "Listeners, names and certificates",
+    "access": "Access",
+    "redirects": "Redirects and rewrites",
+    "files": "Locations and files",
+    "upstreams": "Upstreams and applications",
+    "headers": "Headers, caches and limits",
+}
 _README: t.Final = re.compile(
     r"# (?P<title>.+)\n\n(?P<happened>.+?)\n\nReported at:\n\n(?P<sources>(?:- <https?://\S+>\n)+)", re.DOTALL
 )
@@ -71,6 +80,7 @@ class Incident:
         title: one line.
         happened: what happened, in two or three sentences.
         sources: addresses of public reports.
+        kind: a key of `KINDS`.
         verdict: what a deploy has to do.
         says: what the console has to say, each a part of a line.
         key: it goes through once the printed keys are accepted.
@@ -84,6 +94,7 @@ class Incident:
     title: str
     happened: str
     sources: list[str]
+    kind: str
     verdict: Verdict
     says: list[str] = field(default_factory=list)
     key: bool = False
@@ -98,6 +109,11 @@ class Incident:
     def folder(self) -> Path:
         """Return the folder with `before`, `candidate` and `www`."""
         return CASES / self.name
+
+    @property
+    def transcript(self) -> Path:
+        """Return the file with what the console said, see `transcript.py`."""
+        return self.folder / "transcript.txt"
 
 
 def load(folder: Path) -> Incident:
@@ -116,8 +132,9 @@ def load(folder: Path) -> Incident:
     strange = sorted(set(data) - known)
     if strange:
         raise IncidentError(f'{folder.name}: there is no "{strange[0]}", there are: {", ".join(sorted(known))}')
-    if data.get("verdict") not in VERDICTS:
-        raise IncidentError(f"{folder.name}: verdict has to be one of {', '.join(VERDICTS)}")
+    for key, allowed in (("kind", KINDS), ("verdict", VERDICTS)):
+        if data.get(key) not in allowed:
+            raise IncidentError(f"{folder.name}/incident.yml: {key} has to be one of {', '.join(allowed)}")
     try:
         data["clients"] = [Client(**each) for each in data.get("clients", [{}])]
         data["backend"] = Backend(**data["backend"]) if "backend" in data else None

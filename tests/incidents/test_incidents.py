@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import typing as t
@@ -23,11 +24,13 @@ from ansible_collections.failsafe.nginx.tests.incidents.hosts import (
     lay_out,
 )
 from ansible_collections.failsafe.nginx.tests.incidents.incident import Incident, incidents
+from ansible_collections.failsafe.nginx.tests.incidents.transcript import comparable, shorten
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 ALL = incidents()
+_LOGS = Path(__file__).resolve().parents[2] / "build" / "incidents"
 _KEYS = re.compile(r"nginx_deploy_accept=(\S+)")
 
 
@@ -89,8 +92,20 @@ def test_a_deploy_ends_as_the_incident_tells(incident: Incident, top: Path) -> N
             assert run.activated == ["web1"], run.output
         for words in incident.says:
             assert words in run.flat, f"{words!r} is not said:\n{run.output}"
+        _says_what_is_kept(incident, run)
         if incident.key:
             _accepted(deploy, run)
+
+
+def _says_what_is_kept(incident: Incident, run: Run) -> None:
+    """Hold the console against the transcript of docs/incidents.md; write one that is not there yet."""
+    _LOGS.mkdir(parents=True, exist_ok=True)
+    (_LOGS / f"{incident.name}.txt").write_text(run.output)
+    said = shorten(run.output)
+    if os.environ.get("FAILSAFE_WRITE") or not incident.transcript.exists():
+        incident.transcript.write_text(said)
+    advice = f"the console says something else now: make incidents WRITE=1 INCIDENTS={incident.name}"
+    assert comparable(said) == comparable(incident.transcript.read_text()), f"{advice}\n{said}"
 
 
 def _accepted(deploy: Deploy, refused: Run) -> None:
