@@ -387,6 +387,7 @@ plan:
   description:
     - Keys C(key), C(before) and C(after) by which M(failsafe.nginx.nginx_route_check), M(failsafe.nginx.nginx_diff) and
       M(failsafe.nginx.nginx_bisect) find in the same run the configurations that nginx read.
+    - C(files) are the paths below O(config_dir) of what the candidate changes, certificates and password files included.
     - Two hosts with the same C(key) have the same configuration, candidate and nginx.
   returned: O(state=staged), when something is to be done
   type: dict

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.side_effects import acts
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition import HealthError
 from ansible_collections.failsafe.nginx.plugins.module_utils._health.gate import Gate
@@ -133,7 +134,7 @@ class _ReleaseTask:
             modules = result.pop("_modules", [])
             if dump is not None:
                 version = (result.get("validation") or {}).get("nginx_version")
-                result["plan"] = self._plan(current, dump, [version, modules])
+                result["plan"] = self._plan(current, dump, [version, modules], changed_contents(result, candidate))
                 config = load_dump(dump)
                 findings = self._lint(config, options, folder, Target.of_host(version))
                 result |= self._probes(options, current, config)
@@ -168,12 +169,17 @@ class _ReleaseTask:
         made = default_probes(config, limit=options.probe_limit, before=before, exclude=options.probe_exclude)
         return {"probes": made.probes, "probes_excluded": made.excluded}
 
-    def _plan(self, current: bytes | None, dump: bytes, nginx: list[t.Any]) -> dict[str, object]:
-        """Keep both dumps for later steps of this run. Hosts with the same key change in the same way."""
+    def _plan(
+        self, current: bytes | None, dump: bytes, nginx: list[t.Any], contents: Mapping[str, str]
+    ) -> dict[str, object]:
+        """Keep both dumps for later steps of this run. Hosts with the same key change in the same way.
+
+        A dump lacks certificates, password files and the like: what they become is a part of the key.
+        """
         cache = self.controller.cache
         kept = {"before": None if current is None else cache.keep(current), "after": cache.keep(dump)}
         instance = [self.given.get(name) for name in ("config_dir", "main", "prefix", "binary")]
-        return {"key": key_of(kept, nginx, instance), **kept}
+        return {"key": key_of(kept, nginx, instance, contents), **kept, "files": sorted(contents)}
 
     def _show_diffs_once(self, result: dict[str, t.Any]) -> dict[str, object]:
         """Show a difference for the first host of the run only. The others show one line a file that names that host."""
@@ -190,6 +196,13 @@ class _ReleaseTask:
     def _run_module(self, candidate: Candidate) -> dict[str, t.Any]:
         options = module_options(self.given, self.controller.variables, candidate.payload())
         return self.controller.run_module("nginx_release", options)
+
+
+def changed_contents(result: Mapping[str, t.Any], candidate: Candidate) -> dict[str, str]:
+    """Return path -> digest of its new content, empty for a removed one, of what the candidate changes below the folder."""
+    contents = {each.path: key_of(each.type, each.target, encode_bytes(each.content)) for each in candidate.entries}
+    changed = (path for name in ("added", "modified", "removed") for path in result.get(name) or ())
+    return {path: contents.get(path, "") for path in changed}
 
 
 def _refuse_wrong_gate(given: Mapping[str, t.Any]) -> None:

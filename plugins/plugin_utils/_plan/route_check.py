@@ -65,6 +65,7 @@ class RouteCheck:
         gate: the default probes of the health gate, which are sent too.
         diff: the semantic diff; made here unless it is known.
         uncompared: why the old configuration is not compared, known from the beginning or once judged; else empty.
+        staged: paths below the folder of the files that staging found to differ, None where the candidate was not staged.
         plan: the probes, and the blocks that have none.
         probes: those of the plan; once judged, also those that were sent again with more files there.
         made: id of a probe -> the files on its way that were made up.
@@ -79,6 +80,7 @@ class RouteCheck:
     gate: Sequence[Mapping[str, t.Any]] = ()
     diff: Diff | None = None
     uncompared: str = ""
+    staged: Sequence[str] | None = None
     plan: ProbePlan = field(init=False)
     probes: list[Probe] = field(init=False, default_factory=list)
     made: dict[str, list[str]] = field(init=False, default_factory=dict)
@@ -96,7 +98,7 @@ class RouteCheck:
             log=self.log,
             limit=self.limit,
             witnesses=None if self.diff is None else Witnesses(self.diff.changes),
-            changed_files=[] if self.before is None else changed_files(self.before, self.after),
+            changed_files=[] if self.before is None else changed_files(self.before, self.after, self.staged),
         )
         asked = gate_requests(self.gate, self.plan.probes, self.plan.listens)
         ClientPool([*([] if old is None else [old]), self.after.loaded], used=len(self.plan.probes)).settle(asked)

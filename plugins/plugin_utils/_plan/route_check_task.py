@@ -149,6 +149,7 @@ class _RouteCheckTask:
             self.options.gate_probes,
             sides.difference,
             sides.uncompared,
+            None if self.sides.plan is None else self.sides.plan.files,
         )
         answer = read_answer(self.controller.ask(MODULE, "run", check.job(), self.sides.host_arguments))
         if answer.unavailable is not None:

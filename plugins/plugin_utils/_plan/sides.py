@@ -40,11 +40,13 @@ class StagedPlan:
         key: equal for hosts that would get the same answers.
         before: digest of the dump of the live configuration, None where the host has none.
         after: digest of the dump of the candidate.
+        files: paths below the folder of the files that staging found to differ.
     """
 
     key: str | None = None
     before: str | None = None
     after: str | None = None
+    files: list[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import os
 import re
 import stat
 import typing as t
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
@@ -102,11 +102,24 @@ class ConfigSource:
         return replace(self, config=relative(load_dump(dump), root), files=inside, elsewhere=elsewhere, outside=())
 
 
-def changed_files(before: ConfigSource, after: ConfigSource) -> list[str]:
+def changed_files(before: ConfigSource, after: ConfigSource, staged: Sequence[str] | None = None) -> list[str] | None:
     """Return the paths below the folder of files that differ, that one side lacks, or whose other content only the host knows.
 
-    Certificates and keys are such files: `nginx -T` does not print them.
+    Certificates and keys are such files: `nginx -T` does not print them. Where the host has both folders, staging tells
+    which files differ.
+
+    Args:
+        before: the one side.
+        after: the other one.
+        staged: what staging found to differ, None where this was not staged.
+
+    Returns:
+        None where only the host knows the files of both sides.
     """
+    if before.spec == after.spec:
+        return []
+    if before.spec.entries is None and after.spec.entries is None:
+        return None if staged is None else sorted(staged)
     contents = [
         {
             **{path: encode_bytes(data) for path, data in side.files.items()},

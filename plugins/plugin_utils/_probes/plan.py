@@ -136,7 +136,7 @@ def plan_probes(
     log: ProbeSource | None = None,
     limit: int | None = None,
     witnesses: WitnessSource | None = None,
-    changed_files: Collection[str] = (),
+    changed_files: Collection[str] | None = (),
 ) -> ProbePlan:
     """Plan the probes for a change. The same input gives the same probes, ids and order.
 
@@ -151,6 +151,7 @@ def plan_probes(
         limit: the most generated probes. Servers take turns, those that differ in the two configurations before the
             others. None: no limit.
         changed_files: other files of the folders that differ, such as certificates: their paths below the folder.
+            None where it is not known which ones differ.
         witnesses: requests for single changes; never left out. Those that are sent anyway keep their ids.
 
     Raises:

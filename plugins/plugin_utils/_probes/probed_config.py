@@ -144,7 +144,7 @@ class ProbedConfig:
                 self._add(entries, sent, (self.name, numbers[id(listener.default)]))
 
     def collect_handshakes(
-        self, entries: dict[Key, CollectedRequest], other: ProbedConfig, changed_files: Collection[str]
+        self, entries: dict[Key, CollectedRequest], other: ProbedConfig, changed_files: Collection[str] | None
     ) -> None:
         """Add a TLS probe for each listener and name whose TLS differs in the other configuration."""
         numbers = {id(server.scope.directive): number for number, server in enumerate(self.router.servers)}

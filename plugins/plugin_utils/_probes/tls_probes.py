@@ -41,13 +41,13 @@ class TlsRequests:
     Args:
         sockets: of this configuration.
         other: of the other one.
-        changed_files: paths below the folder whose content differs.
+        changed_files: paths below the folder whose content differs, None where that is not known.
     """
 
-    def __init__(self, sockets: SocketRequests, other: SocketRequests, changed_files: Collection[str]) -> None:
+    def __init__(self, sockets: SocketRequests, other: SocketRequests, changed_files: Collection[str] | None) -> None:
         self._sockets = sockets
         self._other = other
-        self._changed = tuple(f"/{path}" for path in changed_files)
+        self._changed = None if changed_files is None else tuple(f"/{path}" for path in changed_files)
         self._settings: dict[int, dict[str, tuple[Setting, ...]]] = {}
 
     def requests(self) -> Iterator[SocketRequest]:
@@ -64,7 +64,7 @@ class TlsRequests:
                 yield from self._sockets.front_page(listener, NO_HOST, handshake(listener.default, _WHY_NAMELESS))
 
     def _differs(self, listener: Listener, server: Server, twin: Listener | None, host: str) -> bool:
-        if twin is None or not twin.ssl:
+        if twin is None or not twin.ssl or self._changed is None:
             return True
         found = self._other.router.select(twin, "" if host == NO_HOST else host)
         selected = twin.default if host == NO_HOST or found is None else found.server
@@ -93,7 +93,7 @@ class TlsRequests:
         return self._settings[key]
 
     def _is_changed(self, path: str) -> bool:
-        return bool(path and self._changed) and f"/{path.lstrip('/')}".endswith(self._changed)
+        return bool(path and self._changed) and f"/{path.lstrip('/')}".endswith(self._changed or ())
 
 
 def handshake(server: Server, why: str = _WHY) -> Draft:

@@ -10,7 +10,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.release_task import module_options
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.release_task import (
+    changed_contents,
+    module_options,
+)
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._render.candidate import Candidate, Rendered
 
 LAUNCHED = {"awx_user_name": "alice", "awx_job_id": 7}
 
@@ -33,3 +37,19 @@ def test_metadata_is_sent_where_there_is_any(
     assert ("metadata" in arguments) is (sent is not None)
     found = arguments.get("metadata")
     assert found == sent
+
+
+def candidate(certificate: bytes) -> Candidate:
+    return Candidate(
+        (Rendered("tls", "directory"), Rendered("tls/a.pem", "file", certificate), Rendered("b", "link", target="c"))
+    )
+
+
+def test_what_a_certificate_becomes_is_a_part_of_the_plan() -> None:
+    """`nginx -T` prints none: without it hosts that get different ones would share one result."""
+    staged = {"added": ["b"], "modified": ["tls/a.pem"], "removed": ["old.pem"]}
+    one, other = (changed_contents(staged, candidate(each)) for each in (b"one", b"other"))
+    assert sorted(one) == ["b", "old.pem", "tls/a.pem"]
+    assert (one["b"], one["old.pem"]) == (other["b"], other["old.pem"])
+    assert one["tls/a.pem"] != other["tls/a.pem"]
+    assert changed_contents({"modified": []}, candidate(b"one")) == {}

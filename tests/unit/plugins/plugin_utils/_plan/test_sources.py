@@ -154,3 +154,15 @@ def test_it_may_differ_where_only_the_host_has_the_other_one(folder: Path) -> No
     dump = "".join(f"# configuration file /etc/nginx/{path}:\n{data.decode()}\n" for path, data in new.files.items())
     live = source("live", **WHERE, bases=[]).with_dump(dump.encode(), "/etc/nginx")
     assert changed_files(live, new) == ["key.pem"]
+
+
+def test_staging_tells_what_differs_where_the_host_has_both() -> None:
+    live, release = (source(name, **WHERE, bases=[]) for name in ("live", "r-0123456789ab"))
+    assert changed_files(live, release, ["tls/b.pem", "a.pem"]) == ["a.pem", "tls/b.pem"]
+    assert changed_files(live, release, []) == []
+
+
+def test_it_is_not_known_what_differs_where_the_host_has_both_and_nothing_was_staged() -> None:
+    live, release = (source(name, **WHERE, bases=[]) for name in ("live", "r-0123456789ab"))
+    assert changed_files(live, release) is None
+    assert changed_files(live, source("live", **WHERE, bases=[])) == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Probes of sockets that speak no HTTP: stream and QUIC."""
+"""Probes of sockets that speak no HTTP: stream, QUIC and TLS."""
 
 from __future__ import annotations
 
@@ -50,6 +50,22 @@ def sent(text: str) -> set[Sent]:
 )  # fmt: skip
 def test_each_socket_and_name_is_asked(text: str, expected: set[Sent]) -> None:
     assert sent(text) == expected
+
+
+TLS = """events {}
+http { server { listen 443 ssl; server_name shop.test; ssl_certificate tls/a.pem; ssl_certificate_key tls/a.key; } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked"),
+    [([], False), (["b.pem"], False), (["tls/a.pem"], True), (["tls/a.key"], True), (None, True)],
+    ids=["nothing", "another file", "the certificate", "the key", "not known"],
+)
+def test_a_handshake_is_made_where_its_files_may_differ(changed: list[str] | None, *, asked: bool) -> None:
+    config = load_files({"nginx.conf": TLS.encode()}, config_dir="/etc/nginx")
+    probes = plan_probes(config, config, changed_files=changed).probes
+    assert any(each.protocol == "tls" for each in probes) is asked
 
 
 OPEN, SHUT = ProbeOutcome("s1"), ProbeOutcome("s1", closed="refused")
