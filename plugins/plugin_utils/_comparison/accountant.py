@@ -59,6 +59,7 @@ _SHORT: t.Final[dict[Need | None, str]] = {
     "upstream": "no request that ends where it holds is passed on",
     "file": "no request that ends where it holds looks for a file",
     "redirect": "no request that ends where it holds is redirected by nginx",
+    "listing": "no request is for a folder without an index page",
 }
 _CERTIFICATE: t.Final = ("ssl_certificate", "ssl_certificate_key")
 _NOT_HERE: t.Final = "its certificate is not on this host, a self-signed one stood for it"

@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
 Wanted = tuple[int, int]
 
 #: The statuses with which `add_header` and `expires` act (ngx_http_headers_filter() in ngx_http_headers_filter_module.c).
+_OK, _FORBIDDEN = 200, 403
 _SUCCESS: t.Final = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
 #: One setting under two names.
 _SAME: t.Final = {"alias": "root", "deny": "allow"}
@@ -193,7 +194,15 @@ def has_need(need: Need, outcome: ProbeOutcome, probe: Probe) -> bool:
         return outcome.location is not None
     if need == "file":
         return not outcome.upstreams and (bool(probe.made_files or missing_files(outcome)) or _is_file(outcome))
+    if need == "listing":
+        return not outcome.upstreams and _is_folder(outcome, probe)
     return True
+
+
+def _is_folder(outcome: ProbeOutcome, probe: Probe) -> bool:
+    """Return True for a folder without an index page: refused, or listed, which has no date as a file has."""
+    named = probe.target.partition("?")[0].endswith("/")
+    return named and (outcome.status == _FORBIDDEN or (outcome.status == _OK and not _is_file(outcome)))
 
 
 def _is_file(outcome: ProbeOutcome) -> bool:

@@ -193,7 +193,7 @@ _CONTENT: t.Final[dict[str, Sight]] = {
     **_names(_SUCCESS, "add_header_inherit"),
     **_names(Unexercised("trailers of a response are not read"), "add_trailer add_trailer_inherit"),
     **_made("index random_index", by="index"),
-    **_names(ByRequest("autoindex", "success"), "autoindex autoindex_exact_size autoindex_format autoindex_localtime"),
+    **_names(ByRequest("autoindex", "listing"), "autoindex autoindex_exact_size autoindex_format autoindex_localtime"),
     **_made("charset charset_map charset_types override_charset source_charset", by="charset"),
     **_made("gzip gzip_disable gzip_http_version gzip_min_length gzip_proxied gzip_types gzip_vary", by="gzip"),
     **_made("gunzip", by="gunzip"),

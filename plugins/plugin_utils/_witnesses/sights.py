@@ -17,8 +17,8 @@ from dataclasses import dataclass
 #: `any`: nothing more than that the request ended in the block. `passed`: it is enough to have passed the block, because the
 #: directive acts before the content phase. `success`: a status for which nginx's header filter adds fields. `upstream`: a
 #: request was passed on. `peer`: it was passed to a peer of this upstream block. `file`: nginx looked for a file.
-#: `redirect`: nginx sent a Location of its own.
-Need = t.Literal["any", "passed", "success", "upstream", "peer", "file", "redirect"]
+#: `redirect`: nginx sent a Location of its own. `listing`: nginx found a folder without an index page.
+Need = t.Literal["any", "passed", "success", "upstream", "peer", "file", "redirect", "listing"]
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,26 @@ def test_the_plan_says_why_there_is_no_witness(make: t.Any) -> None:
     assert (found.state, found.reason) == ("not-exercised", "its regular expression is too large")
 
 
+@pytest.mark.parametrize(
+    ("got", "state"),
+    [
+        ({"status": 200, "headers": [["Last-Modified", "x"]]}, "not-exercised"),
+        ({"status": 404}, "not-exercised"),
+        ({"status": 403}, "without-effect"),
+        ({"status": 200}, "without-effect"),
+    ],
+    ids=["an index page", "no folder", "a folder without an index page", "a listing"],
+)
+def test_a_listing_of_folders_is_proved_by_a_folder(make: t.Any, got: dict[str, t.Any], state: str) -> None:
+    """An index page says nothing of the folders that have none."""
+    sides = [
+        make.side(f"server {{ location / {{ autoindex {each}; }} }}", [make.outcome(**got)], ["server > location /"])
+        for each in ("off", "on")
+    ]
+    (found,) = make.compare([make.probe()], *sides, witnessed=Witnessed({0: ["p1"]})).accounts
+    assert found.state == state
+
+
 def two(make: t.Any, first: str, second: str, *, ids: tuple[str, str]) -> RouteCheckReport:
     """Change two maps; requests with these ids get another answer."""
     text = "map $uri $a { /x 1; } map $uri $b { /y 1; } server { location / { return 200; } }"
