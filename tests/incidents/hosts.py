@@ -120,6 +120,8 @@ class Instance:
         return {
             **self.words,
             "ansible_connection": "local",
+            # A key of what one configuration alone listens on has no word of this host then.
+            "ansible_host": self.address,
             "ansible_python_interpreter": sys.executable,
             "nginx_deploy_config_dir": str(self.conf),
             "nginx_deploy_prefix": str(self.root),
