@@ -184,11 +184,11 @@ nginx:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.context import HostContext
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.description import describe
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.host_files import HostFiles
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.inspection import Inspection
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.lease import Leasing
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.reservation import Reserving
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.running_nginx import RunningNginx
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
 
 
@@ -206,23 +206,24 @@ def main() -> None:
         supports_check_mode=True,
     )
     names = ("config_dir", "main", "store", "binary", "prefix")
-    context = HostContext(Settings(**{name: module.params[name] for name in names}))
-    inspection = Inspection(context, Leasing(context), Reserving(context))
+    files = HostFiles(Settings(**{name: module.params[name] for name in names}))
+    nginx = RunningNginx(files.settings)
+    inspection = Inspection(files.store, nginx.master)
     try:
         result = {
             "current": inspection.status().to_json(),
             "history": [line.to_json() for line in inspection.history()[: module.params["limit"]]],
-            "drift": context.drift.paths(),
-            "drift_diff": [row.to_json() for row in context.drift.summaries()],
-            "nginx": context.host.describe().to_json(),
+            "drift": files.drift.paths(),
+            "drift_diff": [row.to_json() for row in files.drift.summaries()],
+            "nginx": describe(nginx).to_json(),
         }
         if not module.check_mode:
-            context.metrics.write()
+            files.metrics.write()
     except ReleaseError as error:
         module.fail_json(msg=str(error), code=error.code)
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", code="file")
-    for warning in context.warnings:
+    for warning in files.warnings:
         module.warn(warning)
     module.exit_json(changed=False, **result)
 

@@ -10,6 +10,8 @@ import json
 import os
 
 from .._common.json_fields import encode
+from .changes import Changes, changes, differing, managed
+from .claims import lease_view, reservation_view
 from .clock import timestamp
 from .context import HostContext
 from .disk import scan
@@ -21,7 +23,7 @@ from .reservation import Reserving
 from .results import ActivateResult, Reserved
 from .rollback import Rollback
 from .state import ACTIVATE, GATED, RUNNING, SWITCHED, GateOptions, HostState, Staged, Transaction, Trial, this_moment
-from .switch import Changes, changes, differing, managed, switch
+from .switch import switch
 from .transaction import complete
 
 _RELOADS = 2  # times reload_timeout: nginx -T may have to read the live files first
@@ -50,7 +52,7 @@ class Activation:
                     error.details["rollback"] = self.rollback.run(state).to_json()
                     self.reserving.give_back()
                 raise
-            return Reserved(result, self.reserving.view())
+            return Reserved(result, reservation_view(self.context.store))
 
     def run(self, state: HostState, release: str, gate: GateOptions, *, reload: bool) -> ActivateResult:
         """Activate a release with the lock held."""
@@ -79,7 +81,7 @@ class Activation:
             with self.leasing.kept_alive(state, seconds):
                 self._reload_and_gate(state, trial, gate, result, runs=runs)
             result.changed = runs = True
-        result.phase, result.reload_needed, result.lease = trial.phase, not runs, self.leasing.view(state)
+        result.phase, result.reload_needed, result.lease = trial.phase, not runs, lease_view(self.context.store, state)
         return result
 
     def _switch(self, state: HostState, staged: Staged, gate: GateOptions) -> tuple[Trial, Changes]:

@@ -13,6 +13,7 @@ import zlib
 
 from . import archive
 from .candidate import CandidateEntry
+from .changes import Changes, changes, differing, managed
 from .context import HostContext
 from .diffs import diff, with_secrecy
 from .disk import Folder, frozen, scan
@@ -20,9 +21,8 @@ from .errors import ReleaseError
 from .manifest import Release, drifted
 from .results import FileDiff, StageResult, Validated
 from .state import HostState, Owner, Staged
-from .switch import Changes, changes, differing, managed
-from .tree import check_links, merge, tree_digest, unmanaged
-from .tree_entry import Tree, TreeEntry
+from .tree import check_links, merge, unmanaged
+from .tree_entry import Tree, TreeEntry, tree_digest
 
 
 @dataclasses.dataclass(frozen=True)

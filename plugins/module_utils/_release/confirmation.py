@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from .changes import at, differing, managed
 from .context import HostContext
 from .errors import ReleaseError
 from .lease import Leasing
@@ -15,7 +16,6 @@ from .reservation import Reserving
 from .results import AdoptResult, ConfirmResult, PruneResult, RemoveResult
 from .rollback import Rollback
 from .state import GATED, HostState
-from .switch import at, differing, managed
 
 
 class Confirmation:

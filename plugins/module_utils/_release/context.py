@@ -6,23 +6,15 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import os
 import typing as t
 
-from .diffs import Drift
-from .disk import Folder
 from .errors import ReleaseError
 from .host import Host
+from .host_files import HostFiles, Redact
 from .manifest import Release
-from .metrics import MetricsFile
 from .results import Verdict
-from .settings import Settings, check_folders
+from .settings import Settings
 from .state import ConfigFacts, HostState
-from .store import Store
-
-#: Masks secrets in JSON.
-Redact = t.Callable[[t.Any], t.Any]
 
 
 class HostContext:
@@ -41,16 +33,11 @@ class HostContext:
         redact: Redact = lambda value: value,
         before: t.Callable[[str], None] | None = None,
     ) -> None:
-        check_folders(settings)
-        folder = Folder(settings.store, before) if before else Folder(settings.store)
-        self.settings = dataclasses.replace(settings, config_dir=os.path.abspath(settings.config_dir))
+        files = HostFiles(settings, redact=redact, before=before)
+        self.settings, self.store, self.live = files.settings, files.store, files.live
+        self.drift, self.metrics, self.warnings = files.drift, files.metrics, files.warnings
         self.host = host or Host(self.settings)
         self.redact = redact
-        self.store = Store(folder, redact)
-        self.live = Folder(os.path.realpath(settings.config_dir), folder.before)
-        self.warnings = self.store.warnings
-        self.drift = Drift(self.store, self.live)
-        self.metrics = MetricsFile(self.settings, self.store, self.drift, self.warnings)
 
     def mask(self, redact: Redact) -> None:
         """Mask other secrets from now on."""
@@ -105,15 +92,7 @@ class HostContext:
     def running(self, state: HostState) -> str | None:
         """Return the release that nginx runs, None if that is unknown or nginx does not run."""
         master = self.host.master()
-        if master is None:
-            return None
-        known = state.running
-        if known and (known.pid, known.start_time) == (master.pid, master.start_time):
-            return known.release
-        # Another master has read what was on the disk when it started.
-        if state.transaction or (state.switched and state.switched.is_after(master.start_time)):
-            return None
-        return state.live()
+        return None if master is None else state.loaded_by(master.pid, master.start_time)
 
     def prove(self, state: HostState, release: Release, before: ConfigFacts | None) -> Verdict:
         """Reload nginx and prove that it runs the live release. Until then the running release counts as unknown.

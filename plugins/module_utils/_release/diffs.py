@@ -10,11 +10,11 @@ import difflib
 import re
 import typing as t
 
+from .changes import Changes, at, differing, managed
 from .disk import Folder
 from .manifest import Release
 from .results import DriftedFile, FileDiff
 from .store import Store
-from .switch import Changes, at, differing, managed
 from .tree_entry import Tree, TreeEntry
 
 _LARGEST = 256 * 1024  # bytes of a file whose lines are shown

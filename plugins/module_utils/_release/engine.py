@@ -11,9 +11,10 @@ from .activation import Activation
 from .build import Goal
 from .candidate import HostCandidate
 from .confirmation import Adoption, Confirmation
-from .context import HostContext, Redact
+from .context import HostContext
 from .errors import ReleaseError
 from .host import Host
+from .host_files import Redact
 from .inspection import Inspection
 from .journal import JournalLine
 from .lease import Leasing
@@ -64,7 +65,7 @@ class Engine:
         self.context = HostContext(settings, host=host, redact=redact, before=before)
         self._leasing = Leasing(self.context)
         self._reserving = Reserving(self.context)
-        self._inspection = Inspection(self.context, self._leasing, self._reserving)
+        self._inspection = Inspection(self.context.store, self.context.host.master)
         self._rollback = Rollback(self.context, self._leasing)
         self._staging = Staging(self.context, self._leasing, self._reserving, self._rollback)
         self._activation = Activation(self.context, self._leasing, self._reserving, self._rollback)

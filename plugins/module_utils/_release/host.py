@@ -19,7 +19,7 @@ from .._health.probe import parse_probe
 from .._health.probe_verdict import Expected
 from .._namespaces.namespaces import SandboxError
 from .._nginx import facts as runtime
-from .._nginx.instance import Instance, NginxError
+from .._nginx.instance import NginxError
 from .._nginx.logs import Words
 from .._nginx.processes import Master, find_master, open_logs
 from .._nginx.reload import outdated, reload_and_prove, snapshot
@@ -28,7 +28,8 @@ from .._nginx.validate import validate
 from . import boot_unit, watchdog
 from .clock import timestamp
 from .errors import ReleaseError
-from .results import NginxDescription, Validated, Verdict
+from .results import Validated, Verdict
+from .running_nginx import RunningNginx
 from .settings import ARCHIVE, Settings
 from .state import ConfigFacts, GateOptions, Generation, Watchdog
 
@@ -48,25 +49,14 @@ class Host:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._known_instance: Instance | None = None
+        self._nginx = RunningNginx(settings)
         self._pacer = Pacer()
-
-    @property
-    def _instance(self) -> Instance:
-        if self._known_instance is None:
-            settings = self.settings
-            with _translated():
-                self._known_instance = Instance(
-                    settings.config_dir, main=settings.main, binary=settings.binary, prefix=settings.prefix
-                )
-        return self._known_instance
 
     # nginx
 
     def master(self) -> Master | None:
         """Return the running master process."""
-        with _translated():
-            return find_master(self._instance)
+        return self._nginx.master()
 
     def written(self, facts: ConfigFacts | None) -> set[str]:
         """Return the files that the running nginx itself writes: its logs and its pid file."""
@@ -75,19 +65,6 @@ class Host:
         if facts:
             paths += [facts.pid_path, *facts.error_logs]
         return {os.path.realpath(path) for path in paths}
-
-    def describe(self) -> NginxDescription:
-        """Describe this nginx for people, with a problem instead of an exception."""
-        known = NginxDescription()
-        try:
-            with _translated():
-                build = self._instance.build()
-                known.version, known.modules = build.version, [*build.static_modules, *build.dynamic_modules]
-            master = self.master()
-            known.running, known.master_pid = master is not None, master.pid if master else None
-        except ReleaseError as error:
-            known.problem = str(error)
-        return known
 
     def generation(self, release: str | None) -> Generation | None:
         """Return the running master with the release that it has loaded, None if nginx does not run."""
@@ -98,7 +75,7 @@ class Host:
         """Let nginx load the folder `tree` in place of the configuration folder."""
         master = self.master()
         with _translated():
-            instance = master.instance(self._instance) if master else self._instance
+            instance = master.instance(self._nginx.instance) if master else self._nginx.instance
             found = validate(instance, tree, dump=True)
             build = instance.build()
             facts = None
@@ -119,7 +96,7 @@ class Host:
             after: facts of the live one. None: nginx loads it once more to find them.
         """
         if after is None:
-            found = self.validate(self._instance.config_dir)
+            found = self.validate(self._nginx.instance.config_dir)
             after = found.facts
             if not found.ok or after is None:
                 reason = found.message or "nginx did not show its configuration"
@@ -128,16 +105,18 @@ class Host:
         known = [_runtime(before), wanted] if before else [wanted]
         timeout = self.settings.reload_timeout
         with _translated():
-            if find_master(self._instance, wanted.pid_path) is None:
-                proof = start(self._instance, self._service(), facts=wanted, timeout=timeout)
+            if find_master(self._nginx.instance, wanted.pid_path) is None:
+                proof = start(self._nginx.instance, self._service(), facts=wanted, timeout=timeout)
             else:
-                proof = reload_and_prove(self._instance, snapshot(self._instance, known), facts=wanted, timeout=timeout)
+                proof = reload_and_prove(
+                    self._nginx.instance, snapshot(self._nginx.instance, known), facts=wanted, timeout=timeout
+                )
         return Verdict(dict(proof._asdict()))
 
     def stop(self) -> None:
         """Stop nginx."""
         with _translated():
-            proof = stop(self._instance, self._service())
+            proof = stop(self._nginx.instance, self._service())
         if not proof.ok:
             raise ReleaseError(f"nginx cannot be stopped again: {proof.reason}", "nginx")
 

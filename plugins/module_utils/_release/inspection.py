@@ -6,29 +6,31 @@
 from __future__ import annotations
 
 import contextlib
+import typing as t
 
-from .context import HostContext
+from .._nginx.processes import Master
+from .claims import lease_view, reservation_view
 from .errors import ReleaseError
 from .journal import JournalLine
-from .lease import Leasing
-from .reservation import Reserving
 from .results import Status
+from .store import Store
 
 
 class Inspection:
-    """Read the state and the journal of a host."""
+    """Read the state and the journal of a host; `master` finds the running nginx."""
 
-    def __init__(self, context: HostContext, leasing: Leasing, reserving: Reserving) -> None:
-        self.context, self.leasing, self.reserving = context, leasing, reserving
+    def __init__(self, store: Store, master: t.Callable[[], Master | None]) -> None:
+        self.store, self.master = store, master
 
     def status(self) -> Status:
         """Return the releases, the one that nginx runs, and the claims on the host."""
-        context, state = self.context, self.context.store.state()
+        state = self.store.state()
         if state is None:
-            return Status(rollout=self.reserving.view())
-        running = None
+            return Status(rollout=reservation_view(self.store))
+        running: str | None = None
         with contextlib.suppress(ReleaseError):
-            running = context.running(state)
+            master = self.master()
+            running = None if master is None else state.loaded_by(master.pid, master.start_time)
         return Status(
             confirmed=state.confirmed,
             previous=state.previous,
@@ -38,11 +40,11 @@ class Inspection:
             trouble=state.trouble,
             running=running,
             interrupted=state.transaction is not None,
-            releases=context.store.releases.ids(),
-            lease=self.leasing.view(state),
-            rollout=self.reserving.view(),
+            releases=self.store.releases.ids(),
+            lease=lease_view(self.store, state),
+            rollout=reservation_view(self.store),
         )
 
     def history(self) -> list[JournalLine]:
         """Return the journal, newest first."""
-        return self.context.store.journal.lines()[::-1]
+        return self.store.journal.lines()[::-1]

@@ -10,10 +10,10 @@ import secrets
 import typing as t
 
 from . import watchdog
+from .claims import lease_of
 from .clock import boot_id, boottime, timestamp
 from .context import HostContext
 from .errors import ReleaseError
-from .results import LeaseView
 from .settings import DEFAULT_LEASE
 from .state import HostState, Lease
 from .store import LEASE
@@ -31,16 +31,7 @@ class Leasing:
 
     def of(self, state: HostState | None) -> Lease | None:
         """Return the lease of the active release, also when it has ended."""
-        lease = self.context.store.lease()
-        return lease if lease and state and state.active and lease.release == state.active.id else None
-
-    def view(self, state: HostState | None) -> LeaseView | None:
-        """Return the lease of the active release for results."""
-        lease = self.of(state)
-        if lease is None:
-            return None
-        alive = watchdog.alive(lease.watchdog)
-        return LeaseView(lease.release, lease.mechanism, lease.seconds, round(lease.left(), 1), alive)
+        return lease_of(self.context.store, state)
 
     def arm(self, release: str) -> None:
         """Start the lease of a release that is about to become live.

@@ -13,8 +13,7 @@ from .._common.json_fields import decode, encode, unknown_fields
 from .._common.json_text import parse_json
 from .clock import timestamp
 from .state import ConfigFacts
-from .tree import tree_digest
-from .tree_entry import Tree, TreeEntry
+from .tree_entry import Tree, TreeEntry, tree_digest
 
 #: The manifest's name in the folder of a release.
 MANIFEST = "manifest.json"

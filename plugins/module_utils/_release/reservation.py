@@ -10,10 +10,11 @@ import dataclasses
 import math
 
 from .._common.json_fields import encode
+from .claims import reservation_view
 from .clock import boot_id, boottime, timestamp
 from .context import HostContext
 from .errors import ReleaseError
-from .results import ReservationView, UnlockResult
+from .results import UnlockResult
 from .state import Reservation
 from .store import RESERVATION
 
@@ -27,15 +28,6 @@ class Reserving:
         self.context = context
         self.rollout = context.settings.rollout
 
-    def view(self) -> ReservationView | None:
-        """Return the reservation for results, None if there is none or it has ended."""
-        found = self.context.store.reservation()
-        if found is None or not found.left():
-            return None
-        return ReservationView(
-            found.id, found.holder, found.since, round(boottime() - found.began), round(found.left())
-        )
-
     def refuse_others(self) -> None:
         """Raise `ReleaseError` where another rollout has reserved the host."""
         rollout = self.rollout
@@ -45,7 +37,7 @@ class Reserving:
             )
         if not math.isfinite(self.context.settings.rollout_ttl):
             raise ReleaseError("rollout_ttl has to be a number of seconds", "options")
-        found = self.view()
+        found = reservation_view(self.context.store)
         if found is None or found.id == rollout:
             return
         holder = f" ({found.holder})" if found.holder else ""
@@ -96,5 +88,5 @@ class Reserving:
                 self.context.store.folder.delete(RESERVATION)
                 self.context.record("unlocked", None, {"rollout": found.id})
                 result.changed = True
-            result.rollout = self.view()
+            result.rollout = reservation_view(self.context.store)
             return result

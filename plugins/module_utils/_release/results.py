@@ -83,21 +83,6 @@ class ValidationReport:
 
 
 @dataclasses.dataclass
-class NginxDescription:
-    """The nginx on the host; `problem` says why it cannot be asked."""
-
-    version: t.Optional[str] = None
-    modules: t.List[str] = dataclasses.field(default_factory=list)
-    running: bool = False
-    master_pid: t.Optional[int] = None
-    problem: str = ""
-
-    def to_json(self) -> ResultJson:
-        """Return it as JSON."""
-        return encode(self)
-
-
-@dataclasses.dataclass
 class LeaseView:
     """A lease in results; seconds."""
 

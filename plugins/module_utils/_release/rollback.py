@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 
+from .changes import at, changes, differing, managed
 from .clock import timestamp
 from .context import HostContext
 from .diffs import with_secrecy
@@ -17,7 +18,6 @@ from .lease import Leasing
 from .manifest import Release, drifted
 from .results import RollbackResult
 from .state import ROLLBACK, HostState, Transaction, Trial
-from .switch import at, changes, differing, managed
 from .transaction import complete
 from .tree_entry import Tree
 

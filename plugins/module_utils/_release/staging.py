@@ -13,6 +13,7 @@ import tempfile
 from .._common.redaction import Redactor
 from .build import Goal, ReleaseBuild
 from .candidate import HostCandidate, check, identity
+from .claims import reservation_view
 from .context import HostContext
 from .disk import Folder, scan
 from .errors import ReleaseError
@@ -55,7 +56,7 @@ class Staging:
                 self.reserving.give_back()
             if recovered:
                 result.changed, result.recovered = True, recovered
-            reserved = Reserved(result, self.reserving.view())
+            reserved = Reserved(result, reservation_view(self.context.store))
             self.context.metrics.choose(before)
         return reserved
 

@@ -178,6 +178,16 @@ class HostState:
         """Return the release whose files are live: the active one, or else the confirmed one."""
         return self.active.id if self.active else self.confirmed
 
+    def loaded_by(self, pid: int, start_time: float) -> t.Optional[str]:
+        """Return the release that a running master has loaded, None if that is unknown."""
+        known = self.running
+        if known and (known.pid, known.start_time) == (pid, start_time):
+            return known.release
+        # Another master has read what was on the disk when it started.
+        if self.transaction or (self.switched and self.switched.is_after(start_time)):
+            return None
+        return self.live()
+
     def needed(self) -> t.Set[str]:
         """Return the releases that may not be deleted."""
         ids = {self.confirmed, self.adopted, self.previous}

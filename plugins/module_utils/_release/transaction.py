@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 
 from .._common.json_fields import encode
+from .changes import managed
 from .context import HostContext
 from .state import ROLLBACK, HostState, this_moment
-from .switch import managed, sweep, switch
+from .switch import sweep, switch
 
 
 def complete(context: HostContext, state: HostState) -> list[str]:

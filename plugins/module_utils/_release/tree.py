@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 import typing as t
 
@@ -16,13 +15,6 @@ from .errors import ReleaseError
 from .tree_entry import Tree, TreeEntry, parents
 
 _LINK_HOPS = 40  # the kernel's own limit, path_resolution(7)
-
-
-def tree_digest(tree: Tree) -> str:
-    """Return the name of a tree's folder: other content, mode or owner is another tree."""
-    ordered = sorted(tree.values(), key=lambda entry: entry.path)
-    rows = [(e.path, e.type, e.mode, e.uid, e.gid, e.digest, e.managed) for e in ordered]
-    return hashlib.sha256(json.dumps(rows).encode("ascii")).hexdigest()[:12]
 
 
 def unmanaged(live: Tree, owned: set[str], recorded: Tree) -> Tree:

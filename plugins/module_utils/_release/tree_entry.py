@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import hashlib
+import json
 import os
 import stat
 import struct
@@ -156,3 +157,10 @@ def is_frozen(handle: int) -> bool:
     flags = bytearray(struct.calcsize("l"))
     fcntl.ioctl(handle, _GET_FLAGS, flags)
     return bool(int.from_bytes(flags, sys.byteorder) & _FROZEN)
+
+
+def tree_digest(tree: Tree) -> str:
+    """Return the name of a tree's folder: other content, mode or owner is another tree."""
+    ordered = sorted(tree.values(), key=lambda entry: entry.path)
+    rows = [(e.path, e.type, e.mode, e.uid, e.gid, e.digest, e.managed) for e in ordered]
+    return hashlib.sha256(json.dumps(rows).encode("ascii")).hexdigest()[:12]

@@ -19,10 +19,11 @@ from json_engine import JsonEngine
 from release_world import FakeHost, World, of, shape
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.candidate import CandidateEntry, HostCandidate
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.changes import at
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import Folder
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.settings import Settings
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import at, switch
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import switch
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.tree_entry import parents
 
 MODES = st.sampled_from([0o600, 0o644, 0o640, 0o755])

@@ -23,9 +23,9 @@ from release_world import Master, Shape, World, of
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import clock as time_
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import lease, reservation
 from ansible_collections.failsafe.nginx.plugins.module_utils._release import state as state_
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.changes import at, differing, managed
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.disk import scan
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.failsafe.nginx.plugins.module_utils._release.switch import at, differing, managed
 
 OLD = of({"conf.d/a.conf": "a", "conf.d/gone.conf": "gone", "was-folder/in": "x", "was-file": "x"})
 NEW = of({"conf.d/a.conf": "new", "sites/x/y.conf": "deep", "was-folder": "a file", "was-file/in": "a folder"})

@@ -15,7 +15,9 @@ import pytest
 from real_site import OTHER, PROBES, Site, server
 from release_world import of, shape
 
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.description import describe
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.failsafe.nginx.plugins.module_utils._release.running_nginx import RunningNginx
 
 pytestmark = pytest.mark.nginx
 
@@ -192,4 +194,4 @@ def test_no_nginx(site: Site, binary: str) -> None:
     with pytest.raises(ReleaseError):
         site.engine(binary=binary).stage(of({"vhosts/a.conf": "x"}))
     assert not site.store.exists()
-    assert site.engine(binary=binary).host.describe().problem
+    assert describe(RunningNginx(site.engine(binary=binary).settings)).problem
