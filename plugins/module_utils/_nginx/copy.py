@@ -15,8 +15,8 @@ import tempfile
 import typing as t
 
 from .._namespaces.mounts import Completed
-from .facts import scan
 from .instance import Instance, NginxError, environment
+from .processes import pid_path
 
 _TEXT_LIMIT = 4 << 20  # bytes; nothing larger is a configuration file
 
@@ -37,14 +37,14 @@ def run_on_copy(instance: Instance, tree: str, option: str, timeout: float) -> t
             copier.copy()
         except OSError as error:
             raise NginxError(f"{tree} cannot be copied for its test: {error}") from error
-        facts = scan(copier.text, instance.build(), prefix=instance.prefix, globals_=instance.globals_)
-        had_pid = os.path.lexists(facts.pid_path)
+        pid_file = pid_path(copier.text, instance)
+        had_pid = os.path.lexists(pid_file)
         done = _run(instance.argv(option, conf=os.path.join(copier.target, instance.main)), timeout)
         if not had_pid:
             # An empty pid file makes `nginx -s reload` and init scripts fail (ngx_create_pidfile under -t).
             with contextlib.suppress(OSError):
-                if os.lstat(facts.pid_path).st_size == 0:
-                    os.unlink(facts.pid_path)
+                if os.lstat(pid_file).st_size == 0:
+                    os.unlink(pid_file)
         back = os.fsencode(copier.target), os.fsencode(instance.config_dir)
         limits = [
             f"copy: nginx -t ran on a copy with {instance.config_dir} rewritten; paths made of variables were not",

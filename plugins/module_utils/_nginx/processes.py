@@ -155,6 +155,11 @@ def _pid_path(instance: Instance) -> str:
             text = file.read()
     except OSError:
         text = b""
+    return pid_path(text, instance)
+
+
+def pid_path(text: bytes, instance: Instance) -> str:
+    """Return the path of the pid file with this configuration."""
     build = instance.build()
     text = os.fsencode(instance.globals_ or "") + b"\n" + text
     named = (args[1] for args, _depth in directives(text) if args[0] == b"pid" and len(args) > 1)
