@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import ctypes
+import gzip
 import os
 import re
 import signal
@@ -42,6 +43,7 @@ for _name in ("ascii", "idna", "latin-1"):
 _PDEATHSIG, _DUMPABLE = 1, 4  # <linux/prctl.h>
 _LOOSE = re.compile(r"(?:stderr|syslog:|memory:|/dev/|\||off$|.*\$)")
 _RESOLVERS = 64
+_COMPRESSED = ".gz"
 _LENGTH = 2048  # bytes of a made-up file, at least: `gzip_min_length` is often 1,000 or 1,400
 _ATTEMPT, _LATE = 30, 10  # seconds
 
@@ -305,9 +307,12 @@ def _notes(networks: Networks) -> t.List[str]:
 
 
 def _create(root_fs: RootFs, path: str) -> bool:
-    # The content tells which file it is, and is long enough to be compressed.
-    content = f"made up: {path}\n".encode("utf-8", "surrogateescape")
+    # The content tells which file it is, and is long enough to be compressed. A compressed copy has that of its file.
+    original = path[: -len(_COMPRESSED)] if path.endswith(_COMPRESSED) else path
+    content = f"made up: {original}\n".encode("utf-8", "surrogateescape")
     content *= 1 + _LENGTH // len(content)
+    if original != path:
+        content = gzip.compress(content)
     return os.path.isabs(path) and (os.path.lexists(path) or root_fs.write(path, content))
 
 

@@ -47,6 +47,8 @@ _SLASHES: t.Final = re.compile("//+")
 #: The root of nginx without one, relative to its prefix (ngx_http_core_merge_loc_conf()).
 _DEFAULT_ROOT: t.Final = "html"
 _INDEX: t.Final = ("index.html",)
+#: End of the name of a file's compressed copy (ngx_http_gzip_static_handler()).
+COMPRESSED: t.Final = ".gz"
 _MISSING: t.Final = frozenset({"403", "404"})
 _LUA: t.Final = ("rewrite_by_lua", "access_by_lua", "server_rewrite_by_lua")
 
@@ -351,8 +353,11 @@ class _Search:
             self._unknown()
             return
         path = posixpath.normpath(path)
-        self._found.paths[path] = self._found.paths.get(path, False) or not way.own
-        self._found.homes.setdefault(path, way.home or self._home(run.scope))
+        gzip_static = self._settings.effective(run.scope, "gzip_static")
+        copies = bool(gzip_static) and gzip_static[-1].args[:1] in (["on"], ["always"])
+        for each in (path, path + COMPRESSED) if copies else (path,):
+            self._found.paths[each] = self._found.paths.get(each, False) or not way.own
+            self._found.homes.setdefault(each, way.home or self._home(run.scope))
 
     def _home(self, scope: Scope) -> Home:
         """Return the location of a scope, which may be an `if` in it."""

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import MadeFile
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
 
-from .files import FileFinder, FoundFiles
+from .files import COMPRESSED, FileFinder, FoundFiles
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +82,7 @@ def made_up_files(before: Config | None, after: Config, probes: Sequence[Probe])
 
     The file system is the same before and after. What the old configuration looks for is there. What only the new one looks
     for is there where the old one tells nothing about the place: in another folder, or for a location that is new. In the
-    same folder it is not: a name that was mistyped leads to no file.
+    same folder it is not: a name that was mistyped leads to no file. A compressed copy is there beside its file.
 
     Args:
         before: the old configuration, None where there is none.
@@ -103,12 +103,17 @@ def made_up_files(before: Config | None, after: Config, probes: Sequence[Probe])
     for path, positions in old.probes.items():
         there[path] = MadeFile(path, old.named[path], before=True, probes=positions)
     known = {named: old.folders(named=named) for named in (True, False)}
-    for path, positions in new.probes.items():
+    # By name, a file stands before its copy.
+    for path, positions in sorted(new.probes.items()):
         named = new.named[path]
         if path in there:
             file = there[path]
             there[path] = MadeFile(path, file.named or named, before=True, probes=sorted({*file.probes, *positions}))
-        elif new.home[path] not in old.homes or posixpath.dirname(path) not in known[named]:
+        elif (
+            new.home[path] not in old.homes
+            or posixpath.dirname(path) not in known[named]
+            or (path.endswith(COMPRESSED) and path.removesuffix(COMPRESSED) in there)
+        ):
             there[path] = MadeFile(path, named, before=False, probes=positions)
     # A path that is the folder of another file is a folder.
     folders = set(_above(there))

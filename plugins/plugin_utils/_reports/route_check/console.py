@@ -12,6 +12,7 @@ What stops is told with its request, its causes and its key; what does not, with
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,7 @@ _EXAMPLES: t.Final = 3
 _MOST_EXPECTATIONS: t.Final = 5
 _MOST_CAUSES: t.Final = 2
 _MOST_GAPS: t.Final = 3
+_IN_BLOCKS: t.Final = re.compile(r"in \d+ blocks")
 
 
 @dataclass(frozen=True)
@@ -155,10 +157,13 @@ def _passing(changes: Sequence[BehaviourChange]) -> Iterator[str]:
     first = changes[0]
     title = f"{first.risk:5} {_title(changes)}"
     if not _is_pattern(changes):
-        yield f"{title}   {_one_line(first.example)}"
+        yield f"{title}   {_one_line(first, first.example)}"
+        if _differs(first.example):
+            yield from (f"      {note}" for note in _telling(first))
         return
     yield title
-    yield from (f"      {_one_line(example)}" for example in _examples(changes))
+    of = changes if len(changes) > 1 else [first] * _EXAMPLES
+    yield from (f"      {_one_line(change, example)}" for change, example in zip(of, _examples(changes), strict=False))
 
 
 def _is_pattern(changes: Sequence[BehaviourChange]) -> bool:
@@ -184,9 +189,22 @@ def _also(change: BehaviourChange) -> str:
     return f"  (with {also})" if also else ""
 
 
-def _one_line(example: Example) -> str:
+def _one_line(change: BehaviourChange, example: Example) -> str:
+    notes = _telling(change)
+    if notes and not _differs(example):
+        # Of several peers each may answer a request: its outcomes tell nothing, the note does.
+        return f"{example.request}: {'; '.join(notes)}"
     before, after = _differing(example, _HALF)
     return f"{example.request}: {before}  =>  {after}"
+
+
+def _differs(example: Example) -> bool:
+    return example.before != example.after
+
+
+def _telling(change: BehaviourChange) -> list[str]:
+    """Return the notes that say more than in how many blocks something changed."""
+    return [note for note in change.notes if not _IN_BLOCKS.fullmatch(note)]
 
 
 def _differing(example: Example, longest: int) -> tuple[str, str]:

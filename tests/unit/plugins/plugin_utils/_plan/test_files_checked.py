@@ -111,6 +111,9 @@ KINDS: t.Final[dict[str, tuple[str, str, set[str]]]] = {
         "root /srv/page; error_page 404 /404.html; add_header X-A 2 always;",
         {"headers-changed"},
     ),
+    "compressed copies are sent": ("root /srv/copies; location / { }", "root /srv/copies; gzip_static on; location / { }", {"headers-changed"}),
+    "compressed copies are sent no more": ("root /srv/plain; gzip_static on;", "root /srv/plain;", {"headers-changed"}),
+    "copies in place of what is compressed on the way": ("root /srv/both; gzip on;", "root /srv/both; gzip on; gzip_static on;", set()),
     "a style sheet is text": ("root /srv/css; location / { }", "root /srv/css; location / { types { text/plain css; } }", {"content-type-changed"}),
 }  # fmt: skip
 

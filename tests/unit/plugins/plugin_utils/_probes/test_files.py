@@ -33,6 +33,12 @@ CASES: dict[str, tuple[str, str, set[str]]] = {
     "an alias without its slash": ("location /x/ { alias /srv/b; }", "/x/1", {"/srv/b1"}),
     "an alias of a regex": (r"location ~ ^/u/(\w+)/(.*)$ { alias /home/$1/www/$2; }", "/u/ann/1", {"/home/ann/www/1"}),
     "a root of variables": ("root /srv/$host/www;", "/x", {"/srv/www.example.com/www/x"}),
+    "compressed copies": (
+        "root /srv/a; gzip_static on; location / { try_files $uri /index.html; } location /raw/ { gzip_static off; }",
+        "/x",
+        {"/srv/a/x", "/srv/a/x.gz", "!/srv/a/index.html", "!/srv/a/index.html.gz"},
+    ),
+    "no compressed copy": ("root /srv/a; gzip_static on; location /raw/ { gzip_static off; }", "/raw/x", {"/srv/a/raw/x"}),
     "a fallback": (
         "root /srv/a; location / { try_files $uri $uri/ /index.html; }",
         "/x",
@@ -157,6 +163,16 @@ PAIRS: dict[str, tuple[str, str, set[str]]] = {
         "location / { alias /srv/a/; }",
         "location / { alias /srv/a; }",
         {"/srv/a/x", "/srv/a/index.html"},
+    ),
+    "copies beside the files": (
+        "root /srv/a; location / { }",
+        "root /srv/a; gzip_static always; location / { }",
+        {"/srv/a/x", "/srv/a/x.gz", "/srv/a/index.html", "/srv/a/index.html.gz"},
+    ),
+    "no copy beside a file that is not there": (
+        "root /srv/a; location / { try_files /index.html =404; }",
+        "root /srv/a; location / { gzip_static on; try_files /index.htm =404; }",
+        {"/srv/a/index.html"},
     ),
     "a location that is new": (
         "root /srv/a; location / { try_files $uri /index.html; }",

@@ -100,6 +100,29 @@ def test_many_redirects_are_one_entry_with_three_examples() -> None:
     ]
 
 
+def test_a_sentence_beside_the_example_is_told_and_a_number_of_blocks_is_not() -> None:
+    note = "b.test: the server a.test answers at [::]:80, but b.test does at *:80"
+    lines = told(report(group("new", notes=(note, "in 6 blocks")), group("headers-changed", notes=("in 2 blocks",)))).lines
+    assert [line.split("   ")[0] for line in lines[1:]] == ["info  new", "", "info  headers-changed"]
+    assert lines[2] == f"      {note}"
+
+
+def replaced(name: str) -> BehaviourChange:
+    same = example(f"/{name}", ("200 via http://a:80",), ("200 via http://a:80",))
+    return group(
+        "peers-changed", f"location /{name}", example=same, notes=(f"upstream {name}: 1 of 3 peers replaced: b:80 by c:80", "in 6 blocks")
+    )
+
+
+def test_what_the_example_does_not_show_is_told_by_its_note() -> None:
+    (line,) = told(report(replaced("one"))).lines[1:]
+    assert line.endswith("GET http://www.example.com/one: upstream one: 1 of 3 peers replaced: b:80 by c:80")
+    lines = told(report(*(replaced(f"u{number}") for number in range(5)))).lines[2:]
+    assert [line.partition(": ")[2] for line in lines] == [
+        f"upstream u{number}: 1 of 3 peers replaced: b:80 by c:80" for number in range(3)
+    ]
+
+
 def test_one_pattern_of_redirects_shows_three_requests() -> None:
     more = tuple(example(f"/{number}", ("301 -> /a",), ("301 -> /b",)) for number in (2, 3))
     lines = told(report(group("redirect-changed", requests=9, more_examples=more))).lines
