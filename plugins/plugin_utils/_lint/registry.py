@@ -67,8 +67,8 @@ FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
     "servers": ("default-server-implicit", "listen-443-without-ssl", "server-name-unmatchable", "shadowed-server"),
     "files": ("alias-traversal", "alias-without-slash", "return-bypasses-access"),
     "proxying": (
-        *("proxy-pass-drops-arguments", "proxy-pass-fixed-uri", "proxy-pass-slash", "proxy-pass-unknown-upstream"),
-        *("proxy-pass-without-resolver", "try-files-with-proxy-pass"),
+        *("cache-key-without-host", "proxy-pass-drops-arguments", "proxy-pass-fixed-uri", "proxy-pass-slash"),
+        *("proxy-pass-unknown-upstream", "proxy-pass-without-resolver", "try-files-with-proxy-pass"),
     ),
     "upstreams": ("proxy-to-itself", "upstream-dns-frozen", "upstream-down"),
     "rewriting": ("capture-missing", "if-is-evil", "if-skips-try-files", "map-without-default", "try-files-with-alias"),
@@ -83,12 +83,12 @@ FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
         *("root-repeated",),
     ),
     "headers": (
-        *("add-header-content-type", "add-header-multiline", "fastcgi-params-lost", "headers-not-inherited"),
-        *("proxy-headers-lost", "security-headers-lost", "security-headers-missing"),
+        *("add-header-content-type", "add-header-multiline", "fastcgi-params-lost", "front-page-cached"),
+        *("headers-not-inherited", "proxy-headers-lost", "security-headers-lost", "security-headers-missing"),
     ),
     "tls": (
-        *("certificate-missing", "hsts-weak", "session-cache-builtin", "stapling-without-resolver"),
-        *("stapling-without-responder", "tls-ciphers", "tls-curves", "tls-protocols"),
+        *("certificate-missing", "hsts-subdomain-without-tls", "hsts-weak", "session-cache-builtin"),
+        *("stapling-without-resolver", "stapling-without-responder", "tls-ciphers", "tls-curves", "tls-protocols"),
     ),
     "tuning": (
         *("error-log-off", "keepalive-requests-low", "keepalive-without-http11", "proxy-buffering-off"),

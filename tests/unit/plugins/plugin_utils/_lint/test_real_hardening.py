@@ -347,3 +347,25 @@ def test_versions(tmp_path: Path, line: str, changed: tuple[int, ...], old: str,
 
 def test_nginx_is_there() -> None:
     assert shutil.which(BINARY)
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("fire", 1), ("silent", 2)])
+def test_two_sites_get_one_page_of_a_cache(tmp_path: Path, kind: str, asked: int) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok"
+    block = fixture("cache-key-without-host", kind, "page").replace("/var/cache/nginx", str(tmp_path))
+    with Upstream(answer) as upstream:
+        with Nginx(tmp_path, block.replace("10.0.0.9:8080", f"127.0.0.1:{upstream.port}")) as nginx:
+            assert nginx.ask("/", host="a.test").endswith("ok")
+            assert nginx.ask("/", host="b.test").endswith("ok")
+        assert len(upstream.requests) == asked
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("fire", True), ("silent", False)])
+@pytest.mark.parametrize("target", ["/", "/index.html", "/cart/7"])
+def test_a_front_page_is_kept_for_a_year(tmp_path: Path, kind: str, kept: bool, target: str) -> None:  # noqa: FBT001
+    block = fixture("front-page-cached", kind, "page").replace("/srv/a", f"{tmp_path}/srv")
+    with Nginx(tmp_path, block) as nginx:
+        (tmp_path / "srv" / "index.html").write_text("shop")
+        said = nginx.ask(target)
+    assert said.endswith("shop")
+    assert ("max-age=31536000" in said) is kept

@@ -102,7 +102,9 @@ def test_many_redirects_are_one_entry_with_three_examples() -> None:
 
 def test_a_sentence_beside_the_example_is_told_and_a_number_of_blocks_is_not() -> None:
     note = "b.test: the server a.test answers at [::]:80, but b.test does at *:80"
-    lines = told(report(group("new", notes=(note, "in 6 blocks")), group("headers-changed", notes=("in 2 blocks",)))).lines
+    lines = told(
+        report(group("new", notes=(note, "in 6 blocks")), group("headers-changed", notes=("in 2 blocks",)))
+    ).lines
     assert [line.split("   ")[0] for line in lines[1:]] == ["info  new", "", "info  headers-changed"]
     assert lines[2] == f"      {note}"
 
@@ -110,7 +112,10 @@ def test_a_sentence_beside_the_example_is_told_and_a_number_of_blocks_is_not() -
 def replaced(name: str) -> BehaviourChange:
     same = example(f"/{name}", ("200 via http://a:80",), ("200 via http://a:80",))
     return group(
-        "peers-changed", f"location /{name}", example=same, notes=(f"upstream {name}: 1 of 3 peers replaced: b:80 by c:80", "in 6 blocks")
+        "peers-changed",
+        f"location /{name}",
+        example=same,
+        notes=(f"upstream {name}: 1 of 3 peers replaced: b:80 by c:80", "in 6 blocks"),
     )
 
 
