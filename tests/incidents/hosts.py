@@ -62,6 +62,13 @@ class Network:
         return f"{self._prefix}.200"
 
 
+def _free_port(address: str) -> int:
+    """Return a port of an IPv6 address on which nothing listens."""
+    with socket.socket(socket.AF_INET6) as sock:
+        sock.bind((address, 0))
+        return int(sock.getsockname()[1])
+
+
 class Instance:
     """One host: an nginx with everything of it below one folder."""
 
@@ -69,7 +76,9 @@ class Instance:
         self.incident = incident
         self.root = root
         self.address = address
-        self.words = {"addr": address, "backend": backend, "root": str(root), **PORTS}
+        # There is one loopback address of IPv6: the hosts share it, each with a port of its own.
+        self.ports = {**PORTS, "p6": _free_port("::1")}
+        self.words = {"addr": address, "backend": backend, "root": str(root), **self.ports}
         self.conf = root / "conf"
 
     def start(self) -> None:
@@ -149,6 +158,10 @@ def lay_out(incident: Incident, side: str, folder: Path) -> None:
     for name, names in incident.certificates.items():
         expired = side == "candidate" and name in incident.expired
         write_certificate(folder / "tls", name, names, expired=expired, renewed=side == "candidate")
+    for name in incident.combined:
+        pem = folder / "tls" / f"{name}.pem"
+        pem.write_bytes(b"".join(pem.with_suffix(suffix).read_bytes() for suffix in (".crt", ".key")))
+        pem.chmod(0o600)
 
 
 def write_certificate(
@@ -234,7 +247,7 @@ class Clients:
     def _ask_all(self) -> None:
         while not self._end.is_set():
             for client in self._clients:
-                got = ask(client, self._instance.address)
+                got = ask(client, self._instance)
                 if isinstance(got, int) and got < _BAD:
                     self.answers += 1
                 else:
@@ -242,16 +255,17 @@ class Clients:
                 self._end.wait(_PAUSE)
 
 
-def ask(client: Client, address: str) -> int | str:
+def ask(client: Client, instance: Instance) -> int | str:
     """Send one request; return its status, or how the connection failed."""
+    address, port = "::1" if client.ipv6 else instance.address, instance.ports[client.port]
     try:
-        sock: socket.socket = socket.create_connection((address, PORTS[client.port]), timeout=_TIMEOUT)
+        sock: socket.socket = socket.create_connection((address, port), timeout=_TIMEOUT)
         if client.tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             sock = context.wrap_socket(sock, server_hostname=client.host)
         with sock:
-            connection = http.client.HTTPConnection(address, PORTS[client.port])
+            connection = http.client.HTTPConnection(address, port)
             connection.sock = sock
             connection.request("GET", client.path, headers={"Host": client.host, "Connection": "close"})
             return connection.getresponse().status

@@ -48,14 +48,16 @@ class Client:
     Attributes:
         path: of its request.
         host: its Host header, and the server name of TLS.
-        port: the name of a port: `p`, `p2` or `ps`.
+        port: the name of a port: `p`, `p2`, `ps` or `p6`.
         tls: it speaks TLS.
+        ipv6: it asks at [::1].
     """
 
     path: str = "/"
     host: str = "shop.test"
     port: str = "p"
     tls: bool = False
+    ipv6: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ class Incident:
         says: what the console has to say, each a part of a line.
         key: it goes through once the printed keys are accepted.
         certificates: name -> names in the certificate; `NAME.crt` and `NAME.key` in the folder `tls` of both sides.
+        combined: names of those with certificate and key in one file too, `NAME.pem`.
         expired: names of those that the candidate gets out of date.
+        managed: `before` is deployed first, so that a file which the candidate lacks leaves the hosts.
         modes: path below the host's folder -> its file mode, in octal.
         variables: further variables of the deploy.
     """
@@ -101,7 +105,9 @@ class Incident:
     clients: list[Client] = field(default_factory=lambda: [Client()])
     backend: Backend | None = None
     certificates: dict[str, list[str]] = field(default_factory=dict)
+    combined: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
+    managed: bool = False
     modes: dict[str, str] = field(default_factory=dict)
     variables: dict[str, t.Any] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 import typing as t
 from contextlib import ExitStack, contextmanager
@@ -55,8 +56,14 @@ def fleet(incident: Incident, top: Path) -> Iterator[Fleet]:
         for instance in instances:
             stack.callback(instance.stop)
             instance.start()
+        deploy = Deploy(top, instances)
+        if incident.managed:
+            lay_out(incident, "before", top / "src")
+            run = deploy.run(nginx_deploy_serial=["100%"])
+            assert run.rc == 0, run.output
+            shutil.rmtree(top / "src")
         lay_out(incident, "candidate", top / "src")
-        yield Fleet(instances, Deploy(top, instances))
+        yield Fleet(instances, deploy)
 
 
 @pytest.fixture
