@@ -84,7 +84,8 @@ FAMILIES: t.Final[dict[str, tuple[str, ...]]] = {
     ),
     "headers": (
         *("add-header-content-type", "add-header-multiline", "fastcgi-params-lost", "front-page-cached"),
-        *("headers-not-inherited", "proxy-headers-lost", "security-headers-lost", "security-headers-missing"),
+        *("headers-not-inherited", "noindex-main-site", "proxy-headers-lost", "security-headers-lost"),
+        "security-headers-missing",
     ),
     "tls": (
         *("certificate-missing", "hsts-subdomain-without-tls", "hsts-weak", "session-cache-builtin"),

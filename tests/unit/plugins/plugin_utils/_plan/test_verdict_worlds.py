@@ -150,6 +150,11 @@ PASSES: dict[str, tuple[str, str]] = {
         "location /basket/ { auth_basic basket; auth_basic_user_file users.conf;",
     ),
     "a check in front of a folder": ("location /basket/ {", "location /basket/ { auth_request /_check;"),
+    "a check with a redirect to a login": (
+        "location /basket/ {",
+        "location @login { return 302 /login?to=$request_uri; }"
+        " location /basket/ { auth_request /_check; error_page 401 = @login;",
+    ),
     "a redirect to a login": ("location /basket/ {", "location /basket/ { return 302 https://sso.invalid/login;"),
     "a login in place of a refusal": ("allow 192.0.2.0/24; deny all;", "auth_request /_check;"),
     "timeouts and logs": (SHOP, f"{SHOP} access_log off; proxy_read_timeout 5s;"),
@@ -181,3 +186,11 @@ def test_a_redirect_in_front_of_the_server_without_a_name_takes_every_host(url: 
 
 def test_a_redirect_behind_the_server_without_a_name_takes_its_own_host() -> None:
     assert check(PAGES, PAGES + CANONICAL.format(url="https://shop.test")).gate() == []
+
+
+@pytest.mark.parametrize("to", ["http://$host", "http://$http_host", "http://shop.test:8080"])
+def test_a_redirect_to_itself_on_another_port_stops(to: str) -> None:
+    before = "server { listen 8080; server_name shop.test; root /srv; }"
+    report = check(before, before.replace("root", f"return 301 {to}$request_uri; root"))
+    (stop,) = (each.reason for each in report.gate() if (each.name, each.reason.where) == ("outage", "whole server"))
+    assert any("the redirects lead in a circle" in line for line in stop.example.after)
