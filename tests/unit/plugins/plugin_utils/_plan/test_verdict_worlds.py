@@ -152,8 +152,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "a check in front of a folder": ("location /basket/ {", "location /basket/ { auth_request /_check;"),
     "a check with a redirect to a login": (
         "location /basket/ {",
-        "location @login { return 302 /login?to=$request_uri; }"
-        " location /basket/ { auth_request /_check; error_page 401 = @login;",
+        "location @login { return 302 /login; } location /basket/ { auth_request /_check; error_page 401 = @login;",
     ),
     "a redirect to a login": ("location /basket/ {", "location /basket/ { return 302 https://sso.invalid/login;"),
     "a login in place of a refusal": ("allow 192.0.2.0/24; deny all;", "auth_request /_check;"),
