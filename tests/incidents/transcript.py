@@ -28,6 +28,8 @@ _MACHINE_WORDS: t.Final = (
     # The console cuts long lines at both ends.
     (re.compile(r"…[\d.]*\b1\d\d\.1\d\d\.(\d+)\b"), r"…100.\1"),
     (re.compile(r"\b127(?:\.\d*)*…"), "…"),
+    # The port `p6` is whichever was free.
+    (re.compile(r"(?<=[\w\]]):[1-6]\d{4}\b"), ":10061"),
     (re.compile(r"/[^\s\"']*/incident-[^/\s\"']+/"), "/srv/"),
     (re.compile(r"\br-[0-9a-f]{12}\b"), "r-0123456789ab"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "2027-01-31"),
