@@ -32,8 +32,11 @@ _MACHINE_WORDS: t.Final = (
     (re.compile(r"(?<=[\w\]]):[1-6]\d{4}\b"), ":10061"),
     (re.compile(r"/[^\s\"']*/incident-[^/\s\"']+/"), "/srv/"),
     (re.compile(r"\br-[0-9a-f]{12}\b"), "r-0123456789ab"),
+    (re.compile(r"\bcertificate [0-9a-f]{12}\b"), "certificate 0123456789ab"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "2027-01-31"),
 )
+#: A key is a digest of its cause, which may name a folder of one run.
+_DIGEST_OF_KEY: t.Final = re.compile(r"\b([a-z]+(?:-[a-z]+)*)-[0-9a-f]{10}\b")
 _NUMBER_OF_PROBES: t.Final = re.compile(r"\b\d+(?= (?:of \d+ )?requests?\b)|(?<=\bof )\d+(?= requests?\b)")
 
 
@@ -73,10 +76,11 @@ def normalise(text: str) -> str:
 def comparable(text: str) -> str:
     """Return a transcript without what may differ although the product says the same.
 
-    That is how many probes were made, where long lines were cut, and where they were wrapped.
+    That is how many probes were made, the digests in keys, where long lines were cut, and where they were wrapped.
     """
     joined = re.sub(rf"\s*[^\s{_DOTS}]*{_DOTS}\S*", _DOTS, " ".join(text.split()))
     joined = re.sub(r"nginx behaviour: [^;]*; ", "nginx behaviour: ", joined)
+    joined = _DIGEST_OF_KEY.sub(r"\1-N", joined)
     return _NUMBER_OF_PROBES.sub("N", joined)
 
 

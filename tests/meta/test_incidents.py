@@ -53,6 +53,7 @@ ok: [web1] =>
           nginx behaviour: 20 requests, 20 changed, 0 unverified, coverage 2/2 blocks; 1 change: 1 shown
           STOPS outage   shop.test   whole listener 127.100.136.1:8080   10 requests
             +   403 "/tmp/incident-7_fj9qmx/web1/www/a" is forb…
+              key: outage-302377e1a2
         web2: is refused
           nginx behaviour: 20 requests, 20 changed, 0 unverified, coverage 2/2 blocks; 1 change: 1 shown
         10 of 20 requests of shop.test now fail
@@ -71,6 +72,7 @@ def test_a_transcript_has_no_words_of_one_machine() -> None:
         "  nginx behaviour: 20 requests, 20 changed, 0 unverified, coverage 2/2 blocks; 1 change: 1 shown",
         "  STOPS outage   shop.test   whole listener 198.51.100.1:8080   10 requests",
         '    +   403 "/srv/web1/www/a" is forb…',
+        "      key: outage-302377e1a2",
         "10 of 20 requests of shop.test now fail",
     ]
 
@@ -82,6 +84,8 @@ def test_a_transcript_has_no_words_of_one_machine() -> None:
         ("10 of 20", "3 of 9", True),
         ("20 changed", "19 changed", True),
         ("forb…", "forbid…", True),
+        ("302377e1a2", "cdf5a97361", True),
+        ("key: outage", "key: lost", False),
         ("outage", "lost", False),
         ("403", "404", False),
         ("1 shown", "1 without effect", False),
