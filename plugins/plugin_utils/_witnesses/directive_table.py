@@ -195,7 +195,11 @@ _CONTENT: t.Final[dict[str, Sight]] = {
     **_made("index random_index", by="index"),
     **_names(ByRequest("autoindex", "listing"), "autoindex autoindex_exact_size autoindex_format autoindex_localtime"),
     **_made("charset charset_map charset_types override_charset source_charset", by="charset"),
-    **_made("gzip gzip_disable gzip_http_version gzip_min_length gzip_proxied gzip_types gzip_vary", by="gzip"),
+    # A file has one type and one length: what the stub sends has each that is named.
+    **_names(
+        ByRequest("gzip", "upstream"),
+        "gzip gzip_disable gzip_http_version gzip_min_length gzip_proxied gzip_types gzip_vary",
+    ),
     **_made("gunzip", by="gunzip"),
     "gzip_static": Unexercised("only the host knows which files have a .gz beside them", "gzip_static"),
     **_names(_COMPRESSION, "gunzip_buffers gzip_buffers gzip_comp_level"),

@@ -214,6 +214,18 @@ def test_a_listing_of_folders_is_proved_by_a_folder(make: t.Any, got: dict[str, 
     assert found.state == state
 
 
+@pytest.mark.parametrize(("upstreams", "state"), [([], "not-exercised"), (["http://10.0.0.1:80"], "without-effect")])
+def test_compression_is_proved_by_what_an_upstream_sends(make: t.Any, upstreams: list[str], state: str) -> None:
+    """A file has one type and one length, and the types that a directive names are others."""
+    got = make.outcome(upstreams=[make.upstream(each) for each in upstreams])
+    sides = [
+        make.side(f"server {{ gzip on; gzip_types {each}; location / {{ }} }}", [got], ["server > location /"])
+        for each in ("text/css application/json", "text/css")
+    ]
+    (found,) = make.compare([make.probe()], *sides, witnessed=Witnessed({0: ["p1"]})).accounts
+    assert found.state == state
+
+
 def two(make: t.Any, first: str, second: str, *, ids: tuple[str, str]) -> RouteCheckReport:
     """Change two maps; requests with these ids get another answer."""
     text = "map $uri $a { /x 1; } map $uri $b { /y 1; } server { location / { return 200; } }"
