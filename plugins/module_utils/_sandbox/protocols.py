@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import struct
 import typing as t
@@ -17,6 +18,9 @@ _HTTP_METHOD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FCGI_BEGIN, _FCGI_END, _FCGI_PARAMS, _FCGI_STDIN, _FCGI_STDOUT = 1, 3, 4, 5, 6
 _BODILESS = (204, 304)
+_BODY = "REQUEST_BODY"
+#: Bytes of a body that come with its head: of more, a busy host may have got a part only.
+_MOST_BODY = 8192
 
 
 class StubRequest(t.NamedTuple):
@@ -43,7 +47,8 @@ def sniff(head: bytes) -> t.Optional[str]:
         return "tls"
     if first == b"\x01":
         return "fastcgi"
-    if first in {b"\0", b"\2", b"\3", b"\4", b"\5", b"\6", b"\7"}:
+    if first and first < b" ":
+        # modifier1 names a kind of application: 0 WSGI, 5 PSGI, 14 PHP, 30 WSGI with the path cut (uwsgi protocol).
         return "uwsgi"
     if first.isdigit():
         return "scgi"
@@ -79,7 +84,15 @@ def read_http(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
         return StubRequest("http", method, uri, headers, params, keep=False, used=len(data))
     connection = lower.get("connection", "").lower()
     keep = "close" not in connection and (version == "HTTP/1.1" or "keep-alive" in connection)
-    return StubRequest("http", method, uri, headers, params, keep, used)
+    return StubRequest("http", method, uri, headers, with_body(params, data[end + 4 : used]), keep, used)
+
+
+def with_body(params: t.Dict[str, str], body: bytes) -> t.Dict[str, str]:
+    """Return parameters with a digest of the body that came, as `REQUEST_BODY`; an empty or a large one adds nothing."""
+    if not 0 < len(body) <= _MOST_BODY or _BODY in params:
+        return params
+    count = f"{len(body)} byte" + ("s" if len(body) != 1 else "")
+    return {**params, _BODY: f"{count}, sha256 {hashlib.sha256(body).hexdigest()[:12]}"}
 
 
 def chunks_end(data: bytes, start: int) -> t.Optional[int]:
@@ -104,7 +117,7 @@ def chunks_end(data: bytes, start: int) -> t.Optional[int]:
 
 def read_fastcgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:  # noqa: ARG001 - STDIN always ends
     """Read a FastCGI request: BEGIN_REQUEST, PARAMS and STDIN until both ended (FastCGI 1.0, section 3.3)."""
-    offset, params, keep, number = 0, b"", False, 1
+    offset, params, body, keep, number = 0, b"", b"", False, 1
     while len(data) >= offset + 8:
         _version, kind, request, length, padding = struct.unpack_from(">BBHHB", data, offset)
         content = data[offset + 8 : offset + 8 + length]
@@ -116,7 +129,9 @@ def read_fastcgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
         elif kind == _FCGI_PARAMS:
             params += content
         elif kind == _FCGI_STDIN and not length:
-            return _from_params("fastcgi", _fastcgi_pairs(params), keep, offset, number)
+            return _from_params("fastcgi", with_body(_fastcgi_pairs(params), body), keep, offset, number)
+        elif kind == _FCGI_STDIN:
+            body += content
     return INCOMPLETE
 
 
@@ -153,7 +168,7 @@ def read_uwsgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
             pair.append(data[offset + 2 : offset + 2 + length].decode("latin-1"))
             offset += 2 + length
         params[pair[0]] = pair[1]
-    return _with_body("uwsgi", params, 4 + size, len(data), whole=whole)
+    return _with_body("uwsgi", params, 4 + size, data, whole=whole)
 
 
 def read_scgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
@@ -167,17 +182,17 @@ def read_scgi(data: bytes, *, whole: bool = True) -> t.Optional[StubRequest]:
     if len(data) < start + length + 1:
         return INCOMPLETE
     words = data[start : start + length].decode("latin-1").split("\0")
-    return _with_body("scgi", dict(zip(words[::2], words[1::2])), start + length + 1, len(data), whole=whole)
+    return _with_body("scgi", dict(zip(words[::2], words[1::2])), start + length + 1, data, whole=whole)
 
 
 def _with_body(
-    protocol: str, params: t.Dict[str, str], start: int, size: int, *, whole: bool
+    protocol: str, params: t.Dict[str, str], start: int, data: bytes, *, whole: bool
 ) -> t.Optional[StubRequest]:
     length = params.get("CONTENT_LENGTH", "")
     used = start + (int(length) if length.isdigit() else 0)
-    if used > size and whole:
-        return INCOMPLETE
-    return _from_params(protocol, params, False, min(used, size), 0)
+    if used > len(data):
+        return INCOMPLETE if whole else _from_params(protocol, params, False, len(data), 0)
+    return _from_params(protocol, with_body(params, data[start:used]), False, used, 0)
 
 
 def _from_params(protocol: str, params: t.Dict[str, str], keep: bool, used: int, number: int) -> StubRequest:  # noqa: FBT001

@@ -20,7 +20,8 @@ class UpstreamRequest:
         target: the upstream as the configuration names it: `http://app:8080`, `fastcgi://unix:/run/php.sock`.
         protocol: `http`, `https`, `grpc`, `fastcgi`, `uwsgi`, `scgi`, `memcached` or `unknown` (a connection only).
         address: where nginx connected to.
-        params: of FastCGI, uwsgi and SCGI; of HTTP the version in which nginx asks, as `SERVER_PROTOCOL`.
+        params: of FastCGI, uwsgi and SCGI; of HTTP the version in which nginx asks, as `SERVER_PROTOCOL`. A digest of the
+            body that came with the request is `REQUEST_BODY`.
         status: what the stub answered; None for a connection that it reset or could not read.
     """
 

@@ -58,6 +58,7 @@ _SHORT: t.Final[dict[Need | None, str]] = {
     "success": "no request that ends where it holds gets a status for which nginx adds headers",
     "upstream": "no request that ends where it holds is passed on",
     "file": "no request that ends where it holds looks for a file",
+    "fresh": "no request that ends where it holds has a copy of the very time",
     "redirect": "no request that ends where it holds is redirected by nginx",
     "listing": "no request is for a folder without an index page",
 }
@@ -187,9 +188,9 @@ class Accountant:
 
     def _proves(self, number: int, sight: Sight, pair: Pair) -> bool:
         """Return True if the probes that were made for a change prove that it has no effect where they did not change."""
-        if isinstance(sight, Answer) and not _is_decisive(pair):
-            return number not in self._witnessed.reasons
-        return not isinstance(sight, Unexercised)
+        if isinstance(sight, Answer) and _is_decisive(pair):
+            return True
+        return not isinstance(sight, Unexercised) and number not in self._witnessed.reasons
 
     def _add_witnesses(self, number: int, exercise: Exercise, need: Need, *, proves: bool) -> None:
         """Add the probes that were made for a change; those that prove nothing count only where they changed.

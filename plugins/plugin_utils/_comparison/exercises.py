@@ -32,8 +32,10 @@ if t.TYPE_CHECKING:
 #: The number of a change, and of one of its directives: a snippet may be included several times.
 Wanted = tuple[int, int]
 
+_OK: t.Final = 200
+_FORBIDDEN: t.Final = 403
+_FRESH: t.Final = frozenset({304, 412})
 #: The statuses with which `add_header` and `expires` act (ngx_http_headers_filter() in ngx_http_headers_filter_module.c).
-_OK, _FORBIDDEN = 200, 403
 _SUCCESS: t.Final = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
 #: One setting under two names.
 _SAME: t.Final = {"alias": "root", "deny": "allow"}
@@ -190,6 +192,9 @@ def has_need(need: Need, outcome: ProbeOutcome, probe: Probe) -> bool:
         return outcome.status in _SUCCESS
     if need == "upstream":
         return bool(outcome.upstreams)
+    if need == "fresh":
+        # An upstream whose answer is not kept reads the conditions itself (ngx_http_upstream_process_headers()).
+        return outcome.status in _FRESH or bool(outcome.upstreams)
     if need == "redirect":
         return outcome.location is not None
     if need == "file":

@@ -68,6 +68,8 @@ class Listen:
     proxy_protocol: bool = False
     #: HTTP/3: a socket of its own beside the TCP one of the same address.
     quic: bool = False
+    #: `ipv6only=off`: the socket of all IPv6 addresses gets connections to IPv4 ones, too.
+    dual: bool = False
 
 
 def parse_listen(directive: Directive) -> Iterator[Listen]:
@@ -88,6 +90,7 @@ def parse_listen(directive: Directive) -> Iterator[Listen]:
             ssl="ssl" in options,
             proxy_protocol="proxy_protocol" in options,
             quic="quic" in options,
+            dual=socket.address == ANY_V6 and "ipv6only=off" in options,
         )
 
 

@@ -147,21 +147,31 @@ class Router:
             scope = Scope(block, None, partial=self.partial)
             for directive in block.find("server"):
                 if _is_written(config, directive):
-                    self._add(Server(directive, scope, partial=self.partial))
+                    self.servers.append(Server(directive, scope, partial=self.partial))
+        dual = {listen.socket for server in self.servers for listen in server.listens if listen.dual}
+        for server in self.servers:
+            self._bind(server, dual)
         for listener in self.listeners.values():
             # `ssl on` of the default server, until nginx 1.25.1 (ngx_http_init_connection()).
             listener.ssl = listener.ssl or listener.default.scope.flag("ssl", default=False)
 
-    def _add(self, server: Server) -> None:
-        self.servers.append(server)
+    def _bind(self, server: Server, dual: set[Socket]) -> None:
+        """Add a server to its listeners.
+
+        Args:
+            server: with its `listen` directives.
+            dual: sockets of all IPv6 addresses that get connections to IPv4 ones, too, whichever server asks for that.
+        """
         for listen in server.listens:
             if listen.quic:
                 continue
-            listener = self.listeners.get(listen.socket)
-            if listener is None:
-                listener = self.listeners[listen.socket] = Listener(listen.socket, server)
-                self.by_port.setdefault(listen.socket.port, []).append(listener)
-            listener.add(server, listen)
+            both = (Socket(ANY_V4, listen.socket.port),) if listen.socket in dual else ()
+            for socket in (listen.socket, *both):
+                listener = self.listeners.get(socket)
+                if listener is None:
+                    listener = self.listeners[socket] = Listener(socket, server)
+                    self.by_port.setdefault(socket.port, []).append(listener)
+                listener.add(server, listen)
 
     def listener(self, address: str, port: int) -> Listener | None:
         """Return the listener that gets a connection to a local address: the specific one, else the family's wildcard."""

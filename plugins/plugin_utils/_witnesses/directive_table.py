@@ -105,7 +105,8 @@ _CORE: t.Final[dict[str, Sight]] = {
 
 #: src/http/ngx_http_core_module.c and src/http/ngx_http.c
 _HTTP: t.Final[dict[str, Sight]] = {
-    **_names(_ANSWER, "http server"),
+    "http": _ANSWER,
+    "server": Answer(maker="server"),
     **_made("location", by="location"),
     **_made("server_name", by="server_name"),
     **_made("listen", by="listen"),
@@ -125,7 +126,8 @@ _HTTP: t.Final[dict[str, Sight]] = {
     **_made("ignore_invalid_headers", by="invalid_headers"),
     **_made("merge_slashes", by="merge_slashes"),
     "max_ranges": Unexercised("files that are made up have no content", "ranges"),
-    **_names(ByRequest("conditional", "success"), "etag if_modified_since"),
+    "etag": ByRequest("conditional", "success"),
+    "if_modified_since": ByRequest("conditional", "fresh"),
     **_made("msie_padding msie_refresh", by="user_agent"),
     **_made("early_hints", by="early_hints"),
     **_names(_HOST, "disable_symlinks resolver"),
@@ -273,6 +275,7 @@ _PASSES: t.Final = f"{_CACHES} grpc memcached"
 #: ngx_http_uwsgi_module.c, ngx_http_scgi_module.c, ngx_http_grpc_module.c, ngx_http_memcached_module.c
 _PASSING: t.Final[dict[str, Sight]] = {
     **_of(_PASSES, _UPSTREAM, "pass"),
+    "proxy_pass": Answer("upstream", "encoded"),
     **_of("fastcgi uwsgi scgi", Answer("upstream", "inputs"), "param"),
     **_of("proxy grpc", Answer("upstream", "inputs"), "set_header"),
     "proxy_method": Answer("upstream", "inputs"),
@@ -291,7 +294,7 @@ _PASSING: t.Final[dict[str, Sight]] = {
     **_of(_CACHES, ByRequest("cache_valid"), "cache_valid"),
     **_made("proxy_cookie_domain proxy_cookie_flags proxy_cookie_path", by="stub_cookies"),
     **_made("proxy_redirect", by="stub_redirects"),
-    **_made("fastcgi_index fastcgi_split_path_info", by="fastcgi_script"),
+    **_names(ByRequest("fastcgi_script", "upstream"), "fastcgi_index fastcgi_split_path_info"),
     "proxy_pass_trailers": Unexercised("trailers of a response are not read"),
     "memcached_gzip_flag": _STUB_BODIES,
     "memcached_force_ranges": ByRequest("ranges"),

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import Unwitnessed
 
 from .context import ChangedDirective, WitnessContext
-from .directive_table import Answer, Invisible, sight_of
+from .directive_table import Answer, Invisible, Unexercised, sight_of
 from .makers import sockets, tls
 from .makers.of_directives import OF_DIRECTIVES
 from .makers.of_patterns import OF_PATTERNS
@@ -91,9 +91,9 @@ class Witnesses:
                 makers[answers_of_block] = None
             elif isinstance(sight, Answer):
                 makers[_VARIABLES] = None
-                unknown = unknown_variable(context, change)
-                if unknown:
-                    yield Unwitnessed(change.number, f"its value depends on ${unknown}, which no request is made for")
+            unknown = "" if isinstance(sight, (Invisible, Unexercised)) else unknown_variable(context, change)
+            if unknown:
+                yield Unwitnessed(change.number, f"its value depends on ${unknown}, which no request is made for")
             name = "" if isinstance(sight, Invisible) else sight.maker
             if name in self._makers:
                 makers[self._makers[name]] = None

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 #: directive acts before the content phase. `success`: a status for which nginx's header filter adds fields. `upstream`: a
 #: request was passed on. `peer`: it was passed to a peer of this upstream block. `file`: nginx looked for a file.
 #: `redirect`: nginx sent a Location of its own. `listing`: nginx found a folder without an index page.
-Need = t.Literal["any", "passed", "success", "upstream", "peer", "file", "redirect", "listing"]
+#: `fresh`: a client's copy was compared with the page.
+Need = t.Literal["any", "passed", "success", "upstream", "peer", "file", "redirect", "listing", "fresh"]
 
 
 @dataclass(frozen=True)

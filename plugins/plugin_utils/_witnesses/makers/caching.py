@@ -23,6 +23,8 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template i
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.makers.upstream_answers import fields_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.spots import Spot, spots
 
+from .server_names import hosts_of
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,6 +45,8 @@ _KINDS: t.Final = ("proxy", "fastcgi", "uwsgi", "scgi")
 #: Requests for a cache with `*_cache_min_uses`.
 _MOST_USES: t.Final = 5
 _MOST_INPUTS: t.Final = 6
+_MOST_HOSTS: t.Final = 3
+_FOREIGN: t.Final = "foreign.invalid"
 #: Blocks in which one directive is tried, those of both configurations together.
 _MOST_SPOTS: t.Final = 4
 _FIRST_INPUT: t.Final = 2
@@ -74,11 +78,20 @@ def _of_key(spot: Spot) -> Iterator[tuple[Base, Draft]]:
             yield base, other
     yield base, draft._replace(method="HEAD")
     yield base, draft._replace(target=f"{draft.target}?x=2")
-    for name in list(base.server.names)[1:2]:
-        yield base, draft._replace(host=name)
+    for host in _hosts(spot):
+        yield base, draft._replace(host=host)
     other_server = next(_others(spot), None)
     if other_server is not None:
         yield other_server, draft
+
+
+def _hosts(spot: Spot) -> Iterator[str]:
+    """Yield other hosts that the server answers: of its names, of a wildcard's many, and any host where it is the default."""
+    server = spot.base.server
+    yield from islice(hosts_of(server.names, ()), 1, _MOST_HOSTS)
+    listeners = spot.context.sides[spot.base.side].router.listeners.values()
+    if any(listener.default is server for listener in listeners):
+        yield _FOREIGN
 
 
 def _others(spot: Spot) -> Iterator[Base]:

@@ -51,6 +51,21 @@ _TOO_LARGE: t.Final = str((1 << 62) - 1)
 _MOST_RANGES: t.Final = 64
 _LONG_TARGET: t.Final = 70_000
 _MOST: t.Final = 8
+_SENT: t.Final = "probe"
+#: Fields that nginx reads itself, so that another value is another request.
+_NOT_SENT: t.Final = frozenset(
+    {
+        "host",
+        "connection",
+        "upgrade",
+        "keep-alive",
+        "te",
+        "expect",
+        "content-length",
+        "transfer-encoding",
+        "http2-settings",
+    }
+)
 _VARIABLE: t.Final = re.compile(r"\$\{?(\w+)\}?")
 
 
@@ -74,8 +89,36 @@ def inputs(spot: Spot) -> Iterator[Draft]:
             draft = apply(spot.draft, choice) if choice else None
             if draft is not None:
                 yield draft._replace(why=f"${name} is {value}, {draft.why}")
+    for name in sorted({directive.args[0] for directive in spot.changed() if directive.args}):
+        # What the directive sets, or empties, clients can send as well: without it nginx hands theirs on.
+        field = name if spot.change.name.endswith("_set_header") else _of_param(name)
+        if field and field.lower() not in _NOT_SENT and is_header(field, _SENT):
+            yield _with(spot.draft, ((field, _SENT),), f"a client sends {field}")
     if (words and words[0].lower() in ("upgrade", "connection")) or "http_upgrade" in names:
         yield from upgrades(spot)
+
+
+def encoded(spot: Spot) -> Iterator[Draft]:
+    """Yield a path with an encoded slash: with a path of its own, `proxy_pass` hands the decoded one on."""
+    own = [word.partition("://")[2] for directive in spot.changed() for word in directive.args[:1]]
+    if len({"/" in each or "$" in each for each in own}) > 1:
+        path = spot.draft.target.partition("?")[0]
+        yield spot.draft._replace(
+            target=f"{path}{'' if path.endswith('/') else '/'}x%2Fy%20z", why=f"an encoded slash, {spot.draft.why}"
+        )
+
+
+def scripts(spot: Spot) -> Iterator[Draft]:
+    """Yield a script, a folder, and scripts with a path behind them: what `fastcgi_split_path_info` and `fastcgi_index` read."""
+    path = spot.draft.target.partition("?")[0]
+    script = path if path.endswith(".php") else f"{path.rstrip('/')}/x.php"
+    for target in (path, script, f"{script}/", f"{script}/info", f"{script}/info.php/x", f"{path.rstrip('/')}/"):
+        yield spot.draft._replace(target=target, why=f"a script's path, {spot.draft.why}")
+
+
+def _of_param(name: str) -> str:
+    """Return the header field that a CGI parameter stands for; "" for another one."""
+    return name[5:].replace("_", "-").title() if name.startswith("HTTP_") else ""
 
 
 def response_headers(spot: Spot) -> Iterator[Draft]:
@@ -140,7 +183,8 @@ def credentials(spot: Spot) -> Iterator[Draft]:
     yield spot.draft
     yield _with(spot.draft, (("Authorization", _WRONG),), "wrong credentials")
     scenarios = spot.context.sides[spot.base.side].scenarios
-    yield from scenarios.of_clients(spot.scope, spot.draft)
+    for base in dict.fromkeys((spot.base, spot.context.second(spot.base))):
+        yield from scenarios.of_clients(spot.scope, base.draft)
 
 
 def ranges(spot: Spot) -> Iterator[Draft]:

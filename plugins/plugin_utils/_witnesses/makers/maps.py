@@ -19,11 +19,14 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.inputs impo
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.plan import Unwitnessed
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.server_probes import all_locations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.uris import reaches
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._regex.search import Proven, Unknown
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import host_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.template import parse_template, variables_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import MapTable
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.context import Base
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.directive_table import TABLE, Invisible
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.domains import Domain, domain_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.makers.variables import with_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.networks import geo_contrast
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.pattern_pairs import (
     Regex,
@@ -55,7 +58,7 @@ _MOST: t.Final = 64
 _FEW: t.Final = 6
 _RIVALS: t.Final = 20
 #: Directives whose variables no client sees.
-_UNSEEN: t.Final = frozenset({"access_log", "log_format", "error_log", "map", "geo", "split_clients"})
+_UNSEEN: t.Final = frozenset({"map", "geo", "split_clients"})
 _UNREAD: t.Final = "no request was found that reaches a block whose answer reads the variable"
 _UNCHOSEN: t.Final = "no client decides the value that the table looks up"
 
@@ -72,11 +75,17 @@ def tables(context: WitnessContext, change: ChangedDirective) -> Iterator[Witnes
     if not readers:
         yield Unwitnessed(change.number, _UNREAD)
         return
-    texts = _addresses(before, after) if block.name == "geo" else _texts(context, (before, after), change)
+    is_geo = block.name == "geo"
+    texts, undecided = (_addresses(before, after), "") if is_geo else _texts(context, (before, after), change)
+    if undecided:
+        yield Unwitnessed(change.number, f"no value was found on which the tables differ: {undecided}")
     found = False
     for draft, base in _asked(context, block, readers, texts):
         found = True
         yield base.witness(change.number, draft)
+        for variable in sorted(change.other_variables()):
+            for each in islice(with_values(context, base.side, draft, variable), _FEW):
+                yield base.witness(change.number, each)
     if not found:
         yield Unwitnessed(change.number, _UNCHOSEN)
 
@@ -130,8 +139,12 @@ def _addresses(before: Directive | None, after: Directive | None) -> list[str]:
     return list(geo_contrast(old, new).addresses)
 
 
-def _texts(context: WitnessContext, blocks: _Blocks, change: ChangedDirective) -> list[str]:
-    """Return values of the source that the two tables give different values for, else values of the changed entry."""
+def _texts(context: WitnessContext, blocks: _Blocks, change: ChangedDirective) -> tuple[list[str], str]:
+    """Return values of the source that the two tables give different values for, else values of the changed entry.
+
+    Returns:
+        The values, and where none of them differs why that is no proof; "" where it is one.
+    """
     old, new = (None if each is None else context.once(("table", id(each)), partial(MapTable, each)) for each in blocks)
     sources = [each.source for each in (new, old) if each is not None]
     domain = _domain(sources[0] if sources else "")
@@ -140,14 +153,22 @@ def _texts(context: WitnessContext, blocks: _Blocks, change: ChangedDirective) -
     if VARIABLE in variables_of(sources[0] if sources else ""):
         candidates = dict.fromkeys((*AGENTS, *candidates))
     differing = [text for text in candidates if _found(old, text) != _found(new, text)]
+    undecided = "" if differing else _undecided(blocks, change, domain)
     if VARIABLE in variables_of(sources[0] if sources else ""):
         # Browsers first: of a rule that matches every client the first witness says so.
         differing = [
             *(each for each in AGENTS if each in differing),
             *(each for each in differing if each not in AGENTS),
         ]
-        return list(dict.fromkeys((*differing[:_MOST], *AGENTS)))
-    return differing[:_MOST] or list(candidates)[:_FEW]
+        return list(dict.fromkeys((*differing[:_MOST], *AGENTS))), undecided
+    return differing[:_MOST] or list(candidates)[:_FEW], undecided
+
+
+def _undecided(blocks: _Blocks, change: ChangedDirective, domain: Domain) -> str:
+    """Return why it is not known whether the changed entries decide anything; "" where the search has an end."""
+    keys = dict.fromkeys((*_keys(change.after, blocks[1]), *_keys(change.before, blocks[0])))
+    searched = (each for key in keys for each in _searched(key, blocks, domain))
+    return next((each.reason for each in searched if isinstance(each, Unknown)), "")
 
 
 def _found(table: MapTable | None, text: str) -> object:
@@ -167,6 +188,7 @@ def _candidates(blocks: _Blocks, change: ChangedDirective, domain: Domain) -> It
     if len(old) == len(new) == 1 and old != new and _regex(old[0]) and _regex(new[0]):
         yield from contrast(_regex(old[0]), _regex(new[0]), domain).texts
     for key in dict.fromkeys((*new, *old)):
+        yield from _beyond(key, blocks, domain)
         yield from _of_key(key, domain)
         yield from _of_rivals(key, blocks, domain)
 
@@ -197,6 +219,25 @@ def _of_key(key: str, domain: Domain) -> Iterator[str]:
         if host is not None and host != key:
             yield host
             yield f"www.{host}"
+
+
+def _beyond(key: str, blocks: _Blocks, domain: Domain) -> Iterator[str]:
+    """Yield a value that a changed regex matches, but none before it, and none of those that only the other table has."""
+    yield from (each for each in _searched(key, blocks, domain) if isinstance(each, str))
+
+
+def _searched(key: str, blocks: _Blocks, domain: Domain) -> Iterator[str | Proven | Unknown]:
+    regex = _regex(key)
+    tables_of_both = [() if block is None else tuple(child.name for child in block.children) for block in blocks]
+    for own, other in (tables_of_both, tables_of_both[::-1]):
+        if regex is None or key not in own:
+            continue
+        names = (*own[: own.index(key)], *(name for name in other if name not in own))
+        others = tuple(each for name in names if (each := _regex(name)) is not None)
+        if len(others) > _RIVALS:
+            yield Unknown("too many patterns may match before", 0)
+        else:
+            yield string_between((regex,), others, domain, steps=20_000)
 
 
 def _of_rivals(key: str, blocks: _Blocks, domain: Domain) -> Iterator[str]:
@@ -271,4 +312,9 @@ def _readers_in(context: WitnessContext, side: SideName, server: Server, names: 
 
 
 def _reads(directive: Directive, names: frozenset[str]) -> bool:
-    return any(variables_of(arg) & names for each in walk([directive]) if each.name not in _UNSEEN for arg in each.args)
+    return any(variables_of(arg) & names for each in walk([directive]) if not _is_unseen(each) for arg in each.args)
+
+
+def _is_unseen(directive: Directive) -> bool:
+    """Return True for what no single response shows, such as a limit's key, and for tables, which their own readers show."""
+    return directive.name in _UNSEEN or isinstance(TABLE.get(directive.name), Invisible)

@@ -51,8 +51,10 @@ def access(context: WitnessContext, change: ChangedDirective) -> Iterator[Witnes
         addresses = contrast.addresses if many and number < _BASES else contrast.addresses[:_FEW]
         for address in addresses:
             found = True
-            for draft in _sent(context, base, address):
-                yield base.witness(change.number, draft)
+            # What is no folder is a file that is made up: where it is handed out, the rule let the client in.
+            for each in dict.fromkeys((base, context.second(base)) if address == addresses[0] else (base,)):
+                for draft in _sent(context, each, address):
+                    yield base.witness(change.number, draft)
     if not found:
         yield Unwitnessed(change.number, "no request was found that reaches a block where the rule holds")
 
@@ -120,9 +122,11 @@ def real_ip(context: WitnessContext, change: ChangedDirective) -> Iterator[Witne
             for proxy in proxies:
                 for header in _headers(context, base, change):
                     found = True
-                    headers = (*base.draft.headers, (header, _FORWARDED))
-                    why = f"{header}: {_FORWARDED} from {proxy}, {base.draft.why}"
-                    yield base.witness(change.number, base.draft._replace(client=proxy, headers=headers, why=why))
+                    # Behind two proxies: real_ip_recursive decides whether the first address counts.
+                    for value in (_FORWARDED, f"{_FORWARDED}, {proxy}"):
+                        headers = (*base.draft.headers, (header, value))
+                        why = f"{header}: {value} from {proxy}, {base.draft.why}"
+                        yield base.witness(change.number, base.draft._replace(client=proxy, headers=headers, why=why))
     if not found:
         yield Unwitnessed(change.number, "no proxy is trusted whose address a request can have")
 

@@ -47,6 +47,8 @@ OF_DIRECTIVES: t.Final[dict[str, Callable[[WitnessContext, ChangedDirective], It
     "cache_valid": caching.uses,
     "upgrades": at_spots(client_requests.upgrades),
     "inputs": at_spots(client_requests.inputs),
+    "encoded": at_spots(client_requests.encoded),
+    "fastcgi_script": at_spots(client_requests.scripts),
     "request_body": at_spots(client_requests.sent_bodies),
     "response_headers": at_spots(client_requests.response_headers),
     "methods": at_spots(client_requests.methods),

@@ -26,6 +26,7 @@ OF_PATTERNS: t.Final[
     dict[str, Callable[[WitnessContext, ChangedDirective], Iterator[WitnessRequest | Unwitnessed]]]
 ] = {
     "location": locations.locations,
+    "server": server_names.servers,
     "server_name": server_names.names,
     "rewrite": patterns.rewrites,
     "if": patterns.conditions,

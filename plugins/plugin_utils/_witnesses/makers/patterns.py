@@ -19,7 +19,9 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.plan import
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.probed_config import WitnessRequest
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.uris import reaches
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions import condition_args
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.files import is_switch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.domains import PATH, domain_of
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.makers.variables import with_values
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.pattern_pairs import (
     Regex,
     contrast,
@@ -32,6 +34,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import SideName
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.inputs import Choice
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.context import (
@@ -41,6 +44,7 @@ if t.TYPE_CHECKING:
     )
 
 _COMPARISON: t.Final = 3
+_FILE_TESTS: t.Final = frozenset({"-f", "-d", "-e", "-x"})
 _PLACES: t.Final = 4
 _BASES: t.Final = 2
 _MOST: t.Final = 48
@@ -77,6 +81,8 @@ def conditions(context: WitnessContext, change: ChangedDirective) -> Iterator[Wi
     if not bases:
         yield Unwitnessed(change.number, "no request was found that reaches the block of this condition")
         return
+    if _asks_switch(change):
+        yield Unwitnessed(change.number, "whether the file of a switch is there only the host knows")
     flow = context.sides[side].flow
     sets = context.suggested(bases[0].server, side).sets
     choices: dict[Choice, None] = {}
@@ -96,6 +102,15 @@ def conditions(context: WitnessContext, change: ChangedDirective) -> Iterator[Wi
                 yield base.witness(
                     change.number, draft._replace(why=f"if ({' '.join(directive.args)})", block=directive)
                 )
+
+
+def _asks_switch(change: ChangedDirective) -> bool:
+    """Return True if the condition, before or after, asks for a file that is the same for every request."""
+    for _side, directive in change.sides:
+        words = condition_args(directive)
+        if words and words[0].lstrip("!") in _FILE_TESTS and is_switch(words[-1]):
+            return True
+    return False
 
 
 def values(old: Condition | None, new: Condition | None) -> list[tuple[str, str]]:
@@ -136,21 +151,34 @@ def rewrites(context: WitnessContext, change: ChangedDirective) -> Iterator[Witn
     old, new = (
         Regex(each.args[0]) if each is not None and each.args else None for each in (change.before, change.after)
     )
-    found = False
+    found = 0
     drafts = _conditioned(context, change, directive)
     for uri in islice(_uris(context, server, directive, old, new), most):
         target = target_of(uri)
         if target is None:
             continue
-        found = True
         for draft in drafts:
             sent = draft._replace(target=target, why=f"rewrite {directive.args[0]}", block=directive)
-            yield WitnessRequest(change.number, side, server, sent)
+            # Another rewrite may take the first one.
+            more = _with_inputs(context, side, change, sent) if found < _FEW else ()
+            for each in (sent, *more):
+                yield WitnessRequest(change.number, side, server, each)
+        found += 1
     if not found:
         reason = contrast(old, new, PATH).reason if old or new else ""
         yield Unwitnessed(
             change.number, reason or "no request was found that reaches the block and matches the pattern"
         )
+
+
+def _with_inputs(context: WitnessContext, side: SideName, change: ChangedDirective, draft: Draft) -> Iterator[Draft]:
+    """Yield a request with arguments, which a `?` at the end drops, and with each variable that one replacement reads."""
+    old, new = (None if each is None else each.args[1:] for each in (change.before, change.after))
+    if old == new:
+        return
+    yield draft._replace(target=f"{draft.target}?x=1&y=%2F", why=f"with arguments, {draft.why}")
+    for name in sorted(change.other_variables()):
+        yield from islice(with_values(context, side, draft, name), _MOST)
 
 
 def _base(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest]:

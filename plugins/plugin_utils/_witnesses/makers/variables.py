@@ -19,6 +19,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.inputs impo
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import SideName
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.draft import Draft
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._witnesses.context import (
         ChangedDirective,
@@ -56,8 +57,7 @@ def written_otherwise(spot: Spot) -> Iterator[Draft]:
     yield _otherwise(spot.draft, spot)
     yield spot.draft._replace(method="POST", headers=(*spot.draft.headers, *_FORM), body="x=1", why="a form")
     for name in sorted(spot.change.other_variables()):
-        for draft in islice(_of_variable(spot, name), _MOST):
-            yield draft._replace(why=f"${name} has a value, {spot.draft.why}")
+        yield from islice(with_values(spot.context, spot.base.side, spot.draft, name), _MOST)
 
 
 def unknown_variable(context: WitnessContext, change: ChangedDirective) -> str:
@@ -69,18 +69,15 @@ def unknown_variable(context: WitnessContext, change: ChangedDirective) -> str:
     return ""
 
 
-def _of_variable(spot: Spot, name: str) -> Iterator[Draft]:
-    side = spot.context.sides[spot.base.side]
-    choices = side.flow.choices(name, {}) if name in side.flow.tables else ()
+def with_values(context: WitnessContext, side: SideName, draft: Draft, name: str) -> Iterator[Draft]:
+    """Yield a request with each value that a client can give to a variable."""
+    flow = context.sides[side].flow
+    choices = list(flow.choices(name, {})) if name in flow.tables else []
+    choices += [made for value in default_values(name) if (made := direct(name, value))]
     for choice in choices:
-        draft = apply(spot.draft, choice)
-        if draft is not None:
-            yield draft
-    for value in default_values(name):
-        made = direct(name, value)
-        draft = apply(spot.draft, made) if made else None
-        if draft is not None:
-            yield draft
+        sent = apply(draft, choice)
+        if sent is not None:
+            yield sent._replace(why=f"${name} has a value, {draft.why}")
 
 
 def _otherwise(draft: Draft, spot: Spot) -> Draft:

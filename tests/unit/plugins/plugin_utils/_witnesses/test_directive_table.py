@@ -68,7 +68,7 @@ def directive(text: str) -> Directive:
         ("server 10.0.0.1:80", Answer("peer")),
         ("add_header X", Answer("success", "response_headers")),
         ("add_header Y", Answer("any", "response_headers")),
-        ("proxy_pass http", Answer("upstream")),
+        ("proxy_pass http", Answer("upstream", "encoded")),
         ("proxy_pass app", ByRequest("stream")),
         ("proxy_timeout", "timeouts"),
         ("protocol smtp", Unexercised("mail is not probed")),

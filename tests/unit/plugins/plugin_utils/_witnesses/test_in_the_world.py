@@ -109,7 +109,8 @@ ANSWERS = [
         {"upstream header upgrade"},
     ),
     Case("limit_except GET { deny all; }", "limit_except GET PUT { deny all; }", {"status"}),
-    Case("", "proxy_pass_request_body off;", set()),
+    Case("", "proxy_pass_request_body off;", {"upstream param request_body"}),
+    Case("", 'proxy_set_body "$request_body&y=1";', {"upstream header content-length", "upstream param request_body"}),
 ]
 
 

@@ -219,7 +219,7 @@ def test_requests_of_a_cache_are_sent_in_their_order() -> None:
     for probe in witnesses(CACHED, "proxy_cache_key $uri$cookie_a;", "proxy_cache_key $uri;"):
         made.setdefault(probe.target.partition("?")[0], []).append(probe.answers[0].body)
     assert list(made) == ["/cache-0"]
-    assert made["/cache-0"] == [f"answer {number}\n" for number in range(5)]
+    assert made["/cache-0"] == [f"answer {number}\n" for number in range(6)]
 
 
 def test_every_maker_of_requests_is_for_a_directive() -> None:

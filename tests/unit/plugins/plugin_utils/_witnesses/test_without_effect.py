@@ -59,6 +59,8 @@ EDITS: t.Final = (
     ("192.0.2.0/24", "192.0.0.0/16"),
     ("tokens off", "tokens on"),
     ("^/a/(.*)$", "^/a/(.+)$"),
+    ("/b/$1 last", "/b/$1? last"),
+    ("/b/$1 last", "/b/$1$arg_y last"),
     ("1k", "2k"),
     (r"\.php$", r"\.ph[p]$"),
     ("(png|jpg)", "(jpg|png)"),
