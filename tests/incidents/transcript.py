@@ -46,6 +46,7 @@ def shorten(output: str) -> str:
     Args:
         output: of `ansible-playbook`, results in YAML.
     """
+    output = normalise(output)
     told = _first_kind(_message(output, "Print what changes for clients")).splitlines()
     verdict = [
         line
@@ -63,7 +64,7 @@ def shorten(output: str) -> str:
     room = LONGEST - len(end) - (len(lines) - closing)
     if closing > room:
         lines[room - 1 : closing] = [f"  {_DOTS}"]
-    return "".join(f"{normalise(line)}\n" for line in lines + end)
+    return "".join(f"{line}\n" for line in lines + end)
 
 
 def normalise(text: str) -> str:
