@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections import defaultdict
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.listeners import listeners_of
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.analysis.redirect_targets import redirect_target
@@ -40,20 +41,21 @@ def check(context: Context) -> Iterator[Finding]:
     """Check every server whose header is for subdomains too, where the whole configuration is known."""
     if context.router.partial:
         return
+    headers = [each for each in context.directives("add_header") if _is_for_subdomains(each[1])]
+    if not headers:
+        return
+    servers = {id(server.scope.directive): server for server in context.router.servers}
+    plain = _plain_subdomains(context)
     told: set[int] = set()
-    for block, directive in context.directives("add_header"):
-        if not _is_for_subdomains(directive):
-            continue
+    for block, directive in headers:
         around = block.enclosing("server")
-        for server in context.router.servers:
-            if around is not None and server.scope.directive is not around.directive:
+        for server in servers.values() if around is None else [servers.get(id(around.directive))]:
+            if server is None or id(server) in told or not _speaks_tls(server, context):
                 continue
-            if id(server) in told or not _speaks_tls(server, context):
-                continue
-            plain = list(_plain_subdomains(server, context))
-            if plain:
+            found = [each for name in server.names for each in plain.get(name.lower().removeprefix("."), ())]
+            if found:
                 told.add(id(server))
-                yield _finding(directive, plain)
+                yield _finding(directive, found)
 
 
 def _is_for_subdomains(directive: Directive) -> bool:
@@ -67,22 +69,21 @@ def _speaks_tls(server: Server, context: Context) -> bool:
     return any(listener.ssl for listener in listeners_of(server, context))
 
 
-def _plain_subdomains(server: Server, context: Context) -> Iterator[tuple[str, Server]]:
-    """Yield subdomains of a server's names that have a server with pages, and no TLS on any socket."""
-    bases = tuple(f".{name.lower().removeprefix('.')}" for name in server.names if name and name[0] not in "~*_")
-    if not bases:
-        return
+def _plain_subdomains(context: Context) -> dict[str, list[tuple[str, Server]]]:
+    """Return the names that have a server with pages and no TLS on any socket, by each name above them."""
     tls = [listener for listener in context.router.listeners.values() if listener.ssl]
-    for other in context.router.servers:
-        if _may_have_tls(other, context) or _only_redirects(other):
+    above: dict[str, list[tuple[str, Server]]] = defaultdict(list)
+    for server in context.router.servers:
+        if _may_have_tls(server, context) or _only_redirects(server):
             continue
-        for name in other.names:
+        for name in server.names:
             host = name.lower().removeprefix(".")
-            if name[:1] in ("~", "*", "") or not host.endswith(bases):
-                continue
             claims = [listener.names.find(host) for listener in tls]
-            if all(found is None and certain for found, _match, certain in claims):
-                yield host, other
+            if name[:1] not in ("~", "*") and all(found is None and certain for found, _match, certain in claims):
+                labels = host.split(".")
+                for depth in range(1, len(labels)):
+                    above[".".join(labels[depth:])].append((host, server))
+    return above
 
 
 def _may_have_tls(server: Server, context: Context) -> bool:
