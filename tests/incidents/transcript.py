@@ -81,6 +81,7 @@ def comparable(text: str) -> str:
     """
     joined = re.sub(rf"\s*[^\s{_DOTS}]*{_DOTS}\S*", _DOTS, " ".join(text.split()))
     joined = re.sub(r"nginx behaviour: [^;]*; ", "nginx behaviour: ", joined)
+    joined = re.sub(r"nginx says: .*?(?=; guilty|$)", "nginx says", joined)
     joined = _DIGEST_OF_KEY.sub(r"\1-N", joined)
     return _NUMBER_OF_PROBES.sub("N", joined)
 

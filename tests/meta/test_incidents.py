@@ -61,8 +61,8 @@ ok: [web1] =>
 TASK [Print the verdict] *******************************************************
 ok: [web1] =>
     msg:
-    - 2 refused
-    - 'refused: web1: no'
+    - 1 pending, 1 rolled back
+    - 'rolled back: web1: status 404; nginx says: host: "a"; guilty: conf.d/site.conf:4'
 """
 
 
@@ -74,6 +74,8 @@ def test_a_transcript_has_no_words_of_one_machine() -> None:
         '    +   403 "/srv/web1/www/a" is forb…',
         "      key: outage-302377e1a2",
         "10 of 20 requests of shop.test now fail",
+        "1 pending, 1 rolled back",
+        'rolled back: web1: status 404; nginx says: host: "a"; guilty: conf.d/site.conf:4',
     ]
 
 
@@ -86,6 +88,9 @@ def test_a_transcript_has_no_words_of_one_machine() -> None:
         ("forb…", "forbid…", True),
         ("302377e1a2", "cdf5a97361", True),
         ("key: outage", "key: lost", False),
+        ('host: "a"', 'host: "b"', True),
+        ("site.conf:4", "site.conf:5", False),
+        ("status 404", "status 502", False),
         ("outage", "lost", False),
         ("403", "404", False),
         ("1 shown", "1 without effect", False),
