@@ -24,9 +24,9 @@ LONGEST: t.Final = 14
 _DOTS: t.Final = "…"
 #: What is known of a fleet by its digits only.
 _MACHINE_WORDS: t.Final = (
-    (re.compile(r"\b127\.1\d\d\.1\d\d\.(\d+)\b"), r"198.51.100.\1"),
+    (re.compile(r"\b127\.1\d\d\.[12]\d\d\.(\d+)\b"), r"198.51.100.\1"),
     # The console cuts long lines at both ends.
-    (re.compile(r"…[\d.]*\b1\d\d\.1\d\d\.(\d+)\b"), r"…100.\1"),
+    (re.compile(r"…[\d.]*\b1\d\d\.[12]\d\d\.(\d+)\b"), r"…100.\1"),
     (re.compile(r"\b127(?:\.\d*)*…"), "…"),
     # The port `p6` is whichever was free.
     (re.compile(r"(?<=[\w\]]):[1-6]\d{4}\b"), ":10061"),
@@ -79,7 +79,7 @@ def comparable(text: str) -> str:
 
     That is how many probes were made, the digests in keys, where long lines were cut, and where they were wrapped.
     """
-    joined = re.sub(rf"\s*[^\s{_DOTS}]*{_DOTS}\S*", _DOTS, " ".join(text.split()))
+    joined = re.sub(rf"\s*[^\s{_DOTS}]*{_DOTS}\S*", _DOTS, normalise(" ".join(text.split())))
     joined = re.sub(r"nginx behaviour: [^;]*; ", "nginx behaviour: ", joined)
     joined = re.sub(r"nginx says: .*?(?=; guilty|$)", "nginx says", joined)
     joined = _DIGEST_OF_KEY.sub(r"\1-N", joined)

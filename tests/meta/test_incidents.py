@@ -66,6 +66,17 @@ ok: [web1] =>
 """
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("127.100.136.1", "127.109.201.1"), ("certificate 3869c8b95046", "certificate 16465e010f5e")],
+    ids=["an address", "a fingerprint"],
+)
+def test_a_word_of_one_run_is_replaced_where_a_line_is_wrapped(one: str, other: str) -> None:
+    said = OUTPUT.replace("10 requests", f"10 requests of {'a' * 40} {'b' * 24} {one} and more")
+    assert comparable(shorten(said)) == comparable(shorten(said.replace(one, other)))
+    assert one not in " ".join(shorten(said).split())
+
+
 def test_a_transcript_has_no_words_of_one_machine() -> None:
     assert shorten(OUTPUT).splitlines() == [
         "web1: is refused",
