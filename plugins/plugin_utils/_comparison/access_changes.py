@@ -44,12 +44,21 @@ _LOGIN: t.Final = re.compile(
 def opens(pair: OutcomePair) -> bool:
     """Return True if a client without credentials reaches what was refused to it.
 
-    Refused is 401 or 403 of nginx itself, 404 of an `internal` location, and whatever a default server gave a name that is
-    none of its own.
+    Refused is 401 or 403 of nginx itself, 404 of an `internal` location, whatever a default server gave a name that is none
+    of its own, and 404 or a closed connection for a hidden file that another location hands out now.
     """
     old, new, facts = pair.old, pair.new, pair.facts
     if facts.credentials or facts.error_page or not pair.found:
         return False
+    if (
+        facts.dotted
+        and facts.moved
+        and facts.added is False
+        and decided(old)
+        and (old.status == _MISSING or spoke(old))
+    ):
+        # Such files are hidden with `return 404` as often as with `deny all`.
+        return new.status in SERVED and not is_redirect(new)
     if old.status is None:
         return facts.foreign and _turned_away(old) and _passes(pair)
     if old.status in _REFUSED and not is_told(old.status, old):

@@ -40,6 +40,7 @@ class RequestFacts:
         hidden: an added location fails a request that no client makes, such as for an internal error page.
         error_page: an error page for the old refusal answers.
         credentials: the request carries credentials.
+        dotted: a part of the path begins with a dot, such as `/.env`; `/.well-known/` is public.
     """
 
     moved: bool | None = None
@@ -49,6 +50,7 @@ class RequestFacts:
     hidden: bool = False
     error_page: bool = False
     credentials: bool = False
+    dotted: bool = False
 
 
 class OutcomePair(t.NamedTuple):

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from functools import cached_property
 
@@ -27,6 +28,7 @@ if t.TYPE_CHECKING:
     from .sides import BlockLocator, ServedBy
 
 _BAD: t.Final = 400
+_DOTTED: t.Final = re.compile(r"/\.(?!well-known(?:/|$))")
 
 
 class SurvivingBlocks:
@@ -110,6 +112,7 @@ class FactFinder:
             was_internal=self._was_internal(probe, before),
             hidden=self._is_hidden(probe, after),
             error_page=(old.status or 0) >= _BAD and is_error_page(self._new.scopes, after, new, old.status or 0),
+            dotted=_DOTTED.search(path_of(probe) or "") is not None,
             credentials=any(name.lower() == "authorization" for name, _value in probe.headers),
         )
 

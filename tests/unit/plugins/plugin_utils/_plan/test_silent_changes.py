@@ -68,6 +68,14 @@ SHOWN: dict[str, tuple[tuple[str, str], str]] = {
         pair("one", "two", "return 200 $kind;", "map $arg_v $kind { default $arg_EDIT; x y; }"),
         "file-changed",
     ),
+    "a hidden file behind a 404": (
+        pair("env|git", "git", r"root /srv; location ~ /\.(EDIT) { return 404; }"),
+        "access-widened",
+    ),
+    "a hidden file behind a closed connection": (
+        pair(r"location ~ /\. { return 444; }", "", "root /srv; EDIT"),
+        "access-widened",
+    ),
     "another argument in a replacement": (
         pair("id", "key", f"rewrite ^/show$ /item?n=$arg_EDIT last; {PROXIED}"),
         "upstream-changed",
@@ -146,6 +154,13 @@ def test_it_is_shown(name: str) -> None:
     _check, report = compare_folders(folder(before), folder(after))
     assert wanted in {each.name for each in report.changes}
     assert "shown" in {each.state for each in report.accounts}
+
+
+def test_a_page_that_was_hidden_by_a_404_is_told_and_does_not_stop() -> None:
+    old, new = pair("location /beta/ { return 404; }", "", f"EDIT {PROXIED}")
+    _check, report = compare_folders(folder(old), folder(new))
+    assert report.changes
+    assert [each.name for each in report.gate()] == []
 
 
 def test_ipv4_is_lost_with_a_socket_of_both_families() -> None:
