@@ -30,9 +30,11 @@ HERE = Path(__file__).resolve().parent
 PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
 SITE = ROOT / "examples" / "shwitter" / "site"
 PORT = 23080
+#: Lines of a play that failed that are printed.
+MOST_LINES = 60
 HOSTS = {f"web{number}": f"127.0.0.{100 + number}" for number in range(1, 21)}
 
-FIRST = """\
+SERVING = """\
 pid {root}/run/nginx.pid;
 error_log {root}/log/error.log warn;
 events {{}}
@@ -41,6 +43,9 @@ http {{
     server {{ listen {address}:{port}; return 200 "first\\n"; }}
 }}
 """
+
+#: A server that serves nothing yet. The example's site answers less than SERVING by plain HTTP, and is refused there as an outage.
+EMPTY = SERVING.replace('return 200 "first\\n"', "return 503")
 
 BROKEN = """\
 pid {root}/run/nginx.pid;
@@ -54,11 +59,12 @@ http {{
 
 
 class Instances:
-    """nginx instances below one folder, twenty unless told otherwise."""
+    """nginx instances below one folder, twenty unless told otherwise; `first` is what they begin with."""
 
-    def __init__(self, work: Path, hosts: dict[str, str] = HOSTS) -> None:
+    def __init__(self, work: Path, hosts: dict[str, str] = HOSTS, first: str = SERVING) -> None:
         self.work = work
         self.hosts = hosts
+        self.first = first
         self.nginx = shutil.which("nginx") or "/usr/sbin/nginx"
 
     def __enter__(self) -> t.Self:
@@ -73,14 +79,14 @@ class Instances:
             self.reset(name)
         return self
 
-    def reset(self, name: str) -> None:
+    def reset(self, name: str, first: str | None = None) -> None:
         """Bring one instance back to its first configuration and an empty store."""
         root = self.work / name
         self.stop(name)
         shutil.rmtree(root, ignore_errors=True)
         for folder in ("conf", "run", "log", "cache"):
             (root / folder).mkdir(parents=True)
-        text = FIRST.format(root=root, address=self.hosts[name], port=PORT)
+        text = (first or self.first).format(root=root, address=self.hosts[name], port=PORT)
         (root / "conf" / "nginx.conf").write_text(text)
         command = [self.nginx, "-p", str(root), "-c", str(root / "conf" / "nginx.conf")]
         subprocess.run(command, check=True, capture_output=True)
@@ -145,9 +151,9 @@ def inventory(work: Path) -> Path:
 
 
 def expect(condition: bool, what: str, output: str) -> None:  # noqa: FBT001 - reads like assert
-    """Stop the bench when what it measures did not even work."""
+    """Stop the bench when what it measures did not even work; print the end of the output."""
     if not condition:
-        sys.exit(f"{what}\n{output}")
+        sys.exit("\n".join([what, *output.splitlines()[-MOST_LINES:]]))
 
 
 def bench_rollout(instances: Instances, hosts: Path) -> float:
@@ -177,7 +183,7 @@ def bench_unchanged(instances: Instances, hosts: Path) -> float:
 def bench_rollback(instances: Instances, hosts: Path) -> float:
     """Seconds from the failing gate to the first old answer on that host."""
     name = "web1"
-    instances.reset(name)
+    instances.reset(name, SERVING)
     root = instances.work / name
     source = instances.work / "broken"
     source.mkdir()
@@ -238,7 +244,10 @@ def verdict(figures: t.Iterable[tuple[str, float, float]]) -> int:
 
 def main() -> int:
     """Measure, compare with the limits, say which were missed."""
-    with tempfile.TemporaryDirectory(prefix="failsafe-bench-") as folder, Instances(Path(folder)) as instances:
+    with (
+        tempfile.TemporaryDirectory(prefix="failsafe-bench-") as folder,
+        Instances(Path(folder), first=EMPTY) as instances,
+    ):
         hosts = inventory(Path(folder))
         figures = [
             ("rollout, in times of the hand-written playbook", bench_rollout(instances, hosts), 2.0),
