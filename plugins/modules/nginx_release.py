@@ -179,6 +179,13 @@ options:
     type: list
     elements: str
     default: []
+  limits:
+    description:
+      - The limits of the configurations, RV(limits) of O(state=staged). A check or a probe that one of them refuses does not fail
+        unless the change is about that limit.
+      - Without them no limit counts as changed.
+    type: list
+    elements: dict
   health_interval:
     description:
       - Seconds from the beginning of one round of checks to the next.
@@ -379,6 +386,11 @@ probes_excluded:
   type: list
   elements: str
   sample: ["http://www.example.com/logout: logout may do something"]
+limits:
+  description: What C(limit_req) and C(limit_conn) limit in both configurations, for O(limits).
+  returned: O(state=staged), when something is to be done
+  type: list
+  elements: dict
 asked:
   description: A digest of the options that decide what is staged. A deploy is compared with an approved plan by it.
   returned: O(state=staged)
@@ -587,6 +599,7 @@ def argument_spec() -> dict[str, object]:
         "probes": {"type": "list", "elements": "dict", "default": []},
         "expected": {"type": "list", "elements": "dict", "default": []},
         "probe_exclude": {"type": "list", "elements": "str", "default": []},
+        "limits": {"type": "list", "elements": "dict"},
         "health_interval": {"type": "float", "default": 0.2},
         "health_successes": {"type": "int", "default": 2},
         "health_timeout": {"type": "float", "default": 10},
@@ -629,6 +642,7 @@ def _run(params: t.Mapping[str, t.Any], engine: Engine, candidate: HostCandidate
         gate = GateOptions(
             params["checks"], params["probes"], params["health_interval"], params["health_successes"],
             params["health_timeout"], params["soak"], params["expected"] or None, params["probe_exclude"] or None,
+            params["limits"],
         )  # fmt: skip
         return engine.activate(
             release, reload=params["reload"], gate=gate, rollback_on_failure=params["rollback_on_failure"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +20,16 @@ from .probe import DefaultProbe, Home, Homes, parse_probe
 if t.TYPE_CHECKING:
     from .log_watch import LogWatches
     from .pacing import Pacer
+    from .probe import Limit
 
 Definitions = t.Sequence[t.Mapping[str, t.Any]]
 Key = t.Tuple[bool, str]  # it is a probe; its name
 
 #: The `failure` of a check or probe that a limit of the configuration refused.
 LIMITED = "limited"
+#: Of one that seems to be refused by a limit that was not there before or is not known: it is asked again, and counts then.
+DOUBTFUL = "doubtful"
 _WORKERS = 8
-_CLIENT_ERROR = 400
 _LOOPBACK = "127.0.0.1"
 
 
@@ -77,16 +80,27 @@ class Asker:
         pacer: the pace of probes.
         logs: nginx's error logs.
         exclude: entries of paths that are not asked, see `_common.side_effects.acts`.
+        limits: all of both configurations; None where they are not known, and none counts as changed.
     """
 
     def __init__(
-        self, questions: t.Sequence[Question], pacer: Pacer, logs: LogWatches, exclude: t.Sequence[str] = ()
+        self,
+        questions: t.Sequence[Question],
+        pacer: Pacer,
+        logs: LogWatches,
+        exclude: t.Sequence[str] = (),
+        limits: t.Sequence[Limit] | None = None,
     ) -> None:
         self._homes = Homes(question.about for question in questions if question.probe)
         self._pacer, self._logs, self._exclude = pacer, logs, exclude
-        self._changed = {
-            limit.zone for question in questions for limit in question.about.limits if limit.changed
-        }  # of these zones a refusal counts
+        known = [*(limits or ()), *(limit for question in questions for limit in question.about.limits)]
+        self._silent = [limit for limit in known if logs.blind or not limit.logged]
+        self._zones = None if limits is None else {limit.zone for limit in known}
+        self._changed = {limit.zone for limit in known if limit.changed}
+
+    def _is_same(self, zone: str) -> bool:
+        """Tell whether the change is not about this zone, so that what it refuses is no failure."""
+        return zone not in self._changed and (self._zones is None or zone in self._zones)
 
     def ask(self, questions: t.Sequence[Question], end: float, *, taken: bool = False) -> list[CheckResult]:
         """Ask them all and return their results in the same order.
@@ -128,44 +142,49 @@ class Asker:
         results: t.Sequence[CheckResult],
         doubtful: t.Callable[[Question], bool] = lambda _question: True,
     ) -> list[CheckResult]:
-        """Return the results, with those marked that a limit has refused. The logs have been read since.
+        """Return the results, with those marked that a limit has refused, or may have. The logs have been read since.
 
         Args:
             questions: that were asked.
             results: of them, in the same order.
-            doubtful: tells whether the status alone is to count as a refusal, where no log that is read tells of them.
+            doubtful: tells whether a refusal may be one, where its limit is not the one from before, or where its status alone
+                suggests it, since no log that is read tells of it.
         """
-        return [
-            _refused(question, result) if self._is_refusal(question, result, doubtful) else result
-            for question, result in zip(questions, results)
-        ]
+        return [self._with_refusal(*pair, doubtful) for pair in zip(questions, results)]
 
-    def _is_refusal(self, question: Question, result: CheckResult, doubtful: t.Callable[[Question], bool]) -> bool:
+    def _with_refusal(
+        self, question: Question, result: CheckResult, doubtful: t.Callable[[Question], bool]
+    ) -> CheckResult:
         url = question.check.target
-        if result.status is None or not isinstance(url, Url):
-            return False
+        if result.status is None or not isinstance(url, Url) or (result.ok and not question.probe):
+            return result
         end = parse_url(result.end) if result.end else None
+        # An `error_page` gives a refusal any status, so the log is asked first. It has the request as it was sent.
         request = Asked(
-            question.check.method, end.target if end else url.target, end.authority if end else question.check.host
+            question.check.method,
+            end.target if end else url.target,
+            end.authority if end else question.check.host,
+            _sources(question.check),
         )
-        if not question.probe:
-            failed = not result.ok and result.status >= _CLIENT_ERROR
-            return failed and self._logs.refused(request, lambda zone: zone not in self._changed)
-        limits = [limit for limit in question.about.limits if limit.status == result.status]
-        if not limits or any(limit.changed for limit in limits):
-            return False
-        zones = {limit.zone for limit in limits}
-        if self._logs.refused(request._replace(clients=_sources(question.check)), zones.__contains__):
-            return True
-        silent = self._logs.blind or not all(limit.logged for limit in limits)
-        return silent and doubtful(question)
+        if self._logs.refused(request, self._is_same):
+            return _refused(question, result, LIMITED)
+        silent = [one for one in self._silent if not question.probe or end or one in question.about.limits]
+        suspect = any(one.status == result.status for one in silent) or self._logs.refused(request, lambda _zone: True)
+        return _refused(question, result, DOUBTFUL) if suspect and doubtful(question) else result
 
 
-def _sources(check: Check) -> tuple[str, ...]:
-    """Return the addresses from which this host asks itself: Linux takes that of the target, or the loopback's own."""
-    return (check.address.host, _LOOPBACK)
+def _sources(check: Check) -> tuple[str, ...] | None:
+    """Return the addresses that nginx may take for the client's, None for any.
+
+    Linux takes that of the target, or the loopback's own; a header may name another one.
+    """
+    address = check.address
+    if not address.path and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", address.host):
+        return None  # a name, with any address
+    named = re.split(r"[\s,;=]+", " ".join(check.request_headers.values()))
+    return (address.host, _LOOPBACK, "unix:", *named)
 
 
-def _refused(question: Question, result: CheckResult) -> CheckResult:
-    reason = f"{question.check.label}: status {result.status} by a limit of the configuration"
-    return replace(result, ok=False, failure=LIMITED, reason=reason)
+def _refused(question: Question, result: CheckResult, failure: str) -> CheckResult:
+    by = "by a limit of the configuration" if failure == LIMITED else "that may come from a limit"
+    return replace(result, ok=False, failure=failure, reason=f"{question.check.label}: status {result.status} {by}")

@@ -9,17 +9,19 @@ import time
 import typing as t
 from dataclasses import dataclass, replace
 
-from .asking import LIMITED, Asker, Definitions, Key, Question, read_questions
+from .asking import DOUBTFUL, LIMITED, Asker, Definitions, Key, Question, read_questions
 from .check import CheckResult
 from .definition import HealthError
 from .log_watch import LogWatches
 from .pacing import Pacer, longest, spacing
+from .probe import parse_limits
 from .probe_verdict import BROKEN, REJECTED, Expected, fault, level
 
 _Failed = t.Dict[Key, CheckResult]  # the results that block
 
 _CONFIRMATIONS = 3  # rounds in a row in which a definite failure must be seen
 _MOST_REFUSALS = 3  # by a limit, before a question is given up
+_REFUSED = (LIMITED, DOUBTFUL)
 _AFTER_REFUSAL = 1.1  # seconds at least until what a limit refused is asked again
 
 
@@ -30,6 +32,7 @@ def record_baseline(
     timeout: float = 10,
     error_logs: t.Sequence[str] = (),
     exclude: t.Sequence[str] = (),
+    limits: Definitions | None = None,
     pacer: Pacer | None = None,
 ) -> list[CheckResult]:
     """Run all checks and probes once, before the switch; return their results, each with `probe` set.
@@ -40,6 +43,7 @@ def record_baseline(
         timeout: seconds for all of it, beside what the pace takes.
         error_logs: of nginx.
         exclude: entries of paths that are not asked, also where a redirect leads there.
+        limits: of both configurations, see `Asker`.
         pacer: of this process.
 
     Raises:
@@ -47,11 +51,11 @@ def record_baseline(
     """
     questions = read_questions(checks, probes)
     logs = LogWatches(error_logs)
-    asker = Asker(questions, pacer or Pacer(), logs, exclude)
+    asker = Asker(questions, pacer or Pacer(), logs, exclude, None if limits is None else parse_limits(limits))
     try:
         end = time.monotonic() + timeout + longest([one.about for one in questions if one.probe])
         results = _ask_once(asker, logs, questions, end)
-        again = [index for index, result in enumerate(results) if result.failure == LIMITED]
+        again = [index for index, result in enumerate(results) if result.failure in _REFUSED]
         if again:
             repeated = [questions[index] for index in again]
             time.sleep(max(0.0, min(max(map(_pause_after_refusal, repeated)), end - time.monotonic())))
@@ -65,7 +69,9 @@ def record_baseline(
 def _ask_once(asker: Asker, logs: LogWatches, questions: list[Question], end: float) -> list[CheckResult]:
     results = asker.ask(questions, end)
     logs.alarm()
-    return asker.with_refusals(questions, results)
+    results = asker.with_refusals(questions, results)
+    # Before the switch each limit is the one from before.
+    return [replace(one, failure=LIMITED) if one.failure == DOUBTFUL else one for one in results]
 
 
 def _pause_after_refusal(question: Question) -> float:
@@ -114,6 +120,7 @@ class _Standing:
         since: when it began to fail, by time.monotonic(); None while it does not.
         asked: when it was last asked.
         refusals: by a limit, in a row.
+        doubt: the last answer, if it may be a refusal that counts.
         not_before: the moment until which it is not asked.
     """
 
@@ -122,6 +129,7 @@ class _Standing:
     since: float | None = None
     asked: float = 0
     refusals: int = 0
+    doubt: CheckResult | None = None
     not_before: float = 0
 
     @property
@@ -131,7 +139,7 @@ class _Standing:
     @property
     def settled(self) -> bool:
         """Tell whether it was answered, or cannot be asked."""
-        return self.given_up or (self.result is not None and self.result.failure != LIMITED)
+        return self.given_up or (self.result is not None and self.result.failure not in _REFUSED and self.doubt is None)
 
 
 class Gate:
@@ -146,7 +154,8 @@ class Gate:
       probe that passed before passes now.
 
     A probe that failed in the baseline otherwise is not run again; `already_failing` names it. A refusal by a limit of the
-    configuration is no answer: the question is asked again later, and given up after three of them.
+    configuration is no answer: the question is asked again later, and given up after three of them. Where the change is about
+    that limit, or the limit is not known, the third one in a row is an answer.
 
     The gate passes after `successes` rounds in a row in which nothing blocked, once each probe was answered, followed by
     `soak` seconds of rounds. It fails
@@ -176,6 +185,7 @@ class Gate:
         error_logs: t.Sequence[str] = (),
         expected: t.Sequence[Expected] = (),
         exclude: t.Sequence[str] = (),
+        limits: Definitions | None = None,
         pacer: Pacer | None = None,
     ) -> None:
         if successes < 1 or interval < 0 or soak < 0 or timeout <= (successes - 1) * interval:
@@ -184,6 +194,7 @@ class Gate:
             )
         self._interval, self._successes, self._timeout, self._soak = interval, successes, timeout, soak
         self._log_paths, self._exclude, self._pacer = error_logs, exclude, pacer or Pacer()
+        self._limits = None if limits is None else parse_limits(limits)
         self._before = {(bool(record.probe), record.name): record for record in baseline or ()}
         self._expected = {one.name: one for one in expected}
         everything = read_questions(checks, probes)
@@ -195,6 +206,7 @@ class Gate:
         self._standing = {one.key: _Standing() for one in self._questions}
         self._rounds = 0
         self._failed: _Failed = {}
+        self._next_in_doubt = 0.0
 
     def _is_worth_asking(self, key: Key) -> bool:
         record = self._before.get(key)
@@ -210,7 +222,7 @@ class Gate:
         """Run rounds until the verdict is sure."""
         start = time.monotonic()
         logs = LogWatches(self._log_paths)
-        asker = Asker(self._questions, self._pacer, logs, self._exclude)
+        asker = Asker(self._questions, self._pacer, logs, self._exclude, self._limits)
         try:
             reason, failed = self._verdict(start, asker, logs)
         finally:
@@ -231,7 +243,7 @@ class Gate:
             already_failing=self._already,
             rejected_before=self._rejected,
             unjudged=[
-                one.name for one in results if not one.ok and one.name not in blocking and one.failure != LIMITED
+                one.name for one in results if not one.ok and one.name not in blocking and one.failure not in _REFUSED
             ],
             unasked=unasked,
             unlike_plan=self._unlike_plan(),
@@ -249,7 +261,7 @@ class Gate:
     def _unasked(self) -> list[str]:
         before = [f"{name}: a limit of the configuration refused it before the switch" for name in self._limited]
         standing = [(one.check.name, self._standing[one.key].result) for one in self._questions]
-        now = [f"{name}: {result.reason}" for name, result in standing if result and result.failure == LIMITED]
+        now = [f"{name}: {result.reason}" for name, result in standing if result and result.failure in _REFUSED]
         return before + now
 
     def _unlike_plan(self) -> list[str]:
@@ -287,6 +299,7 @@ class Gate:
             if wake >= deadline:
                 if time.monotonic() >= deadline:  # the round was cut short: the one before it tells more
                     failed = before or failed
+                failed = failed or {key: each.doubt for key, each in self._standing.items() if each.doubt}
                 if not failed and all(each.settled or each.refusals for each in self._standing.values()):
                     return "", []  # what is left cannot be asked: a limit refused it
                 late = f"not passed {self._successes} times in a row within {self._timeout:g} s"
@@ -306,8 +319,13 @@ class Gate:
         fresh = [one for one in probes if not standing[one.key].settled]
         if not fresh and checks:
             fresh = sorted(probes, key=lambda one: standing[one.key].asked)
+        if now < self._next_in_doubt:  # what is in doubt gets its answer first, without others that meet its limit
+            fresh = [one for one in fresh if not one.about.limits or standing[one.key].doubt]
         wanted = {one.key: one for one in [*failing, *fresh]}
-        return due + [one for one in wanted.values() if self._pacer.take(one.about.limits)]
+        urgent = {one.key for one in failing}
+        return due + [
+            one for one in wanted.values() if self._pacer.take(one.about.limits, spread=one.key not in urgent)
+        ]
 
     def _pause(self, good: int) -> float:
         """Return the seconds until something may be asked, where only the pace of probes is waited for."""
@@ -316,7 +334,15 @@ class Gate:
         if not waiting or (good < self._successes and any(not one.probe for one, _standing in open_)):
             return 0.0
         now = time.monotonic()
-        return min(max(each.not_before - now, self._pacer.delay(one.about.limits)) for one, each in waiting)
+        held = self._next_in_doubt - now
+        return min(
+            max(
+                each.not_before - now,
+                self._pacer.delay(one.about.limits, spread=each.since is None),
+                held if one.about.limits and each.doubt is None and each.since is None else 0,
+            )
+            for one, each in waiting
+        )
 
     def _deadline(self, start: float, end: float) -> float:
         """Return the moment at which the failures that there are decide, `end` without any."""
@@ -358,14 +384,14 @@ class Gate:
         return alarm
 
     def _may_be_refusal(self, question: Question) -> bool:
-        """Tell whether a limit's status may be its refusal although no log says so: not again and again at this pace."""
+        """Tell whether a refusal in doubt is one: not again and again at the pace at which refusals are asked again."""
         often = self._standing[question.key].refusals >= _MOST_REFUSALS - 1
-        return not (often and self._passed_before(question.key))
+        return not (often and (not question.probe or self._passed_before(question.key)))
 
     def _judged(self, question: Question, result: CheckResult) -> CheckResult:
         """Return the result of a probe with what is worse than before the switch as its failure."""
         before = self._before.get(question.key)
-        if not question.probe or before is None or result.failure == LIMITED:
+        if not question.probe or before is None or result.failure in _REFUSED:
             return result
         expected = self._expected.get(question.check.name)
         text = fault(before, result, expected)
@@ -379,20 +405,27 @@ class Gate:
     def _note(self, question: Question, result: CheckResult, began: float) -> None:
         standing = self._standing[question.key]
         standing.asked = began
-        if result.failure == LIMITED:
+        standing.doubt = result if result.failure == DOUBTFUL else None
+        if result.failure in _REFUSED:
             standing.refusals += 1
             standing.not_before = time.monotonic() + _pause_after_refusal(question)
+            if standing.doubt:  # one after the other: they may meet the same limit
+                standing.not_before = max(standing.not_before, self._next_in_doubt + _pause_after_refusal(question))
+                self._next_in_doubt = standing.not_before
             if standing.result is None:
                 standing.result = result
             return
-        standing.refusals = 0
+        if result.ok or standing.refusals < _MOST_REFUSALS - 1:  # else its doubts are over
+            standing.refusals = 0
         standing.streak = standing.streak + 1 if result.failure == "wrong" else 0
         standing.result = result
 
     def _blocking(self) -> _Failed:
         """Return the results that block, by question."""
         last = {one.key: self._standing[one.key].result for one in self._questions}
-        wrong = {key: result for key, result in last.items() if result and not result.ok and result.failure != LIMITED}
+        wrong = {
+            key: result for key, result in last.items() if result and not result.ok and result.failure not in _REFUSED
+        }
         probes = [one.key for one in self._questions if one.probe]
         down = bool(probes) and all(key in wrong and not self._passed_before(key) for key in probes)
         return {

@@ -16,6 +16,8 @@ if t.TYPE_CHECKING:
 
 #: Requests in any second.
 PER_SECOND = 5
+#: Of them, those that may be sent at once while others are to be kept for repeating a failure.
+_AT_ONCE = 3
 #: nginx counts in its own clock of milliseconds, and other clients come as well.
 _MARGIN = 1.1
 _CLOCK = 0.05
@@ -37,14 +39,16 @@ class Pacer:
         self._last: dict[str, float] = {}
         self._busy: set[str] = set()
 
-    def delay(self, limits: t.Iterable[Limit] = ()) -> float:
-        """Return the seconds until a request that meets these limits may be sent; 0 for now."""
+    def delay(self, limits: t.Iterable[Limit] = (), *, spread: bool = False) -> float:
+        """Return the seconds until a request that meets these limits may be sent; 0 for now. For `spread` see `take`."""
         with self._lock:
-            return self._delay(limits)
+            return self._delay(limits, spread=spread)
 
-    def _delay(self, limits: t.Iterable[Limit]) -> float:
+    def _delay(self, limits: t.Iterable[Limit], *, spread: bool) -> float:
         now = self._clock()
         waits = [0.0]
+        if spread and sum(sent > now - 1 for sent in self._sent) >= _AT_ONCE:
+            waits.append(self._sent[-1] + 1 / PER_SECOND - now)
         if len(self._sent) == PER_SECOND:
             waits.append(self._sent[0] + 1 - now)
         for limit in limits:
@@ -54,10 +58,15 @@ class Pacer:
                 waits.append(_BUSY)
         return max(waits)
 
-    def take(self, limits: t.Sequence[Limit] = ()) -> bool:
-        """Take the leave to send now, if there is one. `release` ends a request that meets limits."""
+    def take(self, limits: t.Sequence[Limit] = (), *, spread: bool = False) -> bool:
+        """Take the leave to send now, if there is one. `release` ends a request that meets limits.
+
+        Args:
+            limits: that the request meets.
+            spread: leave room for others within this second: a failure is to be seen three times soon.
+        """
         with self._lock:
-            if self._delay(limits) > 0:
+            if self._delay(limits, spread=spread) > 0:
                 return False
             now = self._clock()
             self._sent.append(now)

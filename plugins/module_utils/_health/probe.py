@@ -59,9 +59,21 @@ def parse_probe(definition: t.Mapping[str, t.Any]) -> DefaultProbe:
     limits, names = keys.pop("limits", None) or (), keys.pop("names", None) or ()
     check = parse_check(keys)
     try:
-        return DefaultProbe(check, tuple(_limit(limit) for limit in limits), tuple(str(name).lower() for name in names))
+        return DefaultProbe(check, parse_limits(limits), tuple(str(name).lower() for name in names))
+    except HealthError as exc:
+        raise HealthError(f"probe {check.name!r}: {exc}") from exc
+
+
+def parse_limits(given: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Limit, ...]:
+    """Read limits, mappings of the fields of `Limit`.
+
+    Raises:
+        HealthError: one of them is wrong.
+    """
+    try:
+        return tuple(_limit(limit) for limit in given)
     except (TypeError, ValueError) as exc:
-        raise HealthError(f"probe {check.name!r}: limits: {exc}") from exc
+        raise HealthError(f"limits: {exc}") from exc
 
 
 def _limit(given: t.Mapping[str, t.Any]) -> Limit:

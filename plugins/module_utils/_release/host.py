@@ -165,16 +165,27 @@ class Host:
                 timeout=gate.timeout or 10,
                 error_logs=facts.error_logs if facts else (),
                 exclude=gate.exclude or (),
+                limits=None if gate.limits is None else _definitions(gate.limits),
                 pacer=self._pacer,
             )
         return [encode(result) for result in results]
 
     @staticmethod
     def rollback_gate(gate: GateOptions, baseline: t.Sequence[object]) -> GateOptions:
-        """Return the gate of a rollback: the checks that passed before have to pass again, without a soak."""
+        """Return the gate of a rollback: the checks that passed before have to pass again, without a soak.
+
+        Its limits are those from before the switch, so that what they refuse is no failure.
+        """
         passed = {result.name for result in _results(baseline) if result.ok and not result.probe}
         checks: list[object] = [one for one in _definitions(gate.checks) if parse_check(one).name in passed]
-        return dataclasses.replace(gate, checks=checks, soak=0, expected=None)
+        limits: list[object] | None = (
+            None if gate.limits is None else [_as_before(limit) for limit in _definitions(gate.limits)]
+        )
+        probes: list[object] = [
+            {**probe, "limits": [_as_before(limit) for limit in probe["limits"]]} if probe.get("limits") else probe
+            for probe in _definitions(gate.probes)
+        ]
+        return dataclasses.replace(gate, checks=checks, probes=probes, limits=limits, soak=0, expected=None)
 
     def gate(self, gate: GateOptions, baseline: t.Sequence[object], facts: ConfigFacts | None) -> Verdict:
         """Run the gate. Where it fails, `nginx_says` and the reason have lines of nginx's log."""
@@ -190,6 +201,10 @@ class Host:
             lines = _about(result.failed, gate, lines)
             verdict.update(nginx_says=lines[-_QUOTED_LINES:], reason=f"{result.reason}; nginx says: {lines[-1]}")
         return Verdict(verdict)
+
+
+def _as_before(limit: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {**limit, "changed": False}
 
 
 def pace_of(gate: GateOptions) -> float:
@@ -229,6 +244,7 @@ def _gate(
         error_logs=error_logs,
         expected=expected,
         exclude=exclude,
+        limits=None if gate.limits is None else _definitions(gate.limits),
         pacer=pacer,
         **numbers,
     )

@@ -98,6 +98,7 @@ class GateOptions:
     Attributes:
         expected: what the plan showed for probes, see `_health.probe_verdict.Expected`.
         exclude: entries of paths that are not asked, see `_common.side_effects`.
+        limits: of both configurations, see `_health.asking.Asker`.
     """
 
     checks: t.Optional[t.List[object]] = omit_none()
@@ -108,6 +109,7 @@ class GateOptions:
     soak: t.Optional[float] = omit_none()
     expected: t.Optional[t.List[object]] = omit_none()
     exclude: t.Optional[t.List[str]] = omit_none()
+    limits: t.Optional[t.List[object]] = omit_none()
     extra: t.Dict[str, object] = unknown_fields()
 
 

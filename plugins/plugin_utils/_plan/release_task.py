@@ -142,7 +142,7 @@ class _ReleaseTask:
         result["asked"] = key_of({name: self.given.get(name) for name in _DECIDING})
         result["findings"] = [finding.as_dict() for finding in findings]
         if guilty:
-            for name in ("probes", "probes_excluded"):
+            for name in ("probes", "probes_excluded", "limits"):
                 result.pop(name, None)
             result.pop("plan", None)
             message = f"The configuration is refused; nothing was changed.\n{report(guilty, candidate.sources)}"
@@ -163,11 +163,9 @@ class _ReleaseTask:
 
     def _probes(self, options: _StageOptions, current: bytes | None, config: Config) -> dict[str, object]:
         """Make the default probes of the gate out of both configurations."""
-        if not options.probe_limit:
-            return {"probes": []}
         before = None if current is None else load_dump(current)
         made = default_probes(config, limit=options.probe_limit, before=before, exclude=options.probe_exclude)
-        return {"probes": made.probes, "probes_excluded": made.excluded}
+        return {"probes": made.probes, "probes_excluded": made.excluded, "limits": made.limits}
 
     def _plan(
         self, current: bytes | None, dump: bytes, nginx: list[t.Any], contents: Mapping[str, str]

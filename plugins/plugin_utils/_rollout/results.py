@@ -228,6 +228,12 @@ class HostResults:
         """Return the lines that the search after a failed gate found."""
         return texts(registered(self._variables, "bisected").get("lines"))
 
+    @cached_property
+    def unasked(self) -> tuple[str, ...]:
+        """Return the requests that the gate left out or could not ask, each with the reason."""
+        gate = fields(registered(self._variables, "gated").get("gate"))
+        return (*texts(registered(self._variables, "staged").get("probes_excluded")), *texts(gate.get("unasked")))
+
     @property
     def batch(self) -> tuple[str, ...]:
         """Return the hosts of the batch that this one was rolled out with; none before its turn."""

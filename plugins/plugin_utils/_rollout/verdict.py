@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import (
     FieldError,
     decode,
     encode,
+    omit_none,
     unknown_fields,
 )
 
@@ -32,6 +33,8 @@ Outcome = t.Literal[
 
 #: A host with one of these outcomes uses up the budget of failures.
 FAILED: t.Final = frozenset({"rolled_back", "failed", "unreachable"})
+#: Requests that a gate did not ask which the summary names.
+_UNASKED_SHOWN: t.Final = 5
 _GOOD: t.Final = frozenset({"confirmed", "unchanged", "planned"})
 #: On a host with one of these outcomes this run changed nothing that lasts.
 _UNTOUCHED: t.Final = frozenset({"unchanged", "planned", "pending", "refused"})
@@ -51,6 +54,7 @@ class HostVerdict:
         revert: it runs the candidate, or may, so that a rollback of the fleet has to include it.
         locked: it is still reserved for this run.
         unverified: why it is not known how the change affects requests there, "" where it is known.
+        unasked: the requests that its gate left out or could not ask, each with the reason; None where no gate was held.
         unknown: fields of a newer version, kept for the record.
     """
 
@@ -63,6 +67,7 @@ class HostVerdict:
     revert: bool = False
     locked: bool = False
     unverified: str = ""
+    unasked: tuple[str, ...] | None = omit_none()
     unknown: JsonObject = unknown_fields()
 
 
@@ -166,6 +171,7 @@ def judge_host(host: str, variables: Mapping[str, object]) -> HostVerdict:
         revert=ran and not back,
         locked=staged.rollout is not None and staged.rollout == results.rollout and not freed,
         unverified="" if known else why_unverified(results),
+        unasked=(results.unasked or None) if results.step("gated").ran else None,
     )
 
 
@@ -298,7 +304,20 @@ def _text(verdicts: Sequence[HostVerdict], counts: Mapping[str, int], why: str) 
         if verdict.unverified:
             unverified.setdefault(verdict.unverified, []).append(verdict.host)
     lines += [f"behaviour not verified: {', '.join(hosts)}: {reason}" for reason, hosts in unverified.items()]
+    lines += _unasked(verdicts)
     return [*lines, f"no further batch: {why}"] if why else lines
+
+
+def _unasked(verdicts: Sequence[HostVerdict]) -> Iterator[str]:
+    """Yield a line for each set of requests that gates left out, with the hosts that share it."""
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for verdict in verdicts:
+        if verdict.unasked:
+            shared.setdefault(verdict.unasked, []).append(verdict.host)
+    for requests, hosts in shared.items():
+        rest = len(requests) - _UNASKED_SHOWN
+        more = f"; and {rest} more" if rest > 0 else ""
+        yield f"the gate did not ask: {', '.join(hosts)}: {'; '.join(requests[:_UNASKED_SHOWN])}{more}"
 
 
 def _by_reason(verdicts: Iterable[HostVerdict]) -> dict[str, list[str]]:

@@ -43,6 +43,7 @@ INHERITED: t.Final = frozenset(
         *("error_page", "recursive_error_pages", "absolute_redirect", "port_in_redirect", "server_name_in_redirect"),
         *("merge_slashes", "satisfy", "auth_basic", "auth_request", "index", "ssl", "ssl_reject_handshake"),
         *("rewrite_by_lua", "access_by_lua", "server_rewrite_by_lua"),
+        *("set_real_ip_from", "real_ip_header", "real_ip_recursive"),
         *("limit_req", "limit_req_status", "limit_req_log_level", "limit_req_dry_run"),
         *("limit_conn", "limit_conn_status", "limit_conn_log_level", "limit_conn_dry_run", "error_log"),
     }

@@ -58,10 +58,11 @@ Definition = dict[str, t.Any]
 
 @dataclass
 class DefaultProbes:
-    """Probes in the shape that `_health` takes, and requests that are none, each with the reason."""
+    """Probes in the shape that `_health` takes; requests that are none, each with the reason; all limits, met by a probe or not."""
 
     probes: list[Definition] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
+    limits: list[Definition] = field(default_factory=list)
 
 
 def default_probes(
@@ -103,7 +104,7 @@ class _Side:
     def __init__(self, config: Config) -> None:
         self.router = Router(config)
         self.definitions = Definitions(config)
-        self.limits = RequestLimits(self.router)
+        self.limits = RequestLimits(self.router, config)
         shared = [directive for http in self.router.http for directive in http.find(*_SHARED)]
         self.shared = {(each.name, *each.args[-1:], _digest(each)) for each in shared}
 
@@ -187,7 +188,7 @@ class _Choice:
 
     def result(self) -> DefaultProbes:
         """Return them."""
-        return DefaultProbes(list(self.probes.values()), list(self.excluded))
+        return DefaultProbes(list(self.probes.values()), list(self.excluded), _limits(self.sides))
 
     def _add(self, probe: Definition, request: Request) -> None:
         try:
@@ -248,6 +249,49 @@ class _Choice:
                     request = Request(listener, host, path)
                     if not all(each.closes(request) for each in self.sides):
                         yield _probe(listener, server, host, path, place), request
+
+
+#: A server by its names and sockets; a location of it by the words of its nested blocks.
+_ServerKey = tuple[frozenset[str], frozenset[str]]
+_Places = dict[_ServerKey, dict[tuple[str, ...], set["RequestLimit"]]]
+
+
+def _limits(sides: Sequence[_Side]) -> list[Definition]:
+    """Return the limits of all blocks, each zone with whether the candidate has a limit of it that was not there."""
+    places = [_places(side) for side in sides]
+    added = {limit.zone for limit in _added(places[0], places[1])} if len(places) > 1 else set()
+    limits = {limit for side in places for server in side.values() for block in server.values() for limit in block}
+    found = {(each.zone, each.period, each.status, each.logged) for each in limits}
+    return [
+        {"zone": zone, "period": period, "status": status, "logged": logged, "changed": zone in added}
+        for zone, period, status, logged in sorted(found)
+    ]
+
+
+def _places(side: _Side) -> _Places:
+    found: _Places = {}
+    for server in side.router.servers:
+        sockets = frozenset(str(listen.socket) for listen in server.listens)
+        places = found.setdefault((frozenset(server.names), sockets), {})
+        for words, scope in _scopes(server.scope, ()):
+            places.setdefault(words, set()).update(side.limits.of(scope))
+    return found
+
+
+def _scopes(scope: Scope, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Scope]]:
+    yield words, scope
+    for location in scope.locations.all:
+        yield from _scopes(location.scope, (*words, *location.scope.directive.args, ""))
+
+
+def _added(after: _Places, before: _Places) -> Iterator[RequestLimit]:
+    """Yield the limits that a block did not have before; those of a new block, that its server had nowhere."""
+    everywhere = {limit for places in before.values() for limits in places.values() for limit in limits}
+    for server, places in after.items():
+        old = before.get(server)
+        of_server = everywhere if old is None else {limit for limits in old.values() for limit in limits}
+        for words, limits in places.items():
+            yield from limits - (of_server if old is None or words not in old else old[words])
 
 
 def _paths(scope: Scope) -> Iterator[tuple[str, Place]]:

@@ -17,10 +17,12 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import flatten
 
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
 
     from .blocks import Scope
     from .select import Router
@@ -30,6 +32,11 @@ _UNIT: t.Final = {"s": 1.0, "m": 60.0}
 #: Levels of error logs, the most severe first (ngx_log.c).
 _LEVELS: t.Final = ("stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
 _REFUSED: t.Final = 503
+_VARIABLE: t.Final = re.compile(r"\$\{?(\w+)")
+#: Blocks and directives that make a variable.
+_MAKERS: t.Final = ("map", "geo", "split_clients")
+#: Directives that decide whose address `$remote_addr` is.
+_ADDRESS: t.Final = ("set_real_ip_from", "real_ip_header", "real_ip_recursive")
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ class RequestLimit:
         period: seconds between two requests that `limit_req` lets pass; 0 for `limit_conn`.
         status: the status of a refusal.
         logged: a refusal stands in the error log.
-        definition: the words of the zone and of the limit, for comparison.
+        definition: the words of the zone and of the limit, for comparison; those that decide on its key too: maps, and from
+            where the address of a client is taken.
     """
 
     zone: str
@@ -54,9 +62,14 @@ class RequestLimit:
 class RequestLimits:
     """The zones of a configuration, and the limits that hold in a block."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, config: Config) -> None:
+        self._main_logs = [directive for directive in flatten(config.root) if directive.name == "error_log"]
         self._zones: dict[str, Directive] = {}
+        self._keys: dict[str, str] = {}
+        self._made: dict[str, list[Directive]] = {}
         for http in router.http:
+            for directive in http.find(*_MAKERS):
+                self._made.setdefault(directive.args[-1].removeprefix("$"), []).append(directive)
             for directive in http.find("limit_req_zone", "limit_conn_zone"):
                 for word in directive.args[1:]:
                     if word.startswith("zone="):
@@ -84,9 +97,30 @@ class RequestLimits:
             zone,
             period,
             _status(scope, f"{directive.name}_status"),
-            _is_logged(scope, directive.name),
-            (*definition.args, "", *directive.args),
+            _is_logged(scope, directive.name, self._main_logs),
+            (*definition.args, "", *directive.args, "", self._key_of(definition.args[0]), *_address_words(scope)),
         )
+
+    def _key_of(self, key: str) -> str:
+        """Return a digest of the maps behind a zone's key."""
+        if key not in self._keys:
+            self._keys[key] = str(hash(tuple(self._made_of([key], set()))))
+        return self._keys[key]
+
+    def _made_of(self, words: Iterable[str], seen: set[str]) -> Iterator[str]:
+        names = {name for word in words for name in _VARIABLE.findall(word)} - seen
+        seen |= names
+        for directive in (made for name in sorted(names) for made in self._made.get(name, ())):
+            yield from directive.args
+            for child in directive.children:
+                yield from (child.name, *child.args)
+            values = (word for child in directive.children for word in child.args)
+            yield from self._made_of((*directive.args, *values), seen)
+
+
+def _address_words(scope: Scope) -> Iterator[str]:
+    for directive in (found for name in _ADDRESS for found in scope.effective(name)):
+        yield from (directive.name, *directive.args)
 
 
 def _status(scope: Scope, name: str) -> int:
@@ -94,11 +128,12 @@ def _status(scope: Scope, name: str) -> int:
     return int(found[-1].args[0]) if found and found[-1].args[:1] and found[-1].args[0].isdecimal() else _REFUSED
 
 
-def _is_logged(scope: Scope, name: str) -> bool:
+def _is_logged(scope: Scope, name: str, main_logs: Sequence[Directive]) -> bool:
     """Tell whether a refusal gets a line in an error log that is a file."""
     level = scope.effective(f"{name}_log_level")
     of_line = _LEVELS.index(level[-1].args[0]) if level and level[-1].args[0] in _LEVELS else _LEVELS.index("error")
-    for log in scope.effective("error_log"):
+    logs = scope.effective("error_log") or main_logs
+    for log in logs:
         target, words = log.args[0], log.args[1:]
         least = words[0] if words and words[0] in _LEVELS else "error"
         if (
@@ -107,5 +142,4 @@ def _is_logged(scope: Scope, name: str) -> bool:
             or _LEVELS.index(least) < of_line
         ):
             return False
-    # Without one in `http` the log of the main context holds, which tells errors unless it says otherwise.
-    return True
+    return bool(logs) or _LEVELS.index("error") >= of_line

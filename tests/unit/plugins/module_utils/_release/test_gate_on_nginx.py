@@ -62,13 +62,24 @@ def unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b64decode(text))
 
 
-def activate(site: Site, files: dict[str, str], expected: t.Sequence[dict[str, t.Any]] = ()) -> dict[str, t.Any]:
-    """Bring files into service with default probes alone; return the gate's outcome."""
+def activate(
+    site: Site,
+    files: dict[str, str],
+    expected: t.Sequence[dict[str, t.Any]] = (),
+    checks: t.Sequence[dict[str, t.Any]] = (),
+) -> dict[str, t.Any]:
+    """Bring files into service with default probes, and no checks unless they are given; return the gate's outcome."""
     engine = site.engine()
     staged = engine.stage(of(files))
     before, after = (load_dump(unpacked(staged[name])) for name in ("_dump_current", "_dump"))
-    probes = default_probes(after, before=before).probes
-    gate = {"probes": probes, "expected": list(expected), "interval": 0.05}
+    made = default_probes(after, before=before)
+    gate = {
+        "checks": list(checks),
+        "probes": made.probes,
+        "limits": made.limits,
+        "expected": list(expected),
+        "interval": 0.05,
+    }
     engine.activate(staged["release"], reload=False, gate=gate)
     try:
         found: dict[str, t.Any] = engine.activate(staged["release"], reload=True, gate=gate)["gate"]

@@ -132,6 +132,22 @@ def test_what_hosts_share_is_told_once() -> None:
     assert judge_fleet(hostvars, hostvars).text == ("3 refused", "refused: web1, web2, web3: one reason")
 
 
+def test_what_a_gate_did_not_ask_is_told() -> None:
+    left_out = ["http://a.test/logout: logout may do something"]
+    staged, gated = (
+        {**STAGED, "probes_excluded": left_out},
+        {**ACTIVE, "gate": {"ok": True, "unasked": ["GET /login: a limit"]}},
+    )
+    done = variables({"staged": staged, "activated": ACTIVE, "gated": gated, "confirmed": DONE})
+    waiting = variables({"staged": staged})
+    hostvars = {"web1": done, "web2": done, "web3": waiting}
+    [line] = [line for line in judge_fleet(hostvars, hostvars).text if "did not ask" in line]
+    assert line == f"the gate did not ask: web1, web2: {left_out[0]}; GET /login: a limit"
+    many = {**staged, "probes_excluded": [f"/{number}: no" for number in range(9)]}
+    hostvars = {"web1": variables({"staged": many, "activated": ACTIVE, "gated": ACTIVE, "confirmed": DONE})}
+    assert judge_fleet(hostvars, hostvars).text[-1].endswith("/4: no; and 4 more")
+
+
 PLANNED = {**STAGED, "plan": {"key": "k"}}
 UNKNOWN = [
     ("verified", {"staged": PLANNED, "behaviour": {"verified": True}}, ""),

@@ -207,3 +207,61 @@ def test_limits_that_leave_no_time_are_told() -> None:
         "http://a.test/login: the limit slow lets one request pass in 60 s",
         *(f"http://a.test/p{n}: enough other probes meet the limit one" for n in range(3, 6)),
     ]
+
+
+ZONE = "limit_req_zone {} zone=it:1m rate=1r/s; "
+PLAIN = "server { listen 80; server_name a.test; location /in { } location ~ \\.php$ { } }"
+HELD = PLAIN.replace("/in {", "/in { limit_req zone=it;")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        (ZONE.format("$remote_addr") + HELD, ZONE.format("$remote_addr") + HELD.replace("}", "add_header X-A b; }", 1), False),
+        (ZONE.format("$remote_addr") + PLAIN, ZONE.format("$remote_addr") + HELD, True),
+        (ZONE.format("$remote_addr") + HELD, ZONE.format("$server_name") + HELD, True),
+        (ZONE.format("$remote_addr") + HELD, ZONE.format("$remote_addr") + HELD.replace("php$ {", "php$ { limit_req zone=it;"), True),
+        (ZONE.format("$remote_addr") + HELD, ZONE.format("$remote_addr") + HELD.replace("a.test", "a.test b.test"), False),
+        (
+            ZONE.format("$remote_addr") + HELD.replace("listen", "limit_req zone=it; listen"),
+            ZONE.format("$remote_addr") + HELD.replace("listen", "limit_req zone=it; location /new { } listen"),
+            False,
+        ),
+        (
+            "map $http_x $key { default ''; } " + ZONE.format("$key") + HELD,
+            "map $http_x $key { default x; } " + ZONE.format("$key") + HELD,
+            True,
+        ),
+        (
+            "map $http_x $one { default ''; } map $one $key { default $one; } " + ZONE.format("$key") + HELD,
+            "map $http_x $one { default a; } map $one $key { default $one; } " + ZONE.format("$key") + HELD,
+            True,
+        ),
+        (
+            "set_real_ip_from 10.0.0.1; " + ZONE.format("$remote_addr") + HELD,
+            ZONE.format("$remote_addr") + HELD,
+            True,
+        ),
+    ],
+    ids=[
+        "another header", "a limit", "another key", "in a pattern's location", "one more name", "a location inherits it",
+        "the key's map", "a map behind the key's map", "the client's address",
+    ],
+)  # fmt: skip
+def test_a_zone_that_the_change_is_about(before: str, after: str, *, changed: bool) -> None:
+    found = made(after, before=before)
+    assert [(each["zone"], each["changed"]) for each in found.limits] == [("it", changed)]
+
+
+@pytest.mark.parametrize(
+    ("words", "logged"),
+    [
+        ("", True),
+        ("limit_req_log_level info;", False),
+        ("limit_req_log_level info; error_log /l info;", True),
+        ("error_log /dev/null;", False),
+    ],
+)
+def test_a_refusal_that_no_log_tells(words: str, *, logged: bool) -> None:
+    found = made(ZONE.format("$remote_addr") + words + HELD)
+    assert [each["logged"] for each in found.limits] == [logged]
