@@ -75,9 +75,10 @@ integration: setup ## Run ansible-test integration on this machine, below tempor
 	@tools/ansible-test integration
 
 .PHONY: package
-package: setup ## Build the collection, check its files, install it elsewhere and run playbooks from there
+package: setup ## Build the collection, check its files, run playbooks from where it is installed, and the demo in brief
 	@tools/need $(NEEDS)
 	@tools/package
+	@$(BIN)/python tools/demo/run --brief
 
 .PHONY: docs
 docs: setup ## Build the plugins' documentation; a warning is an error

@@ -6,8 +6,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +20,8 @@ sys.path.insert(0, str(ROOT / "tools" / "demo"))
 from shwitter import machine  # noqa: E402
 from shwitter.fleet import Fleet, Ports, is_free  # noqa: E402
 from shwitter.host import DemoError, processes  # noqa: E402
-from shwitter.playbook import Run  # noqa: E402
+from shwitter.playbook import Playbooks, Run  # noqa: E402
+from shwitter.story import Story  # noqa: E402
 from shwitter.telling import Teller  # noqa: E402
 
 OUTPUT = """\
@@ -111,3 +116,39 @@ def test_without_nginx_an_ordinary_user_is_told_the_package(monkeypatch: pytest.
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(DemoError, match="sudo apt-get install nginx-light openssl"):
         machine.make_ready()
+
+
+STEPS = (
+    "welcome", "deploy_the_site", "do_it_as_it_was_done_then", "deploy_the_outage", "deploy_the_early_cutover",
+    "deploy_the_fix", "nothing_leaked",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("brief", "without"), [(False, set()), (True, {"do_it_as_it_was_done_then", "deploy_the_fix"})]
+)
+def test_the_steps_of_the_demo_and_of_its_brief_form(
+    monkeypatch: pytest.MonkeyPatch, *, brief: bool, without: set[str]
+) -> None:
+    told: list[str] = []
+    for step in STEPS:
+        monkeypatch.setattr(Story, step, lambda _story, step=step: told.append(step))
+    fleet = Mock(spec=Fleet, hosts=["web1"], running=nullcontext)
+    Story(fleet, Mock(spec=Playbooks)).tell(brief=brief)
+    assert told == [step for step in STEPS if step not in without]
+
+
+def test_make_package_fails_when_the_brief_demo_fails(tmp_path: Path) -> None:
+    """Its last command, with a demo that fails in the place of the real one."""
+    makefile = (ROOT / "Makefile").read_text()
+    recipe = makefile[makefile.index("\npackage:") :].split("\n\n")[0].splitlines()[2:]
+    assert recipe[-1] == "\t@$(BIN)/python tools/demo/run --brief"
+    (tmp_path / "run").write_text("import sys\nsys.exit(1)\n")
+    (tmp_path / "Makefile").write_text(f"package:\n{recipe[-1].replace('tools/demo/run', 'run')}\n")
+    done = subprocess.run(
+        [shutil.which("make") or "make", "package", f"BIN={Path(sys.executable).parent}"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0

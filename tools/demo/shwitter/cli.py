@@ -28,13 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep", action="store_true", help="keep the work folder (the processes are stopped all the same)"
     )
+    parser.add_argument("--brief", action="store_true", help="leave out the outage as it was, and the fix in the end")
     options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         make_ready()
         go_on_in_the_environment()
-        return _in_a_work_folder(verbose=options.verbose, keep=options.keep)
+        return _in_a_work_folder(verbose=options.verbose, keep=options.keep, brief=options.brief)
     except DemoError as error:
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _in_a_work_folder(*, verbose: bool, keep: bool) -> int:
+def _in_a_work_folder(*, verbose: bool, keep: bool, brief: bool) -> int:
     from .playbook import Playbooks  # noqa: PLC0415  needs what make_ready installs
     from .story import Story  # noqa: PLC0415  the same
 
@@ -52,7 +53,7 @@ def _in_a_work_folder(*, verbose: bool, keep: bool) -> int:
     try:
         fleet = Fleet(work)
         print(f"Five instances of {_nginx_version()} on this machine, below {work}")
-        Story(fleet, Playbooks(log, fleet.variables(), verbose=verbose)).tell()
+        Story(fleet, Playbooks(log, fleet.variables(), verbose=verbose)).tell(brief=brief)
     except DemoError:
         if log.exists() and not verbose:
             print(f"\n{log.read_text()}", file=sys.stderr)
