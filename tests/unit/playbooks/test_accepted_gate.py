@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.server
 import re
+import tempfile
 import threading
 import typing as t
 from pathlib import Path
@@ -152,3 +153,30 @@ def test_a_key_in_routes_yml_is_what_the_gate_is_told(
     assert done.rc == 0, done.output
     assert "2 confirmed" in done.flat
     assert [host.ask("/api/") for host in (web1, web2)] == ["404", "404"]
+
+
+@pytest.fixture
+def readable() -> Iterator[Path]:
+    """A folder that nginx's workers can look into."""
+    with tempfile.TemporaryDirectory(prefix="failsafe-flag-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_what_the_plan_showed_and_a_host_does_not_do_fails_with_both(
+    fleet: Fleet, web1: Instance, web2: Instance, tmp_path: Path, readable: Path
+) -> None:
+    """A file that appears after the plan, as a hook may make it, changes the answer."""
+    flag, drain = readable / "flag", tmp_path / "drain.yml"
+    fleet.change((API[0], f"location /api/ {{ if (-f {flag}) {{ return 502; }} return 404; }}"))
+    refused = fleet.deploy()
+    assert refused.rc == 2, refused.output
+    keys = re.findall(r"-e nginx_deploy_accept=([a-z0-9,-]+)", refused.flat)[-1]
+    drain.write_text(
+        f"- name: Begin the maintenance\n  ansible.builtin.copy:\n    content: on\n    dest: {flag}\n    mode: '0644'\n"
+    )
+    run = fleet.deploy(nginx_deploy_accept=keys, nginx_deploy_drain_tasks=str(drain))
+    assert run.rc == 2, run.output
+    assert "1 rolled back" in run.flat
+    assert re.search(r"(status|got) 502; before the switch it was status 200, and the plan showed status 404", run.flat)
+    assert [host.ask("/api/") for host in (web1, web2)] == ["api", "api"]

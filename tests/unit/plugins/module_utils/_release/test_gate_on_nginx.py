@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import http.server
 import os
+import re
 import threading
 import typing as t
 import zlib
@@ -23,10 +24,12 @@ from release_world import of
 from ansible_collections.failsafe.nginx.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_dump
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.default_probes import default_probes
+from ansible_collections.failsafe.nginx.tests.unit.plugins.module_utils._health.support import make_certificate
 from ansible_collections.failsafe.nginx.tests.unit.ports import free_port
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.nginx
 APP = free_port()
@@ -132,9 +135,7 @@ def test_what_only_the_upstream_knows_fails_the_gate(site: Site, old: str, new: 
 @pytest.mark.root
 def test_what_only_this_host_has_fails_the_gate(site: Site) -> None:
     """The new user of the workers may not read the files."""
-    for folder in (site.top, *site.top.parents):
-        if str(folder).startswith("/tmp/") and folder.stat().st_uid == os.getuid():
-            folder.chmod(folder.stat().st_mode | 0o011)
+    reachable(site.top)
     pages = site.top / "pages"
     pages.mkdir()
     (pages / "index.html").write_text("hello")
@@ -145,6 +146,97 @@ def test_what_only_this_host_has_fails_the_gate(site: Site) -> None:
     assert not found["ok"]
     assert "before the switch it was status 200" in found["reason"]
     assert any("Permission denied" in line for line in found["nginx_says"])
+
+
+def reachable(top: Path) -> None:
+    """Let nginx's workers into the folders above."""
+    for folder in (top, *top.parents):
+        if str(folder).startswith("/tmp/") and folder.stat().st_uid == os.getuid():
+            folder.chmod(folder.stat().st_mode | 0o011)
+
+
+ELSEWHERE = f"server {{ listen 127.0.0.1:{PORT} default_server; server_name _; return 404; }}\n"
+#: What one host's variables make of a line of the template: good, wrong, what the gate says.
+OWN_FAULTS = {
+    "a file that is missing": (
+        "root PAGES/there;",
+        "root PAGES/empty;",
+        "status 40[34]; before the switch it was status 200",
+    ),
+    "a port of the application": (
+        f"location / {{ proxy_pass http://127.0.0.1:{APP}/catalog/; proxy_set_header Host {NAME}; }}",
+        f"location / {{ proxy_pass http://127.0.0.1:{OTHER}/catalog/; proxy_set_header Host {NAME}; }}",
+        "got 502",
+    ),
+    "a name": (f"server_name {NAME}; return 200 a;", "server_name www.goods.tset; return 200 a;", "status 404; before"),
+    "a listener": (
+        "listen 127.0.0.3:PORT; return 200 a;",
+        "listen 127.0.0.4:PORT; return 200 a;",
+        "connection refused",
+    ),
+}
+
+
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize("words", OWN_FAULTS.values(), ids=OWN_FAULTS)
+def test_a_wrong_variable_of_one_host_fails_the_gate(site: Site, words: tuple[str, str, str]) -> None:
+    """No check is written by hand, and nothing was compared before."""
+    reachable(site.top)
+    for name in ("there", "empty"):
+        (site.top / "pages" / name).mkdir(parents=True)
+    (site.top / "pages/there/index.html").write_text("hello")
+
+    def files(line: str) -> dict[str, str]:
+        own = line.replace("PAGES", str(site.top / "pages")).replace("PORT", str(PORT))
+        listen = "" if "listen" in own else f"listen 127.0.0.1:{PORT};"
+        name = "" if "server_name" in own else f"server_name {NAME};"
+        return {"vhosts/a.conf": f"{ELSEWHERE}server {{ {listen} {name} {own} }}\n"}
+
+    good, wrong, reason = words
+    start(site, a=files(good)["vhosts/a.conf"])
+    found = activate(site, files(wrong))
+    assert not found["ok"]
+    assert re.search(reason, found["reason"]), found["reason"]
+    assert activate(site, files(good + " add_header X-A b;"))["ok"]
+
+
+def test_a_path_that_does_something_is_not_asked_by_a_redirect_either(site: Site) -> None:
+    """The site's access log tells what the gate asked for."""
+    log = site.top / "log/access.log"
+    words = f"access_log {log}; location = / {{ return 302 /logout; }} location /logout {{ return 200 bye; }} location /in {{ return 200 a; }}"
+    start(site, a=vhost(words))
+    assert activate(site, {"vhosts/a.conf": vhost(words + " add_header X-A b;")})["ok"]
+    asked = log.read_text()
+    assert "GET /in " in asked
+    assert "logout" not in asked
+    assert "failsafe.nginx (health gate)" in asked
+
+
+@pytest.mark.parametrize(
+    ("now", "fault"),
+    [
+        ({"names": "DNS:other.test"}, "is not for www.goods.test"),
+        ({"names": f"DNS:{NAME}", "end": "20210101000000Z"}, "expired"),
+        ({"names": f"DNS:{NAME}", "end": "20600101000000Z"}, ""),
+    ],
+    ids=["another name", "expired", "renewed"],
+)
+def test_a_certificate_is_as_good_as_before_the_switch(site: Site, now: dict[str, str], fault: str) -> None:
+    for folder, keys in (("old", {"names": f"DNS:{NAME}"}), ("new", now)):
+        make_certificate(site.top / folder, **keys)
+
+    def words(folder: str) -> str:
+        pair = "".join(
+            f"ssl_certificate{key} {site.top}/{folder}/{file}.pem; " for key, file in (("", "cert"), ("_key", "key"))
+        )
+        return vhost(pair + "return 200 a;", f"127.0.0.1:{PORT} ssl")
+
+    start(site, user="root", a=words("old"))
+    found = activate(site, {"vhosts/a.conf": words("new")})
+    assert found["ok"] == (not fault), found
+    if fault:
+        assert fault in found["reason"]
+        assert "the one before the switch was good" in found["reason"]
 
 
 @pytest.mark.usefixtures("application")
