@@ -167,7 +167,26 @@ def bench_rollout(instances: Instances, hosts: Path) -> float:
     seconds, status, output = play(hosts, ROOT / "playbooks" / "deploy.yml", variables)
     expect(status == 0 and "20 confirmed" in output, "our rollout failed", output)
     print(f"rollout to 20 instances: this collection {seconds:.1f} s, hand-written {theirs:.1f} s")
+    print(gates_side_by_side(instances))
     return seconds / theirs
+
+
+def gates_side_by_side(instances: Instances) -> str:
+    """Return how long the gates of all hosts took: from the first one's begin to the last one's end, and by themselves."""
+    begins, ends, each = [], [], []
+    for name in instances.hosts:
+        rows = [
+            json.loads(line) for line in (instances.work / name / "store" / "journal.jsonl").read_text().splitlines()
+        ]
+        gate = next(row for row in rows if row["event"] == "gate")
+        end, seconds = datetime.fromisoformat(gate["time"]).timestamp(), float(gate["details"]["seconds"])
+        begins.append(end - seconds)
+        ends.append(end)
+        each.append(seconds)
+    return (
+        f"{len(each)} gates: {min(each):.1f} to {max(each):.1f} s each at their pace, "
+        f"{max(ends) - min(begins):.1f} s for all of them side by side, {sum(each):.1f} s one after another"
+    )
 
 
 def bench_unchanged(instances: Instances, hosts: Path) -> float:
