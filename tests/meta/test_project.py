@@ -34,9 +34,9 @@ LONGEST = 450
 HEAVIEST = {
     "nginx_bisect": 295_000,
     "nginx_diff": 75_000,
-    "nginx_health": 98_000,
+    "nginx_health": 102_000,
     "nginx_lint": 0,
-    "nginx_release": 384_000,
+    "nginx_release": 389_000,
     "nginx_release_info": 133_000,
     "nginx_rollout_options": 0,
     "nginx_rollout_plan": 0,

@@ -322,9 +322,8 @@ class Gate:
         if now < self._next_in_doubt:  # what is in doubt gets its answer first, without others that meet its limit
             fresh = [one for one in fresh if not one.about.limits or standing[one.key].doubt]
         wanted = {one.key: one for one in [*failing, *fresh]}
-        urgent = {one.key for one in failing}
         return due + [
-            one for one in wanted.values() if self._pacer.take(one.about.limits, spread=one.key not in urgent)
+            one for one in wanted.values() if self._pacer.take(one.about.limits, spread=standing[one.key].since is None)
         ]
 
     def _pause(self, good: int) -> float:
@@ -334,15 +333,13 @@ class Gate:
         if not waiting or (good < self._successes and any(not one.probe for one, _standing in open_)):
             return 0.0
         now = time.monotonic()
-        held = self._next_in_doubt - now
-        return min(
-            max(
-                each.not_before - now,
-                self._pacer.delay(one.about.limits, spread=each.since is None),
-                held if one.about.limits and each.doubt is None and each.since is None else 0,
-            )
-            for one, each in waiting
-        )
+        return min(max(each.not_before - now, self._wait_of(one, each, now)) for one, each in waiting)
+
+    def _wait_of(self, question: Question, standing: _Standing, now: float) -> float:
+        """Return the seconds that the pace, or another question in doubt, keeps this one waiting."""
+        delay = self._pacer.delay(question.about.limits, spread=standing.since is None)
+        held = question.about.limits and standing.doubt is None and standing.since is None
+        return max(delay, self._next_in_doubt - now) if held else delay
 
     def _deadline(self, start: float, end: float) -> float:
         """Return the moment at which the failures that there are decide, `end` without any."""
