@@ -81,6 +81,9 @@ _value:
       description: The lines of a summary for people.
       type: list
       elements: string
+    failures:
+      description: The message with which each host fails that has no good outcome; a reason that hosts share is told by the first of them.
+      type: dict
 """
 
 import typing as t

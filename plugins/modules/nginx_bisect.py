@@ -170,7 +170,7 @@ searches:
       elements: dict
     complement:
       description: The outcome with the rest of the change, without the guilty lines. V(pass) is the old outcome, V(fail) the
-        new one. V(unresolved) means that nginx refuses the rest, or that the outcome is a third one.
+        new one. V(unresolved) means that nginx refuses the rest, or that the outcome is a third one. V(null) means that it was not tried.
       type: str
     worlds:
       description: The number of combinations that were tried for it.

@@ -330,6 +330,16 @@ searches:
   returned: when the task failed and O(bisect)
   type: list
   elements: dict
+searched_on:
+  description:
+    - The host of this run that searched for the guilty lines. The same statements of the same files change there, with the same findings.
+    - RV(searches) has the outcomes from there.
+  returned: when another host did it
+  type: str
+brief:
+  description: The refusal in one line, and the line to paste where keys accept it. It has no word of one host.
+  returned: when the task failed for what was found
+  type: str
 failing:
   description: The requests for which the task failed, for O(failsafe.nginx.nginx_bisect#module:failing).
   returned: when the task failed
@@ -355,6 +365,7 @@ asked_of:
 console:
   description: What a plan and a deploy print of it, with C(lines), C(summary), the C(keys) that have to be accepted, the keys
     that were C(given), those of them that C(accepted) a group, and the number of C(others) reasons that stop and that no key accepts.
+    With O(plan) also C(same_as), the first host of this run with this very change and all that was found, but for words of its own.
   returned: when RV(verified)
   type: dict
 msg:

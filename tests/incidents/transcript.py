@@ -47,7 +47,7 @@ def shorten(output: str) -> str:
         output: of `ansible-playbook`, results in YAML.
     """
     output = normalise(output)
-    told = _first_kind(_message(output, "Print what changes for clients")).splitlines()
+    told = list(_without_guilty(_first_kind(_message(output, "Print what changes for clients")).splitlines()))
     verdict = [
         line
         for each in _verdict(output)
@@ -116,6 +116,15 @@ def _first_kind(text: str) -> str:
     if len(heads) > 1 and end and end.start() > heads[1]:
         return text[: heads[1]] + text[end.start() :]
     return text
+
+
+def _without_guilty(lines: list[str]) -> Iterator[str]:
+    """Drop the guilty lines, which mostly are the causes above them, and the entry for routes.yml."""
+    inside = False
+    for line in lines:
+        inside = line.startswith("  guilty") or (inside and line.startswith("      "))
+        if not inside and not line.startswith("  routes.yml: "):
+            yield line
 
 
 def _wrapped(lines: list[str]) -> Iterator[str]:

@@ -54,6 +54,9 @@ ok: [web1] =>
           STOPS outage   shop.test   whole listener 127.100.136.1:8080   10 requests
             +   403 "/tmp/incident-7_fj9qmx/web1/www/a" is forb…
               key: outage-302377e1a2
+          guilty (3 combinations of 1 change tried):
+              nginx.conf:3 + deny all
+          routes.yml:  accept: [{key: [outage-0123456789], until: 2026-12-31, reason: ...}]
         web2: is refused
           nginx behaviour: 20 requests, 20 changed, 0 unverified, coverage 2/2 blocks; 1 change: 1 shown
         10 of 20 requests of shop.test now fail

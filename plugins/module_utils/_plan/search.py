@@ -35,6 +35,7 @@ class SearchInput(t.NamedTuple):
         units: the changes.
         requests: the requests whose outcomes changed.
         limit: of tests for one request; None: any number.
+        budget: of tests for all requests; None: any number.
     """
 
     before: str
@@ -43,6 +44,7 @@ class SearchInput(t.NamedTuple):
     units: t.List[Unit]
     requests: t.List[SearchRequest]
     limit: t.Optional[int] = None
+    budget: t.Optional[int] = None
 
 
 class ChangeSearch:
@@ -79,6 +81,8 @@ class ChangeSearch:
         results = [
             self._one(number, before[number], again[number], after[number]) for number in range(len(self._probes))
         ]
+        for number, result in enumerate(results):
+            self._take_smaller(number, result)
         others = {str(number): path for number, path in self._tree.others.items()}
         return SearchAnswer(results, others, len(self._outcomes) + 1)
 
@@ -92,22 +96,60 @@ class ChangeSearch:
             outcomes = self._outcomes_with(ids)
             return UNRESOLVED if outcomes is None else verdict(aspect or "", before, after, outcomes[number])
 
-        counted = Counted(test, self._wanted.limit)
-        left, complement = self._units, FAIL
+        counted = Counted(test, self._limit())
+        # Requests of one change mostly fail for one cause: begin with the smallest part that an earlier one found.
+        left, complement = _only(self._units, self._smallest(number, aspect, before, after)), FAIL
         # Several changes may each break it; each round takes one cause away and tests whether it still fails.
         while complement == FAIL and len(result.causes) < _CAUSES:
             found = search(left, counted)
             result.causes.append(FoundCause(found.ids, found.complete))
-            left = _without(left, frozenset(found.ids))
-            complement = counted(frozenset(number for unit in left for number in unit.ids)) if left else PASS
+            left = _without(self._units, frozenset(each for cause in result.causes for each in cause.changes))
+            rest = frozenset(number for unit in left for number in unit.ids)
+            complement = counted(rest) if left else PASS
+            if left and not counted.knows(rest):
+                # The limit is reached: nothing is known of the rest.
+                result.tests = counted.asked
+                return result
         result.complement, result.tests = complement, counted.asked
         return result
+
+    def _limit(self) -> t.Optional[int]:
+        """Return the most tests for the next request. The first one repeats a test, so it is never 0."""
+        budget = self._wanted.budget
+        left = None if budget is None else max(1, budget - len(self._outcomes))
+        return min((limit for limit in (self._wanted.limit, left) if limit is not None), default=None)
+
+    def _take_smaller(self, number: int, result: FoundCauses) -> None:
+        """Replace a cause that is not the smallest by a smaller one that a search for another request tried."""
+        for cause in result.causes[:1]:
+            smallest = self._smallest(number, result.aspect or "", result.before, result.after)
+            if not cause.complete and len(smallest) < len(cause.changes):
+                cause.changes = sorted(smallest)
+
+    def _smallest(self, number: int, aspect: str, before: ProbeOutcome, after: ProbeOutcome) -> t.FrozenSet[int]:
+        """Return the smallest set of changes among those that were tried with which a request fails."""
+        failing = (
+            ids
+            for ids, outcomes in self._outcomes.items()
+            if outcomes is not None and verdict(aspect, before, after, outcomes[number]) == FAIL
+        )
+        return min(failing, key=lambda ids: (len(ids), sorted(ids)))
 
     def _outcomes_with(self, ids: t.FrozenSet[int]) -> t.Optional[t.List[ProbeOutcome]]:
         if ids not in self._outcomes:
             self._tree.become(ids)
             self._outcomes[ids] = self._send(self._tree.path, self._probes)
         return self._outcomes[ids]
+
+
+def _only(units: t.Iterable[Unit], ids: t.FrozenSet[int]) -> t.List[Unit]:
+    kept = []
+    for unit in units:
+        if unit.ids <= ids:
+            kept.append(unit)
+        elif unit.ids & ids and unit.children:
+            kept += _only(unit.children, ids)
+    return kept
 
 
 def _without(units: t.Iterable[Unit], ids: t.FrozenSet[int]) -> t.List[Unit]:

@@ -74,6 +74,7 @@ class SearchJob:
         edge: proxies in front of the servers, for redirects.
         create: files that every world has.
         peers: a peer of an upstream -> the name that stands for all peers of it.
+        budget: of combinations that are tried for all requests; None: any number.
     """
 
     sources: t.Dict[str, FolderSpec]
@@ -84,6 +85,7 @@ class SearchJob:
     edge: t.List[EdgeEntry] = field(default_factory=list)
     create: t.List[str] = field(default_factory=list)
     peers: t.Dict[str, str] = field(default_factory=dict)
+    budget: t.Optional[int] = omit_none()
 
 
 @dataclass
@@ -103,7 +105,7 @@ class FoundCauses:
         before: the outcome without the changes.
         after: the outcome with all of them.
         causes: sets of changes that break it independently of each other.
-        complement: `pass`, `fail` or `unresolved`: the request with the rest of the changes.
+        complement: `pass`, `fail` or `unresolved`: the request with the rest of the changes; None where it was not tried.
         tests: sets of changes that were tried.
     """
 

@@ -67,7 +67,7 @@ def search_worlds(options: HostOptions, job: SearchJob) -> SearchAnswer:
     with contextlib.closing(Trees(options.config_dir, options.store)) as trees:
         before, after = (trees.folder(job.sources[name]) for name in ("before", "after"))
         units = [_unit(unit) for unit in job.units]
-        wanted = SearchInput(before, after, job.files, units, job.requests, options.limit)
+        wanted = SearchInput(before, after, job.files, units, job.requests, options.limit, job.budget)
         prober = FolderProber(options, job)
 
         def probe(folder: str, probes: t.List[Probe]) -> t.Optional[t.List[ProbeOutcome]]:

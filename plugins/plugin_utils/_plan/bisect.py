@@ -66,7 +66,7 @@ _ASPECTS: t.Final[dict[str, str]] = {
     "errors": "errors",
 }
 _CONTEXT_LINES: t.Final = 1
-_WHOLE_FILE: t.Final = "(the whole file)"
+WHOLE_FILE: t.Final = "(the whole file)"
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,12 @@ class SearchedRequest:
             lines.append("  guilty:" if not position else "  guilty by itself too:")
             lines += [f"    {line}" for line in cause.lines]
             if not cause.complete:
-                lines.append("    (not the smallest part: the limit of tries was reached)")
+                lines.append("    (perhaps not the smallest part: the limit of tries was reached)")
         complement = {
             "pass": "without it the rest of the change is fine",
             "fail": "without it the request still fails: more of the change is guilty",
-        }.get(
-            str(self.complement),
-            "nginx does not do with the rest alone what it did before: lines of it belong together",
-        )
+            "unresolved": "nginx does not do with the rest alone what it did before: lines of it belong together",
+        }.get(str(self.complement), "the rest of the change was not tried: the limit of tries was reached")
         return [*lines, f"  {complement} ({counted(self.worlds, 'combination')} tried)"]
 
 
@@ -183,6 +181,11 @@ class BisectResult:
     patch: str
     msg: str
 
+    @property
+    def is_smallest(self) -> bool:
+        """Tell whether no guilty line can be left out."""
+        return all(cause.complete for each in self.searches for cause in each.causes)
+
     def to_json(self) -> dict[str, object]:
         """Return the values that the module returns."""
         return encode(self)
@@ -196,6 +199,7 @@ class Search:
         wanted: the requests.
         edge: proxies in front of the servers.
         create: files that every world has.
+        budget: of combinations that are tried for all requests; None: any number.
     """
 
     before: ConfigSource
@@ -203,6 +207,7 @@ class Search:
     wanted: Sequence[FailingRequest]
     edge: Sequence[EdgeEntry] = ()
     create: Sequence[str] = ()
+    budget: int | None = None
     edits: Edits = field(init=False)
 
     def __post_init__(self) -> None:
@@ -219,6 +224,7 @@ class Search:
             edge=list(self.edge),
             create=list(self.create),
             peers=_peers(self.before, self.after),
+            budget=self.budget,
         )
 
     def result(self, answer: SearchAnswer) -> BisectResult:
@@ -253,7 +259,7 @@ class Search:
 
     def _lines(self, numbers: Iterable[int], others: Mapping[int, str]) -> list[GuiltyLine]:
         lines = [
-            GuiltyLine(others[number], 1, "changed", _WHOLE_FILE, _WHOLE_FILE)
+            GuiltyLine(others[number], 1, "changed", WHOLE_FILE, WHOLE_FILE)
             if number in others
             else _line(self.edits.changes[number])
             for number in numbers

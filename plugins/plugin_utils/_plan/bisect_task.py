@@ -89,7 +89,22 @@ def bisect(options: Mapping[str, t.Any], controller: Controller) -> dict[str, ob
 
 
 def search(wanted: Search, sides: SideOptions, controller: Controller, *, limit: int | None = None) -> BisectResult:
-    """Run a search on the host.
+    """Run a search on the host; return its result.
+
+    Raises:
+        HostError, PlanError, RouteError: see `ask_host`.
+    """
+    return wanted.result(ask_host(wanted, sides, controller, limit=limit))
+
+
+def ask_host(wanted: Search, sides: SideOptions, controller: Controller, *, limit: int | None = None) -> SearchAnswer:
+    """Run a search on the host; return the host's answer.
+
+    Args:
+        wanted: the search.
+        sides: the options of the task.
+        controller: of the task.
+        limit: of the combinations that are tried for a request. Default: the module's.
 
     Raises:
         HostError: the module failed.
@@ -102,7 +117,7 @@ def search(wanted: Search, sides: SideOptions, controller: Controller, *, limit:
         found = decode(SearchAnswer, answer)
     except FieldError as error:
         raise RouteError(f"what the host answered cannot be read: {error}") from error
-    return wanted.result(_available(found))
+    return _available(found)
 
 
 def _available(answer: SearchAnswer) -> SearchAnswer:

@@ -9,14 +9,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
-from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import encode
+from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckAnswer
+from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchAnswer
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import (
     AcceptEntry,
@@ -29,7 +31,12 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations impor
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._lint.formats import write
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check import render
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.accepting import accept_lines
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.accepting import (
+    REFUSED,
+    ROUTES_LINE,
+    accept_lines,
+    brief_refusal,
+)
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.console import console_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.text import (
     expectation_text,
@@ -40,26 +47,32 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_chec
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from .bisect import FailingRequest, Search
-from .bisect_task import search
+from .bisect_task import ask_host
+from .bisect_text import guilty_text
+from .common_change import CommonChange
 from .controller import HOST_ERRORS, Controller
 from .errors import PlanError
 from .gate_expectations import expected_of
 from .route_check import AFTER, BEFORE, RouteCheck, read_answer
-from .run_cache import key_of
+from .run_cache import CachedAnswer, key_of
 from .sides import SideOptions, Sides, expectations_of, expected_text, read_sides
 
 MODULE: t.Final = "nginx_route_check"
 #: Requests whose lines are searched for, and groups that the message shows; the report has them all.
 _MOST_SEARCHED: t.Final = 3
 _MOST_SHOWN: t.Final = 3
+#: Combinations of changes that are tried for all of them: a line among 200 takes about 17, and others wait for the answer.
+_MOST_TRIED: t.Final = 200
 #: Options that decide the result, beside the two configurations and the expectations.
 _DECIDING: t.Final = (
     "access_log", "log_format", "probe_limit", "fail_on", "fail_on_unverified", "accept", "require", "bisect", "fs", "gate_probes",
 )  # fmt: skip
 #: Values that a host returns which shares the result of another one.
 _SHARED: t.Final = (
-    "verified", "reason", "summary", "refused", "acceptable", "groups", "failed", "lines", "expected",
+    "verified", "reason", "summary", "refused", "acceptable", "groups", "failed", "lines", "expected", "brief", "searched_on",
 )  # fmt: skip
+#: Options that may differ between hosts with the same findings: requests of the gate name its addresses.
+_OWN: t.Final = ("gate_probes", "report")
 #: Hexadecimal digits of the digest of all groups.
 _DIGITS: t.Final = 16
 
@@ -188,42 +201,78 @@ class _RouteCheckTask:
             "worlds": {name: _facts(world) for name, world in answer.worlds.items()},
             "diff": {"prepared": render("text", report)},
             "msg": headline(report),
-            "console": console_text(report, guilty, given).as_dict(),
         }
         if check.uncompared:
             result["warnings"] = [f"the candidate was checked by itself: {check.uncompared}"]
+        failing = _failing(guilty, check)
+        common = CommonChange(check.before, check.after, report, guilty, failing, check.staged)
+        with self._known(common) as known:
+            first = _other(known, self.controller.host)
+            found, told, printed = self._search(failing, check, known)
+        routes = []
         if guilty:
-            failing = _failing(guilty, check)
-            text = ["The change would break requests; nothing was changed.", headline(report)]
-            text += _guilty_lines(guilty, report)
-            found, told = self._search(failing, check)
+            text = [REFUSED, headline(report), *_guilty_lines(guilty, report), *told]
+            accepting = accept_lines(guilty, given, deploys=self.sides.plan is not None)
+            routes = [line.strip() for line in accepting if line.startswith(ROUTES_LINE)]
             result |= {"failed": True, "failing": [encode(each) for each in failing], **found}
-            told += accept_lines(guilty, given, deploys=self.sides.plan is not None)
-            result["msg"] = "\n".join([*text, *told])
+            result |= {"msg": "\n".join([*text, *accepting]), "brief": brief_refusal(guilty, given)}
+        result["console"] = {
+            **console_text(report, guilty, given, [*printed, *routes]).as_dict(),
+            "same": common.words,
+            **({"same_as": first} if first else {}),
+        }
         self._write(report)
         return result
 
-    def _search(self, failing: list[FailingRequest], check: RouteCheck) -> tuple[Values, list[str]]:
-        """Search for the lines that break requests; return them as values of the result, and in words."""
+    @contextlib.contextmanager
+    def _known(self, common: CommonChange) -> Iterator[CachedAnswer]:
+        """Give the answer of the first host of this run that has this in common; it may be set where there is none."""
+        key = None
+        if self.sides.plan is not None:
+            options = [str(getattr(self.options, each.name)) for each in fields(self.options) if each.name not in _OWN]
+            options.append(expected_text(self.sides.expect, self.controller.files.bases))
+            key = common.key(self.controller.host_names, options)
+        if key is None:
+            yield CachedAnswer()
+            return
+        with self.controller.cache.alone(key) as known:
+            yield known
+
+    def _search(
+        self, failing: list[FailingRequest], check: RouteCheck, known: CachedAnswer
+    ) -> tuple[Values, list[str], list[str]]:
+        """Search for the lines that break requests; return them as values, in words, and as the console has them."""
+        host = self.controller.host
         if not self.options.bisect or check.before is None or not failing:
-            return {}, []
+            known.value = known.value or {"host": host, "answer": None}
+            return {}, [], []
         # A search has one file system: that of the plain requests, where one of them fails.
         plain = [each for each in failing if not each.probe.made_files]
         failing = plain or failing
         create = sorted({path for each in failing for path in each.missing})
         edge = check.expectations.edge if check.expectations else ()
-        wanted = Search(check.before, check.after, failing[:_MOST_SEARCHED], edge=edge, create=create)
-        try:
-            found = search(wanted, self.sides, self.controller)
-        except (*HOST_ERRORS, PlanError) as error:
-            # The change is refused even if the host is lost now.
-            return {}, [f"The guilty lines were not found: {error}"]
+        wanted = Search(
+            check.before, check.after, failing[:_MOST_SEARCHED], edge=edge, create=create, budget=_MOST_TRIED
+        )
+        first = _other(known, host)
+        if first:
+            # The same statements of the same files: their numbers are the same, their words are this host's own.
+            answer = decode(SearchAnswer, known.value["answer"])
+        else:
+            try:
+                answer = ask_host(wanted, self.sides, self.controller)
+            except (*HOST_ERRORS, PlanError) as error:
+                # The change is refused even if the host is lost now.
+                told = [f"The guilty lines were not found: {error}"]
+                return {}, told, told
+            known.value = {"host": host, "answer": self.controller.redact(encode(answer))}
+        found = wanted.result(answer)
         values = found.to_json()
         result = {name: values[name] for name in ("culprits", "lines", "searches")}
-        if not found.culprits:
-            return result, ["No single line explains it in a private world."]
-        tried = f"{counted(found.worlds, 'combination')} of {counted(found.changes, 'change')} tried"
-        return result, [f"guilty ({tried}):", *(f"    {line}" for line in found.culprits)]
+        if first:
+            result["searched_on"] = first
+        # The console tells it once for hosts that have it in common, whichever of them searched.
+        return result, guilty_text(found, searched_on=first), guilty_text(found)
 
     def _write(self, report: RouteCheckReport) -> None:
         options = self.options
@@ -235,6 +284,12 @@ class _RouteCheckTask:
                     write(full, text)
                 except OSError as error:
                     raise RouteError(f"the report cannot be written to {full}: {error.strerror or error}") from error
+
+
+def _other(known: CachedAnswer, host: str) -> str:
+    """Return the name of the host that set an answer; empty where none did, or this one."""
+    name = "" if known.value is None else str(known.value["host"])
+    return "" if name == host else name
 
 
 def _groups(report: RouteCheckReport) -> str:

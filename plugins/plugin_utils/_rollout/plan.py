@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .approval import Approval, HostPlan
 from .plain_json import JsonObject
-from .plan_console import ToldComparison, host_blocks, last_line, paste_line
+from .plan_console import HostBlock, ToldComparison, host_blocks, last_line, paste_line
 from .results import HostResults, Hostvars, StagedChange
 from .verdict import why_unverified
 
@@ -54,6 +54,10 @@ class PlanGroup:
     #: What a deploy prints of it, and of what is compared.
     brief: tuple[str, ...] = ()
     told: ToldComparison | None = None
+    #: Another host that has the change in common, and what a plan and a deploy print instead; "" without one.
+    same_as: str = ""
+    short: tuple[str, ...] = ()
+    short_brief: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
         """Write it for Ansible."""
@@ -77,12 +81,25 @@ class DeployPlan:
     @property
     def text(self) -> list[str]:
         """Return a summary, the lines of all groups, and the last line."""
-        return [_summary(self.groups), *(line for group in self.groups for line in ("", *group.text)), "", *self._ends]
+        lines = [_summary(self.groups)]
+        short: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for group in self.groups:
+            if group.same_as:
+                short.setdefault((group.outcome, group.short), []).extend(group.hosts)
+            else:
+                lines += ["", *group.text]
+        for (outcome, told), hosts in short.items():
+            lines += ["", f"{', '.join(hosts)}: {_OUTCOMES[outcome]}", *told]
+        return [*lines, "", *self._ends]
 
     @property
     def console(self) -> list[str]:
         """Return what a deploy prints before it changes anything: lint, what changes for clients, and the last line."""
-        blocks = ((group.hosts, _TOLD[group.outcome], group.brief) for group in self.groups if group.outcome in _TOLD)
+        blocks = (
+            HostBlock(group.hosts, _TOLD[group.outcome], group.brief, group.same_as, group.short_brief)
+            for group in self.groups
+            if group.outcome in _TOLD
+        )
         return [*host_blocks(blocks), *self._ends] if self.groups else []
 
     @property
@@ -113,18 +130,53 @@ def deploy_plan(hosts: Iterable[str], hostvars: Hostvars) -> DeployPlan:
     alike: dict[tuple[str, str], list[str]] = {}
     for host, each in results.items():
         alike.setdefault(_likeness(each), []).append(host)
-    order = list(_OUTCOMES)
+    order, first = list(_OUTCOMES), _first_alike(results)
     groups = tuple(
-        PlanGroup(
-            tuple(names),
-            outcome,
-            tuple(_lines(names, outcome, results)),
-            tuple(_brief(_best(names, results))),
-            _best(names, results).route_check.console,
-        )
+        _group(names, outcome, results, first)
         for (outcome, _key), names in sorted(alike.items(), key=lambda item: order.index(item[0][0]))
     )
     return DeployPlan(groups, dict(_refused(groups, results)), _approval(groups, results))
+
+
+def _group(names: list[str], outcome: str, results: Mapping[str, HostResults], first: Mapping[str, str]) -> PlanGroup:
+    """Make a group; in short, too, where another host with the change in common is told as a whole.
+
+    Args:
+        names: of its hosts.
+        outcome: of `_OUTCOMES`.
+        results: of all hosts.
+        first: host -> the first host of the play with which it has the change in common.
+    """
+    best = _best(names, results)
+    told = best.route_check.console
+    group = PlanGroup(tuple(names), outcome, tuple(_lines(names, outcome, results)), tuple(_brief(best)), told)
+    other = next((first[host] for host in names if host in first), "")
+    if told is None or not other or other in names:
+        return group
+    known = [*_before_comparison(results[other])]
+    own = [line for line in _before_comparison(best) if line not in known]
+    files = _files(best.change)
+    return replace(
+        group,
+        same_as=other,
+        short=(
+            *_indented("files", files if files != _files(results[other].change) else []),
+            *_indented("lint", own),
+            f"  {told.as_on(other)}",
+        ),
+        short_brief=(*own, told.as_on(other)),
+    )
+
+
+def _first_alike(results: Mapping[str, HostResults]) -> dict[str, str]:
+    """Map each host with a comparison to the first one with the same outcome that has the change in common."""
+    leaders: dict[tuple[str, str], str] = {}
+    found: dict[str, str] = {}
+    for host, each in results.items():
+        told = each.route_check.console
+        if told is not None and told.same:
+            found[host] = leaders.setdefault((_likeness(each)[0], told.same_as or host), host)
+    return found
 
 
 def _approval(groups: Iterable[PlanGroup], results: Mapping[str, HostResults]) -> Approval | None:
@@ -180,6 +232,11 @@ def _best(hosts: Iterable[str], results: Mapping[str, HostResults]) -> HostResul
 
 def _brief(results: HostResults) -> Iterator[str]:
     """Yield what a deploy prints: the reason of a refusal that no comparison shows, lint, what changes for clients."""
+    yield from _before_comparison(results)
+    yield from results.route_check.console.lines if results.route_check.console else []
+
+
+def _before_comparison(results: HostResults) -> Iterator[str]:
     check = results.route_check
     if check.console is None:
         message = _message(results)
@@ -187,7 +244,6 @@ def _brief(results: HostResults) -> Iterator[str]:
     yield from _findings(results.change, results.config_dir.rstrip("/") + "/", _MOST_TOLD)
     unverified = why_unverified(results) if not results.staged.failed or check.refused is not None else ""
     yield from [f"behaviour not verified: {unverified}"] if unverified else []
-    yield from check.console.lines if check.console else []
 
 
 def _lines(hosts: list[str], outcome: str, results: Mapping[str, HostResults]) -> Iterator[str]:
@@ -217,7 +273,8 @@ def _reason(results: HostResults, *, has_report: bool) -> list[str]:
     """Return why a deploy would stop here: all of it, or what the comparison below does not show."""
     message = _message(results).splitlines()
     shown = message[:1] if has_report else message
-    lines = results.route_check.guilty_lines
+    # What is told of a comparison has them.
+    lines = () if results.route_check.console else results.route_check.guilty_lines
     return [*shown, *(f"guilty: {line}" for line in lines if line not in _LINE.join(shown))]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .plain_json import fields, texts
 
@@ -31,6 +31,8 @@ class ToldComparison:
         given: keys that the task was given.
         others: how many reasons stop that no key accepts.
         accepted: keys that the task was given and that accepted a group.
+        same_as: the host of this run with which it has the change and all that was found in common, "" without one.
+        same: what hosts with it have: `the same 5 groups`.
     """
 
     lines: tuple[str, ...] = ()
@@ -39,6 +41,8 @@ class ToldComparison:
     given: tuple[str, ...] = ()
     others: int = 0
     accepted: tuple[str, ...] = ()
+    same_as: str = ""
+    same: str = ""
 
     @classmethod
     def from_json(cls, data: object) -> ToldComparison | None:
@@ -54,25 +58,66 @@ class ToldComparison:
             texts(known.get("given")),
             others if isinstance(others, int) else 0,
             texts(known.get("accepted")),
+            str(known.get("same_as") or ""),
+            str(known.get("same") or ""),
         )
 
+    def as_on(self, host: str) -> str:
+        """Return the line of a host that has this in common with another one."""
+        return f"{self.same} as on {host}" + (f": {', '.join(self.keys)}" if self.keys else "")
 
-def host_blocks(blocks: Iterable[tuple[Sequence[str], str, Sequence[str]]]) -> Iterator[str]:
-    """Yield a heading and the lines of each group of hosts; groups that are told the same are told once.
 
-    Args:
-        blocks: hosts, the outcome in words, and the lines.
+@dataclass(frozen=True)
+class HostBlock:
+    """Hosts that are told together.
+
+    Attributes:
+        hosts: their names.
+        outcome: in words.
+        lines: all that is told.
+        same_as: a host of another block that has the change in common; "" without one.
+        short: what is told instead, below that other block.
     """
-    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for hosts, outcome, lines in blocks:
-        alike.setdefault((outcome, tuple(lines)), []).extend(hosts)
-    for (outcome, lines), hosts in list(alike.items())[:_MOST_GROUPS]:
-        yield f"{', '.join(hosts)}: {outcome}"
-        yield from (f"  {line}".rstrip() for line in lines)
-    left = list(alike.values())[_MOST_GROUPS:]
+
+    hosts: tuple[str, ...]
+    outcome: str
+    lines: tuple[str, ...]
+    same_as: str = ""
+    short: tuple[str, ...] = ()
+
+
+def host_blocks(blocks: Iterable[HostBlock]) -> Iterator[str]:
+    """Yield a heading and the lines of each block.
+
+    Blocks that are told the same are told once. Those with the change of another one are told in short, below it.
+    """
+    whole = _joined((block.outcome, block.lines, block) for block in blocks)
+    told = {host for block in whole if not block.same_as for host in block.hosts}
+    first = [block for block in whole if block.same_as not in told]
+    rest = _joined((block.outcome, (block.same_as, *block.short), block) for block in whole if block.same_as in told)
+    for block in first[:_MOST_GROUPS]:
+        yield from _block(block, block.lines)
+        for other in rest:
+            if other.same_as in block.hosts:
+                yield from _block(other, other.short)
+    left = sum(len(block.hosts) for block in first[_MOST_GROUPS:])
+    left += sum(len(other.hosts) for block in first[_MOST_GROUPS:] for other in rest if other.same_as in block.hosts)
     if left:
-        number = sum(map(len, left))
-        yield f"... and {number} more host{'' if number == 1 else 's'} that differ: the record has them"
+        yield f"... and {left} more host{'' if left == 1 else 's'} that differ: the record has them"
+
+
+def _joined(blocks: Iterable[tuple[str, tuple[str, ...], HostBlock]]) -> list[HostBlock]:
+    """Return blocks with one outcome and one text as one, in the order of the first ones."""
+    found: dict[tuple[str, tuple[str, ...]], HostBlock] = {}
+    for outcome, lines, block in blocks:
+        known = found.get((outcome, lines))
+        found[outcome, lines] = replace(known, hosts=known.hosts + block.hosts) if known else block
+    return list(found.values())
+
+
+def _block(block: HostBlock, lines: Iterable[str]) -> Iterator[str]:
+    yield f"{', '.join(block.hosts)}: {block.outcome}"
+    yield from (f"  {line}".rstrip() for line in lines)
 
 
 def paste_line(told: Sequence[ToldComparison]) -> str | None:

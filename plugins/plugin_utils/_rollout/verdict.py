@@ -36,6 +36,8 @@ FAILED: t.Final = frozenset({"rolled_back", "failed", "unreachable"})
 #: Requests that a gate did not ask which the summary names.
 _UNASKED_SHOWN: t.Final = 5
 _GOOD: t.Final = frozenset({"confirmed", "unchanged", "planned"})
+#: Refused hosts with one reason that are named; of more, the first one is, and the others are counted.
+_MOST_NAMES: t.Final = 6
 #: On a host with one of these outcomes this run changed nothing that lasts.
 _UNTOUCHED: t.Final = frozenset({"unchanged", "planned", "pending", "refused"})
 
@@ -85,6 +87,7 @@ class FleetVerdict:
         locked: hosts that are still reserved for this run.
         counts: outcome -> number of hosts.
         text: a summary for people, worst hosts last.
+        failures: host -> the message with which it fails; a reason that hosts share is told by the first of them.
     """
 
     hosts: tuple[HostVerdict, ...] = ()
@@ -96,6 +99,7 @@ class FleetVerdict:
     locked: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     text: tuple[str, ...] = ()
+    failures: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: object) -> FleetVerdict:
@@ -144,6 +148,7 @@ def judge_fleet(
         locked=tuple(verdict.host for verdict in verdicts if verdict.locked),
         counts=counts,
         text=tuple(_text(verdicts, counts, why)),
+        failures=failure_messages(verdicts),
     )
 
 
@@ -297,7 +302,7 @@ def _text(verdicts: Sequence[HostVerdict], counts: Mapping[str, int], why: str) 
     lines = [", ".join(f"{number} {outcome.replace('_', ' ')}" for outcome, number in counts.items()) or "no host"]
     for outcome in counts:
         for reason, hosts in _by_reason(verdict for verdict in verdicts if verdict.outcome == outcome).items():
-            line = f"{outcome.replace('_', ' ')}: {', '.join(hosts)}"
+            line = f"{outcome.replace('_', ' ')}: {_named(hosts) if outcome == 'refused' else ', '.join(hosts)}"
             lines.append(f"{line}: {reason}" if reason else line)
     unverified: dict[str, list[str]] = {}
     for verdict in verdicts:
@@ -318,6 +323,24 @@ def _unasked(verdicts: Sequence[HostVerdict]) -> Iterator[str]:
         rest = len(requests) - _UNASKED_SHOWN
         more = f"; and {rest} more" if rest > 0 else ""
         yield f"the gate did not ask: {', '.join(hosts)}: {'; '.join(requests[:_UNASKED_SHOWN])}{more}"
+
+
+def failure_messages(verdicts: Iterable[HostVerdict]) -> dict[str, str]:
+    """Return the message with which each host fails that has no good outcome: a shared reason once, at the first host."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for verdict in verdicts:
+        if verdict.outcome not in _GOOD and verdict.outcome != "pending":
+            alike.setdefault((verdict.outcome.replace("_", " "), verdict.reason), []).append(verdict.host)
+    messages: dict[str, str] = {}
+    for (outcome, reason), hosts in alike.items():
+        messages |= dict.fromkeys(hosts, f"{outcome}, for the same reason as {hosts[0]}")
+        messages[hosts[0]] = f"{outcome}: {_named(hosts)}: {reason}"
+    return messages
+
+
+def _named(hosts: Sequence[str]) -> str:
+    """Name a few hosts, and count the others of many."""
+    return ", ".join(hosts) if len(hosts) <= _MOST_NAMES else f"{hosts[0]} and {len(hosts) - 1} more"
 
 
 def _by_reason(verdicts: Iterable[HostVerdict]) -> dict[str, list[str]]:

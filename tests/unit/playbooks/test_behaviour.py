@@ -108,7 +108,7 @@ def test_a_critical_change_is_refused_with_its_request_and_line_and_nothing_chan
     master = web1.master
     run = play(nginx_deploy_lint_fail_on="never")
     assert run.rc == 2, run.output
-    assert f"CRITICAL {name}" in run.flat
+    assert f"STOPS {name}" in run.flat
     assert f"http://www.example.com:{web1.port}/" in run.output
     assert re.search(guilty, run.flat), run.output
     assert "1 refused" in run.flat

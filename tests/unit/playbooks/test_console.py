@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from pathlib import Path
 
 import pytest
 from test_behaviour import deployed
-from test_deploy import Play, play, src, web1
+from test_deploy import Instance, Play, last_report, play, src, web1
 
 pytestmark = [pytest.mark.nginx, pytest.mark.root]
 
@@ -62,3 +64,48 @@ def test_what_changes_is_printed_and_exactly_that_is_accepted(deployed: Path, pl
     done = play(nginx_deploy_accept=",".join(keys(both.flat)))
     assert done.rc == 0, done.output
     assert "nothing stops: " in done.flat
+
+
+STATUS = re.compile(r"(ok|changed|skipping): \[\w+\]|\w+ +: ok=.*|(TASK|PLAY)\b.*|")
+
+
+def test_a_refusal_that_hosts_have_in_common_is_said_and_searched_once(
+    play: Play, web1: Instance, src: Path, tmp_path: Path
+) -> None:
+    """The hosts differ by their folders and ports, so that each one has a comparison of its own."""
+    (src / "conf.d" / "site.conf.j2").write_text(
+        "server { listen 127.0.0.1:{{ site_port }}; location / { return 404; } }\n"
+    )
+    others = [Instance(tmp_path / f"web{number}") for number in range(2, 9)]
+    fleet = [web1, *others]
+    hosts = {each.root.name: each.variables() for each in fleet}
+    with contextlib.ExitStack() as stack:
+        for each in others:
+            stack.callback(each.stop)
+            each.start()
+        planned = play("-vvv", playbook="plan", hosts=hosts)
+        refused = play(hosts=hosts)
+        report = json.loads(last_report(tmp_path).read_text())
+    assert (planned.rc, refused.rc) == (2, 2), planned.output + refused.output
+    staged, compared, searched = 8, 8, 1
+    asked = re.findall(r"EXEC /bin/sh -c .*python", planned.output)
+    assert len(asked) == staged + compared + searched, planned.output
+    [key] = keys(refused.flat)
+    alike = ", ".join(f"web{number}" for number in range(2, 9))
+    for run, outcome in ((planned, "would be refused"), (refused, "is refused")):
+        # -vvv prints results as a whole.
+        said = re.split(r"TASK \[Print (?:the plan|what changes)", run.output)[1].partition("\nTASK")[0]
+        assert said.count("STOPS outage") == 1, said
+        assert len(re.findall(r"guilty.* tried", said)) == 1, said
+        assert f"{alike}: {outcome} the same 1 group as on web1: {key}" in re.sub(r"\s+", " ", said)
+    assert refused.output.count("STOPS outage") == 1, refused.output
+    assert (
+        "refused: web1 and 7 more: The change would break requests; nothing was changed. 1 group stops" in refused.flat
+    )
+    assert refused.output.count("refused, for the same reason as web1") == 1 + 7
+    assert refused.output.count("8 refused") == 1
+    lines = [line for line in refused.output.splitlines() if not STATUS.fullmatch(line)]
+    assert len(lines) <= 80, refused.output
+    told = {host for each in report["behaviour"] for host in each["hosts"] if each["changes"][0]["key"] == key}
+    assert told == {*hosts}
+    assert {line["file"] for line in report["culprits"]} == {"conf.d/site.conf"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import typing as t
+from collections import Counter
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
@@ -20,6 +21,9 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import GateFailure
 
+#: The first line of a refusal, and the begin of the line with an entry of routes.yml.
+REFUSED: t.Final = "The change would break requests; nothing was changed."
+ROUTES_LINE: t.Final = "    routes.yml:"
 #: Days until which the proposed entry of routes.yml counts.
 _DAYS: t.Final = 30
 
@@ -33,6 +37,24 @@ def keys_of(guilty: Iterable[GateFailure]) -> list[str]:
 def variable_line(keys: Sequence[str]) -> str:
     """Return the option of ansible-playbook that accepts these keys."""
     return f"-e nginx_deploy_accept={','.join(keys)}"
+
+
+def brief_refusal(guilty: Sequence[GateFailure], given: Sequence[str]) -> str:
+    """Return a refusal in one line and, where keys accept it, the line to paste; what stops is told elsewhere.
+
+    It has no word of one host, so hosts that are refused for the same groups have the same text.
+    """
+    classes = Counter(each.name for each in guilty if isinstance(each.reason, BehaviourChange))
+    number, others = classes.total(), len(guilty) - classes.total()
+    stops = []
+    if number:
+        listed = ", ".join(f"{count} {name}" for name, count in classes.items())
+        stops.append(f"{counted(number, 'group')} {'stops' if number == 1 else 'stop'} ({listed})")
+    if others:
+        stops.append(f"{counted(others, 'reason')} {'stops' if others == 1 else 'stop'} that no key accepts")
+    keys = keys_of(guilty)
+    paste = [f"If all of this is meant: {variable_line(list(dict.fromkeys([*given, *keys])))}"] if keys else []
+    return "\n".join([f"{REFUSED} {' and '.join(stops)}; see what changes for clients.", *paste])
 
 
 def accept_lines(
@@ -56,7 +78,7 @@ def accept_lines(
     others = sum(not isinstance(each.reason, BehaviourChange) for each in guilty)
     if others:
         lines[0] = f"{counted(others, 'reason')} above cannot be accepted. The rest, if it is meant:"
-    lines.append(f"    routes.yml:  accept: [{{key: [{listed}], until: {until}, reason: ...}}]")
+    lines.append(f"{ROUTES_LINE}  accept: [{{key: [{listed}], until: {until}, reason: ...}}]")
     everything = list(dict.fromkeys([*given, *keys]))
     if deploys:
         return [*lines, f"    this run:    {variable_line(everything)}"]

@@ -76,20 +76,24 @@ class ConsoleText:
         }
 
 
-def console_text(report: RouteCheckReport, guilty: Sequence[GateFailure], given: Sequence[str] = ()) -> ConsoleText:
+def console_text(
+    report: RouteCheckReport, guilty: Sequence[GateFailure], given: Sequence[str] = (), found: Sequence[str] = ()
+) -> ConsoleText:
     """Make the text for the console.
 
     Args:
         report: of the route check.
         guilty: why the change is refused, nothing where it is not.
         given: keys that the task was given.
+        found: lines about the guilty lines, and about accepting.
     """
     stopping = [each.reason for each in guilty if isinstance(each.reason, BehaviourChange)]
     stops = {id(change) for change in stopping}
     passing = [change for change in report.changes if id(change) not in stops]
     # That another block answers alike is told after what clients notice.
     passing.sort(key=lambda change: change.name == "served-by")
-    lines = [headline(report), *_bounded(_entries(stopping, _stopping), _MOST_STOPPING, "stop"), *_expectations(report)]
+    room = _MOST_STOPPING - len(found)
+    lines = [headline(report), *_bounded(_entries(stopping, _stopping), room, "stop"), *_expectations(report), *found]
     ends = list(_ends(report))
     entries = _entries(passing, _passing)
     lines += _bounded(entries, max(1, MOST_LINES - len(lines) - len(ends)), "do not stop")

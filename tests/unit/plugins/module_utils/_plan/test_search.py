@@ -59,7 +59,14 @@ def changes(before: dict[str, str], after: dict[str, str]) -> Edits:
 
 
 def find(
-    tmp_path: Path, before: dict[str, str], after: dict[str, str], world: World, *, limit: int | None = None
+    tmp_path: Path,
+    before: dict[str, str],
+    after: dict[str, str],
+    world: World,
+    *,
+    limit: int | None = None,
+    budget: int | None = None,
+    requests: int = 1,
 ) -> tuple[SearchAnswer, list[list[str]]]:
     """The result, and the texts of the changes of every cause."""
     made = changes(before, after)
@@ -68,8 +75,9 @@ def find(
         str(write(tmp_path / "after", after)),
         made.files,
         made.units,
-        [request()],
+        [request()] * requests,
         limit,
+        budget,
     )
     (tmp_path / "work").mkdir()
 
@@ -103,6 +111,34 @@ def test_the_guilty_line_of_many_changes_is_named_and_the_rest_is_fine(tmp_path:
     only = result.results[0]
     assert (only.aspect, only.complement, only.causes[0].complete) == ("status", "pass", True)
     assert result.worlds <= 20
+
+
+def one_cause_of_many(tree: dict[str, str]) -> ProbeOutcome:
+    """Fail where five of twenty files are new."""
+    return outcome(status=500 if all("index" in tree[f"conf.d/{number}.conf"] for number in (1, 6, 9, 14, 18)) else 200)
+
+
+def test_requests_that_fail_for_one_cause_share_what_was_tried(tmp_path: Path) -> None:
+    after = {path: text.replace("root", "index x;\n  root") for path, text in MANY.items()}
+    worlds = []
+    for requests in (1, 3):
+        (tmp_path / str(requests)).mkdir()
+        result, causes = find(tmp_path / str(requests), MANY, after, one_cause_of_many, requests=requests)
+        assert causes == [["index x;"] * 5]
+        assert all(each.causes == result.results[0].causes for each in result.results)
+        worlds.append(result.worlds)
+    assert worlds[0] <= 60
+    assert worlds[1] - worlds[0] <= 5, "the second request begins with the cause of the first one"
+
+
+def test_a_used_up_budget_ends_the_search_and_says_nothing_about_the_rest(tmp_path: Path) -> None:
+    after = {path: text.replace("root", "index x;\n  root") for path, text in MANY.items()}
+    result, causes = find(tmp_path, MANY, after, one_cause_of_many, budget=12, requests=3)
+    assert result.worlds <= 12 + 3
+    assert 5 < len(causes[0]) < 20
+    for each in result.results:
+        assert (each.complement, each.causes[0].complete) == (None, False)
+        assert each.causes[0].changes == result.results[0].causes[0].changes
 
 
 def test_two_causes_that_break_it_independently_are_both_named(tmp_path: Path) -> None:

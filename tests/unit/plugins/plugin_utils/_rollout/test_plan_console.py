@@ -109,3 +109,74 @@ def test_more_than_a_few_kinds_of_hosts_are_counted() -> None:
     lines = printed(**hosts)
     assert "... and 4 more hosts that differ: the record has them" in lines
     assert lines[-1] == "nothing stops: 0 change; 1 change; and 7 more kinds of hosts"
+
+
+def same(other: str, told: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {**told, "same_as": other, "same": "the same 1 group"}
+
+
+def test_a_host_with_the_change_of_another_one_is_told_in_a_line_below_it() -> None:
+    first = {**console(["STOPS lost at 192.0.2.1"], FAILS, KEYS[:1]), "same": "the same 1 group"}
+    hosts = {"web1": host("k1", first)}
+    for number in range(2, 12):
+        own = console([f"STOPS lost at 192.0.2.{number}"], FAILS, KEYS[:1])
+        hosts[f"web{number}"] = host(f"k{number}", same("web1", own))
+    names = ", ".join([*hosts][1:])
+    assert printed(**hosts) == [
+        "web1: is refused",
+        "  warning host-header a.conf:3 Host is lost",
+        "  STOPS lost at 192.0.2.1",
+        f"{names}: is refused",
+        f"  the same 1 group as on web1: {KEYS[0]}",
+        f"If all of this is meant: -e nginx_deploy_accept={KEYS[0]}",
+        f"{FAILS}; 1 key has to be accepted",
+    ]
+    plan = deploy_plan(hosts, hosts)
+    assert plan.text[-5:-3] == [f"{names}: would be refused", f"  the same 1 group as on web1: {KEYS[0]}"]
+    assert sum("STOPS" in line for line in plan.text) == 1
+    assert all("STOPS" in line for group in plan.groups for line in group.text if "192.0.2" in line)
+
+
+def test_the_first_host_of_the_play_is_told_as_a_whole_whichever_searched() -> None:
+    searched = {**console(["STOPS at web2"], FAILS, KEYS[:1]), "same": "the same 1 group"}
+    lines = printed(
+        web1=host("k1", same("web2", console(["STOPS at web1"], FAILS, KEYS[:1]))), web2=host("k2", searched)
+    )
+    assert lines[:4] == [
+        "web1: is refused",
+        "  warning host-header a.conf:3 Host is lost",
+        "  STOPS at web1",
+        "web2: is refused",
+    ]
+    assert lines[4] == f"  the same 1 group as on web1: {KEYS[0]}"
+
+
+def test_what_a_host_has_of_its_own_is_told_with_the_reference() -> None:
+    first = {**console(["STOPS one"], FAILS, KEYS[:1]), "same": "the same 1 group"}
+    second = host("k2", same("web1", console(["STOPS two"], FAILS, KEYS[:1])))
+    second["__nginx_deploy_staged"]["findings"] = [WARNING, {**WARNING, "file": "/etc/nginx/b.conf"}]
+    second["__nginx_deploy_staged"]["modified"] = ["b.conf"]
+    hosts = {"web1": host("k1", first), "web2": second}
+    assert printed(**hosts)[3:6] == [
+        "web2: is refused",
+        "  warning host-header b.conf:3 Host is lost",
+        f"  the same 1 group as on web1: {KEYS[0]}",
+    ]
+    text = deploy_plan(hosts, hosts).text
+    assert text[text.index("web2: would be refused") :][:6] == [
+        "web2: would be refused",
+        "  files:",
+        "    ~ b.conf",
+        "  lint:",
+        "    warning host-header b.conf:3 Host is lost",
+        f"  the same 1 group as on web1: {KEYS[0]}",
+    ]
+
+
+def test_a_host_that_is_told_as_nothing_of_the_run_is_told_as_a_whole() -> None:
+    lines = printed(web2=host("k2", same("web1", console(["STOPS two"], FAILS, KEYS[:1]))))
+    assert lines[:3] == ["web2: is refused", "  warning host-header a.conf:3 Host is lost", "  STOPS two"]
+    # Neither is a host whose outcome is another one.
+    passes = {**console(["info"], "1 change"), "same": "the same 1 group"}
+    lines = printed(web1=host("k1", passes), web2=host("k2", same("web1", console(["STOPS two"], FAILS, KEYS[:1]))))
+    assert "  STOPS two" in lines

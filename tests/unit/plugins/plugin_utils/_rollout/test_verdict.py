@@ -148,6 +148,24 @@ def test_what_a_gate_did_not_ask_is_told() -> None:
     assert judge_fleet(hostvars, hostvars).text[-1].endswith("/4: no; and 4 more")
 
 
+def test_many_hosts_with_one_reason_are_counted_and_one_of_them_fails_with_it() -> None:
+    hostvars = {f"web{number}": variables({"staged": bad("one reason")}) for number in range(1, 21)}
+    hostvars["web7"] = variables({"staged": bad("another reason")})
+    verdict = judge_fleet(hostvars, hostvars)
+    assert verdict.text[1:] == ("refused: web1 and 18 more: one reason", "refused: web7: another reason")
+    assert verdict.failures["web1"] == "refused: web1 and 18 more: one reason"
+    assert verdict.failures["web7"] == "refused: web7: another reason"
+    assert verdict.failures["web20"] == "refused, for the same reason as web1"
+    assert {*verdict.failures} == {*hostvars}
+
+
+def test_every_host_for_which_a_run_stops_fails_with_a_message() -> None:
+    for name, steps, *_rest in CASES:
+        hostvars = {"web1": variables(steps)}
+        verdict = judge_fleet(hostvars, hostvars)
+        assert not verdict.stop or "web1" in verdict.failures, name
+
+
 PLANNED = {**STAGED, "plan": {"key": "k"}}
 UNKNOWN = [
     ("verified", {"staged": PLANNED, "behaviour": {"verified": True}}, ""),
