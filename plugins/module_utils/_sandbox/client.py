@@ -14,6 +14,7 @@ import struct
 import time
 import typing as t
 import zlib
+from dataclasses import replace
 
 from .._wire.probes import Probe
 from . import http2, networks
@@ -26,6 +27,8 @@ CLIENT, CLIENT6 = "198.51.100.1", "2001:db8::1"
 PATIENCE = 10.0
 _IDLE = 4  # connections kept for the next probe
 _RESET = struct.pack("ii", 1, 0)
+#: The status of an answer that invites the client to send the body that it announced.
+CONTINUE = 100
 _BIND_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT: the port is chosen by connect, so that they do not run out
 
 
@@ -79,7 +82,7 @@ class Http1Answer:
                 return False
             self._head(self._data[:end].decode("latin-1").split("\r\n"))
             self._data = self._data[end + 4 :]
-            if self.status == 101 or (self.status == 100 and self._interim):  # noqa: PLR2004
+            if self.status == 101 or (self.status == CONTINUE and self._interim):  # noqa: PLR2004
                 break
         if self._length is not None:
             self.body = self._data[: self._length]
@@ -144,6 +147,12 @@ def announces(probe: Probe) -> bool:
     """Tell whether a probe announces a body without sending it, to see whether nginx asks for it (RFC 9110, 10.1.1)."""
     expected = any(name.lower() == "expect" and value.lower() == "100-continue" for name, value in probe.headers)
     return expected and not probe.body
+
+
+def with_small_body(probe: Probe) -> Probe:
+    """Return the request with a body of one byte in place of the one that it announces."""
+    headers = [[name, value] for name, value in probe.headers if name.lower() not in {"expect", "content-length"}]
+    return replace(probe, headers=headers, body="x")
 
 
 def content(headers: t.Sequence[t.Sequence[str]], body: bytes) -> bytes:

@@ -215,6 +215,8 @@ class Prober:
         body = b""
         try:
             answer = self._exchange(probe)
+            if answer.status == client.CONTINUE and client.announces(probe):
+                answer = self._exchange_small(probe)
         except ConnectError as failure:
             outcome.closed = str(failure)
         else:
@@ -294,6 +296,12 @@ class Prober:
             else:
                 self._client.drop(sock)
             return answer
+
+    def _exchange_small(self, probe: Probe) -> t.Union[Http1Answer, http2.Http2Answer]:
+        # nginx would take the body that was announced. What the request gets is decided after that, and no longer by its size.
+        self._finish()
+        self._stub.begin(probe.answers)
+        return self._exchange(client.with_small_body(probe))
 
     def _read_trace(self) -> t.List[str]:
         handle = t.cast("int", self._trace)

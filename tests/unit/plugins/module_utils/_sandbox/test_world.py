@@ -42,6 +42,39 @@ def test_answers_of_nginx_itself(site: Site) -> None:
     assert ["X-A", "b"] in own.headers
 
 
+#: A location, and the answer to a request that announces a body: allowed by its size or not, the final answer counts.
+ANNOUNCED: dict[str, tuple[str, int | None]] = {
+    "an upstream": ("proxy_pass http://10.1.2.3;", 200),
+    "an upstream that gets the body as it comes": ("proxy_request_buffering off; proxy_pass http://10.1.2.3;", 200),
+    "an application": ("fastcgi_pass unix:/run/app.sock;", 200),
+    "a text": ("return 200 ok;", 200),
+    "an error with a text": ('return 404 "none";', 404),
+    "an error": ("return 403;", 403),
+    "a page that is not there": ("root /nonexistent;", 404),
+    "a method that is refused": ("stub_status;", 405),
+    "another answer to a refusal": ("stub_status; error_page 405 =200 @app;", 200),
+    "a page behind try_files": ("try_files $uri =404;", 404),
+    "a redirect with a body": ("return 308 https://new.invalid/;", 308),
+    "a circle": ("try_files /none $uri;", 500),
+    "a body that is too large": ("client_max_body_size 1k; proxy_pass http://10.1.2.3;", 413),
+    "a closed connection": ("return 444;", None),
+}
+
+
+def test_the_final_answer_to_an_announced_body_counts(site: Site) -> None:
+    site.write(
+        "server { listen 80; client_max_body_size 1m; location @app { proxy_pass http://10.1.2.3; }"
+        + "".join(f" location /{number}/ {{ {text} }}" for number, (text, _status) in enumerate(ANNOUNCED.values()))
+        + "}"
+    )
+    sent = [["Content-Length", "1048576"], ["Expect", "100-continue"]]
+    outcomes = site.run(*(probe(f"/{number}/", method="POST", headers=sent) for number in range(len(ANNOUNCED))))
+    found = {name: outcome.status for name, outcome in zip(ANNOUNCED, outcomes, strict=True)}
+    assert found == {name: status for name, (_text, status) in ANNOUNCED.items()}
+    # The upstream got the request that was answered, and nothing of the one that was given up.
+    assert [len(outcome.upstreams) for outcome in outcomes[:3]] == [1, 1, 1]
+
+
 def test_requests_are_sent_as_they_are(site: Site) -> None:
     site.write(
         'server { listen 80 default_server; return 200 "default [$http_host]"; }'
