@@ -18,6 +18,7 @@ import posixpath
 import re
 import typing as t
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import UPSTREAM_PASS
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.chain import normalise
@@ -25,6 +26,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.files import is_switch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import router_address
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Outcome, Request
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.program import RewriteProgram
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.run import Run
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
@@ -36,7 +38,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Config, Directive
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Scope
-    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Server
+    from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Listener, Server
 
 #: A location: the first name of its server, its modifier and its name; the server itself has neither.
 Home = tuple[str, str, str]
@@ -49,6 +51,7 @@ _DEFAULT_ROOT: t.Final = "html"
 _INDEX: t.Final = ("index.html",)
 #: End of the name of a file's compressed copy (ngx_http_gzip_static_handler()).
 COMPRESSED: t.Final = ".gz"
+_PORTS: t.Final = {"http": 80, "https": 443}
 _MISSING: t.Final = frozenset({"403", "404"})
 _LUA: t.Final = ("rewrite_by_lua", "access_by_lua", "server_rewrite_by_lua")
 
@@ -60,11 +63,13 @@ class FoundFiles:
     Attributes:
         paths: path, relative to nginx's prefix where the configuration says so -> True if it is the same for every request.
         homes: path -> the location that looks for it.
+        targets: paths that are looked for at the ends of redirects to servers of the configuration, as in `paths`.
         complete: False where the configuration alone does not tell all files.
     """
 
     paths: dict[str, bool] = field(default_factory=dict)
     homes: dict[str, Home] = field(default_factory=dict)
+    targets: dict[str, bool] = field(default_factory=dict)
     complete: bool = True
 
 
@@ -102,19 +107,36 @@ class FileFinder:
     def arrival(self, probe: Probe) -> RoutedRequest | None:
         """Return where a probe arrives; None where nothing listens, or its target is no path."""
         listener = self.router.listener(router_address(probe.listen.address), probe.listen.port)
-        path, _mark, args = probe.target.partition("?")
-        if listener is None or not path.startswith("/"):
-            return None
         host = (probe.host or probe.sni or "").lower()
         host = host if host.startswith("[") else host.partition(":")[0]
+        return self._routed(listener, host, probe.target, told=bool(probe.answers))
+
+    def _routed(self, listener: Listener | None, host: str, target: str, *, told: bool) -> RoutedRequest | None:
+        path, _mark, args = target.partition("?")
+        if listener is None or not path.startswith("/"):
+            return None
         selected = self.router.select(listener, host) if host else None
         server = selected.server if selected else listener.default
         uri = normalise(path, merge_slashes=not server.keeps_slashes)
         if uri is None:
             return None
-        return RoutedRequest(
-            server, Request(listener, host, uri, args), selected.match if selected else None, bool(probe.answers)
-        )
+        return RoutedRequest(server, Request(listener, host, uri, args), selected.match if selected else None, told)
+
+    def redirected(self, request: Request, location: str) -> RoutedRequest | None:
+        """Return where a client arrives that follows a redirect; None where that is none of these servers."""
+        try:
+            url = urlsplit(location)
+            port = url.port or _PORTS.get(url.scheme, 0)
+        except ValueError:
+            return None
+        host = (url.hostname or "").lower()
+        listener = self.router.listener(request.listener.socket.address, port)
+        if listener is None or not host:
+            return None
+        selected = self.router.select(listener, host)
+        if host != request.host and not (selected and selected.named):
+            return None
+        return self._routed(listener, host, f"{url.path or '/'}?{url.query}".removesuffix("?"), told=False)
 
     def files(self, arrival: RoutedRequest) -> FoundFiles:
         """Return the files that nginx looks for on the way of a request."""
@@ -123,8 +145,20 @@ class FileFinder:
             return _NOTHING
         key = (id(server), request.uri, request.args, arrival.told)
         if key not in self._known:
-            self._known[key] = _Search(self, server, upstreams_fail=arrival.told).of(request, arrival.match)
+            # A redirect may lead back here.
+            self._known[key] = _NOTHING
+            search = _Search(self, server, upstreams_fail=arrival.told)
+            found = search.of(request, arrival.match)
+            for location, own in search.redirects.items():
+                following = self.redirected(request, location)
+                for path, named in () if following is None else self._ends(following):
+                    found.targets[path] = found.targets.get(path, False) or named or not own
+            self._known[key] = found
         return self._known[key]
+
+    def _ends(self, arrival: RoutedRequest) -> list[tuple[str, bool]]:
+        found = self.files(arrival)
+        return [*found.paths.items(), *found.targets.items()]
 
     @property
     def definitions(self) -> Definitions:
@@ -186,6 +220,8 @@ class _Search:
         self._lua = finder.lua
         self._upstreams_fail = upstreams_fail
         self._found = FoundFiles()
+        #: Where clients are sent -> False if that is the same for every request.
+        self.redirects: dict[str, bool] = {}
         self._seen: set[tuple[int, str, bool]] = set()
 
     def of(self, request: Request, match: re.Match[str] | None) -> FoundFiles:
@@ -217,6 +253,10 @@ class _Search:
         if isinstance(result, Outcome):
             if result.kind == "unknown":
                 self._unknown()
+            elif result.location is not None:
+                step = run.trace[-1].directive
+                target = step.args[1] if step.name == "rewrite" else step.args[-1]
+                self.redirects[result.location] = way.own and "$" in target.partition("?")[0]
             return None
         if run.undecided:
             self._unknown()
@@ -227,6 +267,7 @@ class _Search:
         """Set the variables that name files, and add those that an `if (-f ...)` looks for."""
         root, name = self._root(run), self._path(run, run.state.uri)
         run.state.values.update(document_root=root, realpath_root=root, request_filename=name)
+        self._name_script(run)
         for directive in run.scope.program:
             words = condition_args(directive) if directive.name == "if" else []
             if words and words[0].lstrip("!") in ("-f", "-e") and not is_switch(words[-1]):
@@ -280,7 +321,26 @@ class _Search:
             self._add(run, self._path(run, run.state.uri), way=way)
             self._pages(run, scope, _MISSING, way=way, depth=depth)
 
+    def _name_script(self, run: Run) -> None:
+        """Set the variables that name a script (ngx_http_fastcgi_split())."""
+        uri = run.state.uri
+        written = self._settings.effective(run.scope, "fastcgi_split_path_info")
+        script: str | None = uri
+        rest: str | None = ""
+        if written and written[-1].args:
+            pattern = compile_pattern(written[-1].args[0])
+            match = None if pattern is None else pattern.search(uri)
+            if pattern is None:
+                script = rest = None
+            elif match is not None and len(match.groups()) > 1:
+                script, rest = match[1] or "", match[2] or ""
+        if script == uri and uri.endswith("/"):
+            index = self._settings.effective(run.scope, "fastcgi_index")
+            script += index[-1].args[0] if index else ""
+        run.state.values.update(fastcgi_script_name=script, fastcgi_path_info=rest)
+
     def _try_files(self, run: Run, directive: Directive, *, way: _Way, depth: int) -> None:
+        self._name_script(run)
         for template in directive.args[:-1]:
             path = run.state.text(template.removesuffix("/"))
             led = self._led(run, way, template)

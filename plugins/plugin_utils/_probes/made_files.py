@@ -37,6 +37,8 @@ class _Sought:
         named: path -> True if the configuration names it.
         probes: path -> positions of the probes on whose way it is.
         home: path -> the location that looks for it.
+        targets: as `named`, of the files at the ends of redirects.
+        ends: as `probes`, of these files.
     """
 
     def __init__(self, config: Config | None) -> None:
@@ -46,6 +48,8 @@ class _Sought:
         self.named: dict[str, bool] = {}
         self.probes: dict[str, list[int]] = {}
         self.home: dict[str, Home] = {}
+        self.targets: dict[str, bool] = {}
+        self.ends: dict[str, list[int]] = {}
         self._forms: dict[int, int] = {}
 
     def arrival(self, probe: Probe) -> RoutedRequest | None:
@@ -70,6 +74,9 @@ class _Sought:
             self.named[path] = self.named.get(path, False) or named
             self.probes.setdefault(path, []).append(position)
             self.home.setdefault(path, found.homes[path])
+        for path, named in found.targets.items():
+            self.targets[path] = self.targets.get(path, False) or named
+            self.ends.setdefault(path, []).append(position)
 
     def folders(self, *, named: bool) -> set[str]:
         """Return the folders of its files and those above, all or only those of files that the configuration names."""
@@ -83,6 +90,7 @@ def made_up_files(before: Config | None, after: Config, probes: Sequence[Probe])
     The file system is the same before and after. What the old configuration looks for is there. What only the new one looks
     for is there where the old one tells nothing about the place: in another folder, or for a location that is new. In the
     same folder it is not: a name that was mistyped leads to no file. A compressed copy is there beside its file.
+    Where redirects lead to, the pages are there.
 
     Args:
         before: the old configuration, None where there is none.
@@ -115,6 +123,12 @@ def made_up_files(before: Config | None, after: Config, probes: Sequence[Probe])
             or (path.endswith(COMPRESSED) and path.removesuffix(COMPRESSED) in there)
         ):
             there[path] = MadeFile(path, named, before=False, probes=positions)
+    for side in (old, new):
+        for path, positions in side.ends.items():
+            file = there.get(path) or MadeFile(path, named=False, before=False, probes=[])
+            there[path] = MadeFile(
+                path, file.named or side.targets[path], file.before, sorted({*file.probes, *positions})
+            )
     # A path that is the folder of another file is a folder.
     folders = set(_above(there))
     files = [file for path, file in sorted(there.items()) if path not in folders and "\0" not in path]
