@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
 _ERROR: t.Final = 500
 _BAD: t.Final = 400
 _MISSING: t.Final = 404
+#: Statuses of pages that are not there.
+_GONE: t.Final = (404, 410)
 #: Differences that tell the class by themselves, the worst first.
 _BY_DIFFERENCE: t.Final = (
     (frozenset({"location"}), "redirect-changed"),
@@ -111,7 +113,7 @@ def _content(pair: OutcomePair) -> str | None:
 def _lesser(pair: OutcomePair) -> str | None:
     """Return the class of a change that a client does not see in the first answer."""
     if "final" in pair.found and not _failing(pair.old):
-        return "status-changed"
+        return "new" if _appears(pair) else "status-changed"
     if any(name.startswith("header ") for name in pair.found) or "body" in pair.found:
         return "headers-changed"
     return "served-by" if pair.facts.moved else None
@@ -130,7 +132,17 @@ def _status(pair: OutcomePair) -> str | None:
         return _loss(pair) if after >= _BAD else _failed_end(pair)
     if before == _MISSING and after < _BAD and (pair.facts.added or not decided(old)):
         return "new"
-    return "status-changed"
+    return "new" if _appears(pair) else "status-changed"
+
+
+def _appears(pair: OutcomePair) -> bool:
+    """Return True if redirects lead to an answer where a page was not there, or redirects led to none.
+
+    A page that the configuration itself hid by 404, and that is served now at the same URL, is another status.
+    """
+    old, new = pair.old, pair.new
+    redirects = is_redirect(old) or is_redirect(new)
+    return redirects and final_status(old) in _GONE and old.chain not in LOOPS and is_answered(new)
 
 
 def _presence(pair: OutcomePair) -> str | None:

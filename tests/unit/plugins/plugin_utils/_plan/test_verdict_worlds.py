@@ -193,3 +193,130 @@ def test_a_redirect_to_itself_on_another_port_stops(to: str) -> None:
     report = check(before, before.replace("root", f"return 301 {to}$request_uri; root"))
     (stop,) = (each.reason for each in report.gate() if (each.name, each.reason.where) == ("outage", "whole server"))
     assert any("the redirects lead in a circle" in line for line in stop.example.after)
+
+
+#: What is behind the redirect of /gone, before and after, and the classes of the groups about it, those that stop in capitals.
+PAGES_THAT_APPEAR: dict[str, tuple[str, str, set[str]]] = {
+    "a redirect of a page that was not there": ("", "location = /gone { return 301 /; }", {"new", "status-changed"}),
+    "a redirect in place of 404": ("location = /gone { return 404; }", "location = /gone { return 301 /; }", {"new"}),
+    "a redirect in place of 410": ("location = /gone { return 410; }", "location = /gone { return 301 /; }", {"new"}),
+    "a redirect elsewhere": (
+        "location = /gone { return 404; }",
+        "location = /gone { return 302 https://elsewhere.invalid/; }",
+        {"new"},
+    ),
+    "another page after a redirect to nothing": (
+        "location = /gone { return 301 /none; } location = /none { return 404; }",
+        "location = /gone { return 200 here; } location = /none { return 404; }",
+        {"new"},
+    ),
+    "a page that the configuration hid": (
+        "location = /gone { return 404; }",
+        "location = /gone { return 200 here; }",
+        {"status-changed"},
+    ),
+    "a redirect to nothing": (
+        "location = /gone { return 404; } location = /none { return 404; }",
+        "location = /gone { return 301 /none; } location = /none { return 404; }",
+        {"status-changed"},
+    ),
+    "a redirect in a circle": (
+        "location = /gone { return 404; }",
+        "location = /gone { return 301 /gone; }",
+        {"REDIRECT-LOOP"},
+    ),
+    "a redirect in place of a page": (
+        "location = /gone { return 200 here; }",
+        "location = /gone { return 301 /; }",
+        {"status-changed"},
+    ),
+    "a page that was refused": (
+        "location = /gone { deny all; }",
+        "location = /gone { return 200 here; }",
+        {"ACCESS-WIDENED"},
+    ),
+}
+APPEARING = """
+server {{ listen 80; server_name new.test; location = / {{ return 200 front; }} location / {{ root /srv; try_files $uri =404; }} {} }}
+server {{ listen 80; server_name old.test; return 301 http://new.test$request_uri; }}
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), PAGES_THAT_APPEAR.values(), ids=PAGES_THAT_APPEAR)
+def test_a_page_that_was_not_there_and_answers_now_is_new(old: str, new: str, expected: set[str]) -> None:
+    report = check(APPEARING.format(old), APPEARING.format(new))
+    stops = {id(each.reason) for each in report.gate()}
+    found = {
+        each.name.upper() if id(each) in stops else each.name
+        for each in report.changes
+        if "/gone" in each.example.request
+    }
+    assert found == expected
+
+
+def test_a_page_that_answers_now_is_new_through_a_redirect_of_its_host() -> None:
+    chain = APPEARING.replace(
+        "return 301 http://new.test$request_uri;", "location = /gone {{ return 301 http://new.test/gone; }}"
+    )
+    report = check(chain.format("location = /gone { return 404; }"), chain.format("location = /gone { return 301 /; }"))
+    found = {(each.server, each.name) for each in report.changes}
+    assert found == {("new.test", "new"), ("old.test", "new")}
+
+
+#: Redirects to pages of a server that looks for files by `=404`, which leaves no line in the error log.
+REDIRECTED = {
+    "to a page": "location = /gone { return 301 /new.html; }",
+    "to the front page": "location = /gone { return 301 /; }",
+    "to a folder": "location = /gone { return 301 /new/; }",
+    "of a folder": "location /gone/ { return 301 /new/; }",
+    "of a pattern": "location ~ ^/gone/(.*)$ { return 301 /new/$1; }",
+    "by a rewrite": "rewrite ^/gone$ /new.html permanent;",
+    "by a rewrite in a location": "location /gone/ { rewrite ^/gone/(.*)$ /new/$1 redirect; }",
+    "to another host": "location = /gone { return 301 http://old.test/new.html; }",
+    "to another host that redirects": "location = /gone { return 301 http://next.test/new.html; }",
+    "to an application": "location = /gone { return 301 /index.php; }",
+    "to an application that splits its path": "location = /gone { return 301 /split.phtml/a; }",
+}
+FILES = r"""
+server {{
+    listen 80; server_name new.test; root /srv; index index.html;
+    location / {{ try_files $uri $uri/ =404; }}
+    location ~ \.php$ {{ try_files $uri =404; fastcgi_pass unix:/run/app.sock; }}
+    location ~ \.phtml(/|$) {{
+        fastcgi_split_path_info ^(.+\.phtml)(/.*)$; try_files $fastcgi_script_name =404; fastcgi_pass unix:/run/app.sock;
+    }}
+    {}
+}}
+server {{ listen 80; server_name old.test; location / {{ root /srv/old; try_files $uri =404; }} }}
+server {{ listen 80; server_name next.test; return 301 http://old.test$request_uri; }}
+"""
+
+
+@pytest.mark.parametrize("added", REDIRECTED.values(), ids=REDIRECTED)
+def test_a_redirect_to_a_page_that_only_the_host_has_does_not_stop(added: str) -> None:
+    report = check(FILES.format(""), FILES.format(added))
+    assert [(each.name, each.reason.example) for each in report.gate()] == []
+    assert any(each.name == "new" for each in report.changes)
+
+
+def test_a_redirect_to_a_page_that_the_configuration_refuses_stops() -> None:
+    closed = "location = /closed { return 404; }"
+    report = check(FILES.format(closed), FILES.format(f"location = /gone {{ return 301 /closed; }} {closed}"))
+    assert [each.name for each in report.gate()] == ["lost"]
+
+
+BODIES = """
+server {{
+    listen 80; server_name api.test; client_max_body_size {};
+    location /nothing/ {{ return 404 none; }}
+    location /api/ {{ proxy_pass http://10.0.0.5:8080; }}
+}}
+"""
+
+
+def test_a_smaller_body_is_lost_where_it_was_answered_only() -> None:
+    """nginx asks for the announced body, by 100, also where it has its answer already: 404 with a text."""
+    stops = [each.reason for each in check(BODIES.format("5m"), BODIES.format("1m")).gate()]
+    assert [(each.name, each.where, each.example.before[0][:3]) for each in stops] == [
+        ("lost", "location /api/", "200")
+    ]
