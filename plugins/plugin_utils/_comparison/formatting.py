@@ -91,7 +91,8 @@ def outcome_pair(old: ProbeOutcome, new: ProbeOutcome, found: Iterable[str] = ()
     Of a long line the part is shown that differs from its counterpart.
     """
     found = list(found)
-    return shortened(outcome_lines(old, found), outcome_lines(new, found), redact.LONGEST)
+    lines = [[redact.without_filler(line) for line in outcome_lines(each, found)] for each in (old, new)]
+    return shortened(*lines, redact.LONGEST)
 
 
 def outcome_lines(outcome: ProbeOutcome, found: Iterable[str] = ()) -> list[str]:

@@ -10,13 +10,14 @@
 from __future__ import annotations
 
 import heapq
+import re
 import typing as t
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
 from .change_classes import ORDER, worst
 from .formatting import outcome_pair, request_line
-from .probe_requests import host_of, is_scenario, listener_name
+from .probe_requests import host_of, is_scenario, listener_name, path_of
 from .report import MOST_EXAMPLES, BehaviourChange, Example, Scope
 
 if t.TYPE_CHECKING:
@@ -43,6 +44,20 @@ _OUTSTANDING: t.Final = frozenset(
 _ABOUT_HEADERS: t.Final = frozenset(
     {"security-header-removed", "headers-changed", "upstream-headers-changed", "file-changed", "content-type-changed"}
 )
+
+
+class _Known(t.NamedTuple):
+    """Requests that people know: among a class's requests of which the simplest matches `of`, those that match `best`."""
+
+    of: re.Pattern[str]
+    best: re.Pattern[str]
+
+
+#: A certificate that is not renewed, and a page without its style, are what clients notice.
+_KNOWN: t.Final = {
+    "lost": _Known(re.compile(r"/\."), re.compile(r"^/\.well-known/acme-challenge/")),
+    "content-type-changed": _Known(re.compile(""), re.compile(r"\.(?:css|m?js)$")),
+}
 #: A class that more than this share of a server's requests has is one of the whole server.
 _SHARE: t.Final = 0.5
 
@@ -219,6 +234,7 @@ class Grouper:
             counts = Counter({each: number for each, number in counts.items() if each in telling})
             name = worst([*counts, "new" if move.kind == "gained" else "lost"])
         shown = min(items, key=lambda item: (item.name != name, ORDER[item.name], *self._simplicity(item)))
+        shown = self._telling(shown, items)
         others = heapq.nsmallest(
             MOST_EXAMPLES, (each for each in items if each.name == shown.name), key=self._simplicity
         )
@@ -248,6 +264,16 @@ class Grouper:
             scenario=all(is_scenario(probe) for probe in probes),
             accepted=items[0].accepted,
         )
+
+    def _telling(self, shown: ChangedRequest, items: Iterable[ChangedRequest]) -> ChangedRequest:
+        """Return the request that tells most of what the change does: the simplest one, or one that people know."""
+        known = _KNOWN.get(shown.name)
+        if known is None or not known.of.search(path_of(self.probes[shown.index])):
+            return shown
+        found = [
+            each for each in items if each.name == shown.name and known.best.search(path_of(self.probes[each.index]))
+        ]
+        return min(found, key=self._simplicity, default=shown)
 
     def _simplicity(self, item: ChangedRequest) -> tuple[int, ...]:
         """Return the order of examples: the simplest request is the least."""

@@ -19,6 +19,9 @@ HIDDEN: t.Final = "(not shown)"
 #: The most characters of a text that are shown.
 LONGEST: t.Final = 300
 
+#: A run of one character, and how much of it is shown.
+_RUN: t.Final = re.compile(r"(\w)\1{47,}", re.ASCII)
+_KEPT: t.Final = 4
 _TELLING: t.Final = r"auth|cookie|token|secret|passw|passwd|api-?_?key|credential|signature|session|jwt|bearer"
 _SECRET_NAME: t.Final = re.compile(rf"{_TELLING}|^x-amz-security|^http_x_api_key$", re.IGNORECASE)
 #: Names that match and have no secret value.
@@ -65,5 +68,11 @@ def whole(value: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in clean)
 
 
+def without_filler(text: str) -> str:
+    """Write a long run of one character in short: `xxxx... (8192 bytes)`."""
+    return _RUN.sub(lambda run: f"{run[0][:_KEPT]}... ({len(run[0])} bytes)", text)
+
+
 def _short(clean: str) -> str:
+    clean = without_filler(clean)
     return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}..."

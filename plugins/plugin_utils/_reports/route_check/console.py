@@ -95,7 +95,7 @@ def console_text(
     room = _MOST_STOPPING - len(found)
     lines = [headline(report), *_bounded(_entries(stopping, _stopping), room, "stop"), *_expectations(report), *found]
     ends = list(_ends(report))
-    entries = _entries(passing, _passing)
+    entries = _entries(passing, _passing) if stopping or not _is_first(passing) else [_first(passing)]
     lines += _bounded(entries, max(1, MOST_LINES - len(lines) - len(ends)), "do not stop")
     others = sum(not isinstance(each.reason, BehaviourChange) for each in guilty)
     accepted = list(dict.fromkeys(change.key for change in report.accepted if change.key in given))
@@ -103,6 +103,23 @@ def console_text(
 
 
 Entry = tuple[int, list[str]]
+
+
+def _is_first(changes: Sequence[BehaviourChange]) -> bool:
+    """Return True if all is new, and more of it than is told by itself, as where a host gets its first sites."""
+    return len(changes) > _MANY and all(change.name == "new" for change in changes)
+
+
+def _first(changes: Sequence[BehaviourChange]) -> Entry:
+    """Return all new groups as one line."""
+    servers = list(dict.fromkeys(server for change in changes for server in change.servers))
+    more = f" and {len(servers) - 1} more" if len(servers) > 1 else ""
+    number = _number(changes)
+    line = (
+        f"{changes[0].risk:5} {changes[0].name}   {servers[0] if servers else '(no server)'}{more}   "
+        f"{len(changes)} groups   {counted(number, 'request')}{_place(changes)}   {_one_line(changes[0].example)}"
+    )
+    return (len(changes), [line])
 
 
 def _entries(
@@ -159,7 +176,7 @@ def _stopping(changes: Sequence[BehaviourChange]) -> Iterator[str]:
 
 def _passing(changes: Sequence[BehaviourChange]) -> Iterator[str]:
     first = changes[0]
-    title = f"{first.risk:5} {_title(changes)}"
+    title = f"{first.risk:5} {_title(changes)}{_place(changes)}"
     if not _is_pattern(changes):
         yield f"{title}   {_one_line(first, first.example)}"
         if _differs(first.example):
@@ -184,8 +201,20 @@ def _examples(changes: Sequence[BehaviourChange]) -> list[Example]:
 def _title(changes: Sequence[BehaviourChange]) -> str:
     first = changes[0]
     where = first.where if len(changes) == 1 else f"{len(changes)} groups"
-    number = len({probe for change in changes for probe in change.probes}) or sum(each.requests for each in changes)
-    return f"{first.name}   {first.server}   {where}   {counted(number, 'request')}"
+    return f"{first.name}   {first.server}   {where}   {counted(_number(changes), 'request')}"
+
+
+def _number(changes: Sequence[BehaviourChange]) -> int:
+    """Return how many requests the groups have together."""
+    return len({probe for change in changes for probe in change.probes}) or sum(each.requests for each in changes)
+
+
+def _place(changes: Sequence[BehaviourChange]) -> str:
+    """Return where the causes stand: `   conf.d/a.conf:3 and 2 more`; "" where none is known."""
+    found = [place for change in changes for cause in change.causes if (place := cause.after or cause.before)]
+    places = list(dict.fromkeys(f"{place.file}:{place.line}" for place in found))
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"   {places[0]}{more}" if places else ""
 
 
 def _also(change: BehaviourChange) -> str:
@@ -236,6 +265,9 @@ def _ends(report: RouteCheckReport) -> Iterator[str]:
         if names:
             yield f"{title} in accept: {', '.join(dict.fromkeys(names))}"
     gaps = report.unverified_changes
+    if len(gaps) > _MOST_GAPS and all(change.name == "new" for change in report.changes):
+        yield f"not exercised: {len(gaps)} changes, which the report has; the first: {unverified_text(gaps[0])}"
+        return
     yield from (f"not exercised: {unverified_text(each)}" for each in gaps[:_MOST_GAPS])
     if len(gaps) > _MOST_GAPS:
         yield f"... and {len(gaps) - _MOST_GAPS} more that were not exercised: the report has them"

@@ -47,6 +47,15 @@ REQUESTS: dict[str, tuple[dict[str, t.Any], str]] = {
         {"listen": {"address": "unix:/run/a.sock", "port": 0, "ssl": False}},
         "GET http://www.example.com/a --unix-socket /run/a.sock",
     ),
+    "a filler": (
+        {"headers": [["X-Fill", "a" * 8192]]},
+        "GET http://www.example.com/a -H 'X-Fill: aaaa... (8192 bytes)'",
+    ),
+    "a filler in the line": (
+        {"target": f"/a?filler={'x' * 900}&b=1"},
+        "GET 'http://www.example.com/a?filler=xxxx... (900 bytes)&b=1'",
+    ),
+    "a short run": ({"target": f"/{'a' * 40}"}, f"GET http://www.example.com/{'a' * 40}"),
     "a file made up": ({"made_files": ["/srv/a"]}, "GET http://www.example.com/a with /srv/a there"),
     "files made up": (
         {"made_files": ["/srv/a", "/srv/b", "/srv/c"]},

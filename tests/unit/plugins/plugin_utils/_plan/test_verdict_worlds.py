@@ -320,3 +320,44 @@ def test_a_smaller_body_is_lost_where_it_was_answered_only() -> None:
     assert [(each.name, each.where, each.example.before[0][:3]) for each in stops] == [
         ("lost", "location /api/", "200")
     ]
+
+
+TELLING = """
+types {{ {} }}
+server {{
+    listen 80; server_name shop.test; root /srv; {}
+    location / {{ try_files $uri =404; }}
+    location /static/ {{ }}
+}}
+"""
+TYPES = "text/html html; text/css css; application/javascript js; image/png png; font/woff2 woff2;"
+HIDDEN_FILES = {
+    "hidden files": r"location ~ /\. { deny all; }",
+    "hidden files that are missing": r"location ~ /\. { return 404; }",
+    "hidden folders": r"location ~ /\..*/ { deny all; }",
+    "hidden files below any folder": r"location ~ (^|/)\.[^/]+ { return 403; }",
+}
+
+
+@pytest.mark.parametrize("rule", HIDDEN_FILES.values(), ids=HIDDEN_FILES)
+def test_challenges_are_what_is_told_of_hidden_files_that_are_lost(rule: str) -> None:
+    stops = [each.reason for each in check(TELLING.format(TYPES, ""), TELLING.format(TYPES, rule)).gate()]
+    assert stops
+    for each in stops:
+        assert each.name == "lost"
+        assert "/.well-known/acme-challenge/" in each.example.request, each.example.request
+
+
+def test_a_style_sheet_is_what_is_told_of_types_that_changed() -> None:
+    report = check(TELLING.format(TYPES, ""), TELLING.format("text/html html;", ""))
+    told = [each.example.request for each in report.changes if each.name == "content-type-changed"]
+    assert told
+    assert all(request.split()[1].endswith((".css", ".js")) for request in told)
+
+
+def test_the_filler_of_a_large_header_is_told_by_its_size() -> None:
+    small = "large_client_header_buffers 4 1k; client_header_buffer_size 512;"
+    report = check(TELLING.format(TYPES, ""), TELLING.format(TYPES, small))
+    requests = [each.example.request for each in report.changes if "iller" in each.example.request]
+    assert requests
+    assert all(" bytes)" in request and len(request) < 160 for request in requests), requests

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     Unverified,
 )
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import Example, RequestCount
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Place
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.console import (
     MOST_LINES,
     ConsoleText,
@@ -85,6 +87,60 @@ def test_what_stops_is_told_whole_and_what_does_not_in_one_line() -> None:
     ]
     assert text.summary == "2 of 41 requests of www.example.com now fail"
     assert text.keys == ["lost-3f9a1c2b4d"]
+
+
+def cause(line: int) -> t.Any:
+    place = Place("conf.d/a.conf", line)
+    return SimpleNamespace(kind="changed", before=place, after=place, line=f"line {line}")
+
+
+def test_what_does_not_stop_is_told_with_the_line_of_its_cause() -> None:
+    one = group("upstream-changed", causes=(cause(7),))
+    several = group("headers-changed", causes=(cause(3), cause(4), cause(9)))
+    pattern = [group("redirect-changed", f"location /{number}", causes=(cause(number),)) for number in range(11, 16)]
+    lines = told(report(one, several, *pattern)).lines
+    assert [line for line in lines if "conf.d/a.conf" in line] == [
+        (
+            "high  upstream-changed   www.example.com   location /   1 request   conf.d/a.conf:7   "
+            "GET http://www.example.com/: 200  =>  404"
+        ),
+        (
+            "info  headers-changed   www.example.com   location /   1 request   conf.d/a.conf:3 and 2 more   "
+            "GET http://www.example.com/: 200  =>  404"
+        ),
+        "high  redirect-changed   www.example.com   5 groups   5 requests   conf.d/a.conf:11 and 4 more",
+    ]
+
+
+def gaps(number: int) -> list[Unverified]:
+    return [
+        Unverified("changed", f"map $x{each}", "no request reaches it", "a.conf", each) for each in range(1, number + 1)
+    ]
+
+
+def test_a_first_deploy_is_two_lines() -> None:
+    """Sites where there were none: everything is new, on every server."""
+    first = [
+        group("new", f"location /{number % 3}", servers=(f"s{number // 3}.test",), causes=(cause(number),))
+        for number in range(12)
+    ]
+    lines = told(report(*first, unverified=gaps(9))).lines
+    assert lines[1:] == [
+        (
+            "info  new   s0.test and 3 more   12 groups   3 requests   conf.d/a.conf:0 and 11 more   "
+            "GET http://www.example.com/: 200  =>  404"
+        ),
+        "not exercised: 9 changes, which the report has; the first: a.conf:1 map $x1: no request reaches it",
+    ]
+
+
+@pytest.mark.parametrize("other", ["lost", "upstream-changed"])
+def test_a_deploy_that_changes_something_too_tells_what_is_not_exercised_line_by_line(other: str) -> None:
+    changes = [group(other), *(group("new", f"location /{number}") for number in range(3))]
+    lines = told(report(*changes, unverified=gaps(9))).lines
+    assert sum("   new   " in line or " new " in line for line in lines) == 3
+    assert sum(line.startswith("not exercised: a.conf:") for line in lines) == 3
+    assert lines[-1] == "... and 6 more that were not exercised: the report has them"
 
 
 def moved(number: int) -> BehaviourChange:
