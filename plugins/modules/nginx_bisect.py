@@ -43,7 +43,8 @@ options:
     elements: dict
   checks:
     description:
-      - Health checks that failed, as described in M(failsafe.nginx.nginx_health). Those with a C(url) count.
+      - Health checks that failed, as described in M(failsafe.nginx.nginx_health). They are sent to their address, from an address of
+        the host, and with their PROXY line. Certificates are compared by a handshake. RV(msg) tells which of them cannot be searched.
       - Upstreams are stubs in the private world. So a check is explained if the two configurations answer its request
         differently, such as with another upstream. The state of the real upstream does not matter.
     type: list

@@ -77,11 +77,15 @@ class FailingRequest:
         probe: the request.
         about: the classes of change or the fields that say what is wrong, the weightiest first.
         missing: files that were missing and were made up for it.
+        beside: it belongs to the request before it, and is told where it differs.
+        only: the aspects that count, the weightiest first; empty for all of them.
     """
 
     probe: Probe
     about: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    beside: bool = False
+    only: list[str] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, data: object) -> FailingRequest:
@@ -97,7 +101,9 @@ class FailingRequest:
 
     @property
     def aspects(self) -> list[str]:
-        """Return all aspects of an outcome, those that show what is wrong first."""
+        """Return the aspects of an outcome that count, those that show what is wrong first."""
+        if self.only:
+            return self.only
         first = [_ASPECTS.get(name.partition(" ")[0], "headers") for name in self.about]
         return list(dict.fromkeys([*first, *ASPECTS]))
 
@@ -230,9 +236,7 @@ class Search:
     def result(self, answer: SearchAnswer) -> BisectResult:
         """Return the result that the host's answer means."""
         others = {int(number): path for number, path in answer.others.items()}
-        searches = [
-            self._searched(wanted, found, others) for wanted, found in zip(self.wanted, answer.results, strict=True)
-        ]
+        searches = [self._searched(wanted, found, others) for wanted, found in self._told(answer.results)]
         guilty = {number for found in answer.results for cause in found.causes for number in cause.changes}
         first = {number for found in answer.results for cause in found.causes[:1] for number in cause.changes}
         culprits = self._lines(sorted(guilty), others)
@@ -245,6 +249,19 @@ class Search:
             patch=self._patch(first),
             msg="\n".join(line for search in searches for line in search.text),
         )
+
+    def _told(self, results: Sequence[FoundCauses]) -> list[tuple[FailingRequest, FoundCauses]]:
+        """Return the results to tell: of a request and what belongs to it, those that differ, or the request's own."""
+        pairs = list(zip(self.wanted, results, strict=True))
+        told: list[tuple[FailingRequest, FoundCauses]] = []
+        for wanted, found in pairs:
+            if not wanted.beside:
+                told.append((wanted, found))
+            elif found.aspect is not None:
+                if told and told[-1][1].aspect is None:
+                    told.pop()
+                told.append((wanted, found))
+        return told
 
     def _searched(self, wanted: FailingRequest, found: FoundCauses, others: Mapping[int, str]) -> SearchedRequest:
         return SearchedRequest(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import FieldError, decode
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.search_jobs import SearchAnswer
@@ -22,7 +22,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors imp
 from .bisect import BisectResult, FailingRequest, Search
 from .controller import Controller
 from .errors import PlanError
-from .requests import request_of, request_of_check
+from .requests import request_of, requests_of_check
 from .route_check import RouteCheck, read_answer
 from .run_cache import key_of
 from .sides import SideOptions, Sides, expectations_of, read_sides
@@ -131,6 +131,8 @@ class _BisectTask:
     sides: SideOptions
     options: BisectOptions
     controller: Controller
+    #: Why checks cannot be searched, one sentence each.
+    unsearched: list[str] = field(default_factory=list)
 
     def result(self) -> dict[str, object]:
         limit = self.options.limit
@@ -145,33 +147,36 @@ class _BisectTask:
                 "culprits": [],
                 "lines": [],
                 "searches": [],
-                "msg": "no request fails: nothing to search for",
+                "msg": "\n".join(self.unsearched) or "no request fails: nothing to search for",
             }
         edge = expectations.edge if expectations else ()
-        found = search(
-            Search(sides.before, sides.after, wanted[:_MOST], edge=edge), self.sides, self.controller, limit=limit
-        )
-        return {"changed": False, **found.to_json(), "diff": {"prepared": found.patch}}
+        found = search(Search(sides.before, sides.after, wanted, edge=edge), self.sides, self.controller, limit=limit)
+        values = {**found.to_json(), "msg": "\n".join([found.msg, *self.unsearched])}
+        return {"changed": False, **values, "diff": {"prepared": found.patch}}
 
     def _wanted(self, sides: Sides, before: ConfigSource, expectations: Expectations | None) -> list[FailingRequest]:
         options = self.options
         if options.request is not None:
             return [FailingRequest(request_of(options.request, before, sides.after))]
         if options.failing is not None:
-            return [FailingRequest.from_json(plain(each)) for each in options.failing]
+            return [FailingRequest.from_json(plain(each)) for each in options.failing[:_MOST]]
         if options.checks is None:
             return self._unexpected(sides, expectations)
-        named = [
-            check
-            for check in options.checks
-            if options.failed is None or (check.get("name") or check.get("url")) in options.failed
-        ]
-        asking = [check for check in named if check.get("url")]
-        found = (
-            request_of_check(check, before, sides.after, probe_id=f"b{number}")
-            for number, check in enumerate(asking, 1)
-        )
-        return [FailingRequest(probe) for probe in found if probe is not None]
+        return self._checked(options.checks, before, sides.after)
+
+    def _checked(
+        self, checks: list[Mapping[str, object]], before: ConfigSource, after: ConfigSource
+    ) -> list[FailingRequest]:
+        """Return the requests of health checks that failed, and keep why others cannot be searched."""
+        wanted = self.options.failed
+        named = [(name, check) for check in checks if (name := _name_of(check)) and (wanted is None or name in wanted)]
+        found: list[FailingRequest] = []
+        for number, (name, check) in enumerate(named[:_MOST], 1):
+            made = requests_of_check(check, before, after, probe_id=f"b{number}")
+            if made.reason:
+                self.unsearched.append(f"{name} cannot be bisected, because {made.reason}")
+            found += made.failing
+        return found
 
     def _unexpected(self, sides: Sides, expectations: Expectations | None) -> list[FailingRequest]:
         """Return the requests of expectations that the configuration from after does not meet."""
@@ -182,4 +187,10 @@ class _BisectTask:
             raise PlanError(f"no private world can be built here: {answer.unavailable}", "unavailable")
         failed = check.judge(answer).failed_expectations
         probes = {probe.id: probe for probe in check.probes}
-        return [FailingRequest(probes[each.probe], list(each.failed)) for each in failed if each.probe in probes]
+        known = [each for each in failed if each.probe in probes]
+        return [FailingRequest(probes[each.probe], list(each.failed)) for each in known[:_MOST]]
+
+
+def _name_of(check: Mapping[str, object]) -> str:
+    """Return the name by which the gate tells of a check."""
+    return next((str(check[key]) for key in ("name", "url", "tcp", "certificate") if check.get(key)), "")

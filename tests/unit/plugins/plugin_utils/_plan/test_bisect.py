@@ -21,7 +21,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.bisect import
     Search,
     counted,
 )
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.requests import request_of, request_of_check
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.requests import request_of, requests_of_check
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
@@ -47,14 +47,30 @@ def test_a_health_check_becomes_the_request_that_it_sends() -> None:
         "address": "127.0.0.1:8080",
         "request_headers": {"X-A": 1},
     }
-    probe = request_of_check(check, side(), side())
-    assert probe is not None
+    (failing,) = requests_of_check(check, side(), side()).failing
+    probe = failing.probe
     assert (probe.host, probe.target, probe.listen.port) == ("www.example.com", "/a?b", 8080)
     assert probe.headers == [["X-A", "1"]]
+    assert (probe.listen.address, probe.client) == ("127.0.0.1", "127.0.0.1")
 
 
-def test_a_check_of_another_kind_asks_no_request() -> None:
-    assert request_of_check({"name": "port", "tcp": "127.0.0.1:80"}, side(), side()) is None
+#: A check, and what is said of it where it asks something else than nginx.
+UNSEARCHED = {
+    "another machine": ({"url": "http://www.example.com/", "address": "192.0.2.7:81"}, "listens on 192.0.2.7:81"),
+    "another port": ({"tcp": "127.0.0.1:22"}, "listens on 127.0.0.1:22"),
+    "another family": ({"tcp": "[::1]:8080"}, "listens on [::1]:8080"),
+    "a certificate of another port": ({"certificate": "www.example.com:8443"}, "listens on www.example.com:8443"),
+    "another socket": ({"tcp": "unix:/run/app.sock"}, "listens on unix:/run/app.sock"),
+    "no check": ({"url": "http://www.example.com/", "sni": "a b"}, "sni"),
+}
+
+
+@pytest.mark.parametrize("case", UNSEARCHED)
+def test_why_a_check_cannot_be_searched_is_said(case: str) -> None:
+    check, words = UNSEARCHED[case]
+    made = requests_of_check(check, side(), side())
+    assert made.failing == []
+    assert words in made.reason
 
 
 @pytest.mark.parametrize("fields", [{"url": "ftp://x/"}, {"url": "http://x/ y"}, {"url": "http://x/", "method": "a b"}])
