@@ -91,8 +91,8 @@ def outcome_pair(old: ProbeOutcome, new: ProbeOutcome, found: Iterable[str] = ()
     Of a long line the part is shown that differs from its counterpart.
     """
     found = list(found)
-    lines = [[redact.without_filler(line) for line in outcome_lines(each, found)] for each in (old, new)]
-    return shortened(*lines, redact.LONGEST)
+    before, after = ([redact.without_filler(line) for line in outcome_lines(each, found)] for each in (old, new))
+    return shortened(before, after, redact.LONGEST)
 
 
 def outcome_lines(outcome: ProbeOutcome, found: Iterable[str] = ()) -> list[str]:

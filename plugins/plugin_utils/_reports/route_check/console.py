@@ -117,7 +117,7 @@ def _first(changes: Sequence[BehaviourChange]) -> Entry:
     number = _number(changes)
     line = (
         f"{changes[0].risk:5} {changes[0].name}   {servers[0] if servers else '(no server)'}{more}   "
-        f"{len(changes)} groups   {counted(number, 'request')}{_place(changes)}   {_one_line(changes[0].example)}"
+        f"{len(changes)} groups   {counted(number, 'request')}{_place(changes)}   {_one_line(changes[0], changes[0].example)}"
     )
     return (len(changes), [line])
 
