@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._common.json_fields import omit_none
-from .._wire.files import MadeFile, MadeFiles
+from .._wire.files import FolderPair, MadeFile, MadeFiles
 from .._wire.probes import EdgeEntry, ListenSocket, Probe
 from .._wire.worlds import WorldResult
 from .folders import FolderEntry, FolderSpec
@@ -28,6 +28,7 @@ class RouteCheckJob:
         edge: proxies in front of the servers, for redirects.
         files: what both configurations look for; made up where it is missing.
         unknown: positions of the probes whose files the configurations do not tell: nginx's error log does.
+        folders: of pages that became other ones: what the host has there is told.
     """
 
     sources: t.Dict[str, FolderSpec]
@@ -38,15 +39,18 @@ class RouteCheckJob:
     edge: t.List[EdgeEntry] = field(default_factory=list)
     files: t.List[MadeFile] = field(default_factory=list)
     unknown: t.List[int] = field(default_factory=list)
+    folders: t.List[FolderPair] = field(default_factory=list)
 
 
 @dataclass
 class RouteCheckAnswer:
     """The answers of the worlds: `before`, `after`, `again`, `before-traced`, `after-traced`.
 
-    `unavailable` is the reason why this host cannot build any; `files` are those that were made up in all of them.
+    `unavailable` is the reason why this host cannot build any; `files` are those that were made up in all of them; `folders`
+    are those of the job that were looked at.
     """
 
     worlds: t.Dict[str, WorldResult]
     files: MadeFiles = field(default_factory=MadeFiles)
+    folders: t.List[FolderPair] = field(default_factory=list)
     unavailable: t.Optional[str] = omit_none()

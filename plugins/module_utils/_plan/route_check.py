@@ -13,7 +13,7 @@ from .._sandbox.world import available
 from .._sandbox.worlds import WorldSettings, WorldSpec, run_worlds
 from .host import HostOptions, find_instance, view_of
 from .jobs import RouteCheckAnswer, RouteCheckJob
-from .made_files import FileView, plan_files
+from .made_files import FileView, look_at, plan_files
 from .trees import Trees, write
 
 
@@ -32,11 +32,11 @@ def run(options: HostOptions, job: RouteCheckJob) -> RouteCheckAnswer:
     with contextlib.closing(Trees(options.config_dir, options.store)) as trees:
         folders = {name: trees.folder(spec) for name, spec in job.sources.items()}
         prefix = instance.prefix or instance.build().prefix
-        files = plan_files(
-            job.files, FileView(options.config_dir, list(folders.values()), prefix, empty=view == "empty")
-        )
+        seen = FileView(options.config_dir, list(folders.values()), prefix, empty=view == "empty")
+        files = plan_files(job.files, seen)
         settings = WorldSettings(job.listens, job.edge, options.timeout, view, files=files, unknown=job.unknown)
-        return RouteCheckAnswer(run_worlds(instance, _worlds(job, trees, folders), job.probes, settings), files)
+        worlds = run_worlds(instance, _worlds(job, trees, folders), job.probes, settings)
+        return RouteCheckAnswer(worlds, files, look_at(job.folders, seen))
 
 
 def _worlds(job: RouteCheckJob, trees: Trees, folders: t.Mapping[str, str]) -> t.List[WorldSpec]:

@@ -33,6 +33,7 @@ from .nondeterminism import ANY, Nondeterminism
 from .outages import OutageFinder
 from .outcome_diff import call_of, differences
 from .outcome_pair import OutcomePair
+from .page_folders import PageFolders
 from .probe_requests import clean_url, host_of, is_scenario, path_of, planned_id, url_of
 from .report import ConfigSummary, ExpectationResult, RouteCheckReport, UnstableField, Unverified
 from .request_counts import count_requests
@@ -46,6 +47,7 @@ from .upstream_groups import UpstreamGroups, is_another, peers_text
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import FolderPair
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import (
         BlockTrace,
         ProbeOutcome,
@@ -93,6 +95,7 @@ def compare(
     today: dt.date | None = None,
     host_names: Iterable[str] = (),
     witnessed: Witnessed | None = None,
+    folders: Iterable[FolderPair] = (),
 ) -> RouteCheckReport:
     """Compare the outcomes of the same probes with two configurations.
 
@@ -106,6 +109,7 @@ def compare(
         today: the day on which accepted changes have to be valid. Default: today, in UTC.
         host_names: names and addresses of the host, which are no part of a key.
         witnessed: the probes that were made for single changes.
+        folders: what the host has in folders of pages that changed.
 
     Raises:
         RouteError: a side has not one outcome per probe.
@@ -126,6 +130,7 @@ def compare(
         AcceptList(entries, day),
         host_names=host_names,
         witnessed=witnessed or Witnessed(),
+        folders=folders,
     )
     results = (
         []
@@ -146,6 +151,7 @@ class _Comparison:
         *,
         host_names: Iterable[str],
         witnessed: Witnessed,
+        folders: Iterable[FolderPair],
     ) -> None:
         self.probes = probes
         self.witnessed = witnessed
@@ -154,6 +160,7 @@ class _Comparison:
         self.accept = accept
         self.attribution = Attribution(diff)
         self.old, self.new = BlockLocator(old), BlockLocator(new)
+        self._folders = PageFolders((self.old, self.new), self.attribution, folders)
         self._words = HostWords(host_names, (sockets_of(self.old), sockets_of(self.new)))
         self.before = [self.old.served(index, probe) for index, probe in enumerate(probes)]
         self.after = [self.new.served(index, probe) for index, probe in enumerate(probes)]
@@ -172,11 +179,13 @@ class _Comparison:
     def report(self, expectations: list[ExpectationResult]) -> RouteCheckReport:
         failed = self._accepted(self._outages().classified(list(self._items())))
         found = [*self._joined_by_url(failed), *self._accepted([*self._loops(), *self._peers()])]
-        items = list(self._attributed(found))
+        items = list(self._folders.classified(list(self._attributed(found))))
         moves = find_moves(self.probes, (self.before, self.after), (self.old, self.new), self._blocks.same)
         outcomes = (self.old.side.outcomes, self.new.side.outcomes)
         keys = KeyMaker(self.probes, outcomes, (self.old.peers, self.new.peers), self.attribution, self._words)
-        grouper = Grouper(self.probes, outcomes, (self.before, self.after), moves, self.attribution, keys=keys)
+        grouper = Grouper(
+            self.probes, outcomes, (self.before, self.after), moves, self.attribution, keys=keys, notes=self._folders
+        )
         groups = grouper.groups([item for item in items if item.accepted is None])
         by_key = {group.key: entry for group in groups if (entry := self.accept.find_key(group.key))}
         changes = [group for group in groups if group.key not in by_key]

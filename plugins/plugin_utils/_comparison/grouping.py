@@ -126,6 +126,12 @@ class GroupKeys(t.Protocol):
     def keys(self, groups: Sequence[tuple[BehaviourChange, Sequence[ChangedRequest]]]) -> list[str]: ...
 
 
+class GroupNotes(t.Protocol):
+    """Makes notes of groups, see `page_folders.py`."""
+
+    def notes(self, items: Sequence[ChangedRequest]) -> list[str]: ...
+
+
 class Grouper:
     """Group the changed requests of one comparison.
 
@@ -136,6 +142,7 @@ class Grouper:
         moves: index of a probe -> the move of its server name.
         attribution: the changes of the configuration.
         keys: makes the groups' keys; without it they have none.
+        notes: makes further notes of groups.
     """
 
     def __init__(
@@ -147,8 +154,10 @@ class Grouper:
         attribution: Attribution,
         *,
         keys: GroupKeys | None = None,
+        notes: GroupNotes | None = None,
     ) -> None:
         self.keys = keys
+        self.notes = notes
         self.probes = probes
         self.old, self.new = outcomes
         self.moves = moves
@@ -242,6 +251,7 @@ class Grouper:
         probes = [self.probes[index] for index in indexes]
         places = {item.blocks for item in items}
         notes = [note for item in items for note in item.notes] + ([move.text] if move else [])
+        notes += self.notes.notes(items) if self.notes else []
         if scope == "block" and len(places) > 1:
             notes.append(f"in {len(places)} blocks")
         explained = dict.fromkeys(number for item in items for number in item.causes)

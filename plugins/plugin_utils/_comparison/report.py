@@ -27,6 +27,8 @@ MOST_EXAMPLES: t.Final = 3
 MOST_CAUSES: t.Final = 10
 MOST_LISTED: t.Final = 200
 
+#: Begins the note of a group whose files come from another folder.
+FILES_MOVED: t.Final = "files now come from "
 #: The extent of a change: one block, a whole server, a whole listener, or a server name.
 Scope = t.Literal["block", "server", "listener", "name"]
 

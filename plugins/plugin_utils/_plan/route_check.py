@@ -17,6 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckAnswer, RouteCheckJob
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import FolderPair
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldResult
@@ -27,6 +28,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
     Witnessed,
     compare,
 )
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.page_folders import changed_folders
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._diff import Diff, diff
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations import AccessLog, Expectations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes import ProbePlan, plan_probes
@@ -117,6 +119,9 @@ class RouteCheck:
             edge=self.expectations.edge if self.expectations else [],
             files=files,
             unknown=unknown,
+            folders=[
+                FolderPair(*each) for each in dict.fromkeys(changed_folders(self.diff.changes if self.diff else ()))
+            ],
         )
 
     def _traced(self, name: str, side: ConfigSource) -> list[FolderEntry]:
@@ -166,6 +171,7 @@ class RouteCheck:
             accept=accept,
             host_names=host_names,
             witnessed=None if self.uncompared else Witnessed(self.plan.witnesses, self.plan.unwitnessed),
+            folders=answer.folders,
         )
 
     def _is_refused(self, worlds: Mapping[str, WorldResult]) -> bool:

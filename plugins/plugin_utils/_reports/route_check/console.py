@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import BehaviourChange, ExpectationResult
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.long_lines import changed_parts
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison.report import FILES_MOVED
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
 
 from .accepting import keys_of
@@ -178,13 +179,19 @@ def _passing(changes: Sequence[BehaviourChange]) -> Iterator[str]:
     first = changes[0]
     title = f"{first.risk:5} {_title(changes)}{_place(changes)}"
     if not _is_pattern(changes):
-        yield f"{title}   {_one_line(first, first.example)}"
+        moved = _moved(first)
+        yield f"{title}   {moved or _one_line(first, first.example)}"
         if _differs(first.example):
-            yield from (f"      {note}" for note in _telling(first))
+            yield from (f"      {note}" for note in _telling(first) if note != moved)
         return
     yield title
     of = changes if len(changes) > 1 else [first] * _EXAMPLES
     yield from (f"      {_one_line(change, example)}" for change, example in zip(of, _examples(changes), strict=False))
+
+
+def _moved(change: BehaviourChange) -> str:
+    """Return the note about files that come from another folder; "" without one."""
+    return next((note for note in change.notes if note.startswith(FILES_MOVED)), "")
 
 
 def _is_pattern(changes: Sequence[BehaviourChange]) -> bool:

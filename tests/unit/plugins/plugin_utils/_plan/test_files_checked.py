@@ -24,6 +24,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._comparison import 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.route_check import RouteCheck, read_answer
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._plan.sources import ConfigSource
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._reports.route_check.console import console_text
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -123,12 +124,64 @@ def test_each_kind_of_change_of_files_is_what_clients_see() -> None:
     assert classes_by_kind(report, KINDS) == {kind: expected for kind, (_before, _after, expected) in KINDS.items()}
 
 
+PHP_ROOT: t.Final = "root /srv/mark; " + PHP.partition(";")[2]
+#: What the server holds before and after, and the note of each group about files.
+MOVED: t.Final[dict[str, tuple[str, str, list[str]]]] = {
+    "a root": ("root /srv/x;", "root /srv/xx;", ["/srv/xx instead of /srv/x"]),
+    "a root, not found is not logged": (
+        "log_not_found off; root /srv/x;",
+        "log_not_found off; root /srv/xx;",
+        ["/srv/xx instead of /srv/x"],
+    ),
+    "a root behind try_files": (
+        "root /srv/x; location / { try_files $uri =404; }",
+        "root /srv/xx; location / { try_files $uri =404; }",
+        ["/srv/xx instead of /srv/x"],
+    ),
+    "a root of a fallback": (SPA, SPA.replace("/srv/spa/dist", "/srv/spa/dits"), ["/srv/spa/dits instead of /srv/spa/dist"]),
+    "a root of an application": (PHP_ROOT, PHP_ROOT.replace("mark", "mrak"), ["/srv/mrak instead of /srv/mark"]),
+    "an alias": ("location /s/ { alias /srv/x/; }", "location /s/ { alias /srv/xx/; }", ["/srv/xx/ instead of /srv/x/"]),
+    "a root of a location that is added": (
+        "root /srv/x; location /s/ { }",
+        "root /srv/x; location /s/ { root /srv/y; }",
+        ["/srv/y instead of /srv/x"],
+    ),
+    "a root of a location that is removed": (
+        "root /srv/x; location /s/ { root /srv/y; }",
+        "root /srv/x; location /s/ { }",
+        ["/srv/x instead of /srv/y"],
+    ),
+    "a root of a name": ("root /srv/$host;", "root /srv/www/$host;", ["/srv/www/$host instead of /srv/$host"]),
+    "two roots": (
+        "root /srv/x; location /s/ { root /srv/y; }",
+        "root /srv/xx; location /s/ { root /srv/yy; }",
+        ["/srv/xx instead of /srv/x", "/srv/yy instead of /srv/y"],
+    ),
+    "another fallback in the same folder": (SPA, SPA.replace("/index.html", "/v2/index.html"), []),
+    "a text in place of a file": ("root /srv/x;", "root /srv/x; location /x { return 200 text; }", []),
+    "an application in place of files": ("root /srv/x;", "root /srv/x; location / { proxy_pass http://10.0.0.9:80; }", []),
+}  # fmt: skip
+
+
+def test_files_of_another_folder_are_told_as_such() -> None:
+    report = check(named(MOVED, 0), named(MOVED, 1))
+    found: dict[str, set[str]] = {kind: set() for kind in MOVED}
+    for change in report.changes:
+        for server in change.servers:
+            notes = {note.removeprefix("files now come from ") for note in change.notes if note.startswith("files now")}
+            found[list(MOVED)[int(server[1:].partition(".")[0])]] |= notes
+    assert found == {kind: set(expected) for kind, (_before, _after, expected) in MOVED.items()}
+    lines = console_text(report, report.gate()).lines
+    assert any(line.endswith("   files now come from /srv/xx/ instead of /srv/x/") for line in lines), lines
+
+
 def test_files_that_were_made_up_are_told() -> None:
     report = check(named(KINDS, 0), named(KINDS, 1))
     (told,) = (each.reason for each in report.unverified if "made up" in each.reason)
     assert "/srv/" in told
     (group,) = (change for change in report.changes if change.name == "content-type-changed")
-    assert (group.example.before[1], group.example.after[1]) == ("Content-Type: text/html", "Content-Type: text/plain")
+    before, after = group.example.before[1], group.example.after[1]
+    assert (before, after) == ("Content-Type: application/javascript", "Content-Type: text/plain")
 
 
 @pytest.fixture
@@ -164,6 +217,45 @@ def test_what_a_host_has_is_not_made_up_and_what_it_lacks_is_lost(pages: Path) -
     http = f"server {{ listen 80; server_name www.example.com; root {pages}; location / {{ try_files $uri /index.html; }} }}"
     report = check(http, http.replace(str(pages), f"{pages}-2"), main=("user www-data;",) * 2, fs="host")
     assert "error-introduced" in {change.name for change in report.changes}
+
+
+#: A folder of downloads: no request of the check meets one of its files.
+DOWNLOADS: t.Final = ("a/one.zip", "a/two.zip", "b/c/three.zip")
+#: What the new folder has, None where it does not exist, and what of the change stops.
+NEW_FOLDERS: dict[str, tuple[list[str] | None, set[str]]] = {
+    "it does not exist": (None, {"lost"}),
+    "it is empty": ([], {"lost"}),
+    "it has other files": (["other.zip"], {"lost"}),
+    "it has the same files elsewhere": (["one.zip", "two.zip"], {"lost"}),
+    "it has them all": (list(DOWNLOADS), set()),
+    "it has some of them": (["a/two.zip"], set()),
+    "it has more": ([*DOWNLOADS, "d/four.zip"], set()),
+}
+FOLDERS: t.Final = {
+    "root": "root {}; location / {{ try_files $uri =404; }}",
+    "root of a location": "location /get/ {{ root {}; try_files $uri =404; }}",
+    "alias": "location /get/ {{ alias {}/; try_files $uri =404; }}",
+}
+
+
+@pytest.mark.parametrize("text", FOLDERS.values(), ids=FOLDERS)
+@pytest.mark.parametrize("case", NEW_FOLDERS)
+def test_a_folder_of_the_host_without_any_file_of_the_old_one_stops(case: str, text: str, pages: Path) -> None:
+    names, stops = NEW_FOLDERS[case]
+    old, new = pages.parent / "old", pages.parent / "new"
+    for folder, inner in ((old, DOWNLOADS), (new, names)):
+        for name in inner or ():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(name)
+    if names == []:
+        new.mkdir()
+    http = f"server {{{{ listen 80; server_name www.example.com; {text} }}}}"
+    report = check(http.format(old), http.format(new), fs="host")
+    assert {each.name for each in report.gate()} == stops
+    notes = {note for change in report.changes for note in change.notes if note.startswith("files now")}
+    assert notes
+    ends = {"does not exist"} if names is None else {"has none of them"} if stops else {str(old), f"{old}/"}
+    assert all(note.endswith(tuple(ends)) for note in notes), notes
 
 
 def test_a_fix_of_a_configuration_that_nginx_refuses_is_checked_by_itself() -> None:
