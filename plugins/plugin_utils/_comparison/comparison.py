@@ -16,8 +16,6 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.gc_paused import collector_paused
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 
 from .accept_keys import HostWords, KeyMaker, sockets_of
 from .accept_list import AcceptEntry, AcceptList
@@ -115,11 +113,8 @@ def compare(
         RouteError: a side has not one outcome per probe.
     """
     old, new = (side if isinstance(side, ComparedSide) else ComparedSide(side) for side in (before, after))
-    for name, side in (("old", old), ("new", new)):
-        for outcomes in (side.outcomes, side.traced, side.again):
-            if outcomes is not None and len(outcomes) != len(probes):
-                wrong = f"{len(outcomes)} outcomes of the {name} configuration for {counted(len(probes), 'request')}"
-                raise RouteError(wrong)
+    old.check_length("old", len(probes))
+    new.check_length("new", len(probes))
     entries = [*accept, *(expectations.accept if expectations else ())]
     day = today or dt.datetime.now(tz=dt.UTC).date()
     comparison = _Comparison(

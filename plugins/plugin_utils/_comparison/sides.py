@@ -15,6 +15,8 @@ from functools import cached_property
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.server_names import NameTable
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import walk
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._markup.wording import counted
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.errors import RouteError
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.marker import Block, around, block_text
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_server_name
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
@@ -49,6 +51,17 @@ class ComparedSide:
     traced: Sequence[BlockTrace | ProbeOutcome] | None = None
     again: Sequence[ProbeOutcome] | None = None
     notes: Sequence[str] = ()
+
+    def check_length(self, name: str, number: int) -> None:
+        """Refuse a side that has not one outcome per probe.
+
+        Raises:
+            RouteError: it has others.
+        """
+        for outcomes in (self.outcomes, self.traced, self.again):
+            if outcomes is not None and len(outcomes) != number:
+                wrong = f"{len(outcomes)} outcomes of the {name} configuration for {counted(number, 'request')}"
+                raise RouteError(wrong)
 
     @cached_property
     def traces(self) -> list[tuple[str, ...]]:

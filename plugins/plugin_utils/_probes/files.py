@@ -26,13 +26,13 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.conditions
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.files import is_switch
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.listen import router_address
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Outcome, Request
-from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.pattern import compile_pattern
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.program import RewriteProgram
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.run import Run
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.variables import Definitions
 
 from .effective_directives import EffectiveDirectives
+from .file_paths import FilePaths
 
 if t.TYPE_CHECKING:
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
@@ -45,9 +45,6 @@ Home = tuple[str, str, str]
 
 #: Internal redirects that are followed; nginx gives up after ten.
 _DEEPEST: t.Final = 6
-_SLASHES: t.Final = re.compile("//+")
-#: The root of nginx without one, relative to its prefix (ngx_http_core_merge_loc_conf()).
-_DEFAULT_ROOT: t.Final = "html"
 _INDEX: t.Final = ("index.html",)
 #: End of the name of a file's compressed copy (ngx_http_gzip_static_handler()).
 COMPRESSED: t.Final = ".gz"
@@ -214,6 +211,7 @@ class _Search:
 
     def __init__(self, finder: FileFinder, server: Server, *, upstreams_fail: bool) -> None:
         self._settings = finder.settings
+        self._paths = FilePaths(finder.settings)
         self._definitions = finder.definitions
         self._server = server
         self._name = server.first_name
@@ -265,9 +263,9 @@ class _Search:
 
     def _name_files(self, run: Run, *, way: _Way) -> None:
         """Set the variables that name files, and add those that an `if (-f ...)` looks for."""
-        root, name = self._root(run), self._path(run, run.state.uri)
+        root, name = self._paths.root(run), self._paths.path(run, run.state.uri)
         run.state.values.update(document_root=root, realpath_root=root, request_filename=name)
-        self._name_script(run)
+        self._paths.name_script(run)
         for directive in run.scope.program:
             words = condition_args(directive) if directive.name == "if" else []
             if words and words[0].lstrip("!") in ("-f", "-e") and not is_switch(words[-1]):
@@ -318,29 +316,11 @@ class _Search:
         elif run.state.uri.endswith("/"):
             self._index(run, run.state.uri, way=way, depth=depth)
         else:
-            self._add(run, self._path(run, run.state.uri), way=way)
+            self._add(run, self._paths.path(run, run.state.uri), way=way)
             self._pages(run, scope, _MISSING, way=way, depth=depth)
 
-    def _name_script(self, run: Run) -> None:
-        """Set the variables that name a script (ngx_http_fastcgi_split())."""
-        uri = run.state.uri
-        written = self._settings.effective(run.scope, "fastcgi_split_path_info")
-        script: str | None = uri
-        rest: str | None = ""
-        if written and written[-1].args:
-            pattern = compile_pattern(written[-1].args[0])
-            match = None if pattern is None else pattern.search(uri)
-            if pattern is None:
-                script = rest = None
-            elif match is not None and len(match.groups()) > 1:
-                script, rest = match[1] or "", match[2] or ""
-        if script == uri and uri.endswith("/"):
-            index = self._settings.effective(run.scope, "fastcgi_index")
-            script += index[-1].args[0] if index else ""
-        run.state.values.update(fastcgi_script_name=script, fastcgi_path_info=rest)
-
     def _try_files(self, run: Run, directive: Directive, *, way: _Way, depth: int) -> None:
-        self._name_script(run)
+        self._paths.name_script(run)
         for template in directive.args[:-1]:
             path = run.state.text(template.removesuffix("/"))
             led = self._led(run, way, template)
@@ -351,7 +331,7 @@ class _Search:
                 if path.endswith("/") or not path:
                     self._index(run, path or "/", way=led, depth=depth)
             elif not path.endswith("/"):
-                self._add(run, self._path(run, path, template), way=led)
+                self._add(run, self._paths.path(run, path, template), way=led)
         fallback = directive.args[-1]
         if fallback.startswith("="):
             self._pages(run, run.scope, frozenset({fallback[1:]}), way=way, depth=depth)
@@ -371,7 +351,7 @@ class _Search:
         target = next((each for each in known if self._is_passed(each)), known[0] if known else None)
         if target is not None:
             led = self._led(run, way, "/" if uri == "/" else "$uri")
-            self._add(run, self._path(run, target), way=led)
+            self._add(run, self._paths.path(run, target), way=led)
             self._follow(run, target, way=led, depth=depth)
         self._pages(run, run.scope, _MISSING, way=way, depth=depth)
 
@@ -430,41 +410,6 @@ class _Search:
         """Return the way on which a path of the configuration leads: it may depend on the request's own."""
         own = way.own and "$" in template
         return _Way(own, way.home if way.home or own else self._home(run.scope))
-
-    def _root(self, run: Run) -> str | None:
-        directive, _scope = self._rooted(run.scope)
-        return _DEFAULT_ROOT if directive is None else run.state.text(directive.args[0])
-
-    def _rooted(self, scope: Scope | None) -> tuple[Directive | None, Scope | None]:
-        while scope is not None:
-            found = self._settings.own(scope, "root", "alias")
-            if found and found[-1].args:
-                return found[-1], scope
-            scope = scope.parent
-        return None, None
-
-    def _path(self, run: Run, uri: str, template: str | None = None) -> str | None:
-        """Return the file of a URI (ngx_http_map_uri_to_path(), ngx_http_try_files_handler()); None where that is unknown.
-
-        Args:
-            run: in the scope whose root counts.
-            uri: below it.
-            template: of `try_files`, that gave the URI. One without variables comes behind an alias as a whole, and
-                behind the alias of a regex location every one does.
-        """
-        directive, scope = self._rooted(run.scope)
-        if directive is None:
-            return f"{_DEFAULT_ROOT}/{uri.lstrip('/')}"
-        root = run.state.text(directive.args[0])
-        if root is None:
-            return None
-        location = scope.location if scope is not None and directive.name == "alias" else None
-        if location is None:
-            return _SLASHES.sub("/", f"{root}{uri}")
-        if location.is_regex:
-            return root if template is None else root + uri
-        fixed = template is not None and "$" not in template
-        return root + (uri if fixed else uri.removeprefix(location.name))
 
 
 def _fork(run: Run) -> Run:
