@@ -9,7 +9,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._common.json_fields import omit_none
-from .._wire.files import FolderPair, MadeFile, MadeFiles
+from .._wire.files import MadeFile, MadeFiles
+from .._wire.folders import FolderPair
 from .._wire.probes import EdgeEntry, ListenSocket, Probe
 from .._wire.worlds import WorldResult
 from .folders import FolderEntry, FolderSpec

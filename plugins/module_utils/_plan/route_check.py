@@ -13,7 +13,8 @@ from .._sandbox.world import available
 from .._sandbox.worlds import WorldSettings, WorldSpec, run_worlds
 from .host import HostOptions, find_instance, view_of
 from .jobs import RouteCheckAnswer, RouteCheckJob
-from .made_files import FileView, look_at, plan_files
+from .made_files import FileView, plan_files
+from .page_folders import look_at
 from .trees import Trees, write
 
 

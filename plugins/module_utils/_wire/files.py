@@ -52,22 +52,3 @@ class MadeFiles:
 
     first: t.List[MadeFile] = field(default_factory=list)
     stages: t.List[FileStage] = field(default_factory=list)
-
-
-@dataclass
-class FolderPair:
-    """A folder of pages that became another one, and what this host has in both.
-
-    Attributes:
-        old: the folder before.
-        new: the folder after.
-        exists: the new one does.
-        files: of the old one that were looked for in the new one, at most a few hundred.
-        missing: those of them that it does not have.
-    """
-
-    old: str
-    new: str
-    exists: bool = False
-    files: int = 0
-    missing: int = 0

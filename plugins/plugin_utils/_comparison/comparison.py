@@ -45,7 +45,7 @@ from .upstream_groups import UpstreamGroups, is_another, peers_text
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import FolderPair
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.folders import FolderPair
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import (
         BlockTrace,
         ProbeOutcome,

@@ -18,7 +18,7 @@ from .report import FILES_MOVED
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import FolderPair
+    from ansible_collections.failsafe.nginx.plugins.module_utils._wire.folders import FolderPair
     from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import ProbeOutcome
     from ansible_collections.failsafe.nginx.plugins.plugin_utils._config.model import Directive
 

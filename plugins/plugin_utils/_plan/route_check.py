@@ -17,7 +17,7 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.packing import encode_bytes
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.folders import FolderEntry
 from ansible_collections.failsafe.nginx.plugins.module_utils._plan.jobs import RouteCheckAnswer, RouteCheckJob
-from ansible_collections.failsafe.nginx.plugins.module_utils._wire.files import FolderPair
+from ansible_collections.failsafe.nginx.plugins.module_utils._wire.folders import FolderPair
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.outcomes import BlockTrace, ProbeOutcome
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import Probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.worlds import WorldFacts, WorldResult
