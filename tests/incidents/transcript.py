@@ -77,11 +77,13 @@ def normalise(text: str) -> str:
 def comparable(text: str) -> str:
     """Return a transcript without what may differ although the product says the same.
 
-    That is how many probes were made, the digests in keys, where long lines were cut, and where they were wrapped.
+    That is how many probes were made, the digests in keys, where long lines were cut, and where they were wrapped. The place of
+    what does not stop is left out too: what stops has its cause.
     """
     joined = re.sub(rf"\s*[^\s{_DOTS}]*{_DOTS}\S*", _DOTS, normalise(" ".join(text.split())))
     joined = re.sub(r"nginx behaviour: [^;]*; ", "nginx behaviour: ", joined)
     joined = re.sub(r"nginx says: .*?(?=; guilty|$)", "nginx says", joined)
+    joined = re.sub(r"(requests?) \S+:\d+(?: and \d+ more)?(?= )", r"\1", joined)
     joined = _DIGEST_OF_KEY.sub(r"\1-N", joined)
     return _NUMBER_OF_PROBES.sub("N", joined)
 
