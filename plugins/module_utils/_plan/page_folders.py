@@ -1,7 +1,7 @@
 # Copyright (c) 2026, failsafe.nginx contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What this host has in folders of pages that became other ones."""
+"""Folders of pages that became other ones: what this host has in both."""
 
 from __future__ import annotations
 
