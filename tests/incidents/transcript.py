@@ -82,6 +82,10 @@ def comparable(text: str) -> str:
     """
     joined = re.sub(rf"\s*[^\s{_DOTS}]*{_DOTS}\S*", _DOTS, normalise(" ".join(text.split())))
     joined = re.sub(r"nginx behaviour: [^;]*; ", "nginx behaviour: ", joined)
+    # A key has what a block that came consists of, and thereby the application's address of this run.
+    joined = re.sub(r"\b([a-z]+-[a-z-]*?|[a-z]+-)[0-9a-f]{10}\b", r"\1KEY", joined)
+    # The place of the cause stands in lines of one group, where it is known.
+    joined = re.sub(r"(requests?) [\w./-]+:\d+ (?=[A-Z])", r"\1 ", joined)
     joined = re.sub(r"nginx says: .*?(?=; guilty|$)", "nginx says", joined)
     joined = re.sub(r"(requests?) \S+:\d+(?: and \d+ more)?(?= )", r"\1", joined)
     joined = _DIGEST_OF_KEY.sub(r"\1-N", joined)
