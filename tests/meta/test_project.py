@@ -32,7 +32,7 @@ LONGEST = 450
 #: Bytes of module_utils that a module may pack. docs/decisions/0006-bytes-of-host-code.md has the reason for each change of
 #: a bound, and what the bytes cost.
 HEAVIEST = {
-    "nginx_bisect": 296_000,
+    "nginx_bisect": 299_000,
     "nginx_diff": 75_000,
     "nginx_health": 102_000,
     "nginx_lint": 0,

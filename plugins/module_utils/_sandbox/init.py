@@ -44,6 +44,7 @@ _PDEATHSIG, _DUMPABLE = 1, 4  # <linux/prctl.h>
 _LOOSE = re.compile(r"(?:stderr|syslog:|memory:|/dev/|\||off$|.*\$)")
 _RESOLVERS = 64
 _COMPRESSED = ".gz"
+_MADE = 1_600_000_000  # time of a made-up file: `expires modified` counts from it, and both worlds have the same
 _LENGTH = 2048  # bytes of a made-up file, at least: `gzip_min_length` is often 1,000 or 1,400
 _ATTEMPT, _LATE = 30, 10  # seconds
 
@@ -313,7 +314,14 @@ def _create(root_fs: RootFs, path: str) -> bool:
     content *= 1 + _LENGTH // len(content)
     if original != path:
         content = gzip.compress(content)
-    return os.path.isabs(path) and (os.path.lexists(path) or root_fs.write(path, content))
+    if not os.path.isabs(path):
+        return False
+    if os.path.lexists(path):
+        return True
+    made = root_fs.write(path, content)
+    if made:
+        os.utime(path, (_MADE, _MADE))
+    return made
 
 
 def _stub(plan: WorldPlan, networks: Networks) -> Stub:

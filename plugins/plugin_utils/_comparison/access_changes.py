@@ -138,13 +138,16 @@ def _passes(pair: OutcomePair) -> bool:
     if any(map(_is_allowed, _auth_calls(pair, new))):
         # The stub let it pass, as a client with credentials.
         return False
+    if any(map(_lists, old.errors)):
+        # No rule refused it: the folder had no index page, and its names were not to be listed.
+        return new.status in SERVED and not _is_page(new)
     if new.status in SERVED:
         return True
     if any(map(_denies, new.errors)):
         return False
     if new.status in _REFUSED:
         # No rule refuses it any more: the folder has no index that could be shown.
-        return any(map(_lists, new.errors)) and not any(map(_lists, old.errors))
+        return any(map(_lists, new.errors))
     asked = [call for call, _each in calls(old.upstreams, pair.old_peers)]
     content = (call for call, _each in calls(new.upstreams, pair.new_peers) if not pair.is_auth(call))
     if any(not any(known.same_upstream(call, pair.old_peers, pair.new_peers) for known in asked) for call in content):
@@ -154,6 +157,11 @@ def _passes(pair: OutcomePair) -> bool:
 
 def _lists(line: str) -> bool:
     return line.startswith("directory index of ")
+
+
+def _is_page(outcome: ProbeOutcome) -> bool:
+    """Return True for a file or an upstream's answer; a list of a folder (`autoindex`) has no time of its own."""
+    return bool(outcome.upstreams) or any(name.lower() == "last-modified" for name, _value in outcome.headers)
 
 
 def lost_authorisation(pair: OutcomePair) -> bool:

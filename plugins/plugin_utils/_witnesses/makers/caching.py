@@ -55,6 +55,8 @@ _ANY_STATUSES: t.Final = ("200", "301", "404")
 _METHODS: t.Final = ("GET", "HEAD", "POST")
 #: Header fields of upstreams that give an answer a time of its own.
 _AGES: t.Final = frozenset({"cache-control", "expires", "x-accel-expires"})
+#: Those that decide how fast an answer comes, which no single response shows.
+_PACE: t.Final = frozenset({"x-accel-buffering", "x-accel-limit-rate"})
 
 
 def keys(context: WitnessContext, change: ChangedDirective) -> Iterator[WitnessRequest]:
@@ -144,6 +146,8 @@ def ignored_headers(context: WitnessContext, change: ChangedDirective) -> Iterat
     """Yield requests whose upstream sends the header fields that are ignored; each twice, because they decide on caching."""
     for spot in islice(spots(context, change), _MOST_SPOTS):
         for index, fields in enumerate(fields_of(spot)):
+            if fields[0][0].lower() in _PACE:
+                continue
             path = _own_path(spot, f"cache-{change.number}-{index}")
             ages = () if fields[0][0].lower() in _AGES else _FRESH[1:]
             for step in range(2):

@@ -15,6 +15,7 @@ from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing import Rou
 
 CYCLE = 'rewrite or internal redirection cycle while processing "/product/item/item"'
 MISSING = 'open() "/var/www/secret" failed (2: No such file or directory)'
+NO_INDEX = 'directory index of "/srv/admin/" is forbidden'
 OTHER: t.Final = MISSING.replace("/var/www/", "/var/other/")
 REFUSED: t.Final = {"status": None, "closed": "refused"}
 DROPPED: t.Final = {"status": None, "closed": "closed"}
@@ -73,7 +74,27 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     ),
     "a folder without an index is reached": (
         {"status": 403, "errors": ["access forbidden by rule"]},
-        {"status": 403, "errors": ['directory index of "/srv/admin/" is forbidden']},
+        {"status": 403, "errors": [NO_INDEX]},
+        ["access-widened"],
+    ),
+    "a folder without an index is looked for elsewhere": (
+        {"status": 403, "errors": [NO_INDEX]},
+        {"status": 404, "errors": [MISSING]},
+        ["status-changed"],
+    ),
+    "a folder without an index has one": (
+        {"status": 403, "errors": [NO_INDEX]},
+        {"headers": [["Last-Modified", "Sun, 13 Sep 2020 12:26:40 GMT"]]},
+        ["status-changed"],
+    ),
+    "a folder without an index is the application's": (
+        {"status": 403, "errors": [NO_INDEX]},
+        {"upstreams": [ASKED]},
+        ["status-changed"],
+    ),
+    "a folder without an index is listed": (
+        {"status": 403, "errors": [NO_INDEX]},
+        {"headers": [["Content-Type", "text/html"]]},
         ["access-widened"],
     ),
     "a password file that is not there refuses": (

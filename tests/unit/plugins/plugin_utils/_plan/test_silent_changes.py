@@ -143,6 +143,11 @@ SHOWN: dict[str, tuple[tuple[str, str], str]] = {
         ),
         "upstream-changed",
     ),
+    "expiry by the file's own time": (pair("modified 1h", "1h", "root /srv; expires EDIT;"), "headers-changed"),
+    "expiry by the file's own time, of another length": (
+        pair("modified 1h", "modified 50000h", "root /srv; expires EDIT;"),
+        "headers-changed",
+    ),
     "the order of names": ((named("~^wx", "~t$"), named("~t$", "~^wx")), "file-changed"),
     "a wildcard before a regex": ((named("~^q.*x", "other.test"), named("~^q.*x", "*.x.test")), "file-changed"),
 }
@@ -204,6 +209,10 @@ UNKNOWN: dict[str, tuple[tuple[str, str], str]] = {
     "a listing": (
         pair("off", "on", "root /srv; location /pub/ { autoindex EDIT; }"),
         "no request is for a folder without an index page",
+    ),
+    "whether an upstream's answer is buffered": (
+        pair("X-Accel-Buffering", "X-Accel-Limit-Rate", f"proxy_ignore_headers EDIT; {PROXIED}"),
+        "no request",
     ),
     "a variable that no client decides": (
         pair("ssl_client_s_dn", "ssl_client_i_dn", f"rewrite ^/show$ /item/$EDIT break; {PROXIED}"),
