@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What hosts of one run have in common though their configurations differ: one tells it, the others refer to it.
+"""Tell which hosts of one run share one change though their configurations differ: one tells it, the others refer to it.
 
 Two hosts have a change in common when everything that decides is equal once the words of the host (its names, addresses and
 listeners) are replaced: the statements that change, their files and lines, every group's key, every other reason to refuse, and
