@@ -94,10 +94,15 @@ def console_text(
     # That another block answers alike is told after what clients notice.
     passing.sort(key=lambda change: change.name == "served-by")
     room = _MOST_STOPPING - len(found)
-    lines = [headline(report), *_bounded(_entries(stopping, _stopping), room, "stop"), *_expectations(report), *found]
+    lines = [
+        headline(report),
+        *_bounded(_entries(stopping, _stopping), room, ("stops", "stop")),
+        *_expectations(report),
+        *found,
+    ]
     ends = list(_ends(report))
     entries = _entries(passing, _passing) if stopping or not _is_first(passing) else [_first(passing)]
-    lines += _bounded(entries, max(1, MOST_LINES - len(lines) - len(ends)), "do not stop")
+    lines += _bounded(entries, max(1, MOST_LINES - len(lines) - len(ends)), ("does not stop", "do not stop"))
     others = sum(not isinstance(each.reason, BehaviourChange) for each in guilty)
     accepted = list(dict.fromkeys(change.key for change in report.accepted if change.key in given))
     return ConsoleText([*lines, *ends], _summary(report, stopping), keys_of(guilty), list(given), others, accepted)
@@ -142,14 +147,14 @@ def _entries(
     return entries
 
 
-def _bounded(entries: Sequence[Entry], most: int, word: str) -> Iterator[str]:
+def _bounded(entries: Sequence[Entry], most: int, words: tuple[str, str]) -> Iterator[str]:
     """Yield entries as long as there is room, then how many groups are left out."""
     used = 0
     for position, (_number, lines) in enumerate(entries):
         last = position == len(entries) - 1
         if used + len(lines) + (not last) > most and used:
             left = sum(number for number, _lines in entries[position:])
-            yield f"... and {counted(left, 'more group')} that {word}: the report has them"
+            yield f"... and {counted(left, 'more group')} that {words[left > 1]}: the report has them"
             return
         used += len(lines)
         yield from lines
