@@ -37,7 +37,8 @@ FACTS = st.builds(
 GATES = st.builds(
     stored.GateOptions, st.none() | st.lists(OBJECT, max_size=2), st.none() | st.lists(OBJECT, max_size=2),
     st.none() | NUMBER, st.none() | st.integers(1, 3), st.none() | NUMBER, st.none() | NUMBER,
-    st.none() | st.lists(OBJECT, max_size=2), st.none() | st.lists(TEXT, max_size=2), EXTRA,
+    st.none() | st.lists(OBJECT, max_size=2), st.none() | st.lists(TEXT, max_size=2),
+    st.none() | st.lists(OBJECT, max_size=2), EXTRA,
 )  # fmt: skip
 TRIALS = st.builds(
     stored.Trial, TEXT, TEXT, TEXT, st.booleans(), st.booleans(), st.none() | FACTS, st.lists(OBJECT, max_size=2), GATES,
