@@ -18,8 +18,8 @@ from ansible_collections.failsafe.nginx.plugins.module_utils._health.definition 
     Check,
     HealthError,
     Url,
-    parse_check,
 )
+from ansible_collections.failsafe.nginx.plugins.module_utils._health.probe import parse_probe
 from ansible_collections.failsafe.nginx.plugins.module_utils._wire.probes import ListenSocket, Probe
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._expectations.cases import WrittenRequest, make_request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._probes.addresses import default_client
@@ -70,7 +70,7 @@ def requests_of_check(
     """Make the requests that do what a health check does: from this host, to its address, with its PROXY line or without.
 
     Args:
-        check: its keys, see `_health.definition`.
+        check: its keys, see `_health.definition`; or those of a default probe, see `_health.probe`.
         before: the configuration from before.
         after: the configuration from after; its sockets come first.
         probe_id: the id of the first probe.
@@ -79,7 +79,8 @@ def requests_of_check(
         RouteError: no client could send it.
     """
     try:
-        made = parse_check(check)
+        # A default probe has keys of its own beside those of a check.
+        made = parse_probe(check).check
     except HealthError as error:
         return CheckRequests([], str(error))
     secure = made.kind == "certificate" or (isinstance(made.target, Url) and made.target.scheme == "https")

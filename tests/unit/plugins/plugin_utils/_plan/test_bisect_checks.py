@@ -72,6 +72,17 @@ CASES: dict[str, tuple[dict[str, t.Any], tuple[str, str], list[str]]] = {
         ("allow ::1;", "allow ::2;"),
         ["allow ::1 -> allow ::2"],
     ),
+    "a default probe, which has keys of its own": (
+        {
+            "name": "GET http://shop.test:8080/ at 127.0.0.1:8080",
+            "url": "http://shop.test:8080/",
+            "address": "127.0.0.1:8080",
+            "names": ["shop.test"],
+            "limits": [{"zone": "one", "period": 1.0}],
+        },
+        ("return 200 inner;", "return 503;"),
+        ["return 200 inner -> return 503"],
+    ),
     "a rule about an address of this host": (
         {"url": f"{URL}/office/", "address": "10.0.0.5:8080"},
         ("allow 10.0.0.5;", "allow 10.0.0.6;"),
