@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import time
 import typing as t
 from dataclasses import replace
@@ -92,6 +93,8 @@ class Prober:
         self._trace: t.Optional[int] = os.open(TRACE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666) if trace else None
         self._deadline = deadline
         self._budget = seconds * _RESTARTING
+        #: The port that the last request came from, as nginx writes it.
+        self._port = ""
         self._dirty = False
         self._several = several
         self._served: t.Set[t.Tuple[str, int]] = set()
@@ -276,6 +279,7 @@ class Prober:
         data = http2.request_bytes(probe) if h2 else client.request_bytes(probe)
         while True:
             key, sock, used = self._client.connect(probe, alpn="h2" if h2 else "http/1.1")
+            self._port = "" if sock.family == socket.AF_UNIX else str(sock.getsockname()[1])
             answer: t.Union[Http1Answer, http2.Http2Answer] = (
                 http2.Http2Answer() if h2 else Http1Answer(probe.method, interim=client.announces(probe))
             )
@@ -307,17 +311,25 @@ class Prober:
         handle = t.cast("int", self._trace)
         limit = time.monotonic() + _SETTLE
         data = b""
-        while not data.endswith(b"\n") and time.monotonic() < limit:
-            data += os.read(handle, 1 << 20)
-            if not data:
+        lines: t.List[t.List[str]] = []
+        while not any(map(self._is_own, lines)) and time.monotonic() < limit:
+            more = os.read(handle, 1 << 20)
+            data += more
+            if more.endswith(b"\n"):
+                rows = [line.split(" ") for line in data.decode("utf-8", "replace").splitlines()]
+                lines = [row for row in rows if len(row) > 6 and row[0] == "failsafe"]  # noqa: PLR2004
+            elif not more:
                 time.sleep(0.0005)
         found: t.List[str] = []
-        for line in data.decode("utf-8", "replace").splitlines():
-            fields = line.split(" ")
-            if len(fields) > 6 and fields[0] == "failsafe":  # noqa: PLR2004
-                markers = [marker for marker in fields[5].split(",") if marker not in {"", "-"}]
-                found += markers if fields[6] in {"-", *markers[-1:]} else [*markers, fields[6]]
+        # A request that nginx sent to itself is told by a line too, mostly before the client's. The client's is the answer.
+        for row in sorted(lines, key=self._is_own):
+            markers = [marker for marker in row[5].split(",") if marker not in {"", "-"}]
+            found += markers if row[6] in {"-", *markers[-1:]} else [*markers, row[6]]
         return found
+
+    def _is_own(self, row: t.Sequence[str]) -> bool:
+        # Behind `set_real_ip_from` the port is empty, as it is at a unix socket.
+        return row[2] in {self._port, ""}
 
 
 def _identity(probe: Probe) -> str:

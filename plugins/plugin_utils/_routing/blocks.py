@@ -252,6 +252,8 @@ class Locations:
             exact, prefix = self.exact.get(name), self.prefix.get(name)
             if (exact is not None and exact.auto_redirect) or (prefix is not None and prefix.auto_redirect):
                 return FoundLocation(exact or prefix, add_slash=True)
+        # Asked once for each level: twice would be 2^depth times.
+        nested = _NOT_FOUND
         if static is not None and (static.modifier == "^~" or static.scope.locations.all):
             nested = static.scope.locations.find(uri)
             if not nested.certain:
@@ -260,7 +262,7 @@ class Locations:
                 return nested
             if static.modifier == "^~":
                 return nested if nested.location is not None else FoundLocation(static)
-        return (self._first_regex(uri) if self.regexes else None) or FoundLocation(_deepest(static, uri))
+        return (self._first_regex(uri) if self.regexes else None) or FoundLocation(nested.location or static)
 
     def _longest_prefix(self, uri: str) -> Location | None:
         if self._lengths is None:
@@ -284,10 +286,3 @@ class Locations:
                 # Inside a regex location nginx does not add slashes.
                 return FoundLocation(nested.location, nested.match or match, certain=nested.certain)
         return None
-
-
-def _deepest(static: Location | None, uri: str) -> Location | None:
-    if static is None or not static.scope.locations.all:
-        return static
-    nested = static.scope.locations.find(uri)
-    return nested.location or static

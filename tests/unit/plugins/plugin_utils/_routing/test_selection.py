@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._config import load_files
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.blocks import Locations
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.outcome import Request
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.select import Router
 from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.simulate import simulate
@@ -195,3 +196,21 @@ def test_phases(host: str, real_nginx: t.Callable[[str], t.Any]) -> None:
                 continue
             location = (outcome.location or "").replace(":80/", "/")
             assert (answer.status, answer.location) == (outcome.status, location), url
+
+
+def test_each_level_of_locations_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Twice for each of 40 levels would never end.
+    depth = 40
+    asked: list[str] = []
+    find = Locations.find
+    monkeypatch.setattr(Locations, "find", lambda self, uri: asked.append(uri) or find(self, uri))
+    nested = "".join(f"location {'/a' * level} {{ " for level in range(1, depth + 1))
+    text = f"events {{}} http {{ server {{ listen 80; {nested} return 204; {'}' * depth} }} }}"
+    router = Router(load_files({"nginx.conf": text.encode()}, config_dir="/etc/nginx"))
+    (listener,) = router.listeners.values()
+    (server,) = listener.servers
+    for uri in ("/a" * depth, "/a" * (depth - 1) + "/b", "/b"):
+        asked.clear()
+        found = server.scope.locations.find(uri)
+        assert (found.location is None) == (uri == "/b")
+        assert len(asked) <= depth + 1
