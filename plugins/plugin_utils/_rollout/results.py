@@ -29,6 +29,8 @@ STEPS: t.Final = ("staged", "activated", "gated", "confirmed")
 CALLS: t.Final = (*STEPS, "rolled_back", "reverted", "unlocked")
 
 _PREFIX: t.Final = "__nginx_deploy_"
+#: In the sentences of a search that found no line.
+_UNEXPLAINED: t.Final = ("cannot be bisected, because", "no line of the change explains it")
 _CONFIG_DIR: t.Final = "/etc/nginx"
 
 
@@ -227,6 +229,15 @@ class HostResults:
     def guilty_lines(self) -> tuple[str, ...]:
         """Return the lines that the search after a failed gate found."""
         return texts(registered(self._variables, "bisected").get("lines"))
+
+    @cached_property
+    def unsearched(self) -> str:
+        """Return why the search after a failed gate named no line; "" where it named some, or where nothing was searched."""
+        found = registered(self._variables, "bisected")
+        if self.guilty_lines or found.get("skipped"):
+            return ""
+        lines = [line.strip() for line in str(found.get("msg") or "").splitlines()]
+        return next((line for line in lines if any(words in line for words in _UNEXPLAINED)), "".join(lines[:1]))
 
     @cached_property
     def unasked(self) -> tuple[str, ...]:

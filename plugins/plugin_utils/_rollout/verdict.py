@@ -262,8 +262,9 @@ def _why(results: HostResults, otherwise: str) -> str:
     """Return the reason of the first step that failed, with the guilty lines where they were found."""
     steps: Iterable[StepResult] = map(results.step, (*STEPS, "failure"))
     reason = next((step.reason for step in steps if step.bad), otherwise)
-    lines = results.guilty_lines
-    return f"{reason}; guilty: {'; '.join(lines)}" if lines else reason
+    if results.guilty_lines:
+        return f"{reason}; guilty: {'; '.join(results.guilty_lines)}"
+    return f"{reason}; no guilty line was found: {results.unsearched}" if results.unsearched else reason
 
 
 def _is_confirmed(results: HostResults) -> bool:

@@ -190,6 +190,43 @@ RESULTS = st.one_of(
 )
 
 
+ROLLED_BACK = {
+    "staged": STAGED,
+    "activated": ACTIVE,
+    "gated": bad("500"),
+    "failure": bad("handler"),
+    "rolled_back": BACK,
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ({"lines": ["a.conf:3 + x"], "msg": "GET /\n  guilty:"}, "500; guilty: a.conf:3 + x"),
+        (
+            {"lines": [], "msg": "front cannot be bisected, because neither configuration listens on :81"},
+            "500; no guilty line was found: front cannot be bisected, because neither configuration listens on :81",
+        ),
+        (
+            {
+                "lines": [],
+                "msg": "GET /\n  - 200\n  + 200\n  both configurations give it the same here: no line of the change explains it",
+            },
+            "500; no guilty line was found: both configurations give it the same here: no line of the change explains it",
+        ),
+        (
+            {"msg": "no private world can be built here: EPERM\nmore"},
+            "500; no guilty line was found: no private world can be built here: EPERM",
+        ),
+        ({"skipped": True}, "500"),
+        ({}, "500"),
+    ],
+)
+def test_a_search_that_names_no_line_says_why(found: dict, reason: str) -> None:
+    told = judge_host("web1", variables({**ROLLED_BACK, "bisected": found}))
+    assert told.reason == reason
+
+
 @given(
     st.dictionaries(st.sampled_from(["staged", "activated", "gated", "confirmed", "rolled_back", "failure"]), RESULTS)
 )
