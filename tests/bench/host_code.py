@@ -5,7 +5,8 @@
 """What the bytes of host code cost: to build a module's payload, to send it, to unpack and import it on the host.
 
 Prints figures for docs/decisions/0006-bytes-of-host-code.md and has no limits: tests/meta bounds the bytes. Run it by
-itself: `python tests/bench/host_code.py`. Times are of the processor, so that other work hardly matters. The comparison is `ansible.builtin.ping`, which every execution pays for.
+itself: `python tests/bench/host_code.py`. Times are of the processor, so that other work hardly matters. The comparison is
+`ansible.builtin.ping`, which every execution pays for.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import json
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from ansible_collections.failsafe.nginx.plugins.module_utils._common.json_fields import decode, encode
@@ -224,19 +224,14 @@ class _RouteCheckTask:
         self._write(report)
         return result
 
-    @contextlib.contextmanager
-    def _known(self, common: CommonChange) -> Iterator[CachedAnswer]:
-        """Give the answer of the first host of this run that has this in common; it may be set where there is none."""
+    def _known(self, common: CommonChange) -> contextlib.AbstractContextManager[CachedAnswer]:
+        """Lend the answer of the first host of this run that has this in common; it may be set where there is none."""
         key = None
         if self.sides.plan is not None:
             options = [str(getattr(self.options, each.name)) for each in fields(self.options) if each.name not in _OWN]
             options.append(expected_text(self.sides.expect, self.controller.files.bases))
             key = common.key(self.controller.host_names, options)
-        if key is None:
-            yield CachedAnswer()
-            return
-        with self.controller.cache.alone(key) as known:
-            yield known
+        return contextlib.nullcontext(CachedAnswer()) if key is None else self.controller.cache.alone(key)
 
     def _search(
         self, failing: list[FailingRequest], check: RouteCheck, known: CachedAnswer
