@@ -32,6 +32,9 @@ if t.TYPE_CHECKING:
 
 ALL = incidents()
 _LOGS = Path(__file__).resolve().parents[2] / "build" / "incidents"
+#: The lines that a search found, and the place in each of them.
+_GUILTY = re.compile(r"^ *guilty \([^)]*\):\n((?:^ {8,}.*\n)+)", re.MULTILINE)
+_PLACE = re.compile(r"^ *([\w./-]+\.conf:\d+) [-+~>] ", re.MULTILINE)
 _KEYS = re.compile(r"nginx_deploy_accept=(\S+)")
 
 
@@ -99,9 +102,19 @@ def test_a_deploy_ends_as_the_incident_tells(incident: Incident, top: Path) -> N
             assert run.activated == ["web1"], run.output
         for words in incident.says:
             assert words in run.flat, f"{words!r} is not said:\n{run.output}"
+        _names_what_is_guilty(run)
         _says_what_is_kept(incident, run)
         if incident.key:
             _accepted(deploy, run)
+
+
+def _names_what_is_guilty(run: Run) -> None:
+    """Hold the causes of the groups, which the comparison names, against the lines that a search found."""
+    for guilty in _GUILTY.finditer(run.output):
+        places = _PLACE.findall(guilty[1])
+        told = run.output[: guilty.start()]
+        named = [place for place in places if re.search(rf"(?<![\w/]){re.escape(place)}\b", told)]
+        assert named or not places, f"no cause names {', '.join(places)}:\n{run.output}"
 
 
 def _says_what_is_kept(incident: Incident, run: Run) -> None:

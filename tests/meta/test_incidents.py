@@ -101,6 +101,7 @@ def test_a_transcript_has_no_words_of_one_machine() -> None:
         ("20 changed", "19 changed", True),
         ("forb…", "forbid…", True),
         ("302377e1a2", "cdf5a97361", True),
+        ("whole listener", "whole server", False),
         ("key: outage", "key: lost", False),
         ('host: "a"', 'host: "b"', True),
         ("site.conf:4", "site.conf:5", False),
