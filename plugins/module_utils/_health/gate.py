@@ -146,7 +146,7 @@ class Gate:
     """Checks and default probes, run in rounds until the verdict is sure.
 
     A *round* asks each check once, eight at a time; rounds start `interval` seconds apart. Probes take part at their own pace
-    (`pacing.py`): those that fail come first, then those that were not asked yet. A result blocks when it is of
+    (`pacing.py`): wrong answers come first, then those that were not asked yet. A result blocks when it is of
 
     - a check that fails, even if it failed before the switch (its reason says so then);
     - a probe that is answered worse than in the baseline, in a way that the plan did not show (`probe_verdict.py`);
@@ -321,7 +321,10 @@ class Gate:
             fresh = sorted(probes, key=lambda one: standing[one.key].asked)
         if now < self._next_in_doubt:  # what is in doubt gets its answer first, without others that meet its limit
             fresh = [one for one in fresh if not one.about.limits or standing[one.key].doubt]
-        wanted = {one.key: one for one in [*failing, *fresh]}
+        # A wrong answer is sure after three. A connection that is refused is asked for until the time is over: it would keep
+        # the others from being asked at all.
+        wrong = [one for one in failing if standing[one.key].streak]
+        wanted = {one.key: one for one in [*wrong, *fresh, *failing]}
         return due + [
             one for one in wanted.values() if self._pacer.take(one.about.limits, spread=standing[one.key].since is None)
         ]
