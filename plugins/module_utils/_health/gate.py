@@ -321,9 +321,7 @@ class Gate:
             fresh = sorted(probes, key=lambda one: standing[one.key].asked)
         if now < self._next_in_doubt:  # what is in doubt gets its answer first, without others that meet its limit
             fresh = [one for one in fresh if not one.about.limits or standing[one.key].doubt]
-        # A wrong answer is sure after three. A connection that is refused is asked for until the time is over: it would keep
-        # the others from being asked at all.
-        wrong = [one for one in failing if standing[one.key].streak]
+        wrong = [one for one in failing if standing[one.key].streak]  # sure after three; a refused connection never is
         wanted = {one.key: one for one in [*wrong, *fresh, *failing]}
         return due + [
             one for one in wanted.values() if self._pacer.take(one.about.limits, spread=standing[one.key].since is None)
