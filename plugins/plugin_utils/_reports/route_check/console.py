@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 #: Lines in all, and those that may tell of what stops.
 MOST_LINES: t.Final = 40
-_MOST_STOPPING: t.Final = 28
+_MOST_STOPPING: t.Final = 34
 #: Characters of a line, and of each outcome in a line of both.
 _WIDTH: t.Final = 160
 _HALF: t.Final = 60
