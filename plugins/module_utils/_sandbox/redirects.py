@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 import typing as t
 from dataclasses import replace
@@ -15,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from .._common.server_names import NameTable
 from .._wire.outcomes import ProbeOutcome
 from .._wire.probes import EdgeEntry, Headers, ListenSocket, Probe
+from .networks import is_literal, is_loopback
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _FORWARDED = "x-forwarded-proto"
@@ -85,7 +85,7 @@ def next_probe(
         probe,
         listen=listen,
         # RFC 6066, section 3: an address is no server name.
-        sni=host if listen.ssl and not _is_address(host) else None,
+        sni=host if listen.ssl and not is_literal(host) else None,
         host=authority if port == _PORTS[parts.scheme] else f"{authority}:{port}",
         target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         headers=headers,
@@ -138,14 +138,14 @@ def _mapped(
 ) -> t.Optional[ListenSocket]:
     # A socket of any port that serves the host. Another one than this comes first: the port that only redirects is
     # rarely the one that the redirect leads to, and where all of them redirect, the circle is found all the same.
-    local = _is_loopback(now.address)
+    local = is_loopback(now.address)
     found = [
         listen
         for listen in listens
         if listen.ssl == secure
         and not listen.address.startswith("unix:")
-        and _is_loopback(listen.address) == local
-        and (_takes_any_host(listen) or _is_address(host) or is_named(host, listen.names or ()))
+        and is_loopback(listen.address) == local
+        and (_takes_any_host(listen) or is_literal(host) or is_named(host, listen.names or ()))
     ]
     v6 = ":" in now.address
 
@@ -163,18 +163,6 @@ def _mapped(
 def host_of(authority: str) -> str:
     """Return the host of a Host header: without its port, and an IPv6 address without its brackets."""
     return authority[1:].partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
 
 
 def _takes_any_host(listen: ListenSocket) -> bool:
@@ -211,7 +199,7 @@ def _listener(
         if listen.port == port
         and listen.ssl == secure
         and not listen.address.startswith("unix:")
-        and (not secure or not listen.names or _is_address(host) or is_named(host, listen.names))
+        and (not secure or not listen.names or is_literal(host) or is_named(host, listen.names))
     ]
     v6 = ":" in now.address
 

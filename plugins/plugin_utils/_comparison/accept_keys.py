@@ -19,11 +19,12 @@ configurations listen on, and the part of a URL that a redirect or an upstream g
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import re
 import typing as t
 from collections import Counter
+
+from ansible_collections.failsafe.nginx.plugins.plugin_utils._routing.samples import is_address
 
 from .accept_list import DIGITS
 from .outcome_diff import PRESENCE, age_of, call_of, calls, clockless, final_status, header_values
@@ -74,7 +75,7 @@ class HostWords:
         table: dict[str, str] = {}
         patterns: list[str] = []
         for name in _own_words(names):
-            table[name] = "{address}" if _is_address(name) else "{host}"
+            table[name] = "{address}" if is_address(name) else "{host}"
             patterns.append(_bounded(name))
         old, new = sockets
         addresses = _in_both((each.address for each in old), (each.address for each in new), _SAME_ADDRESSES)
@@ -294,17 +295,9 @@ def _own_words(names: Iterable[str]) -> list[str]:
     for name in names:
         word = name.strip().lower().removesuffix(".")
         found[word] = None
-        if not _is_address(word):
+        if not is_address(word):
             found[word.partition(".")[0]] = None
     return [each for each in found if len(each) >= _SHORTEST and each not in _NO_NAMES]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _bounded(word: str) -> str:
