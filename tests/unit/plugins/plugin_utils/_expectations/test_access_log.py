@@ -300,7 +300,7 @@ def test_compressed_logs(tmp_path: Path) -> None:
 
 def test_damaged_compression_is_noted(tmp_path: Path) -> None:
     # Fixed ones: what a damaged stream still unpacks to may have any number of line ends.
-    drawn = random.Random(3000)  # noqa: S311
+    drawn = random.Random(3000)  # noqa: S311 -- a draw, no secret
     lines = b"".join(combined(f"GET /{drawn.getrandbits(48):012x} HTTP/1.1") for _unused in range(3000))
     data = gzip.compress(lines)
     for number, damaged in enumerate((data[: len(data) // 2], data[:5000] + b"\xff" * 50 + data[5050:])):
